@@ -1,0 +1,164 @@
+package alerting
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const alertFields = "severity, category, source, message, context, timestamp, event_id, dedup_key"
+
+// decoders keeps JSON decoders with their state for reuse.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
+// DecodeAlert reads one alert from a JSON object. Unknown fields, fields given
+// twice, values of the wrong type, invalid UTF-8 and NUL characters are
+// refused. The error is an [*Error]: [CodeMalformed] for what is not one JSON
+// value, [CodeInvalid] with every problem of every field for the rest. data is
+// not kept.
+func DecodeAlert(data []byte) (Alert, error) {
+	dec, _ := decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(dec)
+	dec.Reset(bytes.NewBuffer(data))
+
+	if kind := dec.PeekKind(); kind != '{' {
+		if err := dec.SkipValue(); err != nil {
+			return Alert{}, malformed(err)
+		}
+		return Alert{}, &Error{Code: CodeInvalid, Message: "an alert must be a JSON object"}
+	}
+	_, _ = dec.ReadToken() // the opening brace that was just seen
+	var fields alertDecoder
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return Alert{}, malformed(err)
+		}
+		key := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return Alert{}, malformed(err)
+		}
+		fields.set(key, value)
+	}
+	if _, err := dec.ReadToken(); err != nil { // the closing brace
+		return Alert{}, malformed(err)
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return Alert{}, &Error{Code: CodeMalformed, Message: "malformed JSON: there is more after the first value"}
+	}
+	return fields.result()
+}
+
+// alertDecoder gathers the fields of an alert and what is wrong with them.
+type alertDecoder struct {
+	alert    Alert
+	problems []FieldError
+}
+
+func (d *alertDecoder) set(key string, value jsontext.Value) {
+	var err error
+	var text string
+	switch key {
+	case "severity":
+		if text, err = stringValue(key, value); err == nil {
+			d.alert.Severity, err = ParseSeverity(text)
+		}
+	case "category":
+		if text, err = stringValue(key, value); err == nil {
+			d.alert.Category, err = ParseCategory(text)
+		}
+	case "source":
+		d.alert.Source, err = stringValue(key, value)
+	case "message":
+		d.alert.Message, err = stringValue(key, value)
+	case "context":
+		d.alert.Context, err = contextFromValid(value)
+	case "timestamp":
+		if text, err = stringValue(key, value); err == nil {
+			d.alert.Timestamp, err = ParseTime(key, text)
+		}
+	case "event_id":
+		if text, err = stringValue(key, value); err == nil {
+			d.alert.EventID, err = ParseEventID(text)
+		}
+	case "dedup_key":
+		if d.alert.DedupKey, err = stringValue(key, value); err == nil && d.alert.DedupKey == "" {
+			err = invalidField(key, "is empty, must have 1 to %d characters", MaxDedupKeyLength)
+		}
+	default:
+		err = invalidField(key, "is not a known field, must be one of %s", alertFields)
+	}
+	if problem, ok := errors.AsType[*Error](err); ok {
+		d.problems = append(d.problems, problem.Fields...)
+	}
+}
+
+// result returns the alert, or every problem, each field's first one only.
+func (d *alertDecoder) result() (Alert, error) {
+	known := make(map[string]bool, len(d.problems))
+	for _, problem := range d.problems {
+		known[problem.Field] = true
+	}
+	for _, problem := range d.alert.normalize() {
+		if !known[problem.Field] {
+			d.problems = append(d.problems, problem)
+		}
+	}
+	if len(d.problems) > 0 {
+		return Alert{}, &Error{Code: CodeInvalid, Fields: d.problems}
+	}
+	return d.alert, nil
+}
+
+func stringValue(field string, value jsontext.Value) (string, error) {
+	if value.Kind() != '"' {
+		return "", invalidField(field, "must be a string, not %s", kindName(value.Kind()))
+	}
+	text, _ := jsontext.AppendUnquote(nil, value) // the decoder has checked it
+	return string(text), nil
+}
+
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '0':
+		return "a number"
+	case 'n':
+		return "null"
+	default:
+		return "a boolean"
+	}
+}
+
+// ParseTime reads an RFC 3339 time. The error names the field.
+func ParseTime(field, text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, invalidField(field, "%s is not a time, must be RFC 3339 such as 2025-12-27T10:30:00Z", quoteShort(text))
+	}
+	return t, nil
+}
+
+// malformed turns an error of the JSON decoder into one for the user.
+func malformed(err error) *Error {
+	message := "malformed JSON: " + err.Error()
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		message = fmt.Sprintf("malformed JSON at byte %d: %s", syntax.ByteOffset, syntax.Err)
+		if syntax.JSONPointer != "" {
+			message += fmt.Sprintf(" (at %s)", quoteShort(string(syntax.JSONPointer)))
+		}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		message = "malformed JSON: it ends too soon"
+	}
+	return &Error{Code: CodeMalformed, Message: message, Cause: err}
+}

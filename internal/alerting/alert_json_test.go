@@ -1,0 +1,136 @@
+package alerting_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+)
+
+const minimal = `{"severity":"error","category":"risk_limit","source":"var_gate","message":"breach"`
+
+func TestAnAlertIsDecodedWithEveryField(t *testing.T) {
+	alert, err := alerting.DecodeAlert([]byte(` {
+		"severity": "ERROR", "category": "Risk_Limit", "source": " var_gate ", "message": "VaR \u00e9",
+		"context": {"var": 0.0500, "n": [1,2]}, "timestamp": "2025-12-27T11:30:00.1234567+01:00",
+		"event_id": "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55", "dedup_key": "k"
+	} `))
+	require.NoError(t, err)
+	require.Equal(t, alerting.SeverityError, alert.Severity)
+	require.Equal(t, alerting.CategoryRiskLimit, alert.Category)
+	require.Equal(t, "var_gate", alert.Source)
+	require.Equal(t, "VaR é", alert.Message)
+	require.Equal(t, `{"var": 0.0500, "n": [1,2]}`, alert.Context.String())
+	require.Equal(t, at(t, "2025-12-27T10:30:00.123456Z"), alert.Timestamp)
+	require.Equal(t, "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55", alert.EventID.String())
+	require.Equal(t, "k", alert.DedupKey)
+}
+
+func TestMalformedInputIsToldFromInvalid(t *testing.T) {
+	cases := map[string]struct{ raw, says string }{
+		"nothing":                  {``, "ends too soon"},
+		"half an object":           {minimal, "ends too soon"},
+		"only a brace":             {`{`, "ends too soon"},
+		"half a name":              {`{"sev`, "ends too soon"},
+		"a name without a value":   {`{"severity"}`, "malformed JSON at byte"},
+		"a bare word":              {`{"severity":error}`, "malformed JSON at byte"},
+		"a bare word alone":        {`error`, "malformed JSON at byte"},
+		"a comma too many":         {minimal + `,}`, "malformed JSON at byte"},
+		"a wrong closing":          {minimal + `]`, "malformed JSON at byte"},
+		"a field given twice":      {minimal + `,"source":"x"}`, "duplicate"},
+		"a context key twice":      {minimal + `,"context":{"a":1,"a":2}}`, "duplicate"},
+		"invalid UTF-8":            {"{\"source\":\"\xff\"}", "invalid UTF-8"},
+		"two values":               {minimal + `} {}`, "more after the first value"},
+		"an unfinished wrong type": {`[1,`, "ends too soon"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := alerting.DecodeAlert([]byte(c.raw))
+			var malformed *alerting.Error
+			require.ErrorAs(t, err, &malformed)
+			require.Equal(t, alerting.CodeMalformed, malformed.Code, err)
+			require.Contains(t, err.Error(), c.says)
+		})
+	}
+}
+
+func TestEachInvalidFieldIsNamed(t *testing.T) {
+	cases := map[string]struct{ raw, field, says string }{
+		"a missing field":       {`{"severity":"error","category":"other","source":"a"}`, "message", "missing"},
+		"an unknown severity":   {`{"severity":"loud"}`, "severity", `"loud" is not one of the known values, must be one of debug`},
+		"an unknown category":   {`{"category":"x"}`, "category", "must be one of risk_limit"},
+		"a number for a string": {`{"severity":3}`, "severity", "must be a string, not a number"},
+		"an object":             {`{"source":{}}`, "source", "not an object"},
+		"an array":              {`{"message":[]}`, "message", "not an array"},
+		"a boolean":             {`{"category":true}`, "category", "not a boolean"},
+		"null":                  {minimal + `,"timestamp":null}`, "timestamp", "not null"},
+		"a context array":       {minimal + `,"context":[]}`, "context", "must be an object"},
+		"an unknown field":      {minimal + `,"sevirity":1}`, "sevirity", "is not a known field, must be one of severity, category"},
+		"wrong case":            {minimal + `,"Source":"x"}`, "Source", "is not a known field"},
+		"a bad time":            {minimal + `,"timestamp":"yesterday"}`, "timestamp", "must be RFC 3339"},
+		"a bad id":              {minimal + `,"event_id":"7"}`, "event_id", "must be a UUID"},
+		"a number for an id":    {minimal + `,"event_id":7}`, "event_id", "must be a string"},
+		"an empty dedup_key":    {minimal + `,"dedup_key":""}`, "dedup_key", "1 to 255"},
+		"an escaped NUL":        {`{"source":"a\u0000"}`, "source", "NUL"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := alerting.DecodeAlert([]byte(c.raw))
+			requireInvalid(t, err, c.field, c.says)
+		})
+	}
+}
+
+func TestEachFieldIsReportedOnceAndAllAtOnce(t *testing.T) {
+	_, err := alerting.DecodeAlert([]byte(`{"severity":"loud","source":5}`))
+	var invalid *alerting.Error
+	require.ErrorAs(t, err, &invalid)
+	require.Len(t, invalid.Fields, 4, "severity, source, category and message")
+}
+
+func TestWhatIsNotAnObjectIsNotAnAlert(t *testing.T) {
+	for _, raw := range []string{`[]`, `"x"`, `null`, `7`} {
+		_, err := alerting.DecodeAlert([]byte(raw))
+		require.ErrorContains(t, err, "must be a JSON object")
+	}
+}
+
+func TestTheDecoderIsReusedCleanAfterAnError(t *testing.T) {
+	for range 100 {
+		_, err := alerting.DecodeAlert([]byte(`{"a":[[[`))
+		require.Error(t, err)
+		_, err = alerting.DecodeAlert([]byte(minimal + `}`))
+		require.NoError(t, err)
+	}
+}
+
+func FuzzDecodeAlert(f *testing.F) {
+	for _, seed := range []string{
+		minimal + `}`, minimal + `,"context":{"a":[1,{"b":"\\\u0000"}]}}`, `{`, `[]`, `null`, "\xff", `{"severity":"\ud83d"}`,
+		minimal + `,"timestamp":"2025-12-27T10:30:00.5+23:59","event_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55","dedup_key":"k"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	config := everything(4)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		alert, err := alerting.DecodeAlert(data)
+		if err != nil {
+			var known *alerting.Error
+			require.ErrorAs(t, err, &known)
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		require.NoError(t, alert.Validate(), "what decodes is valid")
+		event := register(t, newManager(t, config), alert)
+		fields := decodeEvent(t, event)
+		require.Equal(t, alert.Source, fields["source"])
+		require.Equal(t, alert.Message, fields["message"])
+		require.Contains(t, event.JSON(), `"context":`+alert.Context.String())
+		require.False(t, strings.Contains(event.JSON(), `\u0000`) && !strings.Contains(event.JSON(), `\\u0000`))
+		_, err = time.Parse(time.RFC3339Nano, fields["timestamp"].(string)) //nolint:forcetypeassert // a panic is a finding
+		require.NoError(t, err)
+	})
+}

@@ -1,0 +1,131 @@
+package alerting
+
+import (
+	"hash/maphash"
+	"math"
+	"time"
+)
+
+// chunkSize is how many events a chunk holds. It is the most that the buffer
+// keeps beyond its capacity, and the step in which queries skip.
+const chunkSize = 256
+
+// chunk holds up to chunkSize consecutive events, and in columns beside them
+// what filters look at, so that a query reads a few bytes an event and touches
+// only those events that it may return (BenchmarkRecentEvents).
+//
+// A slot is written once, under the buffer's lock, and never again. So whoever
+// learned under that lock how many slots are filled reads them without it. The
+// summary changes with each event and may be read without the lock only once
+// the chunk is full.
+type chunk struct {
+	events  [chunkSize]*Event
+	kinds   [chunkSize]uint8  // severity and category, see kindOf
+	sources [chunkSize]uint32 // hash of the source
+	times   [chunkSize]int64  // timestamp, microseconds since 1970
+
+	summary summary
+}
+
+// summary says what a chunk can hold at all.
+type summary struct {
+	kinds            uint64 // a bit a kind
+	minTime, maxTime int64
+}
+
+const (
+	categoryCount = 8
+	severityCount = 5
+)
+
+// kindOf numbers the 40 pairs of severity and category from 0.
+func kindOf(s Severity, c Category) uint8 {
+	return (uint8(s)-1)*categoryCount + uint8(c) - 1
+}
+
+func newChunk() *chunk {
+	return &chunk{summary: summary{minTime: math.MaxInt64, maxTime: math.MinInt64}}
+}
+
+// put fills slot i. Only under the buffer's lock.
+func (c *chunk) put(i int, e *Event, sourceHash uint32) {
+	kind, at := kindOf(e.severity, e.category), e.timestamp.UnixMicro()
+	c.events[i], c.kinds[i], c.sources[i], c.times[i] = e, kind, sourceHash, at
+	c.summary.kinds |= 1 << kind
+	c.summary.minTime = min(c.summary.minTime, at)
+	c.summary.maxTime = max(c.summary.maxTime, at)
+}
+
+// selector is a filter made ready for the columns of one buffer.
+type selector struct {
+	filter       Filter
+	kinds        uint64 // a bit for each kind wanted
+	since, until int64
+	sources      map[uint32]struct{} // nil: all
+	oneSource    uint32              // if there is only one
+}
+
+func newSelector(f Filter, seed maphash.Seed) *selector {
+	s := &selector{filter: f, since: math.MinInt64, until: math.MaxInt64}
+	categories := f.Categories
+	if len(categories) == 0 {
+		categories = Categories()
+	}
+	for _, severity := range Severities() {
+		for _, category := range categories {
+			if severity >= f.MinSeverity && category.Valid() {
+				s.kinds |= 1 << kindOf(severity, category)
+			}
+		}
+	}
+	if !f.Since.IsZero() {
+		// Timestamps are whole microseconds: a bound between two counts as the later.
+		s.since = ceilMicro(f.Since)
+	}
+	if !f.Until.IsZero() {
+		s.until = ceilMicro(f.Until)
+	}
+	if len(f.Sources) > 0 {
+		s.sources = make(map[uint32]struct{}, len(f.Sources))
+		for _, source := range f.Sources {
+			s.oneSource = hashSource(seed, source)
+			s.sources[s.oneSource] = struct{}{}
+		}
+	}
+	return s
+}
+
+func ceilMicro(t time.Time) int64 { return t.Add(time.Microsecond - 1).UnixMicro() }
+
+func hashSource(seed maphash.Seed, source string) uint32 {
+	return uint32(maphash.String(seed, source)) //nolint:gosec // the lower half of a hash is a hash
+}
+
+// mayMatch reports whether a full chunk can hold a wanted event.
+func (s *selector) mayMatch(c *chunk) bool {
+	return s.kinds&c.summary.kinds != 0 && c.summary.maxTime >= s.since && c.summary.minTime < s.until
+}
+
+// matches reports whether slot i holds a wanted event. The columns decide
+// nearly always; the event itself is looked at for the text, and for the source
+// in case two have one hash.
+func (s *selector) matches(c *chunk, i int) bool {
+	if s.kinds>>c.kinds[i]&1 == 0 {
+		return false
+	}
+	if at := c.times[i]; at < s.since || at >= s.until {
+		return false
+	}
+	if s.sources != nil {
+		if len(s.sources) == 1 {
+			if c.sources[i] != s.oneSource {
+				return false
+			}
+		} else if _, ok := s.sources[c.sources[i]]; !ok {
+			return false
+		}
+	} else if s.filter.Text == "" {
+		return true
+	}
+	return s.filter.Matches(c.events[i])
+}
