@@ -46,9 +46,7 @@ func DecodeAlert(data []byte) (Alert, error) {
 		}
 		fields.set(key, value)
 	}
-	if _, err := dec.ReadToken(); err != nil { // the closing brace
-		return Alert{}, malformed(err)
-	}
+	_, _ = dec.ReadToken() // the closing brace that was just seen
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return Alert{}, &Error{Code: CodeMalformed, Message: "malformed JSON: there is more after the first value"}
 	}

@@ -31,6 +31,23 @@ type chunk struct {
 type summary struct {
 	kinds            uint64 // a bit a kind
 	minTime, maxTime int64
+	// sources has a bit for each source's hash modulo sourceBits: where a
+	// wanted source's bit is missing, no event has that source.
+	sources [sourceBits / 64]uint64
+}
+
+// sourceBits is a power of two, and so much greater than chunkSize that most
+// bits stay clear.
+const sourceBits = 4096
+
+func (s *summary) addSource(hash uint32) {
+	bit := hash % sourceBits
+	s.sources[bit/64] |= 1 << (bit % 64)
+}
+
+func (s *summary) hasSource(hash uint32) bool {
+	bit := hash % sourceBits
+	return s.sources[bit/64]>>(bit%64)&1 == 1
 }
 
 const (
@@ -52,6 +69,7 @@ func (c *chunk) put(i int, e *Event, sourceHash uint32) {
 	kind, at := kindOf(e.severity, e.category), e.timestamp.UnixMicro()
 	c.events[i], c.kinds[i], c.sources[i], c.times[i] = e, kind, sourceHash, at
 	c.summary.kinds |= 1 << kind
+	c.summary.addSource(sourceHash)
 	c.summary.minTime = min(c.summary.minTime, at)
 	c.summary.maxTime = max(c.summary.maxTime, at)
 }
@@ -103,7 +121,15 @@ func hashSource(seed maphash.Seed, source string) uint32 {
 
 // mayMatch reports whether a full chunk can hold a wanted event.
 func (s *selector) mayMatch(c *chunk) bool {
-	return s.kinds&c.summary.kinds != 0 && c.summary.maxTime >= s.since && c.summary.minTime < s.until
+	if s.kinds&c.summary.kinds == 0 || c.summary.maxTime < s.since || c.summary.minTime >= s.until {
+		return false
+	}
+	for hash := range s.sources {
+		if c.summary.hasSource(hash) {
+			return true
+		}
+	}
+	return s.sources == nil
 }
 
 // matches reports whether slot i holds a wanted event. The columns decide
