@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-const alertFields = "severity, category, source, message, context, timestamp, event_id, dedup_key"
+// alertFields are the fields that an alert may have.
+var alertFields = [...]string{"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key"}
 
 // decoders keeps JSON decoders with their state for reuse.
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
@@ -35,11 +38,11 @@ func DecodeAlert(data []byte) (Alert, error) {
 	_, _ = dec.ReadToken() // the opening brace that was just seen
 	var fields alertDecoder
 	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
+		name, err := dec.ReadValue()
 		if err != nil {
 			return Alert{}, malformed(err)
 		}
-		key := name.String()
+		key := fieldName(unquote(name))
 		value, err := dec.ReadValue()
 		if err != nil {
 			return Alert{}, malformed(err)
@@ -59,42 +62,55 @@ type alertDecoder struct {
 	problems []FieldError
 }
 
+// fieldName returns the name as a string; for a known one without allocating.
+func fieldName(name []byte) string {
+	for _, known := range alertFields {
+		if string(name) == known {
+			return known
+		}
+	}
+	return string(name)
+}
+
 func (d *alertDecoder) set(key string, value jsontext.Value) {
-	var err error
-	var text string
-	switch key {
-	case "severity":
-		if text, err = stringValue(key, value); err == nil {
-			d.alert.Severity, err = ParseSeverity(text)
-		}
-	case "category":
-		if text, err = stringValue(key, value); err == nil {
-			d.alert.Category, err = ParseCategory(text)
-		}
-	case "source":
-		d.alert.Source, err = stringValue(key, value)
-	case "message":
-		d.alert.Message, err = stringValue(key, value)
-	case "context":
+	if err := d.decode(key, value); err != nil {
+		d.problems = append(d.problems, err.Fields...)
+	}
+}
+
+func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
+	if key == "context" {
+		var err *Error
 		d.alert.Context, err = contextFromValid(value)
+		return err
+	}
+	if !slices.Contains(alertFields[:], key) {
+		return invalidField(key, "is not a known field, must be one of %s", strings.Join(alertFields[:], ", "))
+	}
+	if value.Kind() != '"' {
+		return invalidField(key, "must be a string, not %s", kindName(value.Kind()))
+	}
+	var err error
+	switch text := unquote(value); key {
+	case "severity":
+		err = d.alert.Severity.UnmarshalText(text)
+	case "category":
+		err = d.alert.Category.UnmarshalText(text)
+	case "source":
+		d.alert.Source = string(text)
+	case "message":
+		d.alert.Message = string(text)
 	case "timestamp":
-		if text, err = stringValue(key, value); err == nil {
-			d.alert.Timestamp, err = ParseTime(key, text)
-		}
+		d.alert.Timestamp, err = ParseTime(key, string(text))
 	case "event_id":
-		if text, err = stringValue(key, value); err == nil {
-			d.alert.EventID, err = ParseEventID(text)
-		}
+		d.alert.EventID, err = ParseEventID(string(text))
 	case "dedup_key":
-		if d.alert.DedupKey, err = stringValue(key, value); err == nil && d.alert.DedupKey == "" {
+		if d.alert.DedupKey = string(text); len(text) == 0 {
 			err = invalidField(key, "is empty, must have 1 to %d characters", MaxDedupKeyLength)
 		}
-	default:
-		err = invalidField(key, "is not a known field, must be one of %s", alertFields)
 	}
-	if problem, ok := errors.AsType[*Error](err); ok {
-		d.problems = append(d.problems, problem.Fields...)
-	}
+	problem, _ := errors.AsType[*Error](err)
+	return problem
 }
 
 // result returns the alert, or every problem, each field's first one only.
@@ -114,12 +130,14 @@ func (d *alertDecoder) result() (Alert, error) {
 	return d.alert, nil
 }
 
-func stringValue(field string, value jsontext.Value) (string, error) {
-	if value.Kind() != '"' {
-		return "", invalidField(field, "must be a string, not %s", kindName(value.Kind()))
+// unquote returns the text of a JSON string that the decoder has checked. It
+// may share memory with it.
+func unquote(value jsontext.Value) []byte {
+	if bytes.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1]
 	}
-	text, _ := jsontext.AppendUnquote(nil, value) // the decoder has checked it
-	return string(text), nil
+	text, _ := jsontext.AppendUnquote(nil, value)
+	return text
 }
 
 func kindName(kind jsontext.Kind) string {

@@ -42,10 +42,9 @@ func Categories() []Category {
 // ParseCategory reads a category's name in any case. The error is an [*Error]
 // with code [CodeInvalid] that lists what is allowed.
 func ParseCategory(name string) (Category, error) {
-	if i := indexFold(categoryNames[:], name); i > 0 {
-		return Category(i), nil
-	}
-	return 0, notOneOf("category", name, categoryNames[1:])
+	var parsed Category
+	err := parsed.UnmarshalText([]byte(name))
+	return parsed, err
 }
 
 // Valid reports whether c is one of the eight categories.
@@ -70,10 +69,10 @@ func (c Category) MarshalText() ([]byte, error) {
 
 // UnmarshalText reads a name in any case.
 func (c *Category) UnmarshalText(text []byte) error {
-	parsed, err := ParseCategory(string(text))
-	if err != nil {
-		return err
+	i := indexFold(categoryNames[:], string(text))
+	if i <= 0 {
+		return notOneOf("category", string(text), categoryNames[1:])
 	}
-	*c = parsed
+	*c = Category(i) //nolint:gosec // an index of a short table
 	return nil
 }

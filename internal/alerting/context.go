@@ -25,12 +25,16 @@ func ParseContext(data []byte) (Context, error) {
 	if !jsontext.Value(trimmed).IsValid() {
 		return Context{}, &Error{Code: CodeMalformed, Message: "context is not valid JSON, or has a duplicate key"}
 	}
-	return contextFromValid(trimmed)
+	c, err := contextFromValid(trimmed)
+	if err != nil {
+		return Context{}, err
+	}
+	return c, nil
 }
 
 // contextFromValid makes a context of a value that is known to be valid JSON
 // without duplicate keys.
-func contextFromValid(value []byte) (Context, error) {
+func contextFromValid(value []byte) (Context, *Error) {
 	if jsontext.Value(value).Kind() != '{' {
 		return Context{}, invalidField("context", "must be an object")
 	}

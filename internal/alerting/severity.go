@@ -28,10 +28,9 @@ func Severities() []Severity {
 // ParseSeverity reads a severity's name in any case. The error is an [*Error]
 // with code [CodeInvalid] that lists what is allowed.
 func ParseSeverity(name string) (Severity, error) {
-	if i := indexFold(severityNames[:], name); i > 0 {
-		return Severity(i), nil
-	}
-	return 0, notOneOf("severity", name, severityNames[1:])
+	var parsed Severity
+	err := parsed.UnmarshalText([]byte(name))
+	return parsed, err
 }
 
 // Valid reports whether s is one of the five severities.
@@ -56,11 +55,11 @@ func (s Severity) MarshalText() ([]byte, error) {
 
 // UnmarshalText reads a name in any case.
 func (s *Severity) UnmarshalText(text []byte) error {
-	parsed, err := ParseSeverity(string(text))
-	if err != nil {
-		return err
+	i := indexFold(severityNames[:], string(text))
+	if i <= 0 {
+		return notOneOf("severity", string(text), severityNames[1:])
 	}
-	*s = parsed
+	*s = Severity(i) //nolint:gosec // an index of a short table
 	return nil
 }
 
