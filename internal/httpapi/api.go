@@ -1,0 +1,154 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"alertd/internal/alerting"
+	"alertd/internal/metrics"
+)
+
+// BuildInfo says which alertd this is.
+type BuildInfo struct {
+	Version   string `json:"version"`
+	Commit    string `json:"commit"`
+	BuiltAt   string `json:"built_at,omitempty"`
+	GoVersion string `json:"go_version"`
+}
+
+// Config holds what the API needs. All fields are required unless they say
+// otherwise.
+type Config struct {
+	Manager *alerting.Manager
+	// Registry is where the API's own metrics go and what /metrics shows.
+	Registry *prometheus.Registry
+	Logger   *slog.Logger
+	Build    BuildInfo
+	// MaxBody is the largest request body in bytes; 0 stands for 8 MiB.
+	MaxBody int64
+	// MaxStreams is how many event streams may be open; 0 stands for 256.
+	MaxStreams int
+	// StreamHeartbeat is the time between two comments on a stream on which
+	// nothing else happens; 0 stands for 15 s.
+	StreamHeartbeat time.Duration
+	// WriteTimeout bounds one write to a stream; 0 stands for 30 s.
+	WriteTimeout time.Duration
+	// EffectiveConfig returns what GET /config shows, without secrets.
+	EffectiveConfig func() map[string]any
+	// Reload reads the configuration again and returns the keys whose change
+	// takes effect only after a restart. If what is wrong can be told by field,
+	// the error has a method FieldErrors() []alerting.FieldError.
+	Reload func(ctx context.Context) (restartRequired []string, err error)
+}
+
+// API is the HTTP API.
+type API struct {
+	config  Config
+	router  chi.Router
+	log     *slog.Logger
+	metrics *metrics.HTTP
+	started time.Time
+
+	streams     atomic.Int64
+	closing     chan struct{} // closed when shutting down
+	closingOnce sync.Once
+}
+
+// New returns the API. It registers its metrics with the config's registry.
+func New(config Config) (*API, error) {
+	if config.Manager == nil || config.Registry == nil || config.Logger == nil || config.EffectiveConfig == nil || config.Reload == nil {
+		return nil, errors.New("httpapi: Manager, Registry, Logger, EffectiveConfig and Reload are required")
+	}
+	setDefault(&config.MaxBody, 8<<20)
+	setDefault(&config.MaxStreams, 256)
+	setDefault(&config.StreamHeartbeat, 15*time.Second)
+	setDefault(&config.WriteTimeout, 30*time.Second)
+	a := &API{
+		config: config, log: config.Logger, metrics: metrics.NewHTTP(config.Registry),
+		started: time.Now(), closing: make(chan struct{}),
+	}
+	err := config.Registry.Register(metrics.NewStreams(func() int { return int(a.streams.Load()) }))
+	if err != nil {
+		return nil, err
+	}
+	a.router = a.routes()
+	return a, nil
+}
+
+func setDefault[T comparable](value *T, fallback T) {
+	var zero T
+	if *value == zero {
+		*value = fallback
+	}
+}
+
+// Handler returns the whole API as one handler.
+func (a *API) Handler() http.Handler { return a.router }
+
+// Routes returns the routes, for tests that compare them with the contract.
+func (a *API) Routes() chi.Routes { return a.router }
+
+// Shutdown makes the API say that it is not ready and ends the open streams.
+// Requests under way go on. It returns at once and may be called repeatedly.
+func (a *API) Shutdown() { a.closingOnce.Do(func() { close(a.closing) }) }
+
+func (a *API) shuttingDown() bool {
+	select {
+	case <-a.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+func (a *API) routes() chi.Router {
+	r := chi.NewRouter()
+	get := func(pattern string, h handler) {
+		r.Method(http.MethodGet, pattern, a.instrument(http.MethodGet, pattern, h))
+		r.Method(http.MethodHead, pattern, a.instrument(http.MethodHead, pattern, h))
+	}
+	post := func(pattern string, h handler) {
+		r.Method(http.MethodPost, pattern, a.instrument(http.MethodPost, pattern, h))
+	}
+	get("/", redirectToDocs)
+	post("/alerts", a.postAlerts)
+	get("/events", a.getEvents)
+	// A stream has no end, so it has no HEAD either.
+	r.Method(http.MethodGet, "/events/stream", a.instrument(http.MethodGet, "/events/stream", a.streamEvents))
+	get("/events/{event_id}", a.getEvent)
+	get("/stats", a.getStats)
+	get("/metrics", fromStandard(promhttp.HandlerFor(a.config.Registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError),
+	})))
+	get("/healthz", a.getHealthz)
+	get("/readyz", a.getReadyz)
+	get("/version", a.getVersion)
+	get("/config", a.getConfig)
+	post("/-/reload", a.postReload)
+	get("/openapi.yaml", getOpenAPI)
+	get("/docs", getDocs)
+	get("/docs/{asset}", getDocs)
+	r.NotFound(a.instrument("", "", notFound).ServeHTTP)
+	r.MethodNotAllowed(a.instrument("", "", a.methodNotAllowed).ServeHTTP)
+	return r
+}
+
+// handler answers a request or returns why it cannot. Once it has written
+// anything, it must return nil.
+type handler func(w *response, r *http.Request) error
+
+func fromStandard(h http.Handler) handler {
+	return func(w *response, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}

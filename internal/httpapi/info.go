@@ -1,0 +1,110 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"alertd/internal/alerting"
+)
+
+// statsAnswer is the seed's get_stats, then what an operator wants.
+type statsAnswer struct {
+	TotalEvents     int                       `json:"total_events"`
+	BySeverity      map[alerting.Severity]int `json:"by_severity"`
+	ByCategory      map[alerting.Category]int `json:"by_category"`
+	AlertingEnabled bool                      `json:"alerting_enabled"`
+	MinSeverity     alerting.Severity         `json:"min_severity"`
+	BySource        map[string]int            `json:"by_source"`
+	Buffer          bufferStats               `json:"buffer"`
+	SinceStart      sinceStartStats           `json:"since_start"`
+	History         historyStats              `json:"history"`
+	UptimeSeconds   float64                   `json:"uptime_seconds"`
+}
+
+type bufferStats struct {
+	Size     int `json:"size"`
+	Capacity int `json:"capacity"`
+}
+
+type sinceStartStats struct {
+	Registered uint64 `json:"registered"`
+	Filtered   uint64 `json:"filtered"`
+	Rejected   uint64 `json:"rejected"`
+	Duplicate  uint64 `json:"duplicate"`
+	Dispatched uint64 `json:"dispatched"`
+}
+
+// historyStats describes all events that can be asked for; the times are null
+// if there are none.
+type historyStats struct {
+	Events int     `json:"events"`
+	Oldest *string `json:"oldest"`
+	Newest *string `json:"newest"`
+}
+
+func (a *API) getStats(w *response, _ *http.Request) error {
+	stats := a.config.Manager.Stats()
+	history := historyStats{Events: stats.TotalEvents}
+	if !stats.Oldest.IsZero() {
+		oldest, newest := alerting.FormatTime(stats.Oldest), alerting.FormatTime(stats.Newest)
+		history.Oldest, history.Newest = &oldest, &newest
+	}
+	return w.sendJSON(http.StatusOK, statsAnswer{
+		TotalEvents: stats.TotalEvents, BySeverity: stats.BySeverity, ByCategory: stats.ByCategory, BySource: stats.BySource,
+		AlertingEnabled: stats.Enabled, MinSeverity: stats.MinSeverity,
+		Buffer:     bufferStats{stats.BufferSize, stats.BufferCapacity},
+		SinceStart: sinceStartStats(stats.SinceStart), History: history,
+		UptimeSeconds: time.Since(a.started).Round(time.Millisecond).Seconds(),
+	})
+}
+
+func (a *API) getHealthz(w *response, _ *http.Request) error {
+	return w.sendJSON(http.StatusOK, map[string]string{"status": "ok"})
+}
+
+type readyCheck struct {
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"`
+}
+
+type readyAnswer struct {
+	Status string                `json:"status"`
+	Checks map[string]readyCheck `json:"checks"`
+}
+
+func (a *API) getReadyz(w *response, _ *http.Request) error {
+	if a.shuttingDown() {
+		w.Header().Set("Retry-After", "5")
+		return w.sendJSON(http.StatusServiceUnavailable, readyAnswer{"not ready", map[string]readyCheck{"accepting": {Reason: "shutting down"}}})
+	}
+	return w.sendJSON(http.StatusOK, readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}}})
+}
+
+func (a *API) getVersion(w *response, _ *http.Request) error {
+	return w.sendJSON(http.StatusOK, a.config.Build)
+}
+
+func (a *API) getConfig(w *response, _ *http.Request) error {
+	return w.sendJSON(http.StatusOK, a.config.EffectiveConfig())
+}
+
+// postReload reads the configuration again. A bad one changes nothing.
+func (a *API) postReload(w *response, r *http.Request) error {
+	restart, err := a.config.Reload(r.Context())
+	if fields, ok := errors.AsType[fieldErrors](err); ok {
+		p := newProblem(http.StatusUnprocessableEntity, "the configuration is not valid, nothing has changed")
+		p.Errors, p.cause = fields.FieldErrors(), err
+		return p
+	}
+	if err != nil {
+		return err
+	}
+	if restart == nil {
+		restart = []string{}
+	}
+	return w.sendJSON(http.StatusOK, struct {
+		Reloaded        bool     `json:"reloaded"`
+		RestartRequired []string `json:"restart_required"`
+	}{true, restart})
+}

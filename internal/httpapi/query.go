@@ -1,0 +1,183 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"alertd/internal/alerting"
+)
+
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+	maxSources   = 100
+	maxText      = 255
+)
+
+// The parameters that the two calls with filters take.
+var (
+	filterParameters = []string{"min_severity", "category", "source", "since", "q"}
+	eventParameters  = append(slices.Clone(filterParameters), "until", "limit", "cursor")
+	streamParameters = append(slices.Clone(filterParameters), "last_event_id")
+)
+
+// queryReader reads parameters and gathers what is wrong with them.
+type queryReader struct {
+	values   url.Values
+	problems []alerting.FieldError
+}
+
+// newQueryReader parses a raw query and refuses parameters that are not known.
+func newQueryReader(raw string, known []string) *queryReader {
+	q := &queryReader{}
+	var err error
+	if q.values, err = url.ParseQuery(raw); err != nil {
+		q.problem("query", "cannot be parsed: %s", shorten(err.Error()))
+	}
+	var unknown []string
+	for name := range q.values {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	for _, name := range unknown {
+		q.problem(shorten(name), "is not a known parameter, must be one of %s", strings.Join(known, ", "))
+	}
+	return q
+}
+
+func (q *queryReader) problem(field, format string, args ...any) {
+	q.problems = append(q.problems, alerting.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// one returns a parameter that may be given once.
+func (q *queryReader) one(name string) (string, bool) {
+	values := q.values[name]
+	if len(values) > 1 {
+		q.problem(name, "is given %d times, must be given once", len(values))
+		return "", false
+	}
+	return q.values.Get(name), len(values) == 1
+}
+
+// take copies the fields' problems of an error of the core under another name.
+func (q *queryReader) take(name string, err error) {
+	if known, ok := errors.AsType[*alerting.Error](err); ok {
+		for _, field := range known.Fields {
+			q.problem(name, "%s", field.Message)
+		}
+	}
+}
+
+func (q *queryReader) time(name string) time.Time {
+	text, ok := q.one(name)
+	if !ok {
+		return time.Time{}
+	}
+	// An unescaped + of an offset arrives as a space.
+	t, err := alerting.ParseTime(name, strings.Replace(text, " ", "+", 1))
+	q.take(name, err)
+	return t
+}
+
+// filter reads the parameters that make a filter.
+func (q *queryReader) filter() alerting.Filter {
+	var f alerting.Filter
+	var err error
+	if text, ok := q.one("min_severity"); ok {
+		f.MinSeverity, err = alerting.ParseSeverity(text)
+		q.take("min_severity", err)
+	}
+	for _, text := range q.values["category"] {
+		category, err := alerting.ParseCategory(text)
+		q.take("category", err)
+		if err == nil && !slices.Contains(f.Categories, category) {
+			f.Categories = append(f.Categories, category)
+		}
+	}
+	f.Sources = q.values["source"]
+	if len(f.Sources) > maxSources {
+		q.problem("source", "is given %d times, must be given at most %d times", len(f.Sources), maxSources)
+	}
+	for _, source := range f.Sources {
+		if n := utf8.RuneCountInString(source); n < 1 || n > alerting.MaxSourceLength {
+			q.problem("source", "has %d characters, must have 1 to %d", n, alerting.MaxSourceLength)
+		}
+	}
+	f.Since, f.Until = q.time("since"), q.time("until")
+	if text, ok := q.one("q"); ok {
+		if n := utf8.RuneCountInString(text); n < 1 || n > maxText || !utf8.ValidString(text) {
+			q.problem("q", "has %d characters, must have 1 to %d of valid UTF-8", n, maxText)
+		}
+		f.Text = text
+	}
+	return f
+}
+
+// err returns nil or a problem with everything that is wrong.
+func (q *queryReader) err() error {
+	if len(q.problems) == 0 {
+		return nil
+	}
+	p := newProblem(http.StatusBadRequest, "the query has parameters that are not allowed")
+	p.Errors = q.problems
+	return p
+}
+
+// badParameter is a problem with one parameter or header.
+func badParameter(name, message string) *problem {
+	p := newProblem(http.StatusBadRequest, "%s is not allowed as it is", name)
+	p.Errors = []alerting.FieldError{{Field: name, Message: message}}
+	return p
+}
+
+// parseEventQuery reads the query of GET /events.
+func parseEventQuery(raw string) (alerting.Query, error) {
+	q := newQueryReader(raw, eventParameters)
+	query := alerting.Query{Filter: q.filter(), Limit: defaultLimit}
+	if text, ok := q.one("limit"); ok {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxLimit {
+			q.problem("limit", "%s is not allowed, must be a number from 1 to %d", strconv.Quote(shorten(text)), maxLimit)
+		}
+		query.Limit = n
+	}
+	if text, ok := q.one("cursor"); ok {
+		seq, valid := decodeCursor(text)
+		if !valid {
+			q.problem("cursor", "is not a cursor, must be the next_cursor of an earlier answer")
+		}
+		query.Before = seq
+	}
+	return query, q.err()
+}
+
+// parseStreamQuery reads the query and the Last-Event-ID header of GET
+// /events/stream. The header, which browsers send when they connect again,
+// comes before the parameter of the same meaning.
+func parseStreamQuery(raw, lastEventID string) (alerting.Filter, alerting.Resume, error) {
+	q := newQueryReader(raw, streamParameters)
+	filter := q.filter()
+	name, text := "Last-Event-ID", lastEventID
+	parameter, given := q.one("last_event_id")
+	if lastEventID == "" && given {
+		name, text = "last_event_id", parameter
+	}
+	var resume alerting.Resume
+	if text != "" || (given && lastEventID == "") {
+		after, err := strconv.ParseUint(text, 10, 63)
+		if err != nil {
+			q.problem(name, "%s is not allowed, must be the id of an event of this stream, a whole number", strconv.Quote(shorten(text)))
+		}
+		resume = alerting.Resume{Active: true, After: after}
+	}
+	return filter, resume, q.err()
+}

@@ -1,0 +1,162 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"alertd/internal/alerting"
+)
+
+// streamFlush is the most events that are written before a flush.
+const streamFlush = 256
+
+// streamEvents sends events as they are registered, as Server-Sent Events (WHATWG
+// HTML, section 9.2). A reader that is too slow is told so and dropped; the
+// connection's deadlines apply to each write, not to the whole.
+func (a *API) streamEvents(w *response, r *http.Request) error {
+	filter, resume, err := parseStreamQuery(r.URL.RawQuery, r.Header.Get("Last-Event-Id"))
+	if err != nil {
+		return err
+	}
+	if a.shuttingDown() {
+		return unavailable("alertd is shutting down")
+	}
+	defer a.streams.Add(-1)
+	if a.streams.Add(1) > int64(a.config.MaxStreams) {
+		return unavailable(fmt.Sprintf("%d event streams are open, which is the limit", a.config.MaxStreams))
+	}
+	s := &stream{w: w, connection: http.NewResponseController(w), timeout: a.config.WriteTimeout}
+	if err := s.open(); err != nil {
+		return err
+	}
+	subscription := a.config.Manager.Subscribe(filter, resume)
+	defer subscription.Close()
+	w.cause = a.feed(r, s, subscription)
+	return nil
+}
+
+func unavailable(detail string) *problem {
+	p := newProblem(http.StatusServiceUnavailable, "%s", detail)
+	p.retryAfter = 5
+	return p
+}
+
+// feed writes to the stream until it ends. The error says why, if not by
+// anyone's wish.
+func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscription) error {
+	heartbeat := time.NewTicker(a.config.StreamHeartbeat)
+	defer heartbeat.Stop()
+	s.buffer.WriteString("retry: 2000\n\n")
+	if gap := subscription.Gap(); gap != nil {
+		s.message("gap", gap)
+	}
+	for i, event := range subscription.Backlog() {
+		s.event(event)
+		if i%streamFlush == streamFlush-1 {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	for {
+		if err := s.flush(); err != nil {
+			return err
+		}
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-a.closing:
+			s.message("shutdown", map[string]string{"reason": "alertd is shutting down"})
+			return s.flush()
+		case <-heartbeat.C:
+			s.buffer.WriteString(": heartbeat\n\n")
+		case event, open := <-subscription.Events():
+			for n := 0; open; n++ {
+				s.event(event)
+				if n == streamFlush || len(subscription.Events()) == 0 {
+					break
+				}
+				event, open = <-subscription.Events()
+			}
+			if !open {
+				s.message("dropped", map[string]any{
+					"reason":   "this reader is too slow: too many events were waiting for it; connect again with Last-Event-ID",
+					"last_seq": s.lastSeq,
+				})
+				return errors.Join(errors.New("slow reader dropped"), s.flush())
+			}
+		}
+	}
+}
+
+// stream is one open connection of Server-Sent Events.
+type stream struct {
+	w          *response
+	connection *http.ResponseController
+	timeout    time.Duration
+	buffer     bytes.Buffer
+	lastSeq    uint64
+}
+
+// open sends the header. From here on the stream sets its own deadlines: the
+// server's would end it, and its read deadline would cancel the request.
+func (s *stream) open() error {
+	if err := s.connection.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("open stream: %w", err)
+	}
+	header := s.w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("X-Accel-Buffering", "no")
+	s.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// event adds an event to what is written next.
+func (s *stream) event(event *alerting.Event) {
+	s.lastSeq = event.Seq()
+	s.buffer.WriteString("id: ")
+	s.buffer.Write(strconv.AppendUint(s.buffer.AvailableBuffer(), s.lastSeq, 10))
+	s.buffer.WriteString("\nevent: alert\ndata: ")
+	if text := event.JSON(); strings.ContainsAny(text, "\r\n") {
+		// Only a context's white space has line ends. What is valid compacts.
+		_ = json.Compact(&s.buffer, []byte(text))
+	} else {
+		s.buffer.WriteString(text)
+	}
+	s.buffer.WriteString("\n\n")
+}
+
+// message adds a message about the stream itself.
+func (s *stream) message(name string, data any) {
+	text, err := json.Marshal(data)
+	if err != nil {
+		text = []byte("{}")
+	}
+	fmt.Fprintf(&s.buffer, "event: %s\ndata: %s\n\n", name, text)
+}
+
+// flush writes what was added. A reader that takes nothing for the write
+// timeout is lost.
+func (s *stream) flush() error {
+	if s.buffer.Len() == 0 {
+		return nil
+	}
+	defer s.buffer.Reset()
+	err := s.connection.SetWriteDeadline(time.Now().Add(s.timeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("set deadline of stream: %w", err)
+	}
+	if _, err := s.w.Write(s.buffer.Bytes()); err != nil {
+		return fmt.Errorf("write stream: %w", err)
+	}
+	if err := s.connection.Flush(); err != nil {
+		return fmt.Errorf("flush stream: %w", err)
+	}
+	return nil
+}

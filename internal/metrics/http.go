@@ -1,0 +1,90 @@
+package metrics
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// unmatched is the route of requests that match none, so that unknown paths make
+// no series of their own.
+const unmatched = "unmatched"
+
+// HTTP counts and times requests.
+type HTTP struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+// NewHTTP registers the metrics of requests. It panics if they are registered
+// already, which is a mistake in the program.
+func NewHTTP(registry prometheus.Registerer) *HTTP {
+	h := &HTTP{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "alertd_http_requests_total",
+			Help: "Requests answered, by method, route pattern and status; 499: the client went away.",
+		}, []string{"method", "route", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "alertd_http_request_duration_seconds",
+			Help:    "Time to answer a request, by method and route pattern; a stream's is how long it was open.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"method", "route"}),
+	}
+	registry.MustRegister(h.requests, h.duration)
+	return h
+}
+
+// Route is one route's metrics with the labels resolved. Safe for concurrent use.
+type Route struct {
+	http          *HTTP
+	method, route string
+	duration      prometheus.Observer
+	codes         [maxCode - minCode]atomic.Pointer[prometheus.Counter]
+}
+
+const minCode, maxCode = 100, 600
+
+// Route resolves the labels of a route once. An empty route, with any method,
+// stands for requests that match none.
+func (h *HTTP) Route(method, route string) *Route {
+	if route == "" {
+		method, route = "other", unmatched
+	}
+	return &Route{http: h, method: method, route: route, duration: h.duration.WithLabelValues(method, route)}
+}
+
+// Observe counts one request with a status from 100 to 599.
+func (r *Route) Observe(code int, took time.Duration) {
+	r.duration.Observe(took.Seconds())
+	if code < minCode || code >= maxCode {
+		code = maxCode - 1
+	}
+	counter := r.codes[code-minCode].Load()
+	if counter == nil {
+		resolved := r.http.requests.WithLabelValues(r.method, r.route, strconv.Itoa(code))
+		counter = &resolved
+		r.codes[code-minCode].Store(counter)
+	}
+	(*counter).Inc()
+}
+
+// NewStreams returns a gauge of the open event streams.
+func NewStreams(open func() int) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "alertd_streams",
+		Help: "Event streams that are open.",
+	}, func() float64 { return float64(open()) })
+}
+
+// NewBuildInfo returns a gauge that is always 1 and says which alertd this is.
+func NewBuildInfo(version, commit, goVersion string) prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "alertd_build_info",
+		Help:        "Which alertd this is; always 1.",
+		ConstLabels: prometheus.Labels{"version": version, "commit": commit, "goversion": goVersion},
+	})
+	info.Set(1)
+	return info
+}
