@@ -1,0 +1,197 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"alertd/internal/alerting"
+)
+
+// DefaultPath is where the file is looked for unless another is named.
+const DefaultPath = "config/config.toml"
+
+// defaultSection is the table of the alerting settings unless another is named.
+const defaultSection = "alerting"
+
+// maxFileSize bounds the file, in bytes.
+const maxFileSize = 1 << 20
+
+// Config is the whole configuration, checked.
+type Config struct {
+	Server   Server
+	Storage  Storage
+	Alerting alerting.Config
+	// Warnings are what whoever starts alertd must hear of.
+	Warnings []string
+	// Path is the file, and Found says whether it exists.
+	Path  string
+	Found bool
+
+	redacted map[string]any
+}
+
+// Server is the [server] section.
+type Server struct {
+	// Listen is host:port; port 0 takes a free one.
+	Listen            string
+	ReadHeaderTimeout time.Duration
+	ReadTimeout       time.Duration
+	WriteTimeout      time.Duration
+	IdleTimeout       time.Duration
+	// ShutdownTimeout is how long requests under way may take to finish.
+	ShutdownTimeout time.Duration
+	// MaxBody is the largest request body in bytes.
+	MaxBody int64
+	// MaxStreams is how many event streams may be open at once.
+	MaxStreams      int
+	StreamHeartbeat time.Duration
+}
+
+// Storage is the [storage] section.
+type Storage struct {
+	// Driver is sqlite or postgres.
+	Driver string
+	Path   string
+	DSN    string
+	// Retention is how long history is kept; 0 keeps everything.
+	Retention time.Duration
+}
+
+// Options say what to read.
+type Options struct {
+	// Path is the file; "" stands for [DefaultPath].
+	Path string
+	// Section is the table with the alerting settings; "" stands for "alerting".
+	Section string
+	// LookupEnv finds a variable; nil stands for os.LookupEnv.
+	LookupEnv func(string) (string, bool)
+}
+
+// Problem is one thing that is wrong with the file.
+type Problem struct {
+	// Key is dotted; "" is the file as a whole.
+	Key     string
+	Message string
+}
+
+// Problems is every thing that is wrong with the file, in the order of the keys.
+type Problems []Problem
+
+// Error returns one problem a line.
+func (p Problems) Error() string {
+	lines := make([]string, 0, len(p))
+	for _, problem := range p {
+		if problem.Key == "" {
+			lines = append(lines, problem.Message)
+			continue
+		}
+		lines = append(lines, problem.Key+": "+problem.Message)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// FieldErrors returns the problems as the HTTP API reports them.
+func (p Problems) FieldErrors() []alerting.FieldError {
+	fields := make([]alerting.FieldError, 0, len(p))
+	for _, problem := range p {
+		fields = append(fields, alerting.FieldError{Field: problem.Key, Message: problem.Message})
+	}
+	return fields
+}
+
+// Load reads and checks the file. If it does not exist, the result is the
+// defaults with a warning. The error is [Problems] if the content is wrong.
+func Load(options Options) (Config, error) {
+	if options.Path == "" {
+		options.Path = DefaultPath
+	}
+	data, err := readFile(options.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		config, err := Parse(nil, Options{Path: options.Path, LookupEnv: options.LookupEnv})
+		config.Found = false
+		config.Warnings = append([]string{fmt.Sprintf(
+			"%s does not exist: safe defaults are in force (alerting is disabled, min_severity warning, no channels)", options.Path)}, config.Warnings...)
+		return config, err
+	}
+	if err != nil {
+		return Config{}, Problems{{Message: fmt.Sprintf("read configuration: %s", err)}}
+	}
+	return Parse(data, options)
+}
+
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // only read from
+	data, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	if err == nil && len(data) > maxFileSize {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileSize)
+	}
+	return data, err
+}
+
+// Parse checks the content of a file.
+func Parse(data []byte, options Options) (Config, error) {
+	if options.Section == "" {
+		options.Section = defaultSection
+	}
+	if options.LookupEnv == nil {
+		options.LookupEnv = os.LookupEnv
+	}
+	root := map[string]any{}
+	if err := toml.Unmarshal(data, &root); err != nil {
+		return Config{}, Problems{{Message: syntaxError(options.Path, err)}}
+	}
+	r := &reader{fromEnv: map[string]bool{}}
+	r.substitute("", root, options.LookupEnv)
+	config := Config{Path: options.Path, Found: true}
+	config.read(r, root, options.Section)
+	if len(r.problems) > 0 {
+		return Config{}, r.sorted()
+	}
+	config.redacted = r.redact(root, &config, options.Section)
+	return config, nil
+}
+
+func syntaxError(path string, err error) string {
+	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
+		row, column := decode.Position()
+		return fmt.Sprintf("%s: line %d, column %d: %s", path, row, column, strings.TrimPrefix(decode.Error(), "toml: "))
+	}
+	return fmt.Sprintf("%s: %s", path, strings.TrimPrefix(err.Error(), "toml: "))
+}
+
+// RestartRequired returns the keys that differ between c and next and take
+// effect only after a restart.
+func (c Config) RestartRequired(next Config) []string {
+	var keys []string
+	for _, key := range []struct {
+		name      string
+		different bool
+	}{
+		{"server.listen", c.Server.Listen != next.Server.Listen},
+		{"server.read_header_timeout", c.Server.ReadHeaderTimeout != next.Server.ReadHeaderTimeout},
+		{"server.read_timeout", c.Server.ReadTimeout != next.Server.ReadTimeout},
+		{"server.write_timeout", c.Server.WriteTimeout != next.Server.WriteTimeout},
+		{"server.idle_timeout", c.Server.IdleTimeout != next.Server.IdleTimeout},
+		{"server.shutdown_timeout", c.Server.ShutdownTimeout != next.Server.ShutdownTimeout},
+		{"server.max_body", c.Server.MaxBody != next.Server.MaxBody},
+		{"server.max_streams", c.Server.MaxStreams != next.Server.MaxStreams},
+		{"server.stream_heartbeat", c.Server.StreamHeartbeat != next.Server.StreamHeartbeat},
+		{"storage", c.Storage != next.Storage},
+	} {
+		if key.different {
+			keys = append(keys, key.name)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,258 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/dustin/go-humanize"
+)
+
+// reader gathers what is wrong while the sections are read.
+type reader struct {
+	problems Problems
+	// fromEnv has the keys whose value holds something from the environment.
+	fromEnv map[string]bool
+}
+
+func (r *reader) problem(key, format string, args ...any) {
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	r.problems = append(r.problems, Problem{Key: key, Message: format})
+}
+
+func (r *reader) sorted() Problems {
+	slices.SortStableFunc(r.problems, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })
+	return slices.Compact(r.problems)
+}
+
+// table is one table of the file, read key by key.
+type table struct {
+	r      *reader
+	key    string
+	values map[string]any
+	known  []string
+	// private says that values from the environment are secrets here.
+	private bool
+}
+
+// table returns the table at a key of its parent, empty if there is none.
+func (r *reader) table(parent map[string]any, key, name string) *table {
+	t := &table{r: r, key: join(key, name)}
+	switch value := parent[name].(type) {
+	case nil:
+	case map[string]any:
+		t.values = value
+	default:
+		r.problem(t.key, "is %s, must be a table", kindOf(value))
+	}
+	return t
+}
+
+// quote shows a value in a problem, unless it may be a secret.
+func (t *table) quote(name string, value any) string {
+	if key := join(t.key, name); secretKeys()[name] || (t.private && t.r.fromEnv[key]) {
+		return "the value (not shown)"
+	}
+	if text, ok := value.(string); ok {
+		return strconv.Quote(text)
+	}
+	return fmt.Sprint(value)
+}
+
+func (t *table) problem(name string, value any, allowed string) {
+	t.r.problem(join(t.key, name), "%s is not allowed, must be %s", t.quote(name, value), allowed)
+}
+
+// take returns a key's value and notes that the key is known.
+func (t *table) take(name string) (any, bool) {
+	t.known = append(t.known, name)
+	value, ok := t.values[name]
+	return value, ok
+}
+
+// fromEnv reports whether a string came from the environment as a whole, so
+// that it may stand for a number or a boolean.
+func (t *table) fromEnv(name string) bool { return t.r.fromEnv[join(t.key, name)] }
+
+func (t *table) string(name string, into *string) {
+	value, ok := t.take(name)
+	if !ok {
+		return
+	}
+	if text, ok := value.(string); ok {
+		*into = text
+		return
+	}
+	t.problem(name, value, "a string")
+}
+
+func (t *table) bool(name string, into *bool) {
+	value, ok := t.take(name)
+	if !ok {
+		return
+	}
+	switch value := value.(type) {
+	case bool:
+		*into = value
+		return
+	case string:
+		if t.fromEnv(name) && (value == "true" || value == "false") {
+			*into = value == "true"
+			t.values[name] = *into
+			return
+		}
+	}
+	t.problem(name, value, "true or false")
+}
+
+func (t *table) int(name string, least, most int64, into *int) {
+	value, ok := t.take(name)
+	if !ok {
+		return
+	}
+	number, isNumber := value.(int64)
+	if text, isText := value.(string); isText && t.fromEnv(name) {
+		parsed, err := strconv.ParseInt(text, 10, 64)
+		number, isNumber = parsed, err == nil
+	}
+	if !isNumber || number < least || number > most {
+		t.problem(name, value, fmt.Sprintf("a whole number from %d to %d", least, most))
+		return
+	}
+	*into = int(number)
+	t.values[name] = number
+}
+
+// duration reads such as 500ms, 30s, 15m, 8h and 90d.
+func (t *table) duration(name string, least, most time.Duration, into *time.Duration) {
+	value, ok := t.take(name)
+	if !ok {
+		return
+	}
+	text, _ := value.(string)
+	d, err := ParseDuration(text)
+	if err != nil || d < least || d > most {
+		t.problem(name, value, fmt.Sprintf("a duration from %s to %s such as 500ms, 30s, 15m, 8h or 90d", FormatDuration(least), FormatDuration(most)))
+		return
+	}
+	*into = d
+}
+
+// size reads such as 64KiB and 8MiB.
+func (t *table) size(name string, least, most int64, into *int64) {
+	value, ok := t.take(name)
+	if !ok {
+		return
+	}
+	text, _ := value.(string)
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > math.MaxInt64 || int64(n) < least || int64(n) > most { //nolint:gosec // bounded before
+		t.problem(name, value, fmt.Sprintf("a size from %s to %s such as 64KiB or 8MiB", formatSize(least), formatSize(most)))
+		return
+	}
+	*into = int64(n) //nolint:gosec // bounded above
+}
+
+func (t *table) strings(name string, into *[]string) {
+	value, ok := t.take(name)
+	if !ok {
+		return
+	}
+	list, isList := value.([]any)
+	for _, element := range list {
+		text, isText := element.(string)
+		isList = isList && isText
+		*into = append(*into, text)
+	}
+	if !isList {
+		t.problem(name, value, "a list of strings")
+	}
+}
+
+// done reports the keys that nobody asked for.
+func (t *table) done() {
+	for _, name := range slices.Sorted(maps.Keys(t.values)) {
+		if !slices.Contains(t.known, name) {
+			t.r.problem(join(t.key, name), "is not a known key%s", suggestion(name, t.known))
+		}
+	}
+}
+
+// suggestion names the nearest of the known names, and otherwise all.
+func suggestion(name string, known []string) string {
+	best, distance := "", len(name)/2+2
+	for _, candidate := range known {
+		if d := levenshtein.ComputeDistance(name, candidate); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf(", did you mean %s?", best)
+	}
+	return ", must be one of " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
+}
+
+func kindOf(value any) string {
+	switch value.(type) {
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a table"
+	default:
+		return "a single value"
+	}
+}
+
+const day = 24 * time.Hour
+
+// ParseDuration reads a duration as the configuration writes it: what
+// time.ParseDuration takes, or a number of days such as 90d. "0" is zero.
+func ParseDuration(text string) (time.Duration, error) {
+	if digits, ok := strings.CutSuffix(text, "d"); ok {
+		days, err := strconv.ParseUint(digits, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("parse duration %q: %w", text, err)
+		}
+		return time.Duration(days) * day, nil //nolint:gosec // 16 bits
+	}
+	return time.ParseDuration(text)
+}
+
+// FormatDuration writes a duration as the configuration reads it.
+func FormatDuration(d time.Duration) string {
+	if d == 0 {
+		return "0"
+	}
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{day, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
+		if d%unit.size == 0 {
+			return strconv.FormatInt(int64(d/unit.size), 10) + unit.name
+		}
+	}
+	return d.String()
+}
+
+func formatSize(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n%unit.size == 0 {
+			return strconv.FormatInt(n/unit.size, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10) + "B"
+}

@@ -1,0 +1,132 @@
+package config
+
+import (
+	"maps"
+	"math"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"alertd/internal/alerting"
+)
+
+func defaultServer() Server {
+	return Server{
+		Listen: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
+		MaxBody: 8 << 20, MaxStreams: 256, StreamHeartbeat: 15 * time.Second,
+	}
+}
+
+func defaultStorage() Storage {
+	return Storage{Driver: "sqlite", Path: "data/alertd.db", Retention: 90 * day}
+}
+
+// read fills the configuration from the file's root table.
+func (c *Config) read(r *reader, root map[string]any, section string) {
+	c.Server, c.Storage, c.Alerting = defaultServer(), defaultStorage(), alerting.DefaultConfig()
+	c.Server.read(r.table(root, "", "server"))
+	_, hasStorage := root["storage"]
+	c.Storage.read(r.table(root, "", "storage"))
+	if hasStorage {
+		c.Warnings = append(c.Warnings, "[storage] is checked but not used yet: this version keeps events in memory only, a restart forgets them")
+	}
+	top := &table{r: r, values: root, known: []string{"server", "storage", section}}
+	switch _, exists := root[section]; {
+	case section == "server" || section == "storage":
+		r.problem(section, "cannot be the alerting section, its name is taken")
+	case section != defaultSection && !exists:
+		r.problem(section, "is not a section of the file%s", suggestion(section, slices.Collect(maps.Keys(root))))
+	default:
+		c.readAlerting(r.table(root, "", section))
+	}
+	if section != defaultSection {
+		top.known = append(top.known, defaultSection) // left alone
+	}
+	top.done()
+}
+
+func (s *Server) read(t *table) {
+	t.string("listen", &s.Listen)
+	if host, port, err := net.SplitHostPort(s.Listen); err != nil || !validPort(port) || len(host) > 255 {
+		t.problem("listen", s.Listen, "host:port such as 127.0.0.1:8080, with a port from 0 to 65535")
+	}
+	for _, timeout := range []struct {
+		name string
+		into *time.Duration
+	}{
+		{"read_header_timeout", &s.ReadHeaderTimeout},
+		{"read_timeout", &s.ReadTimeout},
+		{"write_timeout", &s.WriteTimeout},
+		{"idle_timeout", &s.IdleTimeout},
+		{"shutdown_timeout", &s.ShutdownTimeout},
+		{"stream_heartbeat", &s.StreamHeartbeat},
+	} {
+		t.duration(timeout.name, 10*time.Millisecond, time.Hour, timeout.into)
+	}
+	t.size("max_body", 1<<10, 1<<30, &s.MaxBody)
+	t.int("max_streams", 1, 100_000, &s.MaxStreams)
+	t.done()
+}
+
+func validPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
+
+func (s *Storage) read(t *table) {
+	t.private = true
+	t.string("driver", &s.Driver)
+	t.string("path", &s.Path)
+	t.string("dsn", &s.DSN)
+	t.duration("retention", 0, math.MaxUint16*day, &s.Retention)
+	switch s.Driver {
+	case "sqlite":
+		if s.Path == "" {
+			t.problem("path", s.Path, "the file of the database")
+		}
+	case "postgres":
+		if s.DSN == "" {
+			t.r.problem(join(t.key, "dsn"), "is missing or empty, the driver postgres needs it")
+		}
+	default:
+		t.problem("driver", s.Driver, "sqlite or postgres")
+	}
+	t.done()
+}
+
+func (c *Config) readAlerting(t *table) {
+	a := &c.Alerting
+	t.bool("enabled", &a.Enabled)
+	t.severity("min_severity", &a.MinSeverity)
+	t.int("buffer_size", 1, alerting.MaxBufferSize, &a.BufferSize)
+	t.known = append(t.known, "channels", "custom")
+	t.done()
+	t.r.table(t.values, t.key, "custom")
+	channels := t.r.table(t.values, t.key, "channels")
+	a.Channels = make(map[string]alerting.ChannelConfig, len(channels.values))
+	for _, name := range slices.Sorted(maps.Keys(channels.values)) {
+		channel := t.r.table(channels.values, channels.key, name)
+		channel.private = true
+		if readChannel(channel, name) {
+			c.Warnings = append(c.Warnings, channel.key+" is enabled, but this version does not deliver to channels yet: events go to the in-memory dispatcher only")
+		}
+		a.Channels[name] = channel.values
+	}
+	a.Raw = t.values
+}
+
+// severity reads the name of a severity.
+func (t *table) severity(name string, into *alerting.Severity) {
+	var text string
+	if t.string(name, &text); t.values[name] == nil || text == "" && t.values[name] != "" {
+		return
+	}
+	severity, err := alerting.ParseSeverity(text)
+	if err != nil {
+		t.r.problem(join(t.key, name), "%s is not one of debug, info, warning, error, critical", t.quote(name, text))
+		return
+	}
+	*into = severity
+}

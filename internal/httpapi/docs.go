@@ -1,0 +1,43 @@
+package httpapi
+
+import (
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+
+	"github.com/go-chi/chi/v5"
+
+	"alertd/api"
+)
+
+// redirectToDocs is what the root answers until there is a dashboard.
+func redirectToDocs(w *response, _ *http.Request) error {
+	w.Header().Set("Location", "/docs")
+	w.send(http.StatusFound, "text/plain; charset=utf-8", []byte("see /docs\n"))
+	return nil
+}
+
+func getOpenAPI(w *response, _ *http.Request) error {
+	w.send(http.StatusOK, "application/yaml", api.OpenAPI())
+	return nil
+}
+
+// getDocs serves the readable page of the contract and its assets. The page
+// loads nothing from any other host, and its policy would not let it.
+func getDocs(w *response, r *http.Request) error {
+	name := chi.URLParam(r, "asset")
+	if name == "" {
+		name = "index.html"
+	}
+	content, err := fs.ReadFile(api.Docs(), name)
+	if err != nil {
+		return notFound(w, r)
+	}
+	header := w.Header()
+	header.Set("Content-Security-Policy", api.DocsPolicy)
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cache-Control", "no-cache")
+	w.send(http.StatusOK, mime.TypeByExtension(path.Ext(name)), content)
+	return nil
+}
