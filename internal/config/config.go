@@ -70,6 +70,8 @@ type Options struct {
 	Path string
 	// Section is the table with the alerting settings; "" stands for "alerting".
 	Section string
+	// Listen, if not empty, takes the place of [server] listen.
+	Listen string
 	// LookupEnv finds a variable; nil stands for os.LookupEnv.
 	LookupEnv func(string) (string, bool)
 }
@@ -114,7 +116,7 @@ func Load(options Options) (Config, error) {
 	}
 	data, err := readFile(options.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		config, err := Parse(nil, Options{Path: options.Path, LookupEnv: options.LookupEnv})
+		config, err := Parse(nil, Options{Path: options.Path, Listen: options.Listen, LookupEnv: options.LookupEnv})
 		config.Found = false
 		config.Warnings = append([]string{fmt.Sprintf(
 			"%s does not exist: safe defaults are in force (alerting is disabled, min_severity warning, no channels)", options.Path)}, config.Warnings...)
@@ -154,7 +156,7 @@ func Parse(data []byte, options Options) (Config, error) {
 	r := &reader{fromEnv: map[string]bool{}}
 	r.substitute("", root, options.LookupEnv)
 	config := Config{Path: options.Path, Found: true}
-	config.read(r, root, options.Section)
+	config.read(r, root, options)
 	if len(r.problems) > 0 {
 		return Config{}, r.sorted()
 	}

@@ -24,9 +24,10 @@ func defaultStorage() Storage {
 }
 
 // read fills the configuration from the file's root table.
-func (c *Config) read(r *reader, root map[string]any, section string) {
+func (c *Config) read(r *reader, root map[string]any, options Options) {
+	section := options.Section
 	c.Server, c.Storage, c.Alerting = defaultServer(), defaultStorage(), alerting.DefaultConfig()
-	c.Server.read(r.table(root, "", "server"))
+	c.Server.read(r.table(root, "", "server"), options.Listen)
 	_, hasStorage := root["storage"]
 	c.Storage.read(r.table(root, "", "storage"))
 	if hasStorage {
@@ -47,8 +48,12 @@ func (c *Config) read(r *reader, root map[string]any, section string) {
 	top.done()
 }
 
-func (s *Server) read(t *table) {
+// read reads the table; override, if not empty, takes the place of its listen.
+func (s *Server) read(t *table, override string) {
 	t.string("listen", &s.Listen)
+	if override != "" {
+		s.Listen = override
+	}
 	if host, port, err := net.SplitHostPort(s.Listen); err != nil || !validPort(port) || len(host) > 255 {
 		t.problem("listen", s.Listen, "host:port such as 127.0.0.1:8080, with a port from 0 to 65535")
 	}

@@ -56,6 +56,7 @@ func statusOf(code alerting.Code) int {
 
 // fieldErrors is an error that can say what is wrong field by field.
 type fieldErrors interface {
+	error
 	FieldErrors() []alerting.FieldError
 }
 

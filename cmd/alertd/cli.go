@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"alertd/internal/config"
+	"alertd/internal/httpapi"
+)
+
+// The exit codes.
+const (
+	exitOK    = 0
+	exitError = 1 // it did not work
+	exitUsage = 2 // the command line or the configuration is wrong
+)
+
+// usageError is what the user can put right on the command line or in the file.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// run is the whole program: it returns the exit code. It ends when ctx does, or
+// by a signal.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRootCommand(stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	_, _ = fmt.Fprintf(stderr, "alertd: %s\n", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitError
+}
+
+// commonFlags are the flags of the commands that read the configuration.
+type commonFlags struct {
+	config, section, listen string
+}
+
+func (f *commonFlags) options() config.Options {
+	return config.Options{Path: f.config, Section: f.section, Listen: f.listen}
+}
+
+func (f *commonFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.config, "config", config.DefaultPath, "configuration `file`")
+	cmd.Flags().StringVar(&f.section, "section", "alerting", "`name` of the table with the alerting settings")
+	cmd.Flags().StringVar(&f.listen, "listen", "", "`address` to listen on, in place of [server] listen; port 0 takes a free one")
+}
+
+func newRootCommand(stderr io.Writer) *cobra.Command {
+	root := newServeCommand(stderr)
+	root.Use = "alertd"
+	root.Short = "A durable alert service for trading risk systems"
+	root.Long = "alertd takes alerts over HTTP, keeps them, and shows them. Without a subcommand it serves."
+	root.Example = "  alertd\n  alertd --config /etc/alertd/config.toml --listen 127.0.0.1:9000\n  alertd check-config"
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
+	serve := newServeCommand(stderr)
+	root.AddCommand(serve, newCheckConfigCommand(), newVersionCommand(), newHealthcheckCommand())
+	return root
+}
+
+// noArguments is cobra.NoArgs as a usage error.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command or argument %q; see %s --help", args[0], cmd.CommandPath())}
+	}
+	return nil
+}
+
+func newCheckConfigCommand() *cobra.Command {
+	var section string
+	cmd := &cobra.Command{
+		Use:   "check-config [FILE]",
+		Short: "Check the configuration and say what would be on",
+		Long:  "Reads the configuration as serve does, with the same environment, and starts nothing.\nExit status 2 if anything is wrong with it.",
+		Example: "  alertd check-config\n  alertd check-config /etc/alertd/config.toml\n" +
+			"  alertd check-config --section custom_alerts my.toml",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError{fmt.Errorf("check-config takes one file, not %d; see %s --help", len(args), cmd.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options := config.Options{Path: config.DefaultPath, Section: section}
+			if len(args) == 1 {
+				options.Path = args[0]
+			}
+			loaded, err := config.Load(options)
+			if err != nil {
+				return usageError{fmt.Errorf("%s is not valid:\n%w", options.Path, err)}
+			}
+			describe(cmd.OutOrStdout(), loaded)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&section, "section", "alerting", "`name` of the table with the alerting settings")
+	return cmd
+}
+
+// describe says what would be on with a configuration.
+func describe(out io.Writer, c config.Config) {
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
+	onOff := func(on bool) string {
+		if on {
+			return "on"
+		}
+		return "off"
+	}
+	line("%s is valid", c.Path)
+	line("  listen        %s", c.Server.Listen)
+	line("  alerting      %s", onOff(c.Alerting.Enabled))
+	line("  min_severity  %s", c.Alerting.MinSeverity)
+	line("  buffer_size   %d", c.Alerting.BufferSize)
+	names := make([]string, 0, len(c.Alerting.Channels))
+	for name := range c.Alerting.Channels {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		line("  channel       %s: %s", name, onOff(c.Alerting.ChannelEnabled(name)))
+	}
+	if len(names) == 0 {
+		line("  channels      none")
+	}
+	for _, warning := range c.Warnings {
+		line("  warning       %s", warning)
+	}
+}
+
+func newVersionCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  alertd version\n  alertd version --json",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			build := buildInfo()
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(build)
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "alertd %s (commit %s, %s)\n", build.Version, build.Commit, build.GoVersion)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// buildInfo says which alertd this is: as the linker was told, else as Go knows.
+func buildInfo() httpapi.BuildInfo {
+	build := httpapi.BuildInfo{Version: version, Commit: commit, BuiltAt: builtAt, GoVersion: runtime.Version()}
+	if info, ok := debug.ReadBuildInfo(); ok && build.Version == "" {
+		build.Version = info.Main.Version
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				build.Commit = setting.Value
+			}
+		}
+	}
+	if build.Version == "" || build.Version == "(devel)" {
+		build.Version = "dev"
+	}
+	if build.Commit == "" {
+		build.Commit = "unknown"
+	}
+	return build
+}

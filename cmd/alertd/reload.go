@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"alertd/internal/alerting"
+	"alertd/internal/config"
+)
+
+// reloader puts a configuration into force while alertd runs. Everything that
+// can fail is done before anything changes. Safe for concurrent use.
+type reloader struct {
+	flags   commonFlags
+	manager *alerting.Manager
+	log     *slog.Logger
+	good    prometheus.Gauge
+	at      prometheus.Gauge
+
+	mu      sync.Mutex
+	started config.Config // what needs a restart is as it was at the start
+	current config.Config
+}
+
+func newReloader(flags commonFlags, loaded config.Config, manager *alerting.Manager, log *slog.Logger, registry prometheus.Registerer) *reloader {
+	r := &reloader{
+		flags: flags, manager: manager, log: log, started: loaded, current: loaded,
+		good: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "alertd_config_last_reload_successful", Help: "1 if the configuration was good when it was last read, else 0.",
+		}),
+		at: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "alertd_config_last_reload_success_timestamp_seconds", Help: "When a good configuration was last read.",
+		}),
+	}
+	registry.MustRegister(r.good, r.at)
+	r.good.Set(1)
+	r.at.SetToCurrentTime()
+	return r
+}
+
+// effective returns what is in force, without secrets: what waits for a restart
+// is shown as it was at the start.
+func (r *reloader) effective() map[string]any {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	shown := make(map[string]any)
+	for name, table := range r.current.Redacted() {
+		shown[name] = table
+	}
+	shown["server"] = r.started.Redacted()["server"]
+	return shown
+}
+
+// reload reads the file again. A bad one changes nothing. It returns the keys
+// whose change waits for a restart.
+func (r *reloader) reload(_ context.Context) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, err := config.Load(r.flags.options())
+	if err == nil {
+		err = r.manager.Reconfigure(next.Alerting)
+	}
+	if err != nil {
+		r.good.Set(0)
+		r.log.Error("configuration not reloaded, nothing has changed", "error", err)
+		return nil, err
+	}
+	r.current = next
+	r.good.Set(1)
+	r.at.Set(float64(time.Now().UnixMilli()) / 1000)
+	restart := r.started.RestartRequired(next)
+	r.log.Info("configuration reloaded", "restart_required", restart, "effective", next.Redacted())
+	for _, warning := range next.Warnings {
+		r.log.Warn(warning)
+	}
+	return restart, nil
+}

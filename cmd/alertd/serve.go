@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"alertd/internal/alerting"
+	"alertd/internal/config"
+	"alertd/internal/httpapi"
+	"alertd/internal/metrics"
+)
+
+func newServeCommand(stderr io.Writer) *cobra.Command {
+	var flags commonFlags
+	var level, format string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Take alerts over HTTP until told to stop",
+		Long: "SIGTERM or SIGINT: requests under way finish, streams end, exit status 0; a second one ends at once.\n" +
+			"SIGHUP: reads the configuration again; a bad one changes nothing.",
+		Example: "  alertd serve\n  alertd serve --config /etc/alertd/config.toml --log-format json\n  alertd serve --listen 127.0.0.1:0",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLogger(stderr, level, format)
+			if err != nil {
+				return usageError{err}
+			}
+			return serve(cmd.Context(), flags, log)
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&level, "log-level", "info", "least `level` to log: debug, info, warn, error")
+	cmd.Flags().StringVar(&format, "log-format", "auto", "`format` of the log: text, json, or auto for text on a terminal")
+	return cmd
+}
+
+// daemon is a running alertd.
+type daemon struct {
+	flags    commonFlags
+	log      *slog.Logger
+	manager  *alerting.Manager
+	reloader *reloader
+	api      *httpapi.API
+	server   *http.Server
+	timeout  time.Duration // for shutdown
+}
+
+func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
+	loaded, err := config.Load(flags.options())
+	if err != nil {
+		return usageError{fmt.Errorf("%s is not valid:\n%w", flags.config, err)}
+	}
+	d, err := newDaemon(flags, loaded, log)
+	if err != nil {
+		return err
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", loaded.Server.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w; choose another address with --listen or [server] listen", loaded.Server.Listen, err)
+	}
+	build := buildInfo()
+	log.Info("starting", "version", build.Version, "commit", build.Commit, "config", loaded.Path, "effective", loaded.Redacted())
+	for _, warning := range loaded.Warnings {
+		log.Warn(warning)
+	}
+	log.Warn("this version keeps events in memory only: a restart forgets them")
+	log.Info("listening", "addr", listener.Addr().String())
+	return d.run(ctx, listener)
+}
+
+// newDaemon puts the parts together and starts nothing.
+func newDaemon(flags commonFlags, loaded config.Config, log *slog.Logger) (*daemon, error) {
+	manager, err := alerting.NewManager(loaded.Alerting, nil)
+	if err != nil {
+		return nil, err
+	}
+	build := buildInfo()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		metrics.NewEvents(manager), metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
+	)
+	reloader := newReloader(flags, loaded, manager, log, registry)
+	api, err := httpapi.New(httpapi.Config{
+		Manager: manager, Registry: registry, Logger: log, Build: build,
+		MaxBody: loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
+		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
+		EffectiveConfig: reloader.effective, Reload: reloader.reload,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &daemon{
+		flags: flags, log: log, manager: manager, reloader: reloader, api: api, timeout: loaded.Server.ShutdownTimeout,
+		server: &http.Server{
+			Handler:           api.Handler(),
+			ReadHeaderTimeout: loaded.Server.ReadHeaderTimeout,
+			ReadTimeout:       loaded.Server.ReadTimeout,
+			WriteTimeout:      loaded.Server.WriteTimeout,
+			IdleTimeout:       loaded.Server.IdleTimeout,
+			MaxHeaderBytes:    64 << 10,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		},
+	}, nil
+}
+
+// errSecondSignal says that whoever stopped alertd did not want to wait.
+var errSecondSignal = errors.New("stopped at once by a second signal")
+
+// run serves until ctx ends or a signal says so, and returns when all that it
+// started has ended.
+func (d *daemon) run(ctx context.Context, listener net.Listener) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	group, ctx := errgroup.WithContext(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	stopped := make(chan struct{})
+	group.Go(func() error {
+		if err := d.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error { // the signals
+		defer stop()
+		stopping := false
+		for {
+			select {
+			case <-stopped:
+				return nil
+			case s := <-signals:
+				switch {
+				case s == syscall.SIGHUP:
+					_, _ = d.reloader.reload(ctx) // it logs what went wrong
+				case stopping:
+					_ = d.server.Close()
+					return errSecondSignal
+				default:
+					d.log.Info("stopping", "signal", s.String())
+					stopping = true
+					stop()
+				}
+			}
+		}
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		defer close(stopped)
+		d.api.Shutdown()
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
+		defer cancel()
+		if err := d.server.Shutdown(limit); err != nil {
+			_ = d.server.Close()
+			return fmt.Errorf("stop: requests did not finish within %s: %w", d.timeout, err)
+		}
+		return nil
+	})
+	err := group.Wait()
+	stop()
+	if err == nil {
+		d.log.Info("stopped")
+	}
+	return err
+}
