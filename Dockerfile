@@ -1,0 +1,20 @@
+# A static binary in an empty image, run by a user who is not root.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN make build
+RUN mkdir -p /empty/data
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /src/bin/alertd /alertd
+COPY --from=build /src/config/config.toml /etc/alertd/config.toml
+COPY --from=build --chown=65532:65532 /empty/data /data
+USER 65532:65532
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/alertd", "healthcheck", "--listen", "127.0.0.1:8080"]
+ENTRYPOINT ["/alertd"]
+CMD ["serve", "--config", "/etc/alertd/config.toml", "--listen", "0.0.0.0:8080", "--log-format", "json"]

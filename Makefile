@@ -1,0 +1,56 @@
+# What alertd's developers do. `make` alone lists it.
+
+GO          ?= go
+FUZZTIME    ?= 10s
+BENCHTIME   ?= 1s
+ARGS        ?=
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+BUILT_AT    := $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+LDFLAGS     := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.builtAt=$(BUILT_AT)
+TOOL        := $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race cover vet lint openapi-lint vuln bench bench-http fuzz static check clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build alertd and start it with config/config.toml; ARGS="--listen 127.0.0.1:0" adds flags
+	@exec bin/alertd serve --config config/config.toml $(ARGS)
+
+build: ## the static binary bin/alertd
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/alertd ./cmd/alertd
+
+test: ## all tests
+	$(GO) test -shuffle=on ./...
+
+race: ## all tests under the race detector
+	$(GO) test -race -shuffle=on ./...
+
+cover: ## fails unless every statement of internal/alerting is covered
+	$(GO) test -coverprofile=cover.out ./internal/alerting
+	@$(GO) tool cover -func=cover.out | awk '$$3 != "100.0%" {print; bad = 1} END {if (bad) {print "internal/alerting must be covered to 100 %"; exit 1} else print "internal/alerting: 100 % covered"}'
+
+vet: ## go vet
+	$(GO) vet ./...
+
+fuzz: ## every fuzz target for FUZZTIME each
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./internal/alerting ./internal/httpapi
+
+static: build ## checks that the binary, built as the Dockerfile does, is static
+	@if readelf -l bin/alertd | grep -q INTERP || readelf -d bin/alertd | grep -q NEEDED; then echo "bin/alertd is not static"; exit 1; fi
+	@grep -q '^RUN make build$$' Dockerfile || { echo "the Dockerfile must build by: RUN make build"; exit 1; }
+	@echo "bin/alertd is static"
+
+clean: ## removes what was built
+	rm -rf bin cover.out
+
+check: build vet race cover static fuzz ## all that CI runs
