@@ -3,21 +3,20 @@ package httpapi
 import (
 	"bytes"
 	"errors"
-	"fmt"
+	"io"
 	"mime"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"alertd/internal/alerting"
 )
 
-// maxBatch is the most alerts in one request.
-const maxBatch = 10_000
+const contentNDJSON = "application/x-ndjson"
 
-// postAlerts registers one alert, or a batch as a JSON array or as NDJSON.
+// postAlerts registers one alert, or a batch as a JSON array or as NDJSON. What
+// is refused as a whole counts as one rejected alert.
 func (a *API) postAlerts(w *response, r *http.Request) error {
 	ndjson, err := isNDJSON(r)
 	if err != nil {
@@ -26,46 +25,75 @@ func (a *API) postAlerts(w *response, r *http.Request) error {
 	}
 	body := getBuffer()
 	defer putBuffer(body)
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, a.config.MaxBody)); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			a.config.Manager.CountRejected(alerting.RejectTooLarge, 1)
-			return err
-		}
-		a.config.Manager.CountRejected(alerting.RejectMalformed, 1)
-		p := newProblem(http.StatusBadRequest, "the request body could not be read to its end")
-		p.cause = err
-		return p
+	if err := a.readBody(w, r, body); err != nil {
+		return err
 	}
-	data := bytes.TrimLeft(body.Bytes(), " \t\r\n")
-	isArray := len(data) > 0 && data[0] == '['
-	keys := r.Header["Idempotency-Key"]
-	if len(keys) > 0 && (ndjson || isArray || len(keys) > 1) {
+	data := trimSpace(body.Bytes())
+	batch := ndjson || len(data) > 0 && data[0] == '['
+	key, err := idempotencyKey(r, batch)
+	if err != nil {
 		a.config.Manager.CountRejected(alerting.RejectInvalid, 1)
-		return badParameter("Idempotency-Key", "goes with one alert only, and once; give each alert of a batch its own event_id")
+		return err
 	}
-	switch {
-	case ndjson:
-		return a.registerBatch(w, r, decodeNDJSON(data))
-	case isArray:
-		batch, err := decodeArray(data)
-		if err != nil {
-			a.config.Manager.CountRejected(alerting.RejectMalformed, 1)
-			return err
-		}
-		return a.registerBatch(w, r, batch)
+	if batch {
+		return a.postBatch(w, r, data, ndjson)
 	}
+	return a.postOne(w, r, data, key)
+}
+
+// postOne registers the one alert in data.
+func (a *API) postOne(w *response, r *http.Request, data []byte, key string) error {
 	alert, err := alerting.DecodeAlert(data)
-	if err == nil && len(keys) == 1 {
-		alert.IdempotencyKey = keys[0]
-		if bad := alerting.CheckIdempotencyKey(keys[0]); bad != nil {
-			err = badParameter(bad.Fields[0].Field, bad.Fields[0].Message)
-		}
-	}
 	if err != nil {
 		a.config.Manager.CountRejected(rejectReason(err), 1)
 		return err
 	}
-	return a.registerOne(w, r, alert)
+	alert.IdempotencyKey = key
+	result, err := a.config.Manager.Register(r.Context(), alert)
+	if err != nil {
+		return err
+	}
+	switch header := w.Header(); result.Outcome {
+	case alerting.OutcomeFiltered:
+		answer := getBuffer()
+		defer putBuffer(answer)
+		answer.WriteString(`{"registered":false,"reason":"`)
+		answer.WriteString(result.Reason) // plain words, nothing to escape
+		answer.WriteString("\"}\n")
+		w.send(http.StatusOK, contentJSON, answer.Bytes())
+	case alerting.OutcomeDuplicate:
+		header["Idempotency-Replayed"] = []string{"true"}
+		header["Location"] = []string{"/events/" + result.Event.ID().String()}
+		w.sendEvent(http.StatusOK, result.Event)
+	default:
+		header["Location"] = []string{"/events/" + result.Event.ID().String()}
+		w.sendEvent(http.StatusCreated, result.Event)
+	}
+	return nil
+}
+
+// readBody reads the whole body, or counts and says why it cannot be had.
+func (a *API) readBody(w *response, r *http.Request, body *bytes.Buffer) error {
+	most := a.config.MaxBody
+	err := error(&http.MaxBytesError{Limit: most})
+	if r.ContentLength <= most { // else it is not even begun
+		// MaxBytesReader knows net/http's own writer only.
+		_, err = body.ReadFrom(http.MaxBytesReader(w.ResponseWriter, r.Body, most))
+	}
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		a.config.Manager.CountRejected(alerting.RejectTooLarge, 1)
+		return newProblem(http.StatusRequestEntityTooLarge, "the request body is over the limit of %d bytes", most)
+	}
+	a.config.Manager.CountRejected(alerting.RejectMalformed, 1)
+	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, io.ErrUnexpectedEOF) || ok && !timeout.Timeout() {
+		w.gone = true
+	}
+	p := newProblem(http.StatusBadRequest, "the request body could not be read to its end")
+	p.cause = err
+	return p
 }
 
 // isNDJSON tells the two media types apart and refuses every other.
@@ -74,17 +102,40 @@ func isNDJSON(r *http.Request) (bool, error) {
 		return false, newProblem(http.StatusUnsupportedMediaType, "Content-Encoding %s is not supported, the body must not be compressed", strconv.Quote(shorten(encoding)))
 	}
 	contentType := r.Header.Get("Content-Type")
-	if contentType == "" || contentType == contentJSON {
+	switch contentType {
+	case "", contentJSON:
 		return false, nil
-	}
-	media, _, err := mime.ParseMediaType(contentType)
-	switch {
-	case err == nil && media == contentJSON:
-		return false, nil
-	case err == nil && media == "application/x-ndjson":
+	case contentNDJSON:
 		return true, nil
 	}
-	return false, newProblem(http.StatusUnsupportedMediaType, "Content-Type %s is not supported, must be application/json or application/x-ndjson", strconv.Quote(shorten(contentType)))
+	media, parameters, err := mime.ParseMediaType(contentType)
+	charset, given := parameters["charset"]
+	if err == nil && (!given || strings.EqualFold(charset, "utf-8")) {
+		switch media {
+		case contentJSON:
+			return false, nil
+		case contentNDJSON:
+			return true, nil
+		}
+	}
+	return false, newProblem(http.StatusUnsupportedMediaType, "Content-Type %s is not supported, must be %s or %s, in UTF-8", strconv.Quote(shorten(contentType)), contentJSON, contentNDJSON)
+}
+
+// idempotencyKey returns the request's key, or "" if it has none.
+func idempotencyKey(r *http.Request, batch bool) (string, error) {
+	keys := r.Header["Idempotency-Key"]
+	switch {
+	case len(keys) == 0:
+		return "", nil
+	case batch:
+		return "", badParameter("Idempotency-Key", "goes with one alert only; give each alert of a batch its own event_id")
+	case len(keys) > 1:
+		return "", badParameter("Idempotency-Key", "is given more than once, must be given once")
+	}
+	if err := alerting.CheckIdempotencyKey(keys[0]); err != nil {
+		return "", badParameter("Idempotency-Key", err.Fields[0].Message)
+	}
+	return keys[0], nil
 }
 
 func rejectReason(err error) alerting.RejectReason {
@@ -94,167 +145,5 @@ func rejectReason(err error) alerting.RejectReason {
 	return alerting.RejectInvalid
 }
 
-func (a *API) registerOne(w *response, r *http.Request, alert alerting.Alert) error {
-	result, err := a.config.Manager.Register(r.Context(), alert)
-	if err != nil {
-		return err
-	}
-	if result.Outcome == alerting.OutcomeFiltered {
-		return w.sendJSON(http.StatusOK, struct {
-			Registered bool   `json:"registered"`
-			Reason     string `json:"reason"`
-		}{false, result.Reason})
-	}
-	status := http.StatusCreated
-	header := w.Header()
-	if result.Outcome == alerting.OutcomeDuplicate {
-		status = http.StatusOK
-		header.Set("Idempotency-Replayed", "true")
-	}
-	header["Location"] = []string{"/events/" + result.Event.ID().String()}
-	answer := getBuffer()
-	defer putBuffer(answer)
-	answer.WriteString(result.Event.JSON())
-	answer.WriteByte('\n')
-	w.send(status, contentJSON, answer.Bytes())
-	return nil
-}
-
-// decoded is one alert of a batch, or why it is none.
-type decoded struct {
-	alert alerting.Alert
-	err   error
-}
-
-// decodeArray splits a JSON array into its elements and decodes each by itself,
-// so that a bad one is rejected alone. The array is read leniently: what is
-// wrong within an element is found when that is decoded. At most one element
-// more than a batch may have is decoded.
-func decodeArray(data []byte) ([]decoded, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	malformed := func(err error) error {
-		return &alerting.Error{Code: alerting.CodeMalformed, Message: "malformed JSON: the array cannot be read", Cause: err}
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, malformed(err)
-	}
-	var batch []decoded
-	for dec.PeekKind() != ']' {
-		value, err := dec.ReadValue()
-		if err != nil {
-			return nil, malformed(err)
-		}
-		if len(batch) <= maxBatch {
-			batch = append(batch, decodeOne(value))
-		}
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, malformed(err)
-	}
-	if len(bytes.TrimSpace(data[dec.InputOffset():])) > 0 {
-		return nil, malformed(errors.New("there is more after it"))
-	}
-	return batch, nil
-}
-
-// decodeNDJSON decodes each line that is not blank by itself.
-func decodeNDJSON(data []byte) []decoded {
-	var batch []decoded
-	for line := range bytes.Lines(data) {
-		if line = bytes.TrimSpace(line); len(line) > 0 && len(batch) <= maxBatch {
-			batch = append(batch, decodeOne(line))
-		}
-	}
-	return batch
-}
-
-func decodeOne(data []byte) decoded {
-	alert, err := alerting.DecodeAlert(data)
-	return decoded{alert, err}
-}
-
-func (a *API) registerBatch(w *response, r *http.Request, batch []decoded) error {
-	if len(batch) == 0 || len(batch) > maxBatch {
-		a.config.Manager.CountRejected(alerting.RejectInvalid, 1)
-		return newProblem(http.StatusUnprocessableEntity, "a batch must have 1 to %d alerts", maxBatch)
-	}
-	good := make([]alerting.Alert, 0, len(batch))
-	for _, one := range batch {
-		if one.err == nil {
-			good = append(good, one.alert)
-		}
-	}
-	registered, err := a.config.Manager.RegisterBatch(r.Context(), good)
-	if err != nil {
-		return err
-	}
-	results := make([]alerting.Registration, len(batch))
-	next := 0
-	for i, one := range batch {
-		if one.err != nil {
-			a.config.Manager.CountRejected(rejectReason(one.err), 1)
-			results[i] = alerting.Registration{Outcome: alerting.OutcomeRejected, Err: one.err}
-			continue
-		}
-		results[i] = registered[next]
-		next++
-	}
-	answer := getBuffer()
-	defer putBuffer(answer)
-	if err := writeBatch(answer, results); err != nil {
-		return err
-	}
-	w.send(http.StatusOK, contentJSON, answer.Bytes())
-	return nil
-}
-
-// writeBatch encodes what became of each alert.
-func writeBatch(out *bytes.Buffer, results []alerting.Registration) error {
-	var count [4]int
-	for _, result := range results {
-		count[result.Outcome]++
-	}
-	fmt.Fprintf(out, `{"registered":%d,"filtered":%d,"duplicate":%d,"rejected":%d,"results":[`, count[alerting.OutcomeRegistered],
-		count[alerting.OutcomeFiltered], count[alerting.OutcomeDuplicate], count[alerting.OutcomeRejected])
-	for i, result := range results {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		scratch := out.AvailableBuffer()
-		scratch = append(scratch, `{"index":`...)
-		scratch = strconv.AppendInt(scratch, int64(i), 10)
-		scratch = append(scratch, `,"status":"`...)
-		scratch = append(scratch, result.Outcome.String()...)
-		scratch = append(scratch, '"')
-		if result.Event != nil {
-			scratch = append(scratch, `,"event_id":"`...)
-			scratch = append(scratch, result.Event.ID().String()...)
-			scratch = append(scratch, '"')
-		}
-		if result.Reason != "" {
-			scratch = append(scratch, `,"reason":"`...)
-			scratch = append(scratch, result.Reason...) // plain words, nothing to escape
-			scratch = append(scratch, '"')
-		}
-		if result.Err != nil {
-			var err error
-			scratch = append(scratch, `,"errors":`...)
-			if scratch, err = appendJSON(scratch, batchErrors(result.Err)); err != nil {
-				return err
-			}
-		}
-		out.Write(append(scratch, '}'))
-	}
-	out.WriteString("]}\n")
-	return nil
-}
-
-// batchErrors says what is wrong with one alert of a batch; where no field can
-// be named, the field is "".
-func batchErrors(err error) []alerting.FieldError {
-	p := toProblem(err)
-	if len(p.Errors) > 0 {
-		return p.Errors
-	}
-	return []alerting.FieldError{{Field: "", Message: p.Detail}}
-}
+// trimSpace drops what is white space in JSON.
+func trimSpace(data []byte) []byte { return bytes.Trim(data, " \t\r\n") }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"alertd/internal/alerting"
 	"alertd/internal/metrics"
@@ -54,8 +53,8 @@ type Config struct {
 type API struct {
 	config  Config
 	router  chi.Router
-	log     *slog.Logger
 	metrics *metrics.HTTP
+	origins *http.CrossOriginProtection
 	started time.Time
 
 	streams     atomic.Int64
@@ -73,7 +72,7 @@ func New(config Config) (*API, error) {
 	setDefault(&config.StreamHeartbeat, 15*time.Second)
 	setDefault(&config.WriteTimeout, 30*time.Second)
 	a := &API{
-		config: config, log: config.Logger, metrics: metrics.NewHTTP(config.Registry),
+		config: config, metrics: metrics.NewHTTP(config.Registry), origins: http.NewCrossOriginProtection(),
 		started: time.Now(), closing: make(chan struct{}),
 	}
 	err := config.Registry.Register(metrics.NewStreams(func() int { return int(a.streams.Load()) }))
@@ -112,23 +111,22 @@ func (a *API) shuttingDown() bool {
 
 func (a *API) routes() chi.Router {
 	r := chi.NewRouter()
+	add := func(method, pattern string, h handler) {
+		r.Method(method, pattern, &route{api: a, pattern: pattern, handle: h, metrics: a.metrics.Route(method, pattern)})
+	}
 	get := func(pattern string, h handler) {
-		r.Method(http.MethodGet, pattern, a.instrument(http.MethodGet, pattern, h))
-		r.Method(http.MethodHead, pattern, a.instrument(http.MethodHead, pattern, h))
+		add(http.MethodGet, pattern, h)
+		add(http.MethodHead, pattern, h)
 	}
-	post := func(pattern string, h handler) {
-		r.Method(http.MethodPost, pattern, a.instrument(http.MethodPost, pattern, h))
-	}
+	post := func(pattern string, h handler) { add(http.MethodPost, pattern, a.sameOrigin(h)) }
 	get("/", redirectToDocs)
 	post("/alerts", a.postAlerts)
 	get("/events", a.getEvents)
 	// A stream has no end, so it has no HEAD either.
-	r.Method(http.MethodGet, "/events/stream", a.instrument(http.MethodGet, "/events/stream", a.streamEvents))
+	add(http.MethodGet, "/events/stream", a.streamEvents)
 	get("/events/{event_id}", a.getEvent)
 	get("/stats", a.getStats)
-	get("/metrics", fromStandard(promhttp.HandlerFor(a.config.Registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError),
-	})))
+	get("/metrics", a.metricsHandler())
 	get("/healthz", a.getHealthz)
 	get("/readyz", a.getReadyz)
 	get("/version", a.getVersion)
@@ -137,18 +135,7 @@ func (a *API) routes() chi.Router {
 	get("/openapi.yaml", getOpenAPI)
 	get("/docs", getDocs)
 	get("/docs/{asset}", getDocs)
-	r.NotFound(a.instrument("", "", notFound).ServeHTTP)
-	r.MethodNotAllowed(a.instrument("", "", a.methodNotAllowed).ServeHTTP)
+	r.NotFound((&route{api: a, pattern: unmatched, handle: notFound}).ServeHTTP)
+	r.MethodNotAllowed((&route{api: a, pattern: unmatched, handle: a.methodNotAllowed}).ServeHTTP)
 	return r
-}
-
-// handler answers a request or returns why it cannot. Once it has written
-// anything, it must return nil.
-type handler func(w *response, r *http.Request) error
-
-func fromStandard(h http.Handler) handler {
-	return func(w *response, r *http.Request) error {
-		h.ServeHTTP(w, r)
-		return nil
-	}
 }

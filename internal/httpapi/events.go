@@ -1,9 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -11,32 +8,40 @@ import (
 	"alertd/internal/alerting"
 )
 
-// getEvents answers with recent events, newest first.
+// getEvents answers with recent events, newest first, as they were encoded when
+// they were registered. An answer may be large, as contexts may; it is never
+// held as a whole.
 func (a *API) getEvents(w *response, r *http.Request) error {
 	query, err := parseEventQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
 	page := a.config.Manager.RecentEvents(query)
+	tail := "],\"next_cursor\":null}\n"
+	if page.More {
+		tail = `],"next_cursor":"` + encodeCursor(page.Events[len(page.Events)-1].Seq()) + "\"}\n"
+	}
+	const head = `{"events":[`
+	length := len(head) + max(0, len(page.Events)-1) + len(tail)
+	for _, event := range page.Events {
+		length += len(event.JSON())
+	}
+	w.begin(http.StatusOK, contentJSON, length)
 	answer := getBuffer()
 	defer putBuffer(answer)
-	answer.WriteString(`{"events":[`)
+	answer.WriteString(head)
 	for i, event := range page.Events {
 		if i > 0 {
 			answer.WriteByte(',')
 		}
 		answer.WriteString(event.JSON())
+		if answer.Len() >= flushAt {
+			w.put(answer.Bytes())
+			answer.Reset()
+		}
 	}
-	answer.WriteString(`],"next_cursor":`)
-	if page.More {
-		answer.WriteByte('"')
-		answer.WriteString(encodeCursor(page.Events[len(page.Events)-1].Seq()))
-		answer.WriteByte('"')
-	} else {
-		answer.WriteString("null")
-	}
-	answer.WriteString("}\n")
-	w.send(http.StatusOK, contentJSON, answer.Bytes())
+	answer.WriteString(tail)
+	w.put(answer.Bytes())
 	return nil
 }
 
@@ -50,17 +55,6 @@ func (a *API) getEvent(w *response, r *http.Request) error {
 	if !ok {
 		return newProblem(http.StatusNotFound, "no event with the id %s is in the buffer", id)
 	}
-	w.send(http.StatusOK, contentJSON, append([]byte(event.JSON()), '\n'))
+	w.sendEvent(http.StatusOK, event)
 	return nil
-}
-
-// appendJSON appends a value's JSON, without escapes for HTML.
-func appendJSON(dst []byte, value any) ([]byte, error) {
-	out := bytes.NewBuffer(dst)
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
-		return nil, fmt.Errorf("encode answer: %w", err)
-	}
-	return bytes.TrimRight(out.Bytes(), "\n"), nil
 }

@@ -1,114 +1,96 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
-	"strconv"
-	"sync"
 	"time"
 
-	"github.com/google/uuid"
+	"alertd/internal/metrics"
 )
 
 // statusClientGone is what the log and the metrics call a request whose client
 // went away before the answer; nobody sees it as an answer.
 const statusClientGone = 499
 
-// response is the ResponseWriter that handlers get. It remembers what the log
-// and the metrics want to know.
-type response struct {
-	http.ResponseWriter
-	requestID string
-	status    int // 0 until the header is out
-	bytes     int64
-	cause     error // for the log
+// handler answers a request or returns why it cannot. Once it has written
+// anything, it must return nil.
+type handler func(w *response, r *http.Request) error
+
+// route is a handler with what every request gets around it: an id, a record
+// in the log, metrics by the route's pattern, security headers, and an answer
+// to errors and panics.
+type route struct {
+	api     *API
+	pattern string
+	handle  handler
+	metrics *metrics.Route // nil: requests that match no route
 }
 
-// Unwrap lets http.ResponseController reach the connection.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// unmatched is what the log calls the route of requests that match none.
+const unmatched = "unmatched"
 
-// WriteHeader sends the header.
-func (w *response) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
+func (rt *route) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	w, _ := responses.Get().(*response)
+	*w = response{ResponseWriter: rw, requestID: requestID(r)}
+	header := rw.Header()
+	header["X-Request-Id"] = []string{w.requestID}
+	header["X-Content-Type-Options"] = noSniff
+	header["Cache-Control"] = noStore
+
+	aborted := rt.run(w, r)
+	took := time.Since(began)
+	status := statusOf(w, r)
+	if rt.metrics != nil {
+		rt.metrics.Observe(status, took)
+	} else {
+		rt.api.metrics.ObserveUnmatched(r.Method, status, took)
 	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write sends a part of the body.
-func (w *response) Write(data []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := w.ResponseWriter.Write(data)
-	w.bytes += int64(n)
-	return n, err
-}
-
-// send answers with a whole body. An error means that the client is gone.
-func (w *response) send(status int, contentType string, body []byte) {
-	header := w.Header()
-	header["Content-Type"] = []string{contentType}
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil && w.cause == nil && !errors.Is(err, http.ErrBodyNotAllowed) {
-		w.cause = err
+	rt.logAccess(w, r, status, took)
+	*w = response{}
+	responses.Put(w)
+	if aborted {
+		panic(http.ErrAbortHandler) // net/http cuts the connection off, silently
 	}
 }
 
-const contentJSON = "application/json"
-
-// sendJSON answers with a value. It is for answers that are not made of events.
-func (w *response) sendJSON(status int, value any) error {
-	body, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("encode answer: %w", err)
-	}
-	w.send(status, contentJSON, append(body, '\n'))
-	return nil
-}
-
-// instrument wraps a handler with what every request gets: an id, a record in
-// the log, metrics by the route's pattern, and an answer to errors and panics.
-// An empty pattern stands for requests that match no route.
-func (a *API) instrument(method, pattern string, h handler) http.Handler {
-	route := a.metrics.Route(method, pattern)
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		began := time.Now()
-		w := &response{ResponseWriter: rw, requestID: requestID(r)}
-		header := rw.Header()
-		header["X-Request-Id"] = []string{w.requestID}
-		header["X-Content-Type-Options"] = noSniff
-		header["Cache-Control"] = noStore
-		defer func() {
-			recovered := recover()
-			if recovered != nil {
-				a.recovered(w, r, recovered)
-			}
-			status := w.status
-			switch {
-			case r.Context().Err() != nil && errors.Is(context.Cause(r.Context()), context.Canceled) && (status == 0 || w.cause != nil):
-				status = statusClientGone
-			case status == 0:
-				status = http.StatusOK
-			}
-			took := time.Since(began)
-			route.Observe(status, took)
-			a.logAccess(w, r, pattern, status, took)
-			if recovered != nil && (w.status != http.StatusInternalServerError || recovered == http.ErrAbortHandler) { //nolint:errorlint // a panic's value
-				panic(http.ErrAbortHandler) // the answer had begun: cut it off
-			}
-		}()
-		if err := h(w, r); err != nil {
-			writeProblem(w, err)
+// run calls the handler and answers its error or panic. It reports whether the
+// connection is to be cut off, because an answer that had begun cannot be
+// finished, or because the handler wants it.
+func (rt *route) run(w *response, r *http.Request) (abort bool) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
 		}
-	})
+		abort = w.status != 0 || value == http.ErrAbortHandler //nolint:errorlint // a panic's value
+		w.cause, w.stack = fmt.Errorf("panic: %v", value), debug.Stack()
+		if !abort {
+			writeProblem(w, w.cause)
+		}
+	}()
+	if err := rt.handle(w, r); err != nil {
+		writeProblem(w, err)
+	}
+	return false
+}
+
+// statusOf returns the status for the log and the metrics.
+func statusOf(w *response, r *http.Request) int {
+	canceled := errors.Is(r.Context().Err(), context.Canceled)
+	switch {
+	case w.gone, canceled && (w.status == 0 || w.cause != nil):
+		return statusClientGone
+	case w.status == 0:
+		return http.StatusOK
+	}
+	return w.status
 }
 
 // These are shared: nothing changes a header's values in place.
@@ -117,44 +99,59 @@ var (
 	noStore = []string{"no-store"}
 )
 
-// recovered logs a panic and answers it if that is still possible.
-func (a *API) recovered(w *response, r *http.Request, value any) {
-	if value == http.ErrAbortHandler { //nolint:errorlint // a panic's value
-		return
-	}
-	a.log.LogAttrs(r.Context(), slog.LevelError, "panic in a request",
-		slog.String("request_id", w.requestID), slog.Any("panic", value), slog.String("stack", string(debug.Stack())))
-	if w.status == 0 {
-		writeProblem(w, fmt.Errorf("panic: %v", value))
-	}
-}
-
-func (a *API) logAccess(w *response, r *http.Request, pattern string, status int, took time.Duration) {
+// logAccess writes the one record of a request. What comes from outside is cut
+// to a length, and the path is as it was escaped, so without control characters.
+func (rt *route) logAccess(w *response, r *http.Request, status int, took time.Duration) {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	if status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	if !a.log.Enabled(r.Context(), level) {
+	log := rt.api.config.Logger
+	if !log.Enabled(r.Context(), level) {
 		return
 	}
-	var space [9]slog.Attr
+	var space [10]slog.Attr
 	attrs := append(space[:0],
-		slog.String("method", shorten(r.Method)), slog.String("path", shorten(r.URL.Path)), slog.String("route", pattern),
+		slog.String("method", shorten(r.Method)), slog.String("path", shorten(r.URL.EscapedPath())), slog.String("route", rt.pattern),
 		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("request_id", w.requestID), slog.String("remote", r.RemoteAddr))
 	if w.cause != nil {
 		attrs = append(attrs, slog.String("error", w.cause.Error()))
 	}
-	a.log.LogAttrs(r.Context(), level, "request", attrs...)
+	if w.stack != nil {
+		attrs = append(attrs, slog.String("stack", string(w.stack)))
+	}
+	log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// sameOrigin keeps web pages of other sites from posting through a visitor's
+// browser: alertd listens on loopback, where only the browser's own word tells
+// them from a risk component, which sends no Origin.
+func (a *API) sameOrigin(h handler) handler {
+	return func(w *response, r *http.Request) error {
+		if err := a.origins.Check(r); err != nil {
+			p := newProblem(http.StatusForbidden, "requests from web pages of another origin are not allowed")
+			p.cause = err
+			return p
+		}
+		return h(w, r)
+	}
 }
 
 // requestID returns the client's id for the request if it is harmless, else a
-// new one.
+// new one. An id is for finding a request in the log, it is no secret.
 func requestID(r *http.Request) string {
 	if ids := r.Header["X-Request-Id"]; len(ids) == 1 && harmless(ids[0]) {
 		return ids[0]
 	}
-	return uuid.Must(uuid.NewV7()).String()
+	var id [32]byte
+	low, high := rand.Uint64(), rand.Uint64() //nolint:gosec // not a secret
+	raw := [16]byte{}
+	for i := range 8 {
+		raw[i], raw[8+i] = byte(low>>(8*i)), byte(high>>(8*i)) //nolint:gosec // the bytes of a number
+	}
+	hex.Encode(id[:], raw[:])
+	return string(id[:])
 }
 
 // harmless reports whether an id has 1 to 64 letters, digits, dots, dashes and
@@ -168,20 +165,4 @@ func harmless(id string) bool {
 		}
 	}
 	return len(id) >= 1 && len(id) <= 64
-}
-
-// buffers keeps memory for bodies and answers.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-func getBuffer() *bytes.Buffer {
-	b, _ := buffers.Get().(*bytes.Buffer)
-	b.Reset()
-	return b
-}
-
-// putBuffer takes memory back, unless it is so much that it had better go.
-func putBuffer(b *bytes.Buffer) {
-	if b.Cap() <= 1<<20 {
-		buffers.Put(b)
-	}
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,18 +39,28 @@ func newProblem(status int, format string, args ...any) *problem {
 	return &problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
-// statusOf maps the core's codes to statuses.
-func statusOf(code alerting.Code) int {
-	switch code {
-	case alerting.CodeMalformed:
-		return http.StatusBadRequest
-	case alerting.CodeInvalid:
-		return http.StatusUnprocessableEntity
-	case alerting.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
+// statuses is the one table from the core's codes to statuses. A code that is
+// not in it is an internal error.
+var statuses = map[alerting.Code]int{
+	alerting.CodeMalformed:   http.StatusBadRequest,
+	alerting.CodeInvalid:     http.StatusUnprocessableEntity,
+	alerting.CodeUnavailable: http.StatusServiceUnavailable,
+}
+
+// maxFieldErrors bounds what one alert or query is told, so that a body full of
+// unknown fields is not answered with one many times its size.
+const maxFieldErrors = 20
+
+// capErrors returns the first problems, and how many more there are.
+func capErrors(problems []alerting.FieldError) []alerting.FieldError {
+	if len(problems) <= maxFieldErrors {
+		return problems
 	}
+	kept := make([]alerting.FieldError, 0, maxFieldErrors+1)
+	for _, problem := range problems[:maxFieldErrors] {
+		kept = append(kept, alerting.FieldError{Field: shorten(problem.Field), Message: problem.Message})
+	}
+	return append(kept, alerting.FieldError{Field: "", Message: fmt.Sprintf("and %d more", len(problems)-maxFieldErrors)})
 }
 
 // fieldErrors is an error that can say what is wrong field by field.
@@ -65,16 +74,13 @@ func toProblem(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
-	if known, ok := errors.AsType[*alerting.Error](err); ok {
-		p := newProblem(statusOf(known.Code), "%s", detailOf(known))
-		p.Errors, p.cause = known.Fields, known.Cause
+	if known, ok := errors.AsType[*alerting.Error](err); ok && statuses[known.Code] != 0 {
+		p := newProblem(statuses[known.Code], "%s", detailOf(known))
+		p.Errors, p.cause = capErrors(known.Fields), known.Cause
 		if p.Status == http.StatusServiceUnavailable {
-			p.retryAfter = 1
+			p.retryAfter = 5
 		}
 		return p
-	}
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return newProblem(http.StatusRequestEntityTooLarge, "the request body is over the limit of %d bytes", tooLarge.Limit)
 	}
 	p := newProblem(http.StatusInternalServerError, "an internal error occurred; the log has more under this request_id")
 	p.cause = err
@@ -85,9 +91,12 @@ func detailOf(err *alerting.Error) string {
 	if err.Message != "" {
 		return err.Message
 	}
-	names := make([]string, 0, len(err.Fields))
-	for _, field := range err.Fields {
-		names = append(names, field.Field)
+	fields := capErrors(err.Fields)
+	names := make([]string, 0, len(fields))
+	for _, field := range fields {
+		if field.Field != "" {
+			names = append(names, shorten(field.Field))
+		}
 	}
 	return "invalid: " + strings.Join(names, ", ")
 }
@@ -101,8 +110,8 @@ func writeProblem(w *response, err error) {
 		return
 	}
 	p.RequestID = w.requestID
-	body, err := json.Marshal(&p)
-	if err != nil {
+	body, err := appendJSON(nil, &p)
+	if err != nil { // cannot be: it is made of texts and numbers
 		body = []byte(`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"an internal error occurred"}`)
 	}
 	header := w.Header()
@@ -119,15 +128,25 @@ func notFound(_ *response, r *http.Request) error {
 	return newProblem(http.StatusNotFound, "there is nothing at %s; see /docs for what there is", shorten(r.URL.Path))
 }
 
+// methodNotAllowed answers where another method would do. The router also asks
+// for methods that it does not know, at any path.
 func (a *API) methodNotAllowed(w *response, r *http.Request) error {
+	path := r.URL.RawPath // what the router matches
+	if path == "" {
+		path = r.URL.Path
+	}
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-		if a.router.Match(chi.NewRouteContext(), method, r.URL.Path) {
+		if a.router.Match(chi.NewRouteContext(), method, path) {
 			allowed = append(allowed, method)
 		}
 	}
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	return newProblem(http.StatusMethodNotAllowed, "%s does not take %s, only %s", shorten(r.URL.Path), shorten(r.Method), strings.Join(allowed, ", "))
+	if len(allowed) == 0 {
+		return notFound(w, r)
+	}
+	allow := strings.Join(allowed, ", ")
+	w.Header().Set("Allow", allow)
+	return newProblem(http.StatusMethodNotAllowed, "%s does not take %s, only %s", shorten(r.URL.Path), shorten(r.Method), allow)
 }
 
 // shorten makes text from outside fit for a message.

@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	defaultLimit = 100
-	maxLimit     = 1000
-	maxSources   = 100
-	maxText      = 255
+	defaultLimit  = 100
+	maxLimit      = 1000
+	maxCategories = 8
+	maxSources    = 100
+	maxText       = 255
 )
 
 // The parameters that the two calls with filters take.
@@ -68,6 +69,25 @@ func (q *queryReader) one(name string) (string, bool) {
 	return q.values.Get(name), len(values) == 1
 }
 
+// several returns a parameter that may be given again and again.
+func (q *queryReader) several(name string, most int) []string {
+	values := q.values[name]
+	if len(values) > most {
+		q.problem(name, "is given %d times, must be given at most %d times", len(values), most)
+		return nil
+	}
+	return values
+}
+
+// text checks a text of 1 to most characters.
+func (q *queryReader) text(name, text string, most int) {
+	if n := utf8.RuneCountInString(text); n < 1 || n > most {
+		q.problem(name, "has %d characters, must have 1 to %d", n, most)
+	} else if !utf8.ValidString(text) {
+		q.problem(name, "is not valid UTF-8")
+	}
+}
+
 // take copies the fields' problems of an error of the core under another name.
 func (q *queryReader) take(name string, err error) {
 	if known, ok := errors.AsType[*alerting.Error](err); ok {
@@ -82,8 +102,10 @@ func (q *queryReader) time(name string) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	// An unescaped + of an offset arrives as a space.
-	t, err := alerting.ParseTime(name, strings.Replace(text, " ", "+", 1))
+	if at := len(text) - len(" 01:00"); at > 0 && text[at] == ' ' {
+		text = text[:at] + "+" + text[at+1:] // an offset's + that was not escaped
+	}
+	t, err := alerting.ParseTime(name, text)
 	q.take(name, err)
 	return t
 }
@@ -96,27 +118,20 @@ func (q *queryReader) filter() alerting.Filter {
 		f.MinSeverity, err = alerting.ParseSeverity(text)
 		q.take("min_severity", err)
 	}
-	for _, text := range q.values["category"] {
+	for _, text := range q.several("category", maxCategories) {
 		category, err := alerting.ParseCategory(text)
 		q.take("category", err)
 		if err == nil && !slices.Contains(f.Categories, category) {
 			f.Categories = append(f.Categories, category)
 		}
 	}
-	f.Sources = q.values["source"]
-	if len(f.Sources) > maxSources {
-		q.problem("source", "is given %d times, must be given at most %d times", len(f.Sources), maxSources)
-	}
+	f.Sources = q.several("source", maxSources)
 	for _, source := range f.Sources {
-		if n := utf8.RuneCountInString(source); n < 1 || n > alerting.MaxSourceLength {
-			q.problem("source", "has %d characters, must have 1 to %d", n, alerting.MaxSourceLength)
-		}
+		q.text("source", source, alerting.MaxSourceLength)
 	}
 	f.Since, f.Until = q.time("since"), q.time("until")
 	if text, ok := q.one("q"); ok {
-		if n := utf8.RuneCountInString(text); n < 1 || n > maxText || !utf8.ValidString(text) {
-			q.problem("q", "has %d characters, must have 1 to %d of valid UTF-8", n, maxText)
-		}
+		q.text("q", text, maxText)
 		f.Text = text
 	}
 	return f
@@ -128,7 +143,7 @@ func (q *queryReader) err() error {
 		return nil
 	}
 	p := newProblem(http.StatusBadRequest, "the query has parameters that are not allowed")
-	p.Errors = q.problems
+	p.Errors = capErrors(q.problems)
 	return p
 }
 

@@ -13,9 +13,6 @@ import (
 	"alertd/internal/alerting"
 )
 
-// streamFlush is the most events that are written before a flush.
-const streamFlush = 256
-
 // streamEvents sends events as they are registered, as Server-Sent Events (WHATWG
 // HTML, section 9.2). A reader that is too slow is told so and dropped; the
 // connection's deadlines apply to each write, not to the whole.
@@ -31,7 +28,7 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 	if a.streams.Add(1) > int64(a.config.MaxStreams) {
 		return unavailable(fmt.Sprintf("%d event streams are open, which is the limit", a.config.MaxStreams))
 	}
-	s := &stream{w: w, connection: http.NewResponseController(w), timeout: a.config.WriteTimeout}
+	s := &stream{w: w, connection: http.NewResponseController(w), timeout: a.config.WriteTimeout, lastSeq: resume.After}
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -56,12 +53,9 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 	if gap := subscription.Gap(); gap != nil {
 		s.message("gap", gap)
 	}
-	for i, event := range subscription.Backlog() {
-		s.event(event)
-		if i%streamFlush == streamFlush-1 {
-			if err := s.flush(); err != nil {
-				return err
-			}
+	for _, event := range subscription.Backlog() {
+		if err := s.event(event); err != nil {
+			return err
 		}
 	}
 	for {
@@ -77,19 +71,14 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 		case <-heartbeat.C:
 			s.buffer.WriteString(": heartbeat\n\n")
 		case event, open := <-subscription.Events():
-			for n := 0; open; n++ {
-				s.event(event)
-				if n == streamFlush || len(subscription.Events()) == 0 {
-					break
-				}
-				event, open = <-subscription.Events()
-			}
 			if !open {
-				s.message("dropped", map[string]any{
-					"reason":   "this reader is too slow: too many events were waiting for it; connect again with Last-Event-ID",
-					"last_seq": s.lastSeq,
-				})
-				return errors.Join(errors.New("slow reader dropped"), s.flush())
+				return s.drop()
+			}
+			if err := s.event(event); err != nil {
+				return err
+			}
+			if err := s.waiting(subscription); err != nil {
+				return err
 			}
 		}
 	}
@@ -113,12 +102,34 @@ func (s *stream) open() error {
 	header := s.w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("X-Accel-Buffering", "no")
+	header.Set("Connection", "close") // the last write's deadline stays with it
 	s.w.WriteHeader(http.StatusOK)
 	return nil
 }
 
-// event adds an event to what is written next.
-func (s *stream) event(event *alerting.Event) {
+// waiting adds the events that wait already, so that they share a write.
+func (s *stream) waiting(subscription *alerting.Subscription) error {
+	for range len(subscription.Events()) {
+		if event, open := <-subscription.Events(); open {
+			if err := s.event(event); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// drop tells a reader that it was too slow.
+func (s *stream) drop() error {
+	s.message("dropped", struct {
+		Reason  string `json:"reason"`
+		LastSeq uint64 `json:"last_seq"`
+	}{"this reader is too slow: too many events were waiting for it; connect again with Last-Event-ID", s.lastSeq})
+	return errors.Join(errors.New("slow reader dropped"), s.flush())
+}
+
+// event adds an event to what is written next, and writes when that is enough.
+func (s *stream) event(event *alerting.Event) error {
 	s.lastSeq = event.Seq()
 	s.buffer.WriteString("id: ")
 	s.buffer.Write(strconv.AppendUint(s.buffer.AvailableBuffer(), s.lastSeq, 10))
@@ -130,12 +141,16 @@ func (s *stream) event(event *alerting.Event) {
 		s.buffer.WriteString(text)
 	}
 	s.buffer.WriteString("\n\n")
+	if s.buffer.Len() >= flushAt {
+		return s.flush()
+	}
+	return nil
 }
 
 // message adds a message about the stream itself.
 func (s *stream) message(name string, data any) {
-	text, err := json.Marshal(data)
-	if err != nil {
+	text, err := appendJSON(nil, data)
+	if err != nil { // cannot be: it is made of texts and numbers
 		text = []byte("{}")
 	}
 	fmt.Fprintf(&s.buffer, "event: %s\ndata: %s\n\n", name, text)
@@ -147,7 +162,11 @@ func (s *stream) flush() error {
 	if s.buffer.Len() == 0 {
 		return nil
 	}
-	defer s.buffer.Reset()
+	defer func() {
+		if s.buffer.Reset(); s.buffer.Cap() > 16*flushAt {
+			s.buffer = bytes.Buffer{}
+		}
+	}()
 	err := s.connection.SetWriteDeadline(time.Now().Add(s.timeout))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("set deadline of stream: %w", err)

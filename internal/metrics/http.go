@@ -1,16 +1,21 @@
 package metrics
 
 import (
+	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// unmatched is the route of requests that match none, so that unknown paths make
-// no series of their own.
-const unmatched = "unmatched"
+// Label values for what has no value of its own, so that input from outside
+// never makes a series.
+const (
+	unmatchedRoute = "unmatched"
+	otherMethod    = "other"
+)
 
 // HTTP counts and times requests.
 type HTTP struct {
@@ -36,27 +41,27 @@ func NewHTTP(registry prometheus.Registerer) *HTTP {
 	return h
 }
 
-// Route is one route's metrics with the labels resolved. Safe for concurrent use.
+// Route is one route's metrics. Its labels are looked up once, at the first
+// request. Safe for concurrent use.
 type Route struct {
 	http          *HTTP
 	method, route string
+	once          sync.Once
 	duration      prometheus.Observer
 	codes         [maxCode - minCode]atomic.Pointer[prometheus.Counter]
 }
 
 const minCode, maxCode = 100, 600
 
-// Route resolves the labels of a route once. An empty route, with any method,
-// stands for requests that match none.
+// Route returns the metrics of a route, which is a pattern and never a path.
 func (h *HTTP) Route(method, route string) *Route {
-	if route == "" {
-		method, route = "other", unmatched
-	}
-	return &Route{http: h, method: method, route: route, duration: h.duration.WithLabelValues(method, route)}
+	return &Route{http: h, method: method, route: route}
 }
 
-// Observe counts one request with a status from 100 to 599.
+// Observe counts one request with a status from 100 to 599; any other counts
+// as 599.
 func (r *Route) Observe(code int, took time.Duration) {
+	r.once.Do(func() { r.duration = r.http.duration.WithLabelValues(r.method, r.route) })
 	r.duration.Observe(took.Seconds())
 	if code < minCode || code >= maxCode {
 		code = maxCode - 1
@@ -68,6 +73,19 @@ func (r *Route) Observe(code int, took time.Duration) {
 		r.codes[code-minCode].Store(counter)
 	}
 	(*counter).Inc()
+}
+
+// ObserveUnmatched counts one request that no route takes. All their paths are
+// one route, "unmatched", and all methods that HTTP does not know are "other".
+func (h *HTTP) ObserveUnmatched(method string, code int, took time.Duration) {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+	default:
+		method = otherMethod
+	}
+	h.duration.WithLabelValues(method, unmatchedRoute).Observe(took.Seconds())
+	h.requests.WithLabelValues(method, unmatchedRoute, strconv.Itoa(code)).Inc()
 }
 
 // NewStreams returns a gauge of the open event streams.

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"net/http"
 	"time"
 
@@ -57,54 +56,4 @@ func (a *API) getStats(w *response, _ *http.Request) error {
 		SinceStart: sinceStartStats(stats.SinceStart), History: history,
 		UptimeSeconds: time.Since(a.started).Round(time.Millisecond).Seconds(),
 	})
-}
-
-func (a *API) getHealthz(w *response, _ *http.Request) error {
-	return w.sendJSON(http.StatusOK, map[string]string{"status": "ok"})
-}
-
-type readyCheck struct {
-	OK     bool   `json:"ok"`
-	Reason string `json:"reason,omitempty"`
-}
-
-type readyAnswer struct {
-	Status string                `json:"status"`
-	Checks map[string]readyCheck `json:"checks"`
-}
-
-func (a *API) getReadyz(w *response, _ *http.Request) error {
-	if a.shuttingDown() {
-		w.Header().Set("Retry-After", "5")
-		return w.sendJSON(http.StatusServiceUnavailable, readyAnswer{"not ready", map[string]readyCheck{"accepting": {Reason: "shutting down"}}})
-	}
-	return w.sendJSON(http.StatusOK, readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}}})
-}
-
-func (a *API) getVersion(w *response, _ *http.Request) error {
-	return w.sendJSON(http.StatusOK, a.config.Build)
-}
-
-func (a *API) getConfig(w *response, _ *http.Request) error {
-	return w.sendJSON(http.StatusOK, a.config.EffectiveConfig())
-}
-
-// postReload reads the configuration again. A bad one changes nothing.
-func (a *API) postReload(w *response, r *http.Request) error {
-	restart, err := a.config.Reload(r.Context())
-	if fields, ok := errors.AsType[fieldErrors](err); ok {
-		p := newProblem(http.StatusUnprocessableEntity, "the configuration is not valid, nothing has changed")
-		p.Errors, p.cause = fields.FieldErrors(), err
-		return p
-	}
-	if err != nil {
-		return err
-	}
-	if restart == nil {
-		restart = []string{}
-	}
-	return w.sendJSON(http.StatusOK, struct {
-		Reloaded        bool     `json:"reloaded"`
-		RestartRequired []string `json:"restart_required"`
-	}{true, restart})
 }

@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metricsHandler shows the registry to Prometheus. A collector that fails does
+// not hide the others.
+func (a *API) metricsHandler() handler {
+	h := promhttp.HandlerFor(a.config.Registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog:      slog.NewLogLogger(a.config.Logger.Handler(), slog.LevelError),
+	})
+	return func(w *response, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+// getHealthz says that alertd is alive.
+func (a *API) getHealthz(w *response, _ *http.Request) error {
+	return w.sendJSON(http.StatusOK, map[string]string{"status": "ok"})
+}
+
+type readyCheck struct {
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"`
+}
+
+type readyAnswer struct {
+	Status string                `json:"status"`
+	Checks map[string]readyCheck `json:"checks"`
+}
+
+// getReadyz says whether alertd takes alerts, and if not, why.
+func (a *API) getReadyz(w *response, _ *http.Request) error {
+	if a.shuttingDown() {
+		w.Header().Set("Retry-After", "5")
+		return w.sendJSON(http.StatusServiceUnavailable, readyAnswer{"not ready", map[string]readyCheck{"accepting": {Reason: "shutting down"}}})
+	}
+	return w.sendJSON(http.StatusOK, readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}}})
+}
+
+// getVersion says which alertd this is.
+func (a *API) getVersion(w *response, _ *http.Request) error {
+	return w.sendJSON(http.StatusOK, a.config.Build)
+}
+
+// getConfig shows the configuration in force, without its secrets.
+func (a *API) getConfig(w *response, _ *http.Request) error {
+	return w.sendJSON(http.StatusOK, a.config.EffectiveConfig())
+}
+
+// postReload reads the configuration again. A bad one changes nothing.
+func (a *API) postReload(w *response, r *http.Request) error {
+	restart, err := a.config.Reload(r.Context())
+	if fields, ok := errors.AsType[fieldErrors](err); ok {
+		p := newProblem(http.StatusUnprocessableEntity, "the configuration is not valid, nothing has changed")
+		p.Errors, p.cause = fields.FieldErrors(), err
+		return p
+	}
+	if err != nil {
+		return err
+	}
+	if restart == nil {
+		restart = []string{}
+	}
+	return w.sendJSON(http.StatusOK, struct {
+		Reloaded        bool     `json:"reloaded"`
+		RestartRequired []string `json:"restart_required"`
+	}{true, restart})
+}

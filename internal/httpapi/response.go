@@ -1,0 +1,123 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"alertd/internal/alerting"
+)
+
+// response is the ResponseWriter that handlers get. It remembers what the log
+// and the metrics want to know. It is reused: nothing may keep it after the
+// handler has returned.
+type response struct {
+	http.ResponseWriter
+	requestID string
+	status    int // 0 until the header is out
+	bytes     int64
+	cause     error  // for the log
+	stack     []byte // of a panic, for the log
+	gone      bool   // the client went away in mid-request
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader sends the header.
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && status >= http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a part of the body.
+func (w *response) Write(data []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(data)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// begin sends the header of an answer whose length in bytes is known.
+func (w *response) begin(status int, contentType string, length int) {
+	header := w.Header()
+	header["Content-Type"] = []string{contentType}
+	header["Content-Length"] = []string{strconv.Itoa(length)}
+	w.WriteHeader(status)
+}
+
+// put sends a part of the body. If the client is gone, that is for the log.
+func (w *response) put(body []byte) {
+	if _, err := w.Write(body); err != nil && w.cause == nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+		w.cause = fmt.Errorf("write answer: %w", err)
+	}
+}
+
+// send answers with a whole body.
+func (w *response) send(status int, contentType string, body []byte) {
+	w.begin(status, contentType, len(body))
+	w.put(body)
+}
+
+const contentJSON = "application/json"
+
+// sendJSON answers with a value. It is for answers that are not made of events.
+func (w *response) sendJSON(status int, value any) error {
+	body, err := appendJSON(nil, value)
+	if err != nil {
+		return err
+	}
+	w.send(status, contentJSON, append(body, '\n'))
+	return nil
+}
+
+// sendEvent answers with one event.
+func (w *response) sendEvent(status int, event *alerting.Event) {
+	answer := getBuffer()
+	defer putBuffer(answer)
+	answer.WriteString(event.JSON())
+	answer.WriteByte('\n')
+	w.send(status, contentJSON, answer.Bytes())
+}
+
+// appendJSON appends a value's JSON, without escapes for HTML.
+func appendJSON(dst []byte, value any) ([]byte, error) {
+	out := bytes.NewBuffer(dst)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return nil, fmt.Errorf("encode answer: %w", err)
+	}
+	return bytes.TrimRight(out.Bytes(), "\n"), nil
+}
+
+// responses and buffers keep memory for reuse; they hold no state.
+var (
+	responses = sync.Pool{New: func() any { return new(response) }}
+	buffers   = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+)
+
+func getBuffer() *bytes.Buffer {
+	b, _ := buffers.Get().(*bytes.Buffer)
+	b.Reset()
+	return b
+}
+
+// putBuffer takes memory back, unless it is so much that it had better go.
+func putBuffer(b *bytes.Buffer) {
+	if b.Cap() <= 1<<20 {
+		buffers.Put(b)
+	}
+}
+
+// flushAt is how many bytes of an answer of unbounded size are gathered before
+// they are sent: few system calls, and little memory.
+const flushAt = 64 << 10
