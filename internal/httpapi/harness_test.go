@@ -1,0 +1,175 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+	"alertd/internal/httpapi"
+	"alertd/internal/metrics"
+)
+
+const breach = `{"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","context":{"current_var":0.0500}}`
+
+// harness is an API with all its real parts.
+type harness struct {
+	tb      testing.TB
+	api     *httpapi.API
+	manager *alerting.Manager
+	log     *logBuffer
+}
+
+// logBuffer is a log that a test can read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// newHarness returns an API whose configuration the test may change first.
+func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
+	tb.Helper()
+	manager, err := alerting.NewManager(alerting.Config{MinSeverity: alerting.SeverityInfo, BufferSize: 1000}, nil)
+	require.NoError(tb, err)
+	log := &logBuffer{}
+	registry := prometheus.NewRegistry()
+	config := httpapi.Config{
+		Manager: manager, Registry: registry, Logger: slog.New(slog.NewJSONHandler(log, nil)),
+		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
+		EffectiveConfig: func() map[string]any { return map[string]any{"server": map[string]any{"listen": "127.0.0.1:8080"}} },
+		Reload:          func(context.Context) ([]string, error) { return nil, nil },
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	registry.MustRegister(metrics.NewEvents(config.Manager))
+	api, err := httpapi.New(config)
+	require.NoError(tb, err)
+	return &harness{tb: tb, api: api, manager: config.Manager, log: log}
+}
+
+// on returns the same API for another test, such as one input of a fuzz target.
+func (h *harness) on(tb testing.TB) *harness {
+	copied := *h
+	copied.tb = tb
+	return &copied
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (h *harness) do(method, target, body string, header ...string) answer {
+	h.tb.Helper()
+	request := httptest.NewRequestWithContext(h.tb.Context(), method, target, strings.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Add(header[i], header[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	h.api.Handler().ServeHTTP(recorder, request)
+	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
+}
+
+func (h *harness) get(target string) answer { return h.do(http.MethodGet, target, "") }
+
+func (h *harness) post(body string, header ...string) answer {
+	return h.do(http.MethodPost, "/alerts", body, header...)
+}
+
+// into decodes an answer's body.
+func (a answer) into(tb testing.TB, value any) {
+	tb.Helper()
+	require.NoError(tb, json.Unmarshal([]byte(a.body), value), a.body)
+}
+
+type problem struct {
+	Type, Title, Detail string
+	Status              int
+	RequestID           string `json:"request_id"`
+	Errors              []alerting.FieldError
+}
+
+// requireProblem checks the form of an error and returns it.
+func requireProblem(tb testing.TB, a answer, status int) problem {
+	tb.Helper()
+	require.Equal(tb, status, a.status, a.body)
+	require.Equal(tb, "application/problem+json", a.header.Get("Content-Type"))
+	var p problem
+	a.into(tb, &p)
+	require.Equal(tb, status, p.Status)
+	require.Equal(tb, "about:blank", p.Type)
+	require.NotEmpty(tb, p.Title)
+	require.NotEmpty(tb, p.Detail)
+	require.Equal(tb, a.header.Get("X-Request-Id"), p.RequestID)
+	return p
+}
+
+func requireField(tb testing.TB, p problem, field, contains string) {
+	tb.Helper()
+	for _, e := range p.Errors {
+		if e.Field == field {
+			require.Contains(tb, e.Message, contains)
+			return
+		}
+	}
+	require.Failf(tb, "the field is not named", "%s in %v", field, p)
+}
+
+type page struct {
+	Events     []map[string]any `json:"events"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
+func (h *harness) events(query string) page {
+	h.tb.Helper()
+	a := h.get("/events" + query)
+	require.Equal(h.tb, http.StatusOK, a.status, a.body)
+	var p page
+	a.into(h.tb, &p)
+	return p
+}
+
+// serve runs the API on a real server.
+func (h *harness) serve(change ...func(*http.Server)) *httptest.Server {
+	h.tb.Helper()
+	server := httptest.NewUnstartedServer(h.api.Handler())
+	for _, f := range change {
+		f(server.Config)
+	}
+	server.Start()
+	h.tb.Cleanup(server.Close)
+	return server
+}
+
+func readAll(tb testing.TB, r io.ReadCloser) string {
+	tb.Helper()
+	data, err := io.ReadAll(r)
+	require.NoError(tb, err)
+	require.NoError(tb, r.Close())
+	return string(data)
+}

@@ -1,0 +1,172 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEventsAreFilteredByEachParameter(t *testing.T) {
+	h := newHarness(t)
+	post := func(severity, category, source, message, at string) {
+		require.Equal(t, http.StatusCreated, h.post(fmt.Sprintf(
+			`{"severity":%q,"category":%q,"source":%q,"message":%q,"timestamp":%q}`, severity, category, source, message, at)).status)
+	}
+	post("info", "data_quality", "feed", "No tick", "2025-12-27T10:00:00Z")
+	post("error", "risk_limit", "var_gate", "VaR limit breached", "2025-12-27T11:00:00+01:00")
+	post("critical", "system_health", "kill_switch", "Kill switch activated", "2025-12-27T12:00:00Z")
+	cases := map[string][]float64{
+		"":                                    {3, 2, 1},
+		"?min_severity=ERROR":                 {3, 2},
+		"?category=risk_limit":                {2},
+		"?category=risk_limit&category=other": {2},
+		"?category=risk_limit&category=RISK_LIMIT":                             {2},
+		"?source=feed&source=kill_switch":                                      {3, 1},
+		"?source=nobody":                                                       {},
+		"?since=2025-12-27T12:00:00Z":                                          {3},
+		"?until=2025-12-27T12:00:00Z":                                          {2, 1},
+		"?since=2025-12-27T11:00:00%2B01:00&until=2025-12-27T10:00:00.000001Z": {2, 1},
+		"?since=2025-12-27T13:00:00+01:00":                                     {3},
+		"?q=LIMIT":                                                             {2},
+		"?q=limit&min_severity=critical":                                       {},
+		"?limit=2":                                                             {3, 2},
+	}
+	for query, want := range cases {
+		got := []float64{}
+		for _, event := range h.events(query).Events {
+			got = append(got, event["seq"].(float64)) //nolint:forcetypeassert // a panic fails the test
+		}
+		require.Equal(t, want, got, query)
+	}
+}
+
+func TestTheLastPageHasNoCursor(t *testing.T) {
+	h := newHarness(t)
+	for range 4 {
+		h.post(breach)
+	}
+	first := h.events("?limit=2")
+	require.Len(t, first.Events, 2)
+	require.NotNil(t, first.NextCursor)
+	second := h.events("?limit=2&cursor=" + *first.NextCursor)
+	require.Len(t, second.Events, 2)
+	require.Nil(t, second.NextCursor)
+	empty := newHarness(t).get("/events")
+	require.JSONEq(t, `{"events":[],"next_cursor":null}`, empty.body)
+}
+
+func TestEveryBadParameterIsNamedAtOnce(t *testing.T) {
+	h := newHarness(t)
+	cases := map[string]struct{ field, says string }{
+		"limit=0":                            {"limit", "from 1 to 1000"},
+		"limit=1001":                         {"limit", "from 1 to 1000"},
+		"limit=ten":                          {"limit", "from 1 to 1000"},
+		"limit=1&limit=2":                    {"limit", "is given 2 times"},
+		"min_severity=loud":                  {"min_severity", "must be one of debug"},
+		"category=x":                         {"category", "must be one of risk_limit"},
+		"source=":                            {"source", "1 to 255"},
+		"since=yesterday":                    {"since", "RFC 3339"},
+		"until=1":                            {"until", "RFC 3339"},
+		"q=":                                 {"q", "1 to 255"},
+		"q=%FF":                              {"q", "UTF-8"},
+		"cursor=x":                           {"cursor", "next_cursor"},
+		"cursor=":                            {"cursor", "next_cursor"},
+		"cursor=djEuMDE":                     {"cursor", "next_cursor"}, // v1.01
+		"severity=error":                     {"severity", "must be one of min_severity, category"},
+		"a=%zz":                              {"query", "cannot be parsed"},
+		"a;b":                                {"query", "cannot be parsed"},
+		"source=" + strings.Repeat("x", 256): {"source", "has 256 characters"},
+		strings.Repeat("source=x&", 101) + "limit=1": {"source", "at most 100"},
+	}
+	for query, want := range cases {
+		p := requireProblem(t, h.get("/events?"+query), http.StatusBadRequest)
+		requireField(t, p, want.field, want.says)
+	}
+	p := requireProblem(t, h.get("/events?limit=0&q=&b=1&a=1"), http.StatusBadRequest)
+	require.Len(t, p.Errors, 4)
+	requireField(t, requireProblem(t, h.get("/events/stream?until=2025-12-27T12:00:00Z"), http.StatusBadRequest), "until", "not a known parameter")
+	requireField(t, requireProblem(t, h.get("/events/stream?last_event_id=-1"), http.StatusBadRequest), "last_event_id", "whole number")
+	requireField(t, requireProblem(t, h.get("/events/stream?last_event_id="), http.StatusBadRequest), "last_event_id", "whole number")
+	requireField(t, requireProblem(t, h.do(http.MethodGet, "/events/stream", "", "Last-Event-ID", "x"), http.StatusBadRequest), "Last-Event-ID", "whole number")
+}
+
+func TestAnEventIsFoundByItsIDOnly(t *testing.T) {
+	h := newHarness(t)
+	requireField(t, requireProblem(t, h.get("/events/7"), http.StatusBadRequest), "event_id", "must be a UUID")
+	requireProblem(t, h.get("/events/019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"), http.StatusNotFound)
+}
+
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{"", "limit=10&min_severity=error", "category=other&category=x", "source=a&q=b", "since=2025-12-27T12:00:00Z", "cursor=djEuNDI", "a=%zz;", "q=%00"} {
+		f.Add(seed)
+	}
+	h := newHarness(f)
+	h.post(breach)
+	f.Fuzz(func(t *testing.T, query string) {
+		target := &url.URL{Path: "/events", RawQuery: query}
+		if _, err := url.ParseRequestURI(target.String()); err != nil || strings.ContainsAny(query, "# \x7f") || strings.ContainsFunc(query, func(r rune) bool { return r < ' ' }) {
+			t.Skip("no request line has that") // the server refuses it before the API
+		}
+		a := h.on(t).get(target.String())
+		if a.status != http.StatusOK {
+			require.NotEmpty(t, requireProblem(t, a, http.StatusBadRequest).Errors)
+			return
+		}
+		var p page
+		a.into(t, &p)
+	})
+}
+
+func FuzzCursor(f *testing.F) {
+	for _, seed := range []string{"", "djEuNDI", "djEuMDE", "djEuMTg0NDY3NDQwNzM3MDk1NTE2MTU", "djIuNDI", "====", "djEuLTE"} {
+		f.Add(seed)
+	}
+	h := newHarness(f)
+	for range 3 {
+		h.post(breach)
+	}
+	f.Fuzz(func(t *testing.T, cursor string) {
+		a := h.on(t).get("/events?limit=1&cursor=" + url.QueryEscape(cursor))
+		if a.status != http.StatusOK {
+			requireField(t, requireProblem(t, a, http.StatusBadRequest), "cursor", "next_cursor")
+		}
+	})
+}
+
+func FuzzNDJSON(f *testing.F) {
+	for _, seed := range []string{breach, breach + "\n" + breach, "\r\n\r\n", "{\n}", "[\n]", breach + "\n{", "\xff\n" + breach} {
+		f.Add(seed, true)
+		f.Add("["+seed+"]", false)
+	}
+	h := newHarness(f)
+	f.Fuzz(func(t *testing.T, body string, lines bool) {
+		contentType := "application/json"
+		if lines {
+			contentType = "application/x-ndjson"
+		}
+		before := h.manager.Stats().SinceStart
+		a := h.on(t).post(body, "Content-Type", contentType)
+		after := h.manager.Stats().SinceStart
+		if a.status >= 400 {
+			require.Contains(t, []int{400, 413, 422}, a.status)
+			requireProblem(t, a, a.status)
+			require.Equal(t, before.Registered, after.Registered)
+			return
+		}
+		if strings.HasPrefix(a.body, `{"registered":false`) || strings.HasPrefix(a.body, `{"event_id"`) {
+			return
+		}
+		var result struct {
+			Registered, Filtered, Duplicate, Rejected uint64
+			Results                                   []any
+		}
+		a.into(t, &result)
+		require.Equal(t, before.Registered+result.Registered, after.Registered)
+		require.Equal(t, before.Rejected+result.Rejected, after.Rejected)
+		require.Len(t, result.Results, int(result.Registered+result.Filtered+result.Duplicate+result.Rejected)) //nolint:gosec // small
+	})
+}
