@@ -45,6 +45,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./internal/alerting ./internal/httpapi
 
+bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARGS="-rounds 9 -min-ratio 0.75" adds flags
+	$(GO) run ./bench/http -alertd bin/alertd $(ARGS)
+
 static: build ## checks that the binary, built as the Dockerfile does, is static
 	@if readelf -l bin/alertd | grep -q INTERP || readelf -d bin/alertd | grep -q NEEDED; then echo "bin/alertd is not static"; exit 1; fi
 	@grep -q '^RUN make build$$' Dockerfile || { echo "the Dockerfile must build by: RUN make build"; exit 1; }

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// series is one way of loading the servers.
+type series struct {
+	connections int
+	duration    time.Duration // of each turn
+}
+
+// plan is what a run does: a warm-up of each server, then every series.
+type plan struct {
+	rounds int
+	warmUp series
+	series []series
+}
+
+func newPlan(o options) plan {
+	return plan{
+		rounds: o.rounds,
+		warmUp: series{o.connections, o.duration / 2},
+		series: []series{{o.connections, o.duration}, {1, o.duration / 4}},
+	}
+}
+
+// takes returns how long the plan takes if all goes well.
+func (p plan) takes() time.Duration {
+	turns := p.warmUp.duration
+	for _, s := range p.series {
+		turns += time.Duration(p.rounds) * s.duration
+	}
+	return serverCount * turns
+}
+
+// turn is what one server did in one round.
+type turn struct {
+	rate           float64 // requests/s
+	p50, p99       time.Duration
+	cpu, generator time.Duration // a request, the server's and our own
+	rss            int64         // bytes, at the end
+	answer, body   int           // bytes
+}
+
+// result is all that was measured in a series: a turn for each round and server.
+type result struct {
+	series series
+	rounds [][serverCount]turn
+}
+
+func (p plan) run(ctx context.Context, servers []*child) ([]result, error) {
+	for _, server := range servers {
+		if _, err := takeTurn(ctx, server, p.warmUp); err != nil {
+			return nil, err
+		}
+	}
+	var results []result
+	for _, s := range p.series {
+		r := result{series: s}
+		for i := range p.rounds {
+			round, err := playRound(ctx, servers, s, i%2 == 1)
+			if err != nil {
+				return nil, err
+			}
+			r.rounds = append(r.rounds, round)
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+// playRound lets every server have its turn, from the last to the first if backwards.
+func playRound(ctx context.Context, servers []*child, s series, backwards bool) ([serverCount]turn, error) {
+	var round [serverCount]turn
+	for i := range servers {
+		if backwards {
+			i = len(servers) - 1 - i
+		}
+		var err error
+		if round[i], err = takeTurn(ctx, servers[i], s); err != nil {
+			return round, err
+		}
+	}
+	return round, checkSizes(round)
+}
+
+// checkSizes refuses to compare servers that do not answer alike. What alertd
+// sends in headers beyond the bare server's is its own affair and its own cost.
+func checkSizes(round [serverCount]turn) error {
+	want := float64(round[bareServer].body)
+	for i, t := range round {
+		if got := float64(t.body); got < 0.9*want || got > 1.1*want {
+			return fmt.Errorf("the body of an answer has %d bytes from %s and %d from %s, they must differ by less than 10 %%",
+				t.body, serverNames[i], round[bareServer].body, serverNames[bareServer])
+		}
+	}
+	return nil
+}
+
+// takeTurn loads one server and measures.
+func takeTurn(ctx context.Context, server *child, s series) (turn, error) {
+	open, err := dial(ctx, server.addr, s.connections)
+	if err != nil {
+		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.log)
+	}
+	defer open.close()
+	pid, own := server.cmd.Process.Pid, os.Getpid()
+	before, ownBefore, err := bothUsages(pid, own)
+	if err != nil {
+		return turn{}, err
+	}
+	l, err := open.send(ctx, s.duration)
+	if ctx.Err() != nil {
+		return turn{}, context.Cause(ctx)
+	}
+	if err != nil {
+		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.log)
+	}
+	after, ownAfter, err := bothUsages(pid, own)
+	if err != nil {
+		return turn{}, err
+	}
+	slices.Sort(l.latencies)
+	requests := time.Duration(len(l.latencies))
+	return turn{
+		rate: float64(requests) / l.took.Seconds(),
+		p50:  percentile(l.latencies, 50), p99: percentile(l.latencies, 99),
+		cpu: (after.cpu - before.cpu) / requests, generator: (ownAfter.cpu - ownBefore.cpu) / requests,
+		rss: after.rss, answer: l.answer, body: l.body,
+	}, nil
+}
+
+// bothUsages reads what the server and the generator have taken.
+func bothUsages(server, generator int) (usage, usage, error) {
+	a, errServer := usageOf(server)
+	b, errGenerator := usageOf(generator)
+	return a, b, errors.Join(errServer, errGenerator)
+}

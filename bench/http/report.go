@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// These are what servers are compared by.
+func requestRate(t turn) float64 { return t.rate }
+func cpuTime(t turn) float64     { return float64(t.cpu) }
+
+// spread is the median of some values with the least and the greatest.
+type spread struct{ least, median, greatest float64 }
+
+func (s spread) String() string {
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median, s.least, s.greatest)
+}
+
+// ratio compares a server with the bare one, each round for itself.
+func (r result) ratio(server int, value func(turn) float64) spread {
+	ratios := make([]float64, len(r.rounds))
+	for i, round := range r.rounds {
+		ratios[i] = value(round[server]) / value(round[bareServer])
+	}
+	return spread{slices.Min(ratios), median(ratios), slices.Max(ratios)}
+}
+
+// medianOf returns the median over the rounds of one of a server's values.
+func medianOf[T cmp.Ordered](r result, server int, value func(turn) T) T {
+	values := make([]T, len(r.rounds))
+	for i, round := range r.rounds {
+		values[i] = value(round[server])
+	}
+	return median(values)
+}
+
+// median returns the middle value, of an even number the lower one in the
+// middle. There must be one.
+func median[T cmp.Ordered](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[(len(sorted)-1)/2]
+}
+
+// percentile returns the smallest value that at least p percent of the values
+// do not exceed. They must be sorted, and there must be one.
+func percentile(sorted []time.Duration, p float64) time.Duration {
+	rank := int(math.Ceil(p / 100 * float64(len(sorted))))
+	return sorted[max(rank, 1)-1]
+}
+
+// report prints a table and the ratios for each series.
+func report(out io.Writer, results []result) error {
+	var text bytes.Buffer
+	for _, r := range results {
+		_, _ = fmt.Fprintf(&text, "\nPOST /alerts: connections %d, rounds %d, turns of %s\n\n", r.series.connections, len(r.rounds), r.series.duration)
+		table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', tabwriter.AlignRight)
+		_, _ = fmt.Fprintln(table, "server\trequests/s\tp50 ms\tp99 ms\tCPU µs\tgenerator µs\tRSS MiB\tanswer\tbody\t")
+		for i, name := range serverNames {
+			_, _ = fmt.Fprintf(table, "%s\t%.0f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%d B\t%d B\t\n", name,
+				medianOf(r, i, requestRate),
+				medianOf(r, i, func(t turn) float64 { return t.p50.Seconds() * 1e3 }),
+				medianOf(r, i, func(t turn) float64 { return t.p99.Seconds() * 1e3 }),
+				medianOf(r, i, cpuTime)/1e3,
+				medianOf(r, i, func(t turn) float64 { return float64(t.generator) / 1e3 }),
+				float64(r.rounds[len(r.rounds)-1][i].rss)/(1<<20),
+				medianOf(r, i, func(t turn) int { return t.answer }),
+				medianOf(r, i, func(t turn) int { return t.body }))
+		}
+		_ = table.Flush() // to memory
+		_, _ = fmt.Fprintln(&text)
+		for i := range bareServer {
+			_, _ = fmt.Fprintf(&text, "%s / %s: requests/s %s, CPU %s\n", serverNames[i], serverNames[bareServer],
+				r.ratio(i, requestRate), r.ratio(i, cpuTime))
+		}
+	}
+	_, err := out.Write(text.Bytes())
+	return err
+}
