@@ -1,0 +1,163 @@
+// Package alertd_test holds what is true of the repository as a whole: who may
+// import whom, and what alertd depends on. Both are lists that a reviewer reads.
+//
+// The tests ask the go command, which go test does not see when it decides
+// whether an old result still holds: make test never takes an old one.
+package alertd_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "alertd"
+
+// row says which packages of ours a package may import.
+type row struct {
+	may    []string
+	strict bool // its tests too may import only those, and itself
+	why    string
+}
+
+// imports has a row for each package of ours. Dependencies point from cmd
+// inwards, and the core imports nothing of ours.
+var imports = map[string]row{
+	"internal/alerting": {
+		strict: true,
+		why:    "the core: what an alert means does not depend on how it comes or goes",
+	},
+	"internal/metrics": {
+		may: []string{"internal/alerting"},
+		why: "counts what the core did",
+	},
+	"internal/config": {
+		may: []string{"internal/alerting"},
+		why: "reads the file into the core's own Config",
+	},
+	"api": {
+		why: "the contract and its page, embedded",
+	},
+	"internal/httpapi": {
+		may: []string{"api", "internal/alerting", "internal/metrics"},
+		why: "serves the core by the contract; cmd hands it its settings, so it knows no file",
+	},
+	"cmd/alertd": {
+		may: []string{"internal/alerting", "internal/config", "internal/httpapi", "internal/metrics"},
+		why: "puts the parts together; nobody imports it",
+	},
+	"bench/http": {
+		why: "measures the binary from outside, as a user meets it",
+	},
+}
+
+// dependencies has a row for each module that go.mod requires itself.
+var dependencies = map[string]string{
+	"github.com/agnivade/levenshtein":     "the key that an unknown key of the configuration was meant to be",
+	"github.com/dustin/go-humanize":       "sizes such as 8MiB in the configuration",
+	"github.com/go-chi/chi/v5":            "the router",
+	"github.com/go-json-experiment/json":  "refuses duplicate keys and invalid UTF-8; the standard library's next JSON",
+	"github.com/google/uuid":              "ids of events, in the order of time",
+	"github.com/pelletier/go-toml/v2":     "TOML with the line and column of a mistake",
+	"github.com/prometheus/client_golang": "metrics",
+	"github.com/rogpeppe/go-internal":     "tests: conversations with the command line as scripts",
+	"github.com/spf13/cobra":              "subcommands, flags, help and completion",
+	"github.com/stretchr/testify":         "tests: assertions",
+	"go.uber.org/goleak":                  "tests: goroutines that nobody waited for",
+	"golang.org/x/sync":                   "errgroup, which waits for the long-running parts",
+	"golang.org/x/term":                   "whether a person reads the log",
+	"pgregory.net/rapid":                  "tests: properties",
+}
+
+// goJSON runs the go command and decodes the JSON values that it prints.
+func goJSON[T any](tb testing.TB, args ...string) []T {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), "go", args...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(tb, err, "go %s: %s", strings.Join(args, " "), &stderr)
+	var values []T
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var value T
+		err := decoder.Decode(&value)
+		if errors.Is(err, io.EOF) {
+			return values
+		}
+		require.NoError(tb, err)
+		values = append(values, value)
+	}
+}
+
+// ours returns those of the paths that are packages of alertd, without its name.
+func ours(paths ...[]string) []string {
+	var found []string
+	for _, path := range slices.Concat(paths...) {
+		if name, ok := strings.CutPrefix(path, module+"/"); ok {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func TestAPackageImportsOnlyWhatItsRowAllows(t *testing.T) {
+	type goPackage struct {
+		ImportPath   string
+		Imports      []string
+		TestImports  []string
+		XTestImports []string
+	}
+	gone := maps.Clone(imports)
+	for _, pkg := range goJSON[goPackage](t, "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...") {
+		name, ok := strings.CutPrefix(pkg.ImportPath, module+"/")
+		if !ok {
+			continue // the root holds no code but this
+		}
+		row, ok := imports[name]
+		assert.True(t, ok, "%s has no row in imports: say what it may import, and why", name)
+		assert.NotEmpty(t, row.why, "the row of %s says no reason", name)
+		delete(gone, name)
+		for _, imported := range ours(pkg.Imports) {
+			assert.Contains(t, row.may, imported, "%s must not import %s", name, imported)
+		}
+		for _, imported := range ours(pkg.TestImports, pkg.XTestImports) {
+			if imported == name {
+				continue
+			}
+			assert.False(t, strings.HasPrefix(imported, "cmd/"), "tests of %s must not import %s", name, imported)
+			if row.strict {
+				assert.Contains(t, row.may, imported, "tests of %s must not import %s", name, imported)
+			}
+		}
+	}
+	assert.Empty(t, gone, "rows of packages that are no more")
+}
+
+func TestEveryDependencyHasItsReason(t *testing.T) {
+	type goMod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	files := goJSON[goMod](t, "mod", "edit", "-json")
+	require.Len(t, files, 1)
+	gone := maps.Clone(dependencies)
+	for _, required := range files[0].Require {
+		if required.Indirect {
+			continue
+		}
+		assert.NotEmpty(t, dependencies[required.Path], "%s is not in dependencies: say what it is for, or do without", required.Path)
+		delete(gone, required.Path)
+	}
+	assert.Empty(t, gone, "rows of modules that go.mod no longer requires itself")
+}
