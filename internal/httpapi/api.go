@@ -122,8 +122,7 @@ func (a *API) routes() chi.Router {
 	get("/", redirectToDocs)
 	post("/alerts", a.postAlerts)
 	get("/events", a.getEvents)
-	// A stream has no end, so it has no HEAD either.
-	add(http.MethodGet, "/events/stream", a.streamEvents)
+	get("/events/stream", a.streamEvents)
 	get("/events/{event_id}", a.getEvent)
 	get("/stats", a.getStats)
 	get("/metrics", a.metricsHandler())

@@ -29,7 +29,7 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 		return unavailable(fmt.Sprintf("%d event streams are open, which is the limit", a.config.MaxStreams))
 	}
 	s := &stream{w: w, connection: http.NewResponseController(w), timeout: a.config.WriteTimeout, lastSeq: resume.After}
-	if err := s.open(); err != nil {
+	if err := s.open(); err != nil || r.Method == http.MethodHead {
 		return err
 	}
 	subscription := a.config.Manager.Subscribe(filter, resume)
