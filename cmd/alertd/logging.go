@@ -19,7 +19,7 @@ func newLogger(out io.Writer, level, format string) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: least}
 	if format == "auto" {
 		format = "json"
-		if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) { //nolint:gosec // a file descriptor fits
+		if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 			format = "text"
 		}
 	}

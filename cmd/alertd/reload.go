@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -47,10 +48,7 @@ func newReloader(flags commonFlags, loaded config.Config, manager *alerting.Mana
 func (r *reloader) effective() map[string]any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	shown := make(map[string]any)
-	for name, table := range r.current.Redacted() {
-		shown[name] = table
-	}
+	shown := maps.Clone(r.current.Redacted())
 	shown["server"] = r.started.Redacted()["server"]
 	return shown
 }
@@ -75,7 +73,7 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 	restart := r.started.RestartRequired(next)
 	r.log.Info("configuration reloaded", "restart_required", restart, "effective", next.Redacted())
 	for _, warning := range next.Warnings {
-		r.log.Warn(warning)
+		r.log.Warn("configuration", "warning", warning)
 	}
 	return restart, nil
 }

@@ -76,7 +76,7 @@ func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
 	build := buildInfo()
 	log.Info("starting", "version", build.Version, "commit", build.Commit, "config", loaded.Path, "effective", loaded.Redacted())
 	for _, warning := range loaded.Warnings {
-		log.Warn(warning)
+		log.Warn("configuration", "warning", warning)
 	}
 	log.Warn("this version keeps events in memory only: a restart forgets them")
 	log.Info("listening", "addr", listener.Addr().String())

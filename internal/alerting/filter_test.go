@@ -2,6 +2,7 @@ package alerting_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,11 +108,10 @@ func TestABufferAnswersAsAPlainListDoes(t *testing.T) {
 
 		filter := rapid.Custom(aFilter).Draw(t, "filter")
 		limit := rapid.IntRange(0, 50).Draw(t, "limit")
-		mark := uint64(rapid.IntRange(0, total+2).Draw(t, "mark")) //nolint:gosec // small
+		mark := uint64(rapid.IntRange(0, total+2).Draw(t, "mark"))
 		var newest, after []*alerting.Event
 		more := false
-		for i := len(list) - 1; i >= 0; i-- {
-			e := list[i]
+		for _, e := range slices.Backward(list) {
 			if !filter.Matches(e) || (mark > 0 && e.Seq() >= mark) {
 				continue
 			}

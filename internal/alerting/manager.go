@@ -121,13 +121,14 @@ func prepare(config Config, alert Alert, at time.Time) (*draft, Registration) {
 	}
 	if alert.Severity < config.MinSeverity {
 		// Never encoded: only its id, key, severity and category are looked at.
-		return &draft{event: Event{
-				id: alert.EventID, idempotencyKey: alert.IdempotencyKey,
-				severity: alert.Severity, category: alert.Category,
-			}}, Registration{
-				Outcome: OutcomeFiltered,
-				Reason:  "severity " + alert.Severity.String() + " is below min_severity " + config.MinSeverity.String(),
-			}
+		filtered := &draft{event: Event{
+			id: alert.EventID, idempotencyKey: alert.IdempotencyKey,
+			severity: alert.Severity, category: alert.Category,
+		}}
+		return filtered, Registration{
+			Outcome: OutcomeFiltered,
+			Reason:  "severity " + alert.Severity.String() + " is below min_severity " + config.MinSeverity.String(),
+		}
 	}
 	return newDraft(&alert, at), Registration{Outcome: OutcomeRegistered}
 }
@@ -157,7 +158,7 @@ func (m *Manager) settle(d *draft, result Registration) Registration {
 
 // CountRejected counts n alerts that could not be made into an [Alert] at all.
 func (m *Manager) CountRejected(reason RejectReason, n int) {
-	m.totals.rejected[reason].Add(uint64(max(0, n))) //nolint:gosec // not negative
+	m.totals.rejected[reason].Add(uint64(max(0, n)))
 }
 
 // RecentEvents returns the newest events that match.

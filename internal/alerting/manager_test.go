@@ -156,7 +156,7 @@ func TestStatisticsFollowTheBufferAndTheCountersDoNot(t *testing.T) {
 		manager := newManager(t, everything(20))
 		started := time.Now().UTC()
 		fill(t, manager, 40)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
 		register(t, manager, varBreach())
 		manager.CountRejected(alerting.RejectMalformed, 2)
 		manager.CountRejected(alerting.RejectTooLarge, -5)
@@ -245,7 +245,7 @@ func TestConcurrentRegistrationLosesAndRepeatsNothing(t *testing.T) {
 	require.Len(t, all, want)
 	seen := map[alerting.EventID]bool{}
 	for i, event := range all {
-		require.Equal(t, uint64(i+1), event.Seq()) //nolint:gosec // small
+		require.Equal(t, uint64(i+1), event.Seq())
 		require.False(t, seen[event.ID()])
 		seen[event.ID()] = true
 		require.Same(t, event, <-subscription.Events())

@@ -124,12 +124,12 @@ func list(t *table, name string) {
 
 func port(t *table, name string) {
 	var n int
-	t.int(name, 1, 65535, &n)
+	t.int(name, 65535, &n)
 }
 
 func count(t *table, name string) {
 	var n int
-	t.int(name, 1, 1000, &n)
+	t.int(name, 1000, &n)
 }
 
 func size(t *table, name string) {

@@ -112,7 +112,8 @@ func (t *table) bool(name string, into *bool) {
 	t.problem(name, value, "true or false")
 }
 
-func (t *table) int(name string, least, most int64, into *int) {
+// int reads a whole number from 1 to most.
+func (t *table) int(name string, most int64, into *int) {
 	value, ok := t.take(name)
 	if !ok {
 		return
@@ -122,8 +123,8 @@ func (t *table) int(name string, least, most int64, into *int) {
 		parsed, err := strconv.ParseInt(text, 10, 64)
 		number, isNumber = parsed, err == nil
 	}
-	if !isNumber || number < least || number > most {
-		t.problem(name, value, fmt.Sprintf("a whole number from %d to %d", least, most))
+	if !isNumber || number < 1 || number > most {
+		t.problem(name, value, fmt.Sprintf("a whole number from 1 to %d", most))
 		return
 	}
 	*into = int(number)
@@ -153,11 +154,11 @@ func (t *table) size(name string, least, most int64, into *int64) {
 	}
 	text, _ := value.(string)
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n > math.MaxInt64 || int64(n) < least || int64(n) > most { //nolint:gosec // bounded before
+	if err != nil || n > math.MaxInt64 || int64(n) < least || int64(n) > most {
 		t.problem(name, value, fmt.Sprintf("a size from %s to %s such as 64KiB or 8MiB", formatSize(least), formatSize(most)))
 		return
 	}
-	*into = int64(n) //nolint:gosec // bounded above
+	*into = int64(n)
 }
 
 func (t *table) strings(name string, into *[]string) {
@@ -224,7 +225,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		if err != nil {
 			return 0, fmt.Errorf("parse duration %q: %w", text, err)
 		}
-		return time.Duration(days) * day, nil //nolint:gosec // 16 bits
+		return time.Duration(days) * day, nil
 	}
 	return time.ParseDuration(text)
 }

@@ -71,7 +71,7 @@ func (s *Server) read(t *table, override string) {
 		t.duration(timeout.name, 10*time.Millisecond, time.Hour, timeout.into)
 	}
 	t.size("max_body", 1<<10, 1<<30, &s.MaxBody)
-	t.int("max_streams", 1, 100_000, &s.MaxStreams)
+	t.int("max_streams", 100_000, &s.MaxStreams)
 	t.done()
 }
 
@@ -105,7 +105,7 @@ func (c *Config) readAlerting(t *table) {
 	a := &c.Alerting
 	t.bool("enabled", &a.Enabled)
 	t.severity("min_severity", &a.MinSeverity)
-	t.int("buffer_size", 1, alerting.MaxBufferSize, &a.BufferSize)
+	t.int("buffer_size", alerting.MaxBufferSize, &a.BufferSize)
 	t.known = append(t.known, "channels", "custom")
 	t.done()
 	t.r.table(t.values, t.key, "custom")

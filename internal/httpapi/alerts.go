@@ -65,9 +65,11 @@ func (a *API) postOne(w *response, r *http.Request, data []byte, key string) err
 		header["Idempotency-Replayed"] = []string{"true"}
 		header["Location"] = []string{"/events/" + result.Event.ID().String()}
 		w.sendEvent(http.StatusOK, result.Event)
-	default:
+	case alerting.OutcomeRegistered:
 		header["Location"] = []string{"/events/" + result.Event.ID().String()}
 		w.sendEvent(http.StatusCreated, result.Event)
+	case alerting.OutcomeRejected:
+		return result.Err
 	}
 	return nil
 }

@@ -72,6 +72,7 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 
 // on returns the same API for another test, such as one input of a fuzz target.
 func (h *harness) on(tb testing.TB) *harness {
+	tb.Helper()
 	copied := *h
 	copied.tb = tb
 	return &copied

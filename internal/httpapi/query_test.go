@@ -167,6 +167,6 @@ func FuzzNDJSON(f *testing.F) {
 		a.into(t, &result)
 		require.Equal(t, before.Registered+result.Registered, after.Registered)
 		require.Equal(t, before.Rejected+result.Rejected, after.Rejected)
-		require.Len(t, result.Results, int(result.Registered+result.Filtered+result.Duplicate+result.Rejected)) //nolint:gosec // small
+		require.Len(t, result.Results, int(result.Registered+result.Filtered+result.Duplicate+result.Rejected))
 	})
 }

@@ -37,7 +37,7 @@ func listen(tb testing.TB, server *httptest.Server, query string, header ...stri
 	for i := 0; i < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
-	response, err := server.Client().Do(request)
+	response, err := server.Client().Do(request) //nolint:bodyclose // close does
 	require.NoError(tb, err)
 	r := &reader{tb: tb, lines: bufio.NewScanner(response.Body), close: func() { _ = response.Body.Close(); cancel() }}
 	r.lines.Buffer(nil, 1<<20)
@@ -292,7 +292,7 @@ func TestAHeadOfTheStreamIsItsHeader(t *testing.T) {
 	server := h.serve()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL+"/events/stream", nil)
 	require.NoError(t, err)
-	response, err := server.Client().Do(request)
+	response, err := server.Client().Do(request) //nolint:bodyclose // readAll does
 	require.NoError(t, err)
 	require.Empty(t, readAll(t, response.Body))
 	require.Equal(t, http.StatusOK, response.StatusCode)

@@ -1,0 +1,197 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/httpapi"
+)
+
+// panics makes GET /config panic, as a mistake in the program would.
+func panics(c *httpapi.Config) {
+	c.EffectiveConfig = func() map[string]any { panic(errors.New("secret of the inside")) }
+}
+
+func TestAPanicIsAnsweredAsAnInternalErrorThatTellsNothing(t *testing.T) {
+	h := newHarness(t, panics)
+	a := h.get("/config")
+	p := requireProblem(t, a, http.StatusInternalServerError)
+	require.NotContains(t, a.body, "secret of the inside")
+	require.Contains(t, p.Detail, "request_id")
+
+	record := h.lastRecord()
+	require.Equal(t, "ERROR", record["level"])
+	require.Equal(t, p.RequestID, record["request_id"])
+	require.Equal(t, "panic: secret of the inside", record["error"])
+	require.Contains(t, record["stack"], "middleware_test.go")
+	require.Equal(t, http.StatusCreated, h.post(breach).status, "the next request is served")
+}
+
+func TestAPanicAfterTheAnswerHasBegunCutsItOff(t *testing.T) {
+	h := newHarness(t)
+	connection := &broken{header: http.Header{}}
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/version", nil)
+		require.NoError(t, err)
+		h.api.Handler().ServeHTTP(connection, request)
+	})
+	require.Contains(t, h.lastRecord()["error"], "the connection's own mistake")
+}
+
+// broken is a connection that panics once the header is out.
+type broken struct{ header http.Header }
+
+func (b *broken) Header() http.Header       { return b.header }
+func (b *broken) WriteHeader(int)           {}
+func (b *broken) Write([]byte) (int, error) { panic("the connection's own mistake") }
+
+func TestAnEncodingErrorIsAnInternalErrorAndNoHalfAnswer(t *testing.T) {
+	h := newHarness(t, func(c *httpapi.Config) {
+		c.EffectiveConfig = func() map[string]any { return map[string]any{"server": func() {}} }
+	})
+	requireProblem(t, h.get("/config"), http.StatusInternalServerError)
+	require.Contains(t, h.lastRecord()["error"], "encode answer")
+}
+
+// lastRecord returns the last record of the log.
+func (h *harness) lastRecord() map[string]any {
+	h.tb.Helper()
+	lines := strings.Split(strings.TrimSpace(h.log.String()), "\n")
+	record := map[string]any{}
+	require.NoError(h.tb, json.Unmarshal([]byte(lines[len(lines)-1]), &record), lines[len(lines)-1])
+	return record
+}
+
+func TestEveryRequestHasAnID(t *testing.T) {
+	h := newHarness(t)
+	require.Equal(t, "gate-7.x_Y", h.do(http.MethodGet, "/healthz", "", "X-Request-Id", "gate-7.x_Y").header.Get("X-Request-Id"))
+	for name, id := range map[string]string{
+		"none": "", "with a space": "a b", "with a quote": `a"b`, "too long": strings.Repeat("a", 65), "with a line end": "a\nb",
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := h.on(t).do(http.MethodGet, "/healthz", "", "X-Request-Id", id).header.Get("X-Request-Id")
+			require.Regexp(t, `^[0-9a-f]{32}$`, made)
+		})
+	}
+	made := h.do(http.MethodGet, "/healthz", "", "X-Request-Id", "a", "X-Request-Id", "b").header.Get("X-Request-Id")
+	require.Regexp(t, `^[0-9a-f]{32}$`, made, "two are none")
+}
+
+func TestEachRequestIsOneRecordInTheLog(t *testing.T) {
+	h := newHarness(t)
+	h.do(http.MethodPost, "/alerts", breach, "X-Request-Id", "r1")
+	record := h.lastRecord()
+	require.Equal(t, 1, strings.Count(h.log.String(), "\n"))
+	for key, want := range map[string]any{
+		"level": "INFO", "msg": "request", "method": "POST", "path": "/alerts", "route": "/alerts", "status": 201.0, "request_id": "r1",
+	} {
+		require.Equal(t, want, record[key], key)
+	}
+	for _, key := range []string{"bytes", "duration_ms", "remote"} {
+		require.Contains(t, record, key)
+	}
+	require.NotContains(t, record, "error")
+
+	h.post(`{"severity":`)
+	require.Equal(t, "INFO", h.lastRecord()["level"], "a client's mistake is not ours")
+	require.NotEmpty(t, h.lastRecord()["error"])
+}
+
+func TestNothingFromOutsideForgesALogRecord(t *testing.T) {
+	h := newHarness(t)
+	h.get("/nothing%0A{\"level\":\"ERROR\"}")
+	h.get("/" + strings.Repeat("x", 5000))
+	h.post("{\"severity\":\"loud\\nforged\"}", "X-Request-Id", "a\"}\nforged")
+	lines := strings.Split(strings.TrimSpace(h.log.String()), "\n")
+	require.Len(t, lines, 3)
+	for _, line := range lines {
+		require.True(t, json.Valid([]byte(line)), line)
+		require.Less(t, len(line), 1500)
+	}
+}
+
+func TestThePathIsNotAMetricLabel(t *testing.T) {
+	h := newHarness(t)
+	h.get("/events/0197f5c2-7a3e-7c4d-9f10-2b6c8d1e4a55")
+	h.get("/evil/path")
+	h.do("BREW", "/evil/path", "")
+	h.do(http.MethodDelete, "/events", "")
+	text := h.get("/metrics").body
+	for _, series := range []string{
+		`alertd_http_requests_total{code="404",method="GET",route="/events/{event_id}"} 1`,
+		`alertd_http_requests_total{code="404",method="GET",route="unmatched"} 1`,
+		`alertd_http_requests_total{code="404",method="other",route="unmatched"} 1`,
+		`alertd_http_requests_total{code="405",method="DELETE",route="unmatched"} 1`,
+		`alertd_http_request_duration_seconds_count{method="GET",route="/events/{event_id}"} 1`,
+	} {
+		require.Contains(t, text, series)
+	}
+	require.NotContains(t, text, "evil")
+	require.NotContains(t, text, "BREW")
+	require.NotContains(t, text, "0197f5c2")
+}
+
+func TestOtherPathsAndMethodsAreProblems(t *testing.T) {
+	h := newHarness(t)
+	p := requireProblem(t, h.get("/nothing"), http.StatusNotFound)
+	require.Contains(t, p.Detail, "/nothing")
+	requireProblem(t, h.get("/events/"), http.StatusNotFound)
+	requireProblem(t, h.get("/events/a/b"), http.StatusNotFound)
+	requireProblem(t, h.do("BREW", "/nothing", ""), http.StatusNotFound)
+	for target, allow := range map[string]string{
+		"/alerts": "POST", "/events": "GET, HEAD", "/events/x": "GET, HEAD", "/stats": "GET, HEAD", "/-/reload": "POST",
+	} {
+		for _, method := range []string{http.MethodDelete, http.MethodPut, http.MethodPatch, "BREW"} {
+			a := h.do(method, target, "")
+			requireProblem(t, a, http.StatusMethodNotAllowed)
+			require.Equal(t, allow, a.header.Get("Allow"), "%s %s", method, target)
+		}
+	}
+}
+
+func TestHeadIsGetWithoutABody(t *testing.T) {
+	h := newHarness(t)
+	h.post(breach)
+	server := h.serve()
+	for _, target := range []string{"/", "/events", "/stats", "/metrics", "/healthz", "/readyz", "/version", "/config", "/openapi.yaml", "/docs"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL+target, nil)
+		require.NoError(t, err)
+		response, err := server.Client().Transport.RoundTrip(request) //nolint:bodyclose // readAll does
+		require.NoError(t, err)
+		require.Empty(t, readAll(t, response.Body), target)
+		require.Less(t, response.StatusCode, 400, target)
+	}
+	require.NotContains(t, h.log.String(), `"error"`)
+}
+
+func TestAWebPageOfAnotherOriginCannotPost(t *testing.T) {
+	h := newHarness(t)
+	for name, header := range map[string][]string{
+		"by its origin":              {"Origin", "https://evil.example"},
+		"by what the browser says":   {"Sec-Fetch-Site", "cross-site"},
+		"even from a sibling's page": {"Sec-Fetch-Site", "same-site"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := h.on(t)
+			requireProblem(t, h.post(breach, header...), http.StatusForbidden)
+			requireProblem(t, h.do(http.MethodPost, "/-/reload", "", header...), http.StatusForbidden)
+		})
+	}
+	require.Zero(t, h.manager.Count())
+	require.Equal(t, http.StatusCreated, h.post(breach, "Sec-Fetch-Site", "same-origin").status)
+	require.Equal(t, http.StatusOK, h.do(http.MethodGet, "/events", "", "Sec-Fetch-Site", "cross-site").status, "reading is for the browser to judge")
+}
+
+func TestAnswersCarrySecurityHeaders(t *testing.T) {
+	h := newHarness(t)
+	for _, target := range []string{"/events", "/nothing", "/stats"} {
+		a := h.get(target)
+		require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
+		require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	}
+}
