@@ -56,6 +56,9 @@ type Alert struct {
 	// Timestamp says when it happened, from the year 1970 to 9999; it is kept to
 	// the microsecond. The zero value stands for the time of registration.
 	Timestamp time.Time
+	// ReceivedAt is when it was registered for the first time, for what is brought
+	// over from elsewhere ([DecodeRecord]). The zero value stands for now.
+	ReceivedAt time.Time
 	// EventID, if given, makes registering idempotent: an id that is known
 	// already answers with the first event and stores nothing.
 	EventID EventID
@@ -95,13 +98,21 @@ func (a *Alert) normalize() []FieldError {
 	if a.IdempotencyKey != "" {
 		problem(CheckIdempotencyKey(a.IdempotencyKey))
 	}
-	if !a.Timestamp.IsZero() {
-		a.Timestamp = a.Timestamp.UTC().Truncate(time.Microsecond)
-		if year := a.Timestamp.Year(); year < 1970 || year > 9999 {
-			problem(invalidField("timestamp", "%s is out of range, must be from the year 1970 to 9999", a.Timestamp.Format(time.RFC3339)))
-		}
-	}
+	problem(normalizeTime("timestamp", &a.Timestamp))
+	problem(normalizeTime("received_at", &a.ReceivedAt))
 	return problems
+}
+
+// normalizeTime cuts a time, unless it is zero, to what events keep.
+func normalizeTime(field string, t *time.Time) *Error {
+	if t.IsZero() {
+		return nil
+	}
+	*t = t.UTC().Truncate(time.Microsecond)
+	if year := t.Year(); year < 1970 || year > 9999 {
+		return invalidField(field, "%s is out of range, must be from the year 1970 to 9999", t.Format(time.RFC3339))
+	}
+	return nil
 }
 
 // Validate returns nil or an [*Error] with [CodeInvalid] that names every field

@@ -13,8 +13,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// alertFields are the fields that an alert may have.
-var alertFields = [...]string{"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key"}
+// recordFields are the fields that an event's JSON may have. The first
+// alertFieldCount are those that an alert may have.
+var recordFields = [...]string{
+	"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key",
+	"seq", "received_at", "incident_id",
+}
+
+const alertFieldCount = 8
 
 // decoders keeps JSON decoders with their state for reuse.
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
@@ -24,7 +30,15 @@ var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 // refused. The error is an [*Error]: [CodeMalformed] for what is not one JSON
 // value, [CodeInvalid] with every problem of every field for the rest. data is
 // not kept.
-func DecodeAlert(data []byte) (Alert, error) {
+func DecodeAlert(data []byte) (Alert, error) { return decode(data, recordFields[:alertFieldCount]) }
+
+// DecodeRecord reads an alert from an event's JSON, so that the event can be
+// registered anew elsewhere with its id and its times. Where it stood in its log
+// and what became of it (seq, incident_id) is passed over. The fields of an alert
+// alone do as well. For errors see [DecodeAlert].
+func DecodeRecord(data []byte) (Alert, error) { return decode(data, recordFields[:]) }
+
+func decode(data []byte, allowed []string) (Alert, error) {
 	dec, _ := decoders.Get().(*jsontext.Decoder)
 	defer decoders.Put(dec)
 	dec.Reset(bytes.NewBuffer(data))
@@ -36,7 +50,7 @@ func DecodeAlert(data []byte) (Alert, error) {
 		return Alert{}, &Error{Code: CodeInvalid, Message: "an alert must be a JSON object"}
 	}
 	_, _ = dec.ReadToken() // the opening brace that was just seen
-	var fields alertDecoder
+	fields := alertDecoder{allowed: allowed}
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadValue()
 		if err != nil {
@@ -58,13 +72,14 @@ func DecodeAlert(data []byte) (Alert, error) {
 
 // alertDecoder gathers the fields of an alert and what is wrong with them.
 type alertDecoder struct {
+	allowed  []string
 	alert    Alert
 	problems []FieldError
 }
 
 // fieldName returns the name as a string; for a known one without allocating.
 func fieldName(name []byte) string {
-	for _, known := range alertFields {
+	for _, known := range recordFields {
 		if string(name) == known {
 			return known
 		}
@@ -84,8 +99,11 @@ func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
 		d.alert.Context, err = contextFromValid(value)
 		return err
 	}
-	if !slices.Contains(alertFields[:], key) {
-		return invalidField(key, "is not a known field, must be one of %s", strings.Join(alertFields[:], ", "))
+	if !slices.Contains(d.allowed, key) {
+		return invalidField(key, "is not a known field, must be one of %s", strings.Join(d.allowed, ", "))
+	}
+	if key == "seq" || key == "incident_id" {
+		return nil
 	}
 	if value.Kind() != '"' {
 		return invalidField(key, "must be a string, not %s", kindName(value.Kind()))
@@ -102,6 +120,8 @@ func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
 		d.alert.Message = string(text)
 	case "timestamp":
 		d.alert.Timestamp, err = ParseTime(key, string(text))
+	case "received_at":
+		d.alert.ReceivedAt, err = ParseTime(key, string(text))
 	case "event_id":
 		d.alert.EventID, err = ParseEventID(string(text))
 	case "dedup_key":

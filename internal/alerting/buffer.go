@@ -26,7 +26,6 @@ type Buffer struct {
 	filled int // filled slots of the last chunk
 	size   int
 	byID   map[EventID]*Event
-	byKey  map[string]*Event // by idempotency key
 	counts counts
 }
 
@@ -56,7 +55,6 @@ func NewBuffer(capacity int) *Buffer {
 func (b *Buffer) reset() {
 	b.chunks, b.first, b.filled, b.size = nil, 0, 0, 0
 	b.byID = make(map[EventID]*Event)
-	b.byKey = make(map[string]*Event)
 	b.counts = counts{source: make(map[string]int)}
 }
 
@@ -80,9 +78,6 @@ func (b *Buffer) append(e *Event) {
 	b.filled++
 	b.size++
 	b.byID[e.id] = e
-	if e.idempotencyKey != "" {
-		b.byKey[e.idempotencyKey] = e
-	}
 	b.counts.add(e, 1)
 }
 
@@ -91,9 +86,6 @@ func (b *Buffer) trim() {
 	for b.size > b.capacity {
 		e := b.chunks[0].events[b.first]
 		delete(b.byID, e.id)
-		if e.idempotencyKey != "" {
-			delete(b.byKey, e.idempotencyKey)
-		}
 		b.counts.add(e, -1)
 		b.size--
 		if b.first++; b.first == chunkSize {
@@ -140,21 +132,6 @@ func (b *Buffer) Get(id EventID) (*Event, bool) {
 	return e, ok
 }
 
-// find returns the event that was registered with this id or, if the key is
-// not empty, with this idempotency key.
-func (b *Buffer) find(id EventID, key string) (*Event, bool) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	if e, ok := b.byID[id]; ok {
-		return e, true
-	}
-	if key == "" {
-		return nil, false
-	}
-	e, ok := b.byKey[key]
-	return e, ok
-}
-
 // window is what the buffer held at one moment; it is read without the lock.
 type window struct {
 	chunks        []*chunk
@@ -179,6 +156,14 @@ func (w window) bounds(i int) (from, to int) {
 	return from, to
 }
 
+// oldest returns the sequence number of the oldest event, 0 if there is none.
+func (w window) oldest() uint64 {
+	if len(w.chunks) == 0 {
+		return 0
+	}
+	return w.chunks[0].events[w.first].seq
+}
+
 // full reports whether chunk i gets no more events, so that its summary holds.
 func (w window) full(i int) bool { return i < len(w.chunks)-1 }
 
@@ -201,7 +186,7 @@ func (w window) after(seq uint64) (chunk, slot int) {
 // Recent answers a query, newest first.
 func (b *Buffer) Recent(q Query) Page {
 	w, sel := b.window(), newSelector(q.Filter, b.seed)
-	var page Page
+	page := Page{Oldest: w.oldest()}
 	last, end := len(w.chunks)-1, -1 // end: slots of the last chunk that count, -1: all
 	if q.Before > 0 {
 		if at, slot := w.after(q.Before - 1); at < len(w.chunks) {

@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,8 +13,8 @@ const timeFormat = "2006-01-02T15:04:05.000000Z"
 // FormatTime writes a time as events do: RFC 3339, UTC, microseconds.
 func FormatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
 
-// Event is one registered alert. It is immutable; only [Manager.Register] makes
-// events. Its JSON is encoded once.
+// Event is one registered alert. It is immutable; a [Log] makes it of a [Draft]
+// or reads it back with [LoadEvent]. Its JSON is encoded once.
 type Event struct {
 	id             EventID
 	timestamp      time.Time
@@ -25,7 +24,6 @@ type Event struct {
 	source         string
 	message        string
 	dedupKey       string
-	idempotencyKey string
 	seq            uint64
 
 	// json is the encoded event; json[contextStart:contextEnd] is its context.
@@ -70,71 +68,6 @@ func (e *Event) JSON() string { return e.json }
 
 // MarshalJSON returns a copy of [Event.JSON].
 func (e *Event) MarshalJSON() ([]byte, error) { return []byte(e.json), nil }
-
-// draft is an event that has no sequence number yet. Everything that can be
-// done before the number is known is done outside the lock that gives it.
-type draft struct {
-	event Event
-	// head and tail are the JSON before and after the number.
-	head, tail []byte
-}
-
-// newDraft makes a draft of a normalized alert that was received at now.
-func newDraft(alert *Alert, now time.Time) *draft {
-	d := &draft{event: Event{
-		id: alert.EventID, timestamp: alert.Timestamp, receivedAt: now,
-		severity: alert.Severity, category: alert.Category,
-		source: alert.Source, message: alert.Message,
-		dedupKey: alert.DedupKey, idempotencyKey: alert.IdempotencyKey,
-	}}
-	e := &d.event
-	if e.id.IsZero() {
-		e.id = NewEventID()
-	}
-	if e.timestamp.IsZero() {
-		e.timestamp = now
-	}
-	context := alert.Context.String()
-	head := make([]byte, 0, 300+len(e.source)+len(e.message)+len(context)+len(e.dedupKey))
-	head = append(head, `{"event_id":"`...)
-	head = append(head, e.id.String()...)
-	head = append(head, `","timestamp":"`...)
-	head = e.timestamp.AppendFormat(head, timeFormat)
-	head = append(head, `","severity":"`...)
-	head = append(head, e.severity.String()...)
-	head = append(head, `","category":"`...)
-	head = append(head, e.category.String()...)
-	head = append(head, `","source":`...)
-	head = appendQuoted(head, e.source)
-	head = append(head, `,"message":`...)
-	head = appendQuoted(head, e.message)
-	head = append(head, `,"context":`...)
-	e.contextStart = len(head)
-	head = append(head, context...)
-	e.contextEnd = len(head)
-	head = append(head, `,"seq":`...)
-
-	tail := make([]byte, 0, 64+len(e.dedupKey))
-	tail = append(tail, `,"received_at":"`...)
-	tail = e.receivedAt.AppendFormat(tail, timeFormat)
-	tail = append(tail, '"')
-	if e.dedupKey != "" {
-		tail = append(tail, `,"dedup_key":`...)
-		tail = appendQuoted(tail, e.dedupKey)
-	}
-	d.head, d.tail = head, append(tail, '}')
-	return d
-}
-
-// finish gives the draft its number and returns the event. The draft must not
-// be used again.
-func (d *draft) finish(seq uint64) *Event {
-	d.event.seq = seq
-	whole := append(strconv.AppendUint(d.head, seq, 10), d.tail...)
-	d.event.json = string(whole)
-	event := d.event
-	return &event
-}
 
 // appendQuoted appends text, which is valid UTF-8, as a JSON string.
 func appendQuoted(dst []byte, text string) []byte {

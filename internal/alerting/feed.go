@@ -17,7 +17,7 @@ type Resume struct {
 	After uint64
 }
 
-// Gap is a run of events that a resumed subscription can no longer get.
+// Gap is a run of events that a resumed subscription cannot get.
 type Gap struct {
 	From   uint64 `json:"from"`
 	To     uint64 `json:"to"`

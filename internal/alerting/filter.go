@@ -67,7 +67,7 @@ func asciiCases(c byte) (lower, upper byte) {
 // Query asks for recent events, newest first.
 type Query struct {
 	Filter Filter
-	// Limit is the most events wanted; 0 stands for all.
+	// Limit is the most events wanted; 0 stands for all that the buffer holds.
 	Limit int
 	// Before, if not 0, asks only for events with a smaller sequence number.
 	Before uint64
@@ -79,4 +79,7 @@ type Page struct {
 	Events []*Event
 	// More says that at least one further event matches.
 	More bool
+	// Oldest is the sequence number of the oldest event that could have been
+	// found, matching or not; 0 if there was none.
+	Oldest uint64
 }

@@ -40,120 +40,179 @@ type Registration struct {
 	Err error
 }
 
-// Manager registers alerts and answers questions about the recent ones.
+// Manager registers alerts and answers questions about them.
 //
-// Invariants: events are in the buffer, the subscriptions and the dispatcher in
-// the order of their sequence numbers; an id or an idempotency key in the buffer
-// is there once; no lock is held across anything that can block.
+// Invariants: an alert is registered only once the log has made it durable;
+// events are in the buffer, the subscriptions and the dispatcher in the order of
+// their sequence numbers, each once; no lock is held across anything that can
+// block.
 type Manager struct {
 	config     atomic.Pointer[Config]
 	dispatcher Dispatcher
+	log        Log
 	buffer     *Buffer
 	feed       *feed
 	totals     totals
 
-	mu  sync.Mutex // orders registrations, held from number to publication
-	seq uint64     // the last number given
+	mu  sync.Mutex // orders what is published, and who subscribes when
+	seq uint64     // the last number published
 }
 
-// NewManager returns a manager with an empty buffer. A nil dispatcher stands
-// for a [MemoryDispatcher] of the buffer's size. The error says what is wrong
-// with the configuration.
+// NewManager returns a manager that keeps events in memory only. A nil
+// dispatcher stands for a [MemoryDispatcher] of the buffer's size. The error says
+// what is wrong with the configuration.
 func NewManager(config Config, dispatcher Dispatcher) (*Manager, error) {
+	return OpenManager(context.Background(), config, dispatcher, NewMemoryLog(config.BufferSize))
+}
+
+// OpenManager returns a manager on a log, with the log's most recent events in
+// its buffer. See [NewManager] for the rest.
+func OpenManager(ctx context.Context, config Config, dispatcher Dispatcher, log Log) (*Manager, error) {
 	if err := config.Validate(); err != nil {
 		return nil, fmt.Errorf("configure alert manager: %w", err)
 	}
 	if dispatcher == nil {
 		dispatcher = NewMemoryDispatcher(config.BufferSize)
 	}
-	m := &Manager{dispatcher: dispatcher, buffer: NewBuffer(config.BufferSize), feed: newFeed()}
+	m := &Manager{dispatcher: dispatcher, log: log, buffer: NewBuffer(config.BufferSize), feed: newFeed()}
 	m.config.Store(&config)
+	if err := log.Attach(ctx, m, config.BufferSize); err != nil {
+		return nil, fmt.Errorf("fill the buffer: %w", err)
+	}
 	return m, nil
 }
 
 // Register checks one alert and makes an event of it. The error is an [*Error]
-// if the alert is invalid, or ctx's own if that had ended before; in both cases
-// nothing has changed.
+// if the alert is invalid or the log cannot take it; then nothing has changed.
+// If it is ctx's own, the alert may have been registered all the same.
 func (m *Manager) Register(ctx context.Context, alert Alert) (Registration, error) {
-	if err := ctx.Err(); err != nil {
+	results, err := m.RegisterBatch(ctx, []Alert{alert})
+	if err != nil {
 		return Registration{}, err
 	}
-	d, result := prepare(m.Config(), alert, now())
-	if result.Outcome == OutcomeRejected {
-		return Registration{}, result.Err
+	if results[0].Outcome == OutcomeRejected {
+		return Registration{}, results[0].Err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.settle(d, result), nil
+	return results[0], nil
 }
 
-// RegisterBatch registers alerts in their order, with nothing in between, and
-// returns a result for each: an invalid one is rejected alone. The error is
-// ctx's own, if that had ended before; then nothing has changed.
+// RegisterBatch registers alerts in their order, in one transaction, and returns
+// a result for each: an invalid one is rejected alone. For the error see
+// [Manager.Register].
 func (m *Manager) RegisterBatch(ctx context.Context, alerts []Alert) ([]Registration, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	config, at := m.Config(), now()
-	drafts := make([]*draft, len(alerts))
+	config, at := m.config.Load(), now()
+	drafts := make([]*Draft, 0, len(alerts))
 	results := make([]Registration, len(alerts))
-	for i, alert := range alerts {
-		drafts[i], results[i] = prepare(config, alert, at)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i, result := range results {
-		if result.Outcome != OutcomeRejected {
-			results[i] = m.settle(drafts[i], result)
+	for i := range alerts {
+		var draft *Draft
+		if draft, results[i] = prepare(config, &alerts[i], at); draft != nil {
+			drafts = append(drafts, draft)
 		}
 	}
+	if len(drafts) > 0 {
+		appended, err := m.log.Append(ctx, drafts)
+		if err != nil {
+			return nil, err
+		}
+		for i := range results {
+			if results[i].Outcome == OutcomeRegistered {
+				results[i].settle(appended[0])
+				appended = appended[1:]
+			}
+		}
+	}
+	if err := m.findFiltered(ctx, alerts, results); err != nil {
+		return nil, err
+	}
+	m.count(alerts, results)
 	return results, nil
 }
 
 // now is the time of registration, to the microsecond as events keep it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// prepare does all that needs no lock: it validates, filters, and encodes what
-// is to be kept. The outcome is what it will be unless the alert is a duplicate.
-func prepare(config Config, alert Alert, at time.Time) (*draft, Registration) {
+// prepare validates and filters an alert, and encodes what is to be kept. The
+// outcome is what it will be unless the alert is a duplicate.
+func prepare(config *Config, alert *Alert, at time.Time) (*Draft, Registration) {
 	if problems := alert.normalize(); len(problems) > 0 {
 		return nil, Registration{Outcome: OutcomeRejected, Err: &Error{Code: CodeInvalid, Fields: problems}}
 	}
 	if alert.Severity < config.MinSeverity {
-		// Never encoded: only its id, key, severity and category are looked at.
-		filtered := &draft{event: Event{
-			id: alert.EventID, idempotencyKey: alert.IdempotencyKey,
-			severity: alert.Severity, category: alert.Category,
-		}}
-		return filtered, Registration{
+		return nil, Registration{
 			Outcome: OutcomeFiltered,
 			Reason:  "severity " + alert.Severity.String() + " is below min_severity " + config.MinSeverity.String(),
 		}
 	}
-	return newDraft(&alert, at), Registration{Outcome: OutcomeRegistered}
+	return newDraft(alert, at), Registration{Outcome: OutcomeRegistered}
 }
 
-// settle decides the outcome and makes it so. Under the lock.
-func (m *Manager) settle(d *draft, result Registration) Registration {
-	if first, known := m.buffer.find(d.event.id, d.event.idempotencyKey); known {
-		m.totals.duplicate.Add(1)
-		return Registration{Outcome: OutcomeDuplicate, Event: first}
+// settle takes over what the log says.
+func (r *Registration) settle(appended Appended) {
+	r.Event = appended.Event
+	if appended.Duplicate {
+		r.Outcome = OutcomeDuplicate
 	}
-	if result.Outcome == OutcomeFiltered {
-		m.totals.filtered.add(d.event.severity, d.event.category)
-		return result
+}
+
+// findFiltered looks for alerts that are filtered today and were registered
+// before: the first event stands.
+func (m *Manager) findFiltered(ctx context.Context, alerts []Alert, results []Registration) error {
+	for i := range results {
+		alert := &alerts[i]
+		if results[i].Outcome != OutcomeFiltered || (alert.EventID.IsZero() && alert.IdempotencyKey == "") {
+			continue
+		}
+		first, err := m.log.Find(ctx, alert.EventID, alert.IdempotencyKey)
+		if err != nil {
+			return err
+		}
+		if first != nil {
+			results[i] = Registration{Outcome: OutcomeDuplicate, Event: first}
+		}
 	}
-	m.seq++
-	event := d.finish(m.seq)
-	m.buffer.Append(event)
-	m.totals.registered.add(event.severity, event.category)
-	m.feed.publish(event)
-	if m.config.Load().Enabled {
-		m.dispatcher.Dispatch(event)
-		m.totals.dispatched.Add(1)
+	return nil
+}
+
+// count counts what became of alerts; new events are counted as they are published.
+func (m *Manager) count(alerts []Alert, results []Registration) {
+	for i, result := range results {
+		switch result.Outcome {
+		case OutcomeDuplicate:
+			m.totals.duplicate.Add(1)
+		case OutcomeFiltered:
+			m.totals.filtered.add(alerts[i].Severity, alerts[i].Category)
+		case OutcomeRegistered, OutcomeRejected:
+		}
 	}
-	result.Event = event
-	return result
+}
+
+// Publish implements [Sink].
+func (m *Manager) Publish(events []*Event, origin Origin) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.buffer.Append(events...)
+	dispatch := origin == OriginHere && m.config.Load().Enabled
+	for _, event := range events {
+		m.seq = event.seq
+		m.feed.publish(event)
+		if origin == OriginHere {
+			m.totals.registered.add(event.severity, event.category)
+		}
+		if dispatch {
+			m.dispatcher.Dispatch(event)
+			m.totals.dispatched.Add(1)
+		}
+	}
+}
+
+// lastSeq returns the last number published.
+func (m *Manager) lastSeq() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.seq
 }
 
 // CountRejected counts n alerts that could not be made into an [Alert] at all.
@@ -161,14 +220,52 @@ func (m *Manager) CountRejected(reason RejectReason, n int) {
 	m.totals.rejected[reason].Add(uint64(max(0, n)))
 }
 
-// RecentEvents returns the newest events that match.
+// RecentEvents returns the newest events that match, of those in the buffer.
 func (m *Manager) RecentEvents(q Query) Page { return m.buffer.Recent(q) }
+
+// QueryEvents returns the newest events that match, at most q.Limit, which must
+// not be 0: from the buffer as far as that reaches, then from the log, without a
+// seam between them.
+func (m *Manager) QueryEvents(ctx context.Context, q Query) (Page, error) {
+	page := m.buffer.Recent(q)
+	if page.More || page.Oldest == 1 {
+		return page, nil
+	}
+	rest := q
+	if page.Oldest > 0 && (q.Before == 0 || page.Oldest < q.Before) {
+		rest.Before = page.Oldest
+	}
+	rest.Limit = max(1, q.Limit-len(page.Events)) // at least one, to know whether there is more
+	older, err := m.log.Query(ctx, rest)
+	if err != nil {
+		return Page{}, fmt.Errorf("query the log: %w", err)
+	}
+	if len(page.Events) == q.Limit {
+		page.More = len(older.Events) > 0
+		return page, nil
+	}
+	page.Events = append(page.Events, older.Events...)
+	page.More = older.More
+	return page, nil
+}
 
 // AllEvents returns every event in the buffer, oldest first.
 func (m *Manager) AllEvents() []*Event { return m.buffer.After(0, Filter{}) }
 
 // Event returns the event with this id, if it is in the buffer.
 func (m *Manager) Event(id EventID) (*Event, bool) { return m.buffer.Get(id) }
+
+// FindEvent returns the event with this id, from the buffer or the log; nil if
+// there is none.
+func (m *Manager) FindEvent(ctx context.Context, id EventID) (*Event, error) {
+	if event, ok := m.buffer.Get(id); ok {
+		return event, nil
+	}
+	return m.log.Find(ctx, id, "")
+}
+
+// History describes what the log holds.
+func (m *Manager) History(ctx context.Context) (Extent, error) { return m.log.Extent(ctx) }
 
 // Clear empties the buffer. The counters since the start and the sequence
 // numbers go on.

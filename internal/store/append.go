@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"alertd/internal/alerting"
+)
+
+// The most that one transaction takes, unless a single request has more.
+const (
+	maxTransactionAlerts = 4096
+	maxTransactionBytes  = 4 << 20
+)
+
+// settleFor is how long a commit of unknown outcome is asked for before the
+// client is told that nothing is known.
+const settleFor = 10 * time.Second
+
+// request is one call of Append. Its results belong to the writer until done is
+// closed.
+type request struct {
+	drafts  []*alerting.Draft
+	bytes   int64
+	done    chan struct{}
+	results []alerting.Appended
+	err     error
+}
+
+// queue holds the requests that wait for the writer. It is bounded by the bytes
+// of their events. Safe for concurrent use.
+type queue struct {
+	most int64
+	wake chan struct{} // holds one: something waits, or the queue was closed
+
+	mu      sync.Mutex
+	waiting []*request
+	bytes   int64
+	closed  bool
+}
+
+func newQueue(most int64) *queue { return &queue{most: most, wake: make(chan struct{}, 1)} }
+
+var (
+	errQueueFull = &alerting.Error{
+		Code:    alerting.CodeUnavailable,
+		Message: "too many alerts wait for the event log; the alert was not accepted, send it again later",
+	}
+	errClosed = &alerting.Error{
+		Code:    alerting.CodeUnavailable,
+		Message: "alertd is stopping; the alert was not accepted, send it again later",
+	}
+)
+
+func (q *queue) put(r *request) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return errClosed
+	case len(q.waiting) > 0 && q.bytes+r.bytes > q.most: // one alone is always taken
+		return errQueueFull
+	}
+	q.waiting = append(q.waiting, r)
+	q.bytes += r.bytes
+	q.signal()
+	return nil
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what goes into the next transaction.
+func (q *queue) take() []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, alerts, bytes := 0, 0, int64(0)
+	for n < len(q.waiting) {
+		r := q.waiting[n]
+		if n > 0 && (alerts+len(r.drafts) > maxTransactionAlerts || bytes+r.bytes > maxTransactionBytes) {
+			break
+		}
+		n, alerts, bytes = n+1, alerts+len(r.drafts), bytes+r.bytes
+	}
+	taken := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	q.bytes -= bytes
+	return taken
+}
+
+// close refuses further requests; those that wait are still taken.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.signal()
+}
+
+func (q *queue) finished() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed && len(q.waiting) == 0
+}
+
+// size returns the bytes of events that wait.
+func (q *queue) size() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
+}
+
+// Append implements alerting.Log. It needs [Store.Run].
+func (s *Store) Append(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error) {
+	r := &request{drafts: drafts, done: make(chan struct{})}
+	for _, draft := range drafts {
+		r.bytes += int64(draft.Size())
+	}
+	if err := s.queue.put(r); err != nil {
+		if errors.Is(err, errQueueFull) {
+			s.counts.queueFull.Add(1)
+		}
+		return nil, err
+	}
+	select {
+	case <-r.done:
+		return r.results, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// writeLoop is the one writer. It returns once the queue is closed and empty.
+func (s *Store) writeLoop(ctx context.Context) {
+	for !s.queue.finished() {
+		if batch := s.queue.take(); len(batch) > 0 {
+			s.commit(ctx, batch)
+			continue
+		}
+		<-s.queue.wake
+	}
+}
+
+// commit writes the requests in one transaction and tells each what became of it.
+func (s *Store) commit(ctx context.Context, batch []*request) {
+	drafts := batch[0].drafts
+	if len(batch) > 1 {
+		drafts = nil
+		for _, r := range batch {
+			drafts = append(drafts, r.drafts...)
+		}
+	}
+	results, err := s.appendDrafts(ctx, drafts)
+	for _, r := range batch {
+		if r.err = err; err == nil {
+			r.results, results = results[:len(r.drafts):len(r.drafts)], results[len(r.drafts):]
+		}
+		close(r.done)
+	}
+}
+
+// appendDrafts makes drafts durable and publishes them.
+func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error) {
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	places, err := s.engine.append(limited, drafts)
+	if isUnknown(err) {
+		err = s.settle(ctx, places, err)
+	}
+	if err != nil {
+		return nil, s.failed("append", err)
+	}
+	s.works()
+	s.counts.commits.Add(1)
+	s.counts.commitNanos.Add(uint64(time.Since(began))) //nolint:gosec // time goes forward
+	appended, fresh, err := results(places)
+	if err != nil {
+		return nil, fmt.Errorf("read the first event: %w", err)
+	}
+	s.publisher.publishOwn(ctx, fresh)
+	return appended, nil
+}
+
+// settle finds out whether a transaction of unknown outcome was committed, and
+// returns nil if it was.
+func (s *Store) settle(ctx context.Context, places []placed, cause error) error {
+	s.counts.unsettled.Add(1)
+	s.log.Warn("the outcome of a commit is not known, asking for its events", "events", len(places), "error", cause)
+	first := slices.IndexFunc(places, func(p placed) bool { return p.seq > 0 })
+	if first < 0 {
+		return nil // it had nothing to write
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleFor)
+	defer cancel()
+	wait := newBackoff()
+	for {
+		committed, err := s.engine.committed(ctx, places[first].event)
+		switch {
+		case err == nil && committed:
+			return nil
+		case err == nil:
+			return cause
+		case !wait.sleep(ctx):
+			return &alerting.Error{
+				Code: alerting.CodeUnavailable, Cause: errors.Join(cause, err),
+				Message: "the event log went away while it took the alert, and whether it was kept is not known; " +
+					"send it again with the same event_id or Idempotency-Key",
+			}
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"alertd/internal/alerting"
+)
+
+// engine is what the two databases do each in its own way. Errors are the
+// driver's; see [engine.explain].
+type engine interface {
+	// read returns the connections for queries.
+	read() *sql.DB
+	// dialect returns the words in which the SQL differs.
+	dialect() dialect
+	// append makes drafts durable in one transaction. If the error is an
+	// [unknownError], it may have been committed all the same, and the places are
+	// where the drafts are then.
+	append(ctx context.Context, drafts []*alerting.Draft) ([]placed, error)
+	// committed says whether the transaction that was to append this event was
+	// committed. It waits until that transaction has ended.
+	committed(ctx context.Context, event *alerting.Event) (bool, error)
+	// write runs a short transaction of upkeep, which may be tried again.
+	write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error
+	// exclusive runs f unless another replica runs one under the same name, and
+	// reports whether it did.
+	exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error)
+	// giveBack returns up to some free space to the operating system.
+	giveBack(ctx context.Context) error
+	// follow calls wake whenever another replica may have appended, until ctx ends;
+	// it returns at once where there are no replicas.
+	follow(ctx context.Context, wake func()) error
+	// explain says in the user's words why the database cannot do something now,
+	// or "" if the error is not of that sort.
+	explain(err error) string
+	close() error
+}
+
+// unknownError says that a transaction may or may not have been committed.
+type unknownError struct{ error }
+
+func (e unknownError) Unwrap() error { return e.error }
+
+func isUnknown(err error) bool {
+	_, unknown := errors.AsType[unknownError](err)
+	return unknown
+}
+
+// dialect has the words in which the SQL of the two databases differs.
+type dialect struct {
+	// rebind turns ? into the database's placeholders.
+	rebind func(query string) string
+	// anyOf follows a column and holds for those in a list: one placeholder.
+	anyOf string
+	// list turns numbers into that placeholder's argument.
+	list func(numbers []int64) any
+	// now is an expression for the time in microseconds since 1970.
+	now string
+	// id turns an event's id into an argument.
+	id func(id alerting.EventID) any
+}

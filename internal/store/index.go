@@ -1,0 +1,362 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"sync"
+
+	"alertd/internal/alerting"
+)
+
+// The index answers "which events of a segment can match". A segment is a run of
+// segmentSize numbers. Once all its events are there, the indexer reads them and
+// writes, in one short transaction, for each term (a severity with its category,
+// a source, three bytes of a message) the slots of the events that have it, and
+// for each zone of zoneSize events the range of their timestamps. Ingest itself
+// writes no index, so that a commit touches a few pages only, whatever queries
+// need; and what was written is never changed, as events are not.
+//
+// The terms of a segment are sorted and packed into blocks. In memory there is,
+// for each segment, the first term of each block (the directory) and the zones:
+// about 3 KiB for 8,192 events. What is not indexed yet is in memory too, as a
+// [alerting.Buffer].
+//
+// The index only ever narrows down: each event that it names is looked at again
+// with the filter itself.
+const (
+	segmentBits = 13
+	segmentSize = 1 << segmentBits
+	zoneSize    = 256
+	zoneCount   = segmentSize / zoneSize
+	// recentCapacity is how many of the newest events are kept in memory for
+	// queries and for the indexer, which may be that far behind.
+	recentCapacity = 4 * segmentSize
+)
+
+// segmentOf, slotOf and lastOf place a sequence number, which is at least 1.
+func segmentOf(seq uint64) uint64      { return (seq - 1) >> segmentBits }
+func slotOf(seq uint64) int            { return int((seq - 1) & (segmentSize - 1)) }
+func firstOf(segment uint64) uint64    { return segment<<segmentBits + 1 }
+func lastOf(segment uint64) uint64     { return (segment + 1) << segmentBits }
+func blockID(segment, n uint64) uint64 { return segment<<16 | n }
+
+// zone is the range of the timestamps in a zone, in microseconds since 1970.
+type zone struct{ least, most int64 }
+
+// segment is what is kept in memory of an indexed segment. It is never changed.
+type segment struct {
+	zones     [zoneCount]zone
+	directory []uint64 // the first term of each block
+}
+
+// blocksOf returns the numbers of the blocks that can hold a term of the range.
+func (s *segment) blocksOf(r termRange) (from, to int) {
+	from, found := slices.BinarySearch(s.directory, r.from)
+	if !found {
+		from = max(0, from-1)
+	}
+	for to = from; to < len(s.directory) && s.directory[to] <= r.to; to++ {
+	}
+	return from, to
+}
+
+// index finds events by what is in them. Safe for concurrent use.
+type index struct {
+	store  *Store
+	recent *alerting.Buffer
+	wake   chan struct{} // holds one: a segment may be complete
+
+	mu       sync.RWMutex
+	segments map[uint64]*segment
+	next     uint64 // the first segment that is not indexed
+	last     uint64 // the last number that was published
+}
+
+func newIndex(s *Store) *index {
+	return &index{
+		store: s, recent: alerting.NewBuffer(recentCapacity), wake: make(chan struct{}, 1),
+		segments: make(map[uint64]*segment),
+	}
+}
+
+// load reads which segments are indexed, from the first that is not known on.
+func (x *index) load(ctx context.Context) (err error) {
+	x.mu.RLock()
+	known := int64(x.next) - 1 //nolint:gosec // numbers fit into 63 bits
+	x.mu.RUnlock()
+	rows, err := x.store.engine.read().QueryContext(ctx, x.store.queries.segments, known)
+	if err != nil {
+		return fmt.Errorf("load index: %w", x.store.reading(err))
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var number uint64
+		var zones, directory []byte
+		if err := rows.Scan(&number, &zones, &directory); err != nil {
+			return fmt.Errorf("load index: %w", x.store.reading(err))
+		}
+		loaded, err := decodeSegment(zones, directory)
+		if err != nil {
+			return fmt.Errorf("load index: segment %d: %w", number, err)
+		}
+		x.learn(number, loaded)
+	}
+	return x.store.reading(rows.Err())
+}
+
+func (x *index) learn(number uint64, s *segment) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.segments[number] = s
+	x.next = max(x.next, number+1)
+}
+
+// forget drops the segments below a number, whose events are gone.
+func (x *index) forget(below uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for number := range x.segments {
+		if number < below {
+			delete(x.segments, number)
+		}
+	}
+	x.next = max(x.next, below)
+}
+
+func (x *index) segment(number uint64) *segment {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.segments[number]
+}
+
+// firstMissing returns the first number that is not indexed.
+func (x *index) firstMissing() uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return firstOf(x.next)
+}
+
+// unindexed returns how many published events are not indexed.
+func (x *index) unindexed() uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return max(x.last+1, firstOf(x.next)) - firstOf(x.next)
+}
+
+// add takes the events that were just published.
+func (x *index) add(events []*alerting.Event) {
+	x.recent.Append(events...)
+	x.mu.Lock()
+	x.last = events[len(events)-1].Seq()
+	complete := x.last >= lastOf(x.next)
+	x.mu.Unlock()
+	if complete {
+		select {
+		case x.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// slots is a set of slots of a segment.
+type slots [segmentSize / 64]uint64
+
+func (s *slots) add(slot int)      { s[slot>>6] |= 1 << (slot & 63) }
+func (s *slots) has(slot int) bool { return s[slot>>6]>>(slot&63)&1 == 1 }
+
+func (s *slots) and(other *slots) {
+	for i := range s {
+		s[i] &= other[i]
+	}
+}
+
+// below drops the slots from a number on.
+func (s *slots) below(slot int) {
+	for i := range s {
+		switch from := i << 6; {
+		case slot <= from:
+			s[i] = 0
+		case slot < from+64:
+			s[i] &= 1<<(slot-from) - 1
+		}
+	}
+}
+
+// from drops the slots before a number.
+func (s *slots) from(slot int) {
+	var before slots
+	before.fill()
+	before.below(slot)
+	for i := range s {
+		s[i] &^= before[i]
+	}
+}
+
+func (s *slots) fill() {
+	for i := range s {
+		s[i] = math.MaxUint64
+	}
+}
+
+// appendSeqs appends the numbers of the slots, the greatest first.
+func (s *slots) appendSeqs(seqs []int64, segment uint64) []int64 {
+	for i := len(s) - 1; i >= 0; i-- {
+		for word := s[i]; word != 0; {
+			bit := 63 - bits.LeadingZeros64(word)
+			word &^= 1 << bit
+			seqs = append(seqs, int64(firstOf(segment))+int64(i<<6+bit)) //nolint:gosec // numbers fit into 63 bits
+		}
+	}
+	return seqs
+}
+
+// inTime returns the slots of the zones that reach into the plan's time.
+func (p *plan) inTime(s *segment) (slots, bool) {
+	var set slots
+	some := false
+	for i, z := range s.zones {
+		if z.most >= p.since && z.least < p.until {
+			some = true
+			for word := i * zoneSize / 64; word < (i+1)*zoneSize/64; word++ {
+				set[word] = math.MaxUint64
+			}
+		}
+	}
+	return set, some
+}
+
+// candidates returns which slots of one segment can match.
+func (x *index) candidates(ctx context.Context, p *plan, number uint64) (slots, error) {
+	sets, err := x.candidatesOf(ctx, p, []uint64{number})
+	if err != nil {
+		return slots{}, err
+	}
+	return sets[0], nil
+}
+
+// candidatesOf does so for several segments, with one query.
+func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]slots, error) {
+	sets := make([]slots, len(numbers))
+	known := make([]*segment, len(numbers))
+	var wanted []int64
+	for i, number := range numbers {
+		s := x.segment(number)
+		if s == nil {
+			sets[i].fill()
+			continue
+		}
+		var some bool
+		if sets[i], some = p.inTime(s); !some || len(p.groups) == 0 {
+			continue
+		}
+		known[i] = s
+		for _, group := range p.groups {
+			for _, r := range group {
+				for n, to := s.blocksOf(r); n < to; n++ {
+					wanted = append(wanted, int64(blockID(number, uint64(n)))) //nolint:gosec // numbers fit into 63 bits
+				}
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return sets, nil
+	}
+	slices.Sort(wanted)
+	blocks, err := x.readBlocks(ctx, slices.Compact(wanted))
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range known {
+		if s == nil {
+			continue
+		}
+		for _, group := range p.groups {
+			var either slots
+			for _, r := range group {
+				for n, to := s.blocksOf(r); n < to; n++ {
+					data, ok := blocks[blockID(numbers[i], uint64(n))] //nolint:gosec // not negative
+					if !ok {                                           // retention took it, probably with its events
+						either.fill()
+						continue
+					}
+					if err := readTerms(data, s.directory[n], r, &either); err != nil {
+						return nil, fmt.Errorf("read index: segment %d: %w", numbers[i], err)
+					}
+				}
+			}
+			sets[i].and(&either)
+		}
+	}
+	return sets, nil
+}
+
+func (x *index) readBlocks(ctx context.Context, ids []int64) (blocks map[uint64][]byte, err error) {
+	rows, err := x.store.engine.read().QueryContext(ctx, x.store.queries.blocks, x.store.engine.dialect().list(ids))
+	if err != nil {
+		return nil, fmt.Errorf("read index: %w", x.store.reading(err))
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	blocks = make(map[uint64][]byte, len(ids))
+	for rows.Next() {
+		var id uint64
+		var data []byte
+		if err := rows.Scan(&id, &data); err != nil {
+			return nil, fmt.Errorf("read index: %w", x.store.reading(err))
+		}
+		blocks[id] = data
+	}
+	return blocks, x.store.reading(rows.Err())
+}
+
+// walk goes through the numbers that can match, the greatest first.
+type walk struct {
+	index    *index
+	plan     *plan
+	first    uint64 // the smallest number wanted
+	before   uint64 // goes down
+	segments int    // how many to look at next
+	pending  []int64
+}
+
+// backwards walks from the number before another down to first.
+func (x *index) backwards(p *plan, first, before uint64) *walk {
+	return &walk{index: x, plan: p, first: max(1, first), before: before, segments: 1}
+}
+
+// next returns about the next n numbers that can match, the greatest first; none
+// at the end. It looks at more and more segments at once the fewer it finds.
+func (w *walk) next(ctx context.Context, n int) ([]int64, error) {
+	for len(w.pending) == 0 && w.before > w.first {
+		high, lowest := segmentOf(w.before-1), segmentOf(w.first)
+		var numbers []uint64
+		for number := high; len(numbers) < w.segments; number-- {
+			numbers = append(numbers, number)
+			if number == lowest {
+				break
+			}
+		}
+		sets, err := w.index.candidatesOf(ctx, w.plan, numbers)
+		if err != nil {
+			return nil, err
+		}
+		for i, number := range numbers {
+			if number == segmentOf(w.before-1) && w.before <= lastOf(number) {
+				sets[i].below(slotOf(w.before))
+			}
+			if number == lowest {
+				sets[i].from(slotOf(w.first))
+			}
+			w.pending = sets[i].appendSeqs(w.pending, number)
+		}
+		w.before = firstOf(numbers[len(numbers)-1])
+		w.segments = min(2*w.segments, 64)
+	}
+	n = min(n, len(w.pending))
+	batch := w.pending[:n:n]
+	w.pending = w.pending[n:]
+	return batch, nil
+}

@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"alertd/internal/alerting"
+)
+
+// posting is a term with the slots that have it, ascending.
+type posting struct {
+	term  uint64
+	slots []uint16
+}
+
+// postingsOf returns the terms of events, ascending.
+func postingsOf(events []*alerting.Event) []posting {
+	named := make(map[uint64][]uint16)
+	text := make([]uint64, 0, 64*len(events))
+	for i, event := range events {
+		slot := uint16(i) //nolint:gosec // less than segmentSize
+		kind, source := kindTerm(event.Severity(), event.Category()), sourceTerm(event.Source())
+		named[kind] = append(named[kind], slot)
+		named[source] = append(named[source], slot)
+		folded := fold(event.Message())
+		for at := range len(folded) {
+			text = append(text, textTerm(folded, at)<<16|uint64(slot))
+		}
+	}
+	postings := make([]posting, 0, len(named)+4096)
+	for term, in := range named {
+		postings = append(postings, posting{term, in})
+	}
+	slices.SortFunc(postings, func(a, b posting) int {
+		if a.term < b.term {
+			return -1
+		}
+		return 1 // there are no two alike
+	})
+	return appendText(postings, text)
+}
+
+// appendText gathers pairs of a text's term, less its uppermost byte, and a slot.
+// They come with their slots ascending, so that a sort by the term alone will do.
+func appendText(postings []posting, pairs []uint64) []posting {
+	pairs = sortByBytes(pairs, 16, 24, 32)
+	list := make([]uint16, 0, len(pairs))
+	for i, pair := range pairs {
+		if i > 0 && pair == pairs[i-1] {
+			continue
+		}
+		slot := uint16(pair) //nolint:gosec // its lower half
+		if i == 0 || pair>>16 != pairs[i-1]>>16 {
+			list = list[len(list):]
+			postings = append(postings, posting{term: termText | pair>>16&0xffffff})
+		}
+		list = append(list, slot)
+		postings[len(postings)-1].slots = list
+	}
+	return postings
+}
+
+// sortByBytes is a stable radix sort by the bytes at the shifts, the least
+// significant first. It is what keeps the index from costing ingest (BenchmarkIndex).
+func sortByBytes(values []uint64, shifts ...int) []uint64 {
+	spare := make([]uint64, len(values))
+	for _, shift := range shifts {
+		var counts [257]int
+		for _, v := range values {
+			counts[v>>shift&0xff+1]++
+		}
+		for i := 1; i < len(counts); i++ {
+			counts[i] += counts[i-1]
+		}
+		for _, v := range values {
+			digit := v >> shift & 0xff
+			spare[counts[digit]] = v
+			counts[digit]++
+		}
+		values, spare = spare, values
+	}
+	return values
+}
+
+// run indexes segments as they become complete, until ctx ends.
+func (x *index) run(ctx context.Context) error {
+	wait := newBackoff()
+	for {
+		switch number, complete := x.todo(); {
+		case !complete:
+			wait = newBackoff()
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-x.wake:
+			}
+		default:
+			err := x.build(ctx, number)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				x.store.log.Warn("the index is behind, queries of older events are slower", "segment", number, "error", err)
+				wait.sleep(ctx)
+			}
+		}
+	}
+}
+
+// todo returns the next segment to index, and whether all its events are there.
+func (x *index) todo() (uint64, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.next, x.last >= lastOf(x.next)
+}
+
+// build indexes a segment, unless another replica does.
+func (x *index) build(ctx context.Context, number uint64) error {
+	extent, err := x.store.Extent(ctx)
+	if err != nil {
+		return err
+	}
+	if first := segmentOf(max(1, extent.First)); first > number { // retention was faster
+		x.forget(first)
+		return nil
+	}
+	if err := x.load(ctx); err != nil || x.segment(number) != nil {
+		return err
+	}
+	if extent.First > firstOf(number) { // its beginning is gone, and the rest will be soon
+		x.learn(number, nil)
+		return nil
+	}
+	events, err := x.eventsOf(ctx, number)
+	if err != nil {
+		return err
+	}
+	data := encodeSegment(events)
+	built, err := decodeSegment(data.zones, data.directory)
+	if err != nil {
+		return fmt.Errorf("build index: segment %d: %w", number, err)
+	}
+	ran, err := x.store.engine.exclusive(ctx, "index", func(ctx context.Context) error { return x.save(ctx, number, data) })
+	switch {
+	case err != nil:
+		return fmt.Errorf("build index: segment %d: %w", number, err)
+	case ran:
+		x.learn(number, built)
+	default: // another replica is at it, and load will find what it writes
+		newBackoff().sleep(ctx)
+	}
+	return nil
+}
+
+// eventsOf returns all events of a complete segment, from memory if they are there.
+func (x *index) eventsOf(ctx context.Context, number uint64) ([]*alerting.Event, error) {
+	events := x.recent.After(firstOf(number)-1, alerting.Filter{})
+	if len(events) >= segmentSize && events[0].Seq() == firstOf(number) {
+		return events[:segmentSize], nil
+	}
+	events = nil
+	for len(events) < segmentSize {
+		next := firstOf(number) + uint64(len(events))
+		more, err := x.store.readOnFrom(ctx, next, min(readPage, segmentSize-len(events)))
+		if err != nil {
+			return nil, err
+		}
+		if len(more) == 0 || more[0].Seq() != next {
+			return nil, fmt.Errorf("event %d is missing", next)
+		}
+		events = append(events, more...)
+	}
+	return events, nil
+}
+
+// save writes a segment's index, if no other replica has done so.
+func (x *index) save(ctx context.Context, number uint64, data segmentData) error {
+	if err := x.load(ctx); err != nil || x.segment(number) != nil {
+		return err
+	}
+	return x.store.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		insert, err := tx.PrepareContext(ctx, x.store.queries.insertBlock)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = insert.Close() }() // it ends with the transaction
+		for n, block := range data.blocks {
+			if _, err := insert.ExecContext(ctx, int64(blockID(number, uint64(n))), block); err != nil { //nolint:gosec // numbers fit into 63 bits
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, x.store.queries.insertSegment, int64(number), data.zones, data.directory) //nolint:gosec // numbers fit into 63 bits
+		return err
+	})
+}

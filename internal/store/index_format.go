@@ -1,0 +1,152 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+
+	"alertd/internal/alerting"
+)
+
+// A block is a run of entries, each a term and the slots that have it:
+//
+//	uvarint  the term, less the one before; of the first entry less the directory's
+//	uvarint  the length of what follows, in bytes
+//	bytes    the slots, ascending, each as a uvarint less the one before; or, if
+//	         that is shorter, all as a bitmap of bitmapSize bytes
+//
+// The length tells the two apart: a list of bitmapSize bytes is not written.
+const (
+	bitmapSize = segmentSize / 8
+	// blockTarget is the size from which a block is full: several fit into a page.
+	blockTarget = 1000
+)
+
+var errDamagedIndex = errors.New("the index is damaged")
+
+// segmentData is a segment as it is stored.
+type segmentData struct {
+	zones, directory []byte
+	blocks           [][]byte
+}
+
+// encodeSegment makes a segment's index of all its events, in their order.
+func encodeSegment(events []*alerting.Event) segmentData {
+	var data segmentData
+	for from := 0; from < len(events); from += zoneSize {
+		z := zone{math.MaxInt64, math.MinInt64}
+		for _, event := range events[from:min(from+zoneSize, len(events))] {
+			at := event.Timestamp().UnixMicro()
+			z.least, z.most = min(z.least, at), max(z.most, at)
+		}
+		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.least)) //nolint:gosec // the bits of it
+		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.most))  //nolint:gosec // the bits of it
+	}
+	w := blockWriter{data: &data}
+	for _, p := range postingsOf(events) {
+		w.add(p.term, p.slots)
+	}
+	w.end()
+	return data
+}
+
+// blockWriter packs entries, whose terms ascend, into blocks.
+type blockWriter struct {
+	data  *segmentData
+	block []byte
+	term  uint64 // the last one
+	list  []byte
+}
+
+func (w *blockWriter) add(term uint64, in []uint16) {
+	if len(w.block) == 0 {
+		w.data.directory = binary.LittleEndian.AppendUint64(w.data.directory, term)
+		w.term = term
+	}
+	w.list = w.list[:0]
+	var last uint16
+	for _, slot := range in {
+		w.list = binary.AppendUvarint(w.list, uint64(slot-last))
+		last = slot
+	}
+	if len(w.list) >= bitmapSize {
+		var bitmap [bitmapSize]byte
+		for _, slot := range in {
+			bitmap[slot>>3] |= 1 << (slot & 7)
+		}
+		w.list = append(w.list[:0], bitmap[:]...)
+	}
+	w.block = binary.AppendUvarint(w.block, term-w.term)
+	w.block = binary.AppendUvarint(w.block, uint64(len(w.list)))
+	w.block = append(w.block, w.list...)
+	if w.term = term; len(w.block) >= blockTarget {
+		w.end()
+	}
+}
+
+func (w *blockWriter) end() {
+	if len(w.block) > 0 {
+		w.data.blocks = append(w.data.blocks, w.block)
+		w.block = nil
+	}
+}
+
+// decodeSegment reads back what is kept in memory.
+func decodeSegment(zones, directory []byte) (*segment, error) {
+	if len(zones) != zoneCount*16 || len(directory)%8 != 0 {
+		return nil, errDamagedIndex
+	}
+	s := &segment{directory: make([]uint64, len(directory)/8)}
+	for i := range s.zones {
+		s.zones[i].least = int64(binary.LittleEndian.Uint64(zones[i*16:]))  //nolint:gosec // the bits of it
+		s.zones[i].most = int64(binary.LittleEndian.Uint64(zones[i*16+8:])) //nolint:gosec // the bits of it
+	}
+	for i := range s.directory {
+		s.directory[i] = binary.LittleEndian.Uint64(directory[i*8:])
+	}
+	return s, nil
+}
+
+// readTerms adds the slots of the terms in a range to a set. first is the
+// directory's entry for the block.
+func readTerms(block []byte, first uint64, r termRange, into *slots) error {
+	term := first
+	for len(block) > 0 {
+		delta, n := binary.Uvarint(block)
+		length, m := binary.Uvarint(block[max(0, n):])
+		if n <= 0 || m <= 0 || length > uint64(len(block)-n-m) {
+			return errDamagedIndex
+		}
+		if term += delta; term > r.to {
+			return nil
+		}
+		list := block[n+m:][:length]
+		block = block[n+m+int(length):] //nolint:gosec // within the block
+		if term < r.from {
+			continue
+		}
+		if err := readSlots(list, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readSlots(list []byte, into *slots) error {
+	if len(list) == bitmapSize {
+		for i := range into {
+			into[i] |= binary.LittleEndian.Uint64(list[i*8:])
+		}
+		return nil
+	}
+	slot := uint64(0)
+	for len(list) > 0 {
+		delta, n := binary.Uvarint(list)
+		if slot += delta; n <= 0 || slot >= segmentSize {
+			return errDamagedIndex
+		}
+		into.add(int(slot)) //nolint:gosec // within the segment
+		list = list[n:]
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"alertd/internal/alerting"
+)
+
+// publisher hands events to the sink, each once, in the order of their numbers,
+// whoever appended them.
+type publisher struct {
+	store *Store
+
+	mu   sync.Mutex // held while publishing
+	sink alerting.Sink
+	last uint64 // the last number published
+	// own has the numbers of events that were appended here and could not be
+	// published yet, as what came before them could not be read.
+	own map[uint64]struct{}
+}
+
+// start names the sink and hands it the most recent events, and to the index
+// those that it has not taken in yet.
+func (p *publisher) start(ctx context.Context, sink alerting.Sink, recent int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sink = sink
+	extent, err := p.store.Extent(ctx)
+	if err != nil || extent.Last == 0 {
+		return err
+	}
+	most := max(uint64(max(0, recent)), recentCapacity) //nolint:gosec // not negative
+	from := p.store.index.firstMissing()
+	if n := min(uint64(max(0, recent)), extent.Last); from > extent.Last+1-n { //nolint:gosec // not negative
+		from = extent.Last + 1 - n
+	}
+	if extent.Last >= most {
+		from = max(from, extent.Last+1-most)
+	}
+	p.last = max(from, extent.First) - 1
+	return p.catchUp(ctx)
+}
+
+// publishOwn publishes events that were just appended here.
+func (p *publisher) publishOwn(ctx context.Context, events []*alerting.Event) {
+	if len(events) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if events[0].Seq() == p.last+1 {
+		p.publish(events, alerting.OriginHere)
+		return
+	}
+	for _, event := range events {
+		p.own[event.Seq()] = struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.store.config.Timeout)
+	defer cancel()
+	if err := p.catchUp(ctx); err != nil {
+		// They are durable, and the follower will bring them.
+		p.store.log.Warn("events are registered but not shown yet", "error", err)
+	}
+}
+
+// catchUpNow publishes everything that is durable.
+func (p *publisher) catchUpNow(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, p.store.config.Timeout) // the writer may be waiting
+	defer cancel()
+	return p.catchUp(ctx)
+}
+
+// catchUp reads what comes after the last number, and publishes it. Under the lock.
+func (p *publisher) catchUp(ctx context.Context) error {
+	for {
+		events, err := p.store.readOnFrom(ctx, p.last+1, readPage)
+		if err != nil {
+			return fmt.Errorf("read new events: %w", err)
+		}
+		full := len(events) == readPage
+		for len(events) > 0 {
+			run, origin := p.run(events)
+			p.publish(events[:run], origin)
+			events = events[run:]
+		}
+		if !full {
+			return nil
+		}
+	}
+}
+
+// run returns how many of the events, from the first, have the same origin.
+func (p *publisher) run(events []*alerting.Event) (int, alerting.Origin) {
+	_, here := p.own[events[0].Seq()]
+	n := 0
+	for n < len(events) {
+		if _, own := p.own[events[n].Seq()]; own != here {
+			break
+		}
+		delete(p.own, events[n].Seq())
+		n++
+	}
+	if here {
+		return n, alerting.OriginHere
+	}
+	return n, alerting.OriginElsewhere
+}
+
+func (p *publisher) publish(events []*alerting.Event, origin alerting.Origin) {
+	p.last = events[len(events)-1].Seq()
+	p.store.index.add(events)
+	p.sink.Publish(events, origin)
+}

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"alertd/internal/alerting"
+)
+
+// readPage is how many events are read at once where many are wanted.
+const readPage = 500
+
+// keyLifetime is how long an idempotency key is remembered.
+const keyLifetime = 24 * time.Hour
+
+// queries is the SQL that both databases understand, each in its dialect.
+type queries struct {
+	extent, onFrom, bySeq, byID, byKey                   string
+	segments, blocks, insertSegment, insertBlock         string
+	keepFrom, deleteEvents, deleteBlocks, deleteSegments string
+	deleteKeys, slowest, saveCursor, probe               string
+}
+
+func newQueries(d dialect) queries {
+	sql := func(text string) string { return d.rebind(text) }
+	return queries{
+		extent: sql(`SELECT (SELECT min(seq) FROM events), (SELECT max(seq) FROM events),
+			(SELECT received FROM events ORDER BY seq LIMIT 1), (SELECT received FROM events ORDER BY seq DESC LIMIT 1)`),
+		onFrom: sql(`SELECT json FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`),
+		bySeq:  sql(`SELECT json FROM events WHERE seq ` + d.anyOf + ` ORDER BY seq`),
+		byID:   sql(`SELECT json FROM events WHERE event_id = ?`),
+		byKey: sql(`SELECT e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
+			WHERE k.key = ? AND k.at > ` + d.now + ` - ?`),
+
+		segments:      sql(`SELECT segment, zones, directory FROM event_segments WHERE segment > ? ORDER BY segment`),
+		blocks:        sql(`SELECT id, data FROM event_blocks WHERE id ` + d.anyOf),
+		insertSegment: sql(`INSERT INTO event_segments (segment, zones, directory) VALUES (?, ?, ?)`),
+		insertBlock:   sql(`INSERT INTO event_blocks (id, data) VALUES (?, ?)`),
+
+		// The first event that must be kept, of the next few: by its age, if the
+		// second argument is not 0.
+		keepFrom: sql(`SELECT min(seq) FROM (SELECT seq, received FROM events ORDER BY seq LIMIT ?) AS oldest
+			WHERE received >= ` + d.now + ` - ?`),
+		deleteEvents:   sql(`DELETE FROM events WHERE seq < ?`),
+		deleteBlocks:   sql(`DELETE FROM event_blocks WHERE id < ?`),
+		deleteSegments: sql(`DELETE FROM event_segments WHERE segment < ?`),
+		deleteKeys:     sql(`DELETE FROM idempotency_keys WHERE at <= ` + d.now + ` - ?`),
+		slowest:        sql(`SELECT min(seq) FROM log_cursors`),
+		saveCursor:     sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
+		probe:          sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
+	}
+}
+
+// reading turns a failure of a query into an error for the user.
+func (s *Store) reading(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if reason := s.engine.explain(err); reason != "" {
+		return &alerting.Error{Code: alerting.CodeUnavailable, Message: "the event log is not available: " + reason, Cause: err}
+	}
+	return err
+}
+
+// loadEvents runs a query for events.
+func (s *Store) loadEvents(ctx context.Context, query string, args ...any) (events []*alerting.Event, err error) {
+	rows, err := s.engine.read().QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.reading(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var json string
+		if err := rows.Scan(&json); err != nil {
+			return nil, fmt.Errorf("read event: %w", s.reading(err))
+		}
+		event, err := alerting.LoadEvent(json)
+		if err != nil {
+			return nil, fmt.Errorf("read event: %w", err)
+		}
+		events = append(events, event)
+	}
+	return events, s.reading(rows.Err())
+}
+
+// readOnFrom returns up to limit events from a number on, oldest first.
+func (s *Store) readOnFrom(ctx context.Context, from uint64, limit int) ([]*alerting.Event, error) {
+	return s.loadEvents(ctx, s.queries.onFrom, int64(from), limit) //nolint:gosec // numbers fit into 63 bits
+}
+
+// Find implements alerting.Log.
+func (s *Store) Find(ctx context.Context, id alerting.EventID, key string) (*alerting.Event, error) {
+	if !id.IsZero() {
+		if events, err := s.loadEvents(ctx, s.queries.byID, s.engine.dialect().id(id)); err != nil || len(events) > 0 {
+			return first(events), err
+		}
+	}
+	if key == "" {
+		return nil, nil
+	}
+	events, err := s.loadEvents(ctx, s.queries.byKey, key, keyLifetime.Microseconds())
+	return first(events), err
+}
+
+func first(events []*alerting.Event) *alerting.Event {
+	if len(events) == 0 {
+		return nil
+	}
+	return events[0]
+}
+
+// Extent implements alerting.Log.
+func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
+	var first, last, oldest, newest sql.NullInt64
+	err := s.engine.read().QueryRowContext(ctx, s.queries.extent).Scan(&first, &last, &oldest, &newest)
+	if err != nil || !first.Valid || !last.Valid {
+		return alerting.Extent{}, s.reading(err)
+	}
+	return alerting.Extent{
+		First: uint64(first.Int64), Last: uint64(last.Int64), //nolint:gosec // numbers are not negative
+		Oldest: time.UnixMicro(oldest.Int64).UTC(), Newest: time.UnixMicro(newest.Int64).UTC(),
+	}, nil
+}
+
+// SaveCursor notes that a reader of the log has seen all events up to a number.
+// Retention deletes nothing that any reader has not seen.
+func (s *Store) SaveCursor(ctx context.Context, name string, seq uint64) error {
+	err := s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, s.queries.saveCursor, name, int64(seq)) //nolint:gosec // numbers fit into 63 bits
+		return err
+	})
+	return s.reading(err)
+}
+
+// Query implements alerting.Log.
+func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, error) {
+	page := s.index.recent.Recent(q)
+	if page.More || page.Oldest == 1 {
+		return page, nil
+	}
+	before := q.Before
+	if page.Oldest > 0 && (before == 0 || page.Oldest < before) {
+		before = page.Oldest
+	}
+	extent, err := s.Extent(ctx)
+	if err != nil || extent.Last == 0 {
+		return page, err
+	}
+	page.Oldest = extent.First
+	if before == 0 || before > extent.Last {
+		before = extent.Last + 1
+	}
+	walk := s.index.backwards(newPlan(q.Filter), extent.First, before)
+	for {
+		batch, err := walk.next(ctx, max(64, q.Limit+1-len(page.Events)))
+		if err != nil || len(batch) == 0 {
+			return page, err
+		}
+		events, err := s.loadEvents(ctx, s.queries.bySeq, s.engine.dialect().list(batch))
+		if err != nil {
+			return page, err
+		}
+		for i := len(events) - 1; i >= 0; i-- {
+			if !q.Filter.Matches(events[i]) {
+				continue
+			}
+			if len(page.Events) == q.Limit {
+				page.More = true
+				return page, nil
+			}
+			page.Events = append(page.Events, events[i])
+		}
+	}
+}
+
+// After implements alerting.Log. A stretch has at most [readPage] events, of one
+// segment of the index.
+func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
+	extent, err := s.Extent(ctx)
+	if err != nil || extent.Last <= after {
+		return alerting.Stretch{From: after + 1, Through: after}, err
+	}
+	stretch := alerting.Stretch{From: max(after+1, extent.First)}
+	segment := segmentOf(stretch.From)
+	stretch.Through = min(extent.Last, lastOf(segment))
+	slots, err := s.index.candidates(ctx, newPlan(filter), segment)
+	if err != nil {
+		return alerting.Stretch{}, err
+	}
+	var batch []int64
+	for seq := stretch.From; seq <= stretch.Through; seq++ {
+		if !slots.has(slotOf(seq)) {
+			continue
+		}
+		if len(batch) == readPage {
+			stretch.Through = seq - 1
+			break
+		}
+		batch = append(batch, int64(seq)) //nolint:gosec // numbers fit into 63 bits
+	}
+	if len(batch) == 0 {
+		return stretch, nil
+	}
+	events, err := s.loadEvents(ctx, s.queries.bySeq, s.engine.dialect().list(batch))
+	for _, event := range events {
+		if filter.Matches(event) {
+			stretch.Events = append(stretch.Events, event)
+		}
+	}
+	return stretch, err
+}

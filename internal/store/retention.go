@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+const (
+	retainEvery = time.Minute
+	// retainBatch is how many events one transaction deletes: few enough that
+	// ingest does not notice.
+	retainBatch = 500
+)
+
+// retentionLoop deletes what is too old, now and then, until ctx ends.
+func (s *Store) retentionLoop(ctx context.Context) error {
+	tick := time.NewTicker(retainEvery)
+	defer tick.Stop()
+	for {
+		if n, err := s.Retain(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("old events are not deleted", "error", err)
+		} else if n > 0 {
+			s.log.Info("old events deleted", "events", n)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Retain deletes the events that are older than the retention or beyond the
+// number of events to keep, and returns how many. It stops before events that a
+// reader of the log has not seen, and always keeps the newest one, which holds
+// the log's last number. Only the log's beginning is ever deleted.
+func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
+	_, err = s.engine.exclusive(ctx, "retention", func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			n, err := s.retainSome(ctx)
+			deleted += n
+			s.counts.deleted.Add(n)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+			if err := s.engine.giveBack(ctx); err != nil {
+				return err
+			}
+		}
+		return s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, s.queries.deleteKeys, keyLifetime.Microseconds())
+			return err
+		})
+	})
+	return deleted, s.reading(err)
+}
+
+// retainSome deletes up to retainBatch events.
+func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
+	extent, err := s.Extent(ctx)
+	if err != nil || extent.Events() < 2 {
+		return 0, err
+	}
+	keep := extent.First                                                                      // the first event to keep
+	if most := uint64(max(0, s.config.RetentionEvents)); most > 0 && extent.Events() > most { //nolint:gosec // not negative
+		keep = extent.Last + 1 - most
+	}
+	if s.config.Retention > 0 {
+		var young sql.NullInt64
+		err := s.engine.read().QueryRowContext(ctx, s.queries.keepFrom, retainBatch, s.config.Retention.Microseconds()).Scan(&young)
+		if err != nil {
+			return 0, fmt.Errorf("look for old events: %w", err)
+		}
+		if young.Valid {
+			keep = max(keep, uint64(young.Int64)) //nolint:gosec // numbers are not negative
+		} else {
+			keep = max(keep, extent.First+retainBatch)
+		}
+	}
+	var slowest sql.NullInt64
+	if err := s.engine.read().QueryRowContext(ctx, s.queries.slowest).Scan(&slowest); err != nil {
+		return 0, fmt.Errorf("look for the slowest reader: %w", err)
+	}
+	if slowest.Valid {
+		keep = min(keep, uint64(slowest.Int64)+1) //nolint:gosec // numbers are not negative
+	}
+	keep = min(keep, extent.Last, extent.First+retainBatch)
+	if keep <= extent.First {
+		return 0, nil
+	}
+	whole := segmentOf(keep) // segments below it have no events left
+	err = s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep)); err != nil { //nolint:gosec // numbers fit into 63 bits
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, int64(blockID(whole, 0))); err != nil { //nolint:gosec // numbers fit into 63 bits
+			return err
+		}
+		_, err := tx.ExecContext(ctx, s.queries.deleteSegments, int64(whole)) //nolint:gosec // numbers fit into 63 bits
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete old events: %w", err)
+	}
+	s.index.forget(whole)
+	return keep - extent.First, nil
+}

@@ -1,0 +1,314 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/gofrs/flock"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"alertd/internal/alerting"
+)
+
+// insertRows are how many rows one INSERT statement takes: as many as fit, then
+// the rest one by one.
+const insertRows = 16
+
+// sqliteEngine keeps the log in one SQLite file, with a write-ahead log that is
+// synced at each commit. One connection writes, several read.
+type sqliteEngine struct {
+	lock    *flock.Flock
+	readers *sql.DB
+	writers *sql.DB // has one connection
+
+	mu   sync.Mutex // held while writing
+	last int64      // the last number, -1: to be asked for
+	// The statements of append, on the one connection.
+	insertOne, insertMany, byID, byKey, insertKey *sql.Stmt
+}
+
+// errLocked says that another process has the file.
+var errLocked = errors.New("another alertd uses it; only one can use an SQLite file, several share a PostgreSQL database")
+
+func openSQLite(ctx context.Context, config Config) (engine, error) {
+	fail := func(err error) (engine, error) { return nil, fmt.Errorf("open database %s: %w", config.Path, err) }
+	if err := os.MkdirAll(filepath.Dir(config.Path), 0o750); err != nil {
+		return fail(err)
+	}
+	lock := flock.New(config.Path + ".lock")
+	held, err := lock.TryLock()
+	if err == nil && !held {
+		err = errLocked
+	}
+	if err != nil {
+		return fail(err)
+	}
+	e := &sqliteEngine{lock: lock, last: -1}
+	if err := e.open(ctx, config.Path); err != nil {
+		return fail(errors.Join(err, e.close()))
+	}
+	return e, nil
+}
+
+func (e *sqliteEngine) open(ctx context.Context, path string) error {
+	var err error
+	if e.writers, err = openSQLiteFile(path, true); err != nil {
+		return err
+	}
+	e.writers.SetMaxOpenConns(1)
+	if err := e.writers.PingContext(ctx); err != nil {
+		return e.explained(err)
+	}
+	if err := migrate(ctx, e.writers, SQLite); err != nil {
+		return e.explained(err)
+	}
+	if e.readers, err = openSQLiteFile(path, false); err != nil {
+		return err
+	}
+	e.readers.SetMaxOpenConns(8)
+	e.readers.SetMaxIdleConns(8)
+	queries := newQueries(e.dialect())
+	const insert = `INSERT INTO events (seq, event_id, received, json) VALUES (?, ?, ?, ?)`
+	for _, statement := range []struct {
+		into **sql.Stmt
+		text string
+	}{
+		{&e.insertOne, insert},
+		{&e.insertMany, insert + strings.Repeat(`, (?, ?, ?, ?)`, insertRows-1)},
+		{&e.byID, queries.byID},
+		{&e.byKey, queries.byKey},
+		{&e.insertKey, `INSERT INTO idempotency_keys (key, event_id, at) VALUES (?, ?, ` + e.dialect().now + `)
+			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`},
+	} {
+		if *statement.into, err = e.writers.PrepareContext(ctx, statement.text); err != nil {
+			return e.explained(err)
+		}
+	}
+	return nil
+}
+
+// openSQLiteFile returns connections to a file, of which none is made yet.
+func openSQLiteFile(path string, write bool) (*sql.DB, error) {
+	options := url.Values{"_pragma": {
+		"busy_timeout(5000)", "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)",
+		"journal_size_limit(67108864)", "wal_autocheckpoint(2000)", "mmap_size(268435456)", "cache_size(-16384)",
+	}, "_txlock": {"immediate"}}
+	if !write {
+		options = url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(true)", "mmap_size(268435456)"}}
+	}
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+options.Encode())
+}
+
+func (e *sqliteEngine) read() *sql.DB { return e.readers }
+
+func (e *sqliteEngine) dialect() dialect {
+	return dialect{
+		rebind: func(query string) string { return query },
+		anyOf:  `IN (SELECT value FROM json_each(?))`,
+		list: func(numbers []int64) any {
+			text, _ := json.Marshal(numbers) //nolint:errchkjson // numbers encode
+			return string(text)
+		},
+		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+		id:  func(id alerting.EventID) any { return id[:] },
+	}
+}
+
+// append implements engine. A commit that fails is undone by SQLite itself, or
+// by the next writer, so that its outcome is known: it came to nothing.
+func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft) (places []placed, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	tx, err := e.writers.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			e.last = -1
+			_ = tx.Rollback() // what went wrong is said already
+		}
+	}()
+	if e.last < 0 {
+		if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events`).Scan(&e.last); err != nil {
+			return nil, fmt.Errorf("read last number: %w", err)
+		}
+	}
+	places, err = e.place(ctx, tx, drafts)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.insert(ctx, tx, drafts, places); err != nil {
+		return nil, err
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, fmt.Errorf("commit %d events: %w", len(drafts), err)
+	}
+	return places, nil
+}
+
+// place numbers the drafts that are new, and finds the first events of the others.
+func (e *sqliteEngine) place(ctx context.Context, tx *sql.Tx, drafts []*alerting.Draft) ([]placed, error) {
+	batch := newBatch(drafts, e.last)
+	for i, draft := range drafts {
+		first, err := e.known(ctx, tx, draft)
+		if err != nil {
+			return nil, fmt.Errorf("look for known ids: %w", err)
+		}
+		batch.place(i, first)
+	}
+	e.last = batch.last
+	return batch.places, nil
+}
+
+// known returns the JSON of the event that was registered with the draft's id or
+// idempotency key, or "".
+func (e *sqliteEngine) known(ctx context.Context, tx *sql.Tx, draft *alerting.Draft) (first string, err error) {
+	if draft.IDGiven() {
+		id := draft.ID()
+		err = tx.StmtContext(ctx, e.byID).QueryRowContext(ctx, id[:]).Scan(&first)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return first, err
+		}
+	}
+	if key := draft.IdempotencyKey(); key != "" {
+		err = tx.StmtContext(ctx, e.byKey).QueryRowContext(ctx, key, keyLifetime.Microseconds()).Scan(&first)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return first, err
+		}
+	}
+	return "", nil
+}
+
+func (e *sqliteEngine) insert(ctx context.Context, tx *sql.Tx, drafts []*alerting.Draft, places []placed) error {
+	many, one, key := tx.StmtContext(ctx, e.insertMany), tx.StmtContext(ctx, e.insertOne), tx.StmtContext(ctx, e.insertKey)
+	args := make([]any, 0, 4*insertRows)
+	for i, draft := range drafts {
+		if places[i].seq == 0 {
+			continue
+		}
+		event := draft.Finish(places[i].seq)
+		id := event.ID()
+		args = append(args, int64(places[i].seq), id[:], event.ReceivedAt().UnixMicro(), event.JSON()) //nolint:gosec // numbers fit into 63 bits
+		places[i].event = event
+		if len(args) == cap(args) {
+			if _, err := many.ExecContext(ctx, args...); err != nil {
+				return fmt.Errorf("insert events: %w", err)
+			}
+			args = args[:0]
+		}
+		if draft.IdempotencyKey() != "" {
+			if _, err := key.ExecContext(ctx, draft.IdempotencyKey(), id[:]); err != nil {
+				return fmt.Errorf("insert idempotency key: %w", err)
+			}
+		}
+	}
+	for ; len(args) > 0; args = args[4:] {
+		if _, err := one.ExecContext(ctx, args[:4]...); err != nil {
+			return fmt.Errorf("insert event: %w", err)
+		}
+	}
+	return nil
+}
+
+// committed implements engine. It is never asked; see append.
+func (e *sqliteEngine) committed(context.Context, *alerting.Event) (bool, error) { return false, nil }
+
+// write implements engine.
+func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return inTransaction(ctx, e.writers, upkeep)
+}
+
+// inTransaction runs f in a transaction, which is committed if f returns nil.
+func inTransaction(ctx context.Context, db *sql.DB, f func(ctx context.Context, tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(ctx, tx); err != nil {
+		_ = tx.Rollback() // what went wrong is said already
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// exclusive implements engine: there are no replicas.
+func (e *sqliteEngine) exclusive(ctx context.Context, _ string, f func(ctx context.Context) error) (bool, error) {
+	return true, f(ctx)
+}
+
+// giveBack implements engine: it cuts free pages off the file, a few at a time.
+func (e *sqliteEngine) giveBack(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	rows, err := e.writers.QueryContext(ctx, `PRAGMA incremental_vacuum(500)`)
+	if err != nil {
+		return fmt.Errorf("give back space: %w", err)
+	}
+	for rows.Next() { // each step frees a page
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// follow implements engine: there are no replicas.
+func (e *sqliteEngine) follow(context.Context, func()) error { return nil }
+
+// explain implements engine.
+func (e *sqliteEngine) explain(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "the database does not answer in time"
+	}
+	known, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return ""
+	}
+	switch known.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return "the disk is full"
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
+		return "the database is read-only"
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return "the database file is damaged or is none; restore a backup"
+	case sqlite3.SQLITE_IOERR:
+		return "the disk reports an error"
+	case sqlite3.SQLITE_CANTOPEN:
+		return "the database file cannot be opened"
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "the database is locked by another program"
+	case sqlite3.SQLITE_NOMEM:
+		return "there is not enough memory"
+	}
+	return "the database does not work"
+}
+
+// explained puts what explain says before an error.
+func (e *sqliteEngine) explained(err error) error {
+	if reason := e.explain(err); reason != "" {
+		return fmt.Errorf("%s: %w", reason, err)
+	}
+	return err
+}
+
+func (e *sqliteEngine) close() error {
+	var errs []error
+	for _, db := range []*sql.DB{e.readers, e.writers} { // the last one truncates the write-ahead log
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(append(errs, e.lock.Unlock())...)
+}
