@@ -49,7 +49,9 @@ func (r *reloader) effective() map[string]any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	shown := maps.Clone(r.current.Redacted())
-	shown["server"] = r.started.Redacted()["server"]
+	for _, section := range []string{"server", "storage"} {
+		shown[section] = r.started.Redacted()[section]
+	}
 	return shown
 }
 

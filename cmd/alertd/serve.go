@@ -22,6 +22,7 @@ import (
 	"alertd/internal/config"
 	"alertd/internal/httpapi"
 	"alertd/internal/metrics"
+	"alertd/internal/store"
 )
 
 func newServeCommand(stderr io.Writer) *cobra.Command {
@@ -50,9 +51,8 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 
 // daemon is a running alertd.
 type daemon struct {
-	flags    commonFlags
 	log      *slog.Logger
-	manager  *alerting.Manager
+	store    *store.Store
 	reloader *reloader
 	api      *httpapi.API
 	server   *http.Server
@@ -64,28 +64,51 @@ func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
 	if err != nil {
 		return usageError{fmt.Errorf("%s is not valid:\n%w", flags.config, err)}
 	}
-	d, err := newDaemon(flags, loaded, log)
-	if err != nil {
-		return err
+	build := buildInfo()
+	log.Info("starting", "version", build.Version, "commit", build.Commit, "config", loaded.Path, "effective", loaded.Redacted())
+	for _, warning := range loaded.Warnings {
+		log.Warn("configuration", "warning", warning)
 	}
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", loaded.Server.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen or [server] listen", loaded.Server.Listen, err)
 	}
-	build := buildInfo()
-	log.Info("starting", "version", build.Version, "commit", build.Commit, "config", loaded.Path, "effective", loaded.Redacted())
-	for _, warning := range loaded.Warnings {
-		log.Warn("configuration", "warning", warning)
+	d, err := newDaemon(ctx, flags, loaded, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
-	log.Warn("this version keeps events in memory only: a restart forgets them")
 	log.Info("listening", "addr", listener.Addr().String())
-	return d.run(ctx, listener)
+	return errors.Join(d.run(ctx, listener), d.store.Close())
 }
 
-// newDaemon puts the parts together and starts nothing.
-func newDaemon(flags commonFlags, loaded config.Config, log *slog.Logger) (*daemon, error) {
-	manager, err := alerting.NewManager(loaded.Alerting, nil)
+// storeConfig returns what the event log is to be.
+func storeConfig(loaded config.Config, log *slog.Logger) store.Config {
+	s := loaded.Storage
+	return store.Config{
+		Driver: s.Driver, Path: s.Path, DSN: s.DSN, MaxConnections: s.MaxConnections,
+		Retention: s.Retention, RetentionEvents: s.RetentionEvents, MaxQueue: s.QueueSize, Timeout: s.Timeout, Logger: log,
+	}
+}
+
+// newDaemon opens the event log and puts the parts together. It starts nothing.
+// What it opened is closed again if it returns an error.
+func newDaemon(ctx context.Context, flags commonFlags, loaded config.Config, log *slog.Logger) (*daemon, error) {
+	began := time.Now()
+	opened, err := store.Open(ctx, storeConfig(loaded, log))
+	if err != nil {
+		return nil, err
+	}
+	d, err := assemble(ctx, flags, loaded, log, opened)
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	log.Info("event log opened", "driver", loaded.Storage.Driver, "duration_ms", time.Since(began).Milliseconds())
+	return d, nil
+}
+
+func assemble(ctx context.Context, flags commonFlags, loaded config.Config, log *slog.Logger, opened *store.Store) (*daemon, error) {
+	manager, err := alerting.OpenManager(ctx, loaded.Alerting, nil, opened)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +116,11 @@ func newDaemon(flags commonFlags, loaded config.Config, log *slog.Logger) (*daem
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		metrics.NewEvents(manager), metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
+		metrics.NewEvents(manager), metrics.NewLog(opened), metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
 	)
 	reloader := newReloader(flags, loaded, manager, log, registry)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: manager, Registry: registry, Logger: log, Build: build,
+		Manager: manager, Registry: registry, Logger: log, Build: build, LogReady: opened.Ready,
 		MaxBody: loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
 		EffectiveConfig: reloader.effective, Reload: reloader.reload,
@@ -106,7 +129,7 @@ func newDaemon(flags commonFlags, loaded config.Config, log *slog.Logger) (*daem
 		return nil, err
 	}
 	return &daemon{
-		flags: flags, log: log, manager: manager, reloader: reloader, api: api, timeout: loaded.Server.ShutdownTimeout,
+		log: log, store: opened, reloader: reloader, api: api, timeout: loaded.Server.ShutdownTimeout,
 		server: &http.Server{
 			Handler:           api.Handler(),
 			ReadHeaderTimeout: loaded.Server.ReadHeaderTimeout,
@@ -123,14 +146,31 @@ func newDaemon(flags commonFlags, loaded config.Config, log *slog.Logger) (*daem
 var errSecondSignal = errors.New("stopped at once by a second signal")
 
 // run serves until ctx ends or a signal says so, and returns when all that it
-// started has ended.
+// started has ended. The event log ends after HTTP, as requests under way need
+// it until they are answered.
 func (d *daemon) run(ctx context.Context, listener net.Listener) error {
+	logContext, endLog := context.WithCancel(context.WithoutCancel(ctx))
+	defer endLog()
+	logEnded := make(chan error, 1)
+	go func() { logEnded <- d.store.Run(logContext) }()
+	err := d.serveHTTP(ctx, listener)
+	endLog()
+	if err := errors.Join(err, <-logEnded); err != nil {
+		return err
+	}
+	d.log.Info("stopped")
+	return nil
+}
+
+// serveHTTP serves until ctx ends or a signal says so.
+func (d *daemon) serveHTTP(ctx context.Context, listener net.Listener) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
 	group, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	stopped := make(chan struct{})
 	group.Go(func() error {
 		if err := d.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -138,28 +178,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
-	group.Go(func() error { // the signals
-		defer stop()
-		stopping := false
-		for {
-			select {
-			case <-stopped:
-				return nil
-			case s := <-signals:
-				switch {
-				case s == syscall.SIGHUP:
-					_, _ = d.reloader.reload(ctx) // it logs what went wrong
-				case stopping:
-					_ = d.server.Close()
-					return errSecondSignal
-				default:
-					d.log.Info("stopping", "signal", s.String())
-					stopping = true
-					stop()
-				}
-			}
-		}
-	})
+	group.Go(func() error { return d.heed(ctx, signals, stop, stopped) })
 	group.Go(func() error {
 		<-ctx.Done()
 		defer close(stopped)
@@ -172,10 +191,28 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
-	err := group.Wait()
-	stop()
-	if err == nil {
-		d.log.Info("stopped")
+	return group.Wait()
+}
+
+// heed does what signals say, until the server has stopped.
+func (d *daemon) heed(ctx context.Context, signals <-chan os.Signal, stop func(), stopped <-chan struct{}) error {
+	stopping := false
+	for {
+		select {
+		case <-stopped:
+			return nil
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP:
+				_, _ = d.reloader.reload(ctx) // it logs what went wrong
+			case stopping:
+				_ = d.server.Close()
+				return errSecondSignal
+			default:
+				d.log.Info("stopping", "signal", s.String())
+				stopping = true
+				stop()
+			}
+		}
 	}
-	return err
 }

@@ -39,7 +39,7 @@ func newDraft(alert *Alert, now time.Time) *Draft {
 		e.id = NewEventID()
 	}
 	if e.receivedAt.IsZero() {
-		e.receivedAt = now
+		e.receivedAt = now.UTC().Truncate(time.Microsecond)
 	}
 	if e.timestamp.IsZero() {
 		e.timestamp = e.receivedAt

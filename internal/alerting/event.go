@@ -16,15 +16,15 @@ func FormatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
 // Event is one registered alert. It is immutable; a [Log] makes it of a [Draft]
 // or reads it back with [LoadEvent]. Its JSON is encoded once.
 type Event struct {
-	id             EventID
-	timestamp      time.Time
-	receivedAt     time.Time
-	severity       Severity
-	category       Category
-	source         string
-	message        string
-	dedupKey       string
-	seq            uint64
+	id         EventID
+	timestamp  time.Time
+	receivedAt time.Time
+	severity   Severity
+	category   Category
+	source     string
+	message    string
+	dedupKey   string
+	seq        uint64
 
 	// json is the encoded event; json[contextStart:contextEnd] is its context.
 	json                     string

@@ -90,7 +90,7 @@ func (l *layout) until(text string) string {
 func (l *layout) time(next string) time.Time {
 	t, err := time.Parse(timeFormat, l.until(next))
 	l.check(err)
-	return t
+	return t.UTC()
 }
 
 // quoted reads a JSON string.

@@ -23,8 +23,12 @@ func NewMemoryLog(capacity int) *MemoryLog {
 }
 
 // Attach implements [Log].
-func (l *MemoryLog) Attach(_ context.Context, sink Sink, _ int) error {
+func (l *MemoryLog) Attach(_ context.Context, sink Sink, recent int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.sink = sink
+	events := l.recent.After(0, Filter{})
+	sink.Publish(events[max(0, len(events)-recent):], OriginElsewhere)
 	return nil
 }
 

@@ -103,7 +103,7 @@ func (m *Manager) RegisterBatch(ctx context.Context, alerts []Alert) ([]Registra
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	config, at := m.config.Load(), now()
+	config, at := m.config.Load(), time.Now()
 	drafts := make([]*Draft, 0, len(alerts))
 	results := make([]Registration, len(alerts))
 	for i := range alerts {
@@ -130,9 +130,6 @@ func (m *Manager) RegisterBatch(ctx context.Context, alerts []Alert) ([]Registra
 	m.count(alerts, results)
 	return results, nil
 }
-
-// now is the time of registration, to the microsecond as events keep it.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // prepare validates and filters an alert, and encodes what is to be kept. The
 // outcome is what it will be unless the alert is a duplicate.

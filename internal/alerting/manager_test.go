@@ -120,6 +120,14 @@ func TestAKnownIDOrKeyAnswersWithTheFirstEvent(t *testing.T) {
 	register(t, manager, varBreach())
 	register(t, manager, varBreach()) // the first one leaves the buffer
 	require.NotSame(t, first, register(t, manager, alert))
+	for i := range 8 { // keys are forgotten with their events
+		keyed := varBreach()
+		keyed.IdempotencyKey = fmt.Sprintf("order-%d", i+10)
+		register(t, manager, keyed)
+	}
+	keyed := varBreach()
+	keyed.IdempotencyKey = "order-10"
+	register(t, manager, keyed)
 }
 
 func TestABatchTellsEachAlertsFate(t *testing.T) {
@@ -184,7 +192,7 @@ func TestStatisticsFollowTheBufferAndTheCountersDoNot(t *testing.T) {
 		totals := manager.Totals()
 		require.Equal(t, uint64(41), totals.Registered.Sum())
 		require.Equal(t, uint64(2), totals.Rejected[alerting.RejectMalformed])
-		require.Len(t, totals.Rejected, 4)
+		require.Len(t, totals.Rejected, 5)
 		require.Equal(t, 20, totals.BufferSize)
 		require.Equal(t, 20, totals.BufferCapacity)
 		require.Equal(t, "unsupported_media_type", alerting.RejectUnsupported.String())

@@ -15,10 +15,11 @@ const (
 	RejectInvalid
 	RejectTooLarge
 	RejectUnsupported
+	RejectUnavailable
 )
 
 // rejectReasons is indexed by the reason.
-var rejectReasons = [...]string{"malformed", "invalid", "too_large", "unsupported_media_type"}
+var rejectReasons = [...]string{"malformed", "invalid", "too_large", "unsupported_media_type", "unavailable"}
 
 // String returns the reason as metrics and logs name it.
 func (r RejectReason) String() string { return rejectReasons[r] }

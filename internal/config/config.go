@@ -62,6 +62,14 @@ type Storage struct {
 	DSN    string
 	// Retention is how long history is kept; 0 keeps everything.
 	Retention time.Duration
+	// RetentionEvents is how many events are kept; 0 keeps all.
+	RetentionEvents int
+	// MaxConnections bounds the connections to PostgreSQL.
+	MaxConnections int
+	// QueueSize bounds the bytes of events that wait to be written.
+	QueueSize int64
+	// Timeout bounds one transaction.
+	Timeout time.Duration
 }
 
 // Options say what to read.

@@ -113,7 +113,10 @@ func (t *table) bool(name string, into *bool) {
 }
 
 // int reads a whole number from 1 to most.
-func (t *table) int(name string, most int64, into *int) {
+func (t *table) int(name string, most int64, into *int) { t.intFrom(name, 1, most, into) }
+
+// intFrom reads a whole number from least to most.
+func (t *table) intFrom(name string, least, most int64, into *int) {
 	value, ok := t.take(name)
 	if !ok {
 		return
@@ -123,8 +126,8 @@ func (t *table) int(name string, most int64, into *int) {
 		parsed, err := strconv.ParseInt(text, 10, 64)
 		number, isNumber = parsed, err == nil
 	}
-	if !isNumber || number < 1 || number > most {
-		t.problem(name, value, fmt.Sprintf("a whole number from 1 to %d", most))
+	if !isNumber || number < least || number > most {
+		t.problem(name, value, fmt.Sprintf("a whole number from %d to %d", least, most))
 		return
 	}
 	*into = int(number)

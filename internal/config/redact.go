@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"strconv"
 )
 
@@ -40,11 +41,26 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 			alerts[name] = r.hide(section+"."+name, value, false)
 		}
 	}
-	result := map[string]any{"server": server, section: alerts}
-	if value, ok := root["storage"]; ok {
-		result["storage"] = r.hide("storage", value, false)
+	return map[string]any{"server": server, "storage": r.redactStorage(root, c.Storage), section: alerts}
+}
+
+// redactStorage returns the effective [storage].
+func (r *reader) redactStorage(root map[string]any, s Storage) any {
+	given, _ := root["storage"].(map[string]any)
+	shown := map[string]any{
+		"driver":           s.Driver,
+		"retention":        FormatDuration(s.Retention),
+		"retention_events": s.RetentionEvents,
+		"queue_size":       formatSize(s.QueueSize),
+		"timeout":          FormatDuration(s.Timeout),
 	}
-	return result
+	if s.Driver == "sqlite" {
+		shown["path"] = s.Path
+	} else {
+		shown["max_connections"] = s.MaxConnections
+	}
+	maps.Copy(shown, given)
+	return r.hide("storage", shown, false)
 }
 
 // hide returns a copy of a value without its secrets.

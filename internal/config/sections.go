@@ -20,7 +20,10 @@ func defaultServer() Server {
 }
 
 func defaultStorage() Storage {
-	return Storage{Driver: "sqlite", Path: "data/alertd.db", Retention: 90 * day}
+	return Storage{
+		Driver: "sqlite", Path: "data/alertd.db", Retention: 90 * day,
+		MaxConnections: 8, QueueSize: 64 << 20, Timeout: 10 * time.Second,
+	}
 }
 
 // read fills the configuration from the file's root table.
@@ -28,11 +31,7 @@ func (c *Config) read(r *reader, root map[string]any, options Options) {
 	section := options.Section
 	c.Server, c.Storage, c.Alerting = defaultServer(), defaultStorage(), alerting.DefaultConfig()
 	c.Server.read(r.table(root, "", "server"), options.Listen)
-	_, hasStorage := root["storage"]
 	c.Storage.read(r.table(root, "", "storage"))
-	if hasStorage {
-		c.Warnings = append(c.Warnings, "[storage] is checked but not used yet: this version keeps events in memory only, a restart forgets them")
-	}
 	top := &table{r: r, values: root, known: []string{"server", "storage", section}}
 	switch _, exists := root[section]; {
 	case section == "server" || section == "storage":
@@ -86,6 +85,10 @@ func (s *Storage) read(t *table) {
 	t.string("path", &s.Path)
 	t.string("dsn", &s.DSN)
 	t.duration("retention", 0, math.MaxUint16*day, &s.Retention)
+	t.intFrom("retention_events", 0, math.MaxInt32, &s.RetentionEvents)
+	t.int("max_connections", 1000, &s.MaxConnections)
+	t.size("queue_size", 1<<20, 16<<30, &s.QueueSize)
+	t.duration("timeout", 100*time.Millisecond, 10*time.Minute, &s.Timeout)
 	switch s.Driver {
 	case "sqlite":
 		if s.Path == "" {

@@ -51,6 +51,7 @@ func (a *API) postOne(w *response, r *http.Request, data []byte, key string) err
 	alert.IdempotencyKey = key
 	result, err := a.config.Manager.Register(r.Context(), alert)
 	if err != nil {
+		a.countFailed(err, 1)
 		return err
 	}
 	switch header := w.Header(); result.Outcome {
@@ -140,9 +141,21 @@ func idempotencyKey(r *http.Request, batch bool) (string, error) {
 	return keys[0], nil
 }
 
+// countFailed counts n good alerts that the log did not take. What became of
+// those whose client has gone away is not known.
+func (a *API) countFailed(err error, n int) {
+	if _, ok := errors.AsType[*alerting.Error](err); ok {
+		a.config.Manager.CountRejected(rejectReason(err), n)
+	}
+}
+
 func rejectReason(err error) alerting.RejectReason {
-	if known, ok := errors.AsType[*alerting.Error](err); ok && known.Code == alerting.CodeMalformed {
+	known, ok := errors.AsType[*alerting.Error](err)
+	switch {
+	case ok && known.Code == alerting.CodeMalformed:
 		return alerting.RejectMalformed
+	case ok && known.Code == alerting.CodeUnavailable:
+		return alerting.RejectUnavailable
 	}
 	return alerting.RejectInvalid
 }

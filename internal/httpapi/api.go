@@ -41,6 +41,9 @@ type Config struct {
 	StreamHeartbeat time.Duration
 	// WriteTimeout bounds one write to a stream; 0 stands for 30 s.
 	WriteTimeout time.Duration
+	// LogReady says why the event log takes no events, if so. Its error is an
+	// [*alerting.Error]. nil stands for a log that always does.
+	LogReady func() error
 	// EffectiveConfig returns what GET /config shows, without secrets.
 	EffectiveConfig func() map[string]any
 	// Reload reads the configuration again and returns the keys whose change
@@ -66,6 +69,9 @@ type API struct {
 func New(config Config) (*API, error) {
 	if config.Manager == nil || config.Registry == nil || config.Logger == nil || config.EffectiveConfig == nil || config.Reload == nil {
 		return nil, errors.New("httpapi: Manager, Registry, Logger, EffectiveConfig and Reload are required")
+	}
+	if config.LogReady == nil {
+		config.LogReady = func() error { return nil }
 	}
 	setDefault(&config.MaxBody, 8<<20)
 	setDefault(&config.MaxStreams, 256)

@@ -127,6 +127,7 @@ func (a *API) registerBatch(r *http.Request, batch []decoded) ([]alerting.Regist
 	}
 	registered, err := a.config.Manager.RegisterBatch(r.Context(), good)
 	if err != nil {
+		a.countFailed(err, len(good))
 		return nil, err
 	}
 	results := make([]alerting.Registration, len(batch))

@@ -8,15 +8,18 @@ import (
 	"alertd/internal/alerting"
 )
 
-// getEvents answers with recent events, newest first, as they were encoded when
-// they were registered. An answer may be large, as contexts may; it is never
+// getEvents answers with events, newest first, as they were encoded when they
+// were registered. An answer may be large, as contexts may; it is never
 // held as a whole.
 func (a *API) getEvents(w *response, r *http.Request) error {
 	query, err := parseEventQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	page := a.config.Manager.RecentEvents(query)
+	page, err := a.config.Manager.QueryEvents(r.Context(), query)
+	if err != nil {
+		return err
+	}
 	tail := "],\"next_cursor\":null}\n"
 	if page.More {
 		tail = `],"next_cursor":"` + encodeCursor(page.Events[len(page.Events)-1].Seq()) + "\"}\n"
@@ -51,9 +54,12 @@ func (a *API) getEvent(w *response, r *http.Request) error {
 	if err != nil {
 		return badParameter("event_id", "must be a UUID such as 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55")
 	}
-	event, ok := a.config.Manager.Event(id)
-	if !ok {
-		return newProblem(http.StatusNotFound, "no event with the id %s is in the buffer", id)
+	event, err := a.config.Manager.FindEvent(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if event == nil {
+		return newProblem(http.StatusNotFound, "there is no event with the id %s", id)
 	}
 	w.sendEvent(http.StatusOK, event)
 	return nil

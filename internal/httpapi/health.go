@@ -38,11 +38,21 @@ type readyAnswer struct {
 
 // getReadyz says whether alertd takes alerts, and if not, why.
 func (a *API) getReadyz(w *response, _ *http.Request) error {
+	answer := readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}, "log": {OK: true}}}
 	if a.shuttingDown() {
-		w.Header().Set("Retry-After", "5")
-		return w.sendJSON(http.StatusServiceUnavailable, readyAnswer{"not ready", map[string]readyCheck{"accepting": {Reason: "shutting down"}}})
+		answer.Checks["accepting"] = readyCheck{Reason: "shutting down"}
 	}
-	return w.sendJSON(http.StatusOK, readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}}})
+	if err := a.config.LogReady(); err != nil {
+		answer.Checks["log"] = readyCheck{Reason: toProblem(err).Detail}
+	}
+	for _, check := range answer.Checks {
+		if !check.OK {
+			answer.Status = "not ready"
+			w.Header().Set("Retry-After", "5")
+			return w.sendJSON(http.StatusServiceUnavailable, answer)
+		}
+	}
+	return w.sendJSON(http.StatusOK, answer)
 }
 
 // getVersion says which alertd this is.

@@ -37,16 +37,20 @@ type sinceStartStats struct {
 // historyStats describes all events that can be asked for; the times are null
 // if there are none.
 type historyStats struct {
-	Events int     `json:"events"`
+	Events uint64  `json:"events"`
 	Oldest *string `json:"oldest"`
 	Newest *string `json:"newest"`
 }
 
-func (a *API) getStats(w *response, _ *http.Request) error {
+func (a *API) getStats(w *response, r *http.Request) error {
+	extent, err := a.config.Manager.History(r.Context())
+	if err != nil {
+		return err
+	}
 	stats := a.config.Manager.Stats()
-	history := historyStats{Events: stats.TotalEvents}
-	if !stats.Oldest.IsZero() {
-		oldest, newest := alerting.FormatTime(stats.Oldest), alerting.FormatTime(stats.Newest)
+	history := historyStats{Events: extent.Events()}
+	if extent.Events() > 0 {
+		oldest, newest := alerting.FormatTime(extent.Oldest), alerting.FormatTime(extent.Newest)
 		history.Oldest, history.Newest = &oldest, &newest
 	}
 	return w.sendJSON(http.StatusOK, statsAnswer{

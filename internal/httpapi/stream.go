@@ -32,11 +32,44 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 	if err := s.open(); err != nil || r.Method == http.MethodHead {
 		return err
 	}
-	subscription := a.config.Manager.Subscribe(filter, resume)
+	s.buffer.WriteString("retry: 2000\n\n")
+	subscription, err := a.config.Manager.Follow(r.Context(), filter, resume, func(missed alerting.Replay) error { return a.replay(s, missed) })
+	switch {
+	case errors.Is(err, errShuttingDown):
+		s.message("shutdown", shutdownMessage)
+		w.cause = s.flush()
+		return nil
+	case err != nil: // the header is out: all that is left is to end, and the client tries again
+		w.cause = err
+		return nil
+	}
 	defer subscription.Close()
 	w.cause = a.feed(r, s, subscription)
 	return nil
 }
+
+var errShuttingDown = errors.New("shutting down")
+
+// replay writes what the stream missed before it went live.
+func (a *API) replay(s *stream, missed alerting.Replay) error {
+	if a.shuttingDown() {
+		return errShuttingDown
+	}
+	if missed.Gap != nil {
+		s.message("gap", missed.Gap)
+	}
+	for _, event := range missed.Events {
+		if err := s.event(event); err != nil {
+			return err
+		}
+	}
+	return s.flush()
+}
+
+// shutdownMessage is the last one of a stream that alertd ends.
+var shutdownMessage = struct {
+	Reason string `json:"reason"`
+}{"alertd is shutting down"}
 
 func unavailable(detail string) *problem {
 	p := newProblem(http.StatusServiceUnavailable, "%s", detail)
@@ -49,10 +82,6 @@ func unavailable(detail string) *problem {
 func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscription) error {
 	heartbeat := time.NewTicker(a.config.StreamHeartbeat)
 	defer heartbeat.Stop()
-	s.buffer.WriteString("retry: 2000\n\n")
-	if gap := subscription.Gap(); gap != nil {
-		s.message("gap", gap)
-	}
 	for _, event := range subscription.Backlog() {
 		if err := s.event(event); err != nil {
 			return err
@@ -66,7 +95,7 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 		case <-r.Context().Done():
 			return nil
 		case <-a.closing:
-			s.message("shutdown", map[string]string{"reason": "alertd is shutting down"})
+			s.message("shutdown", shutdownMessage)
 			return s.flush()
 		case <-heartbeat.C:
 			s.buffer.WriteString(": heartbeat\n\n")

@@ -135,7 +135,7 @@ func TestAResumedStreamSaysWhatItCanNoLongerSend(t *testing.T) {
 	m := r.next()
 	require.Equal(t, "gap", m.event)
 	require.Contains(t, m.data, `{"from":6,"to":`)
-	require.Contains(t, m.data, `have left the buffer`)
+	require.Contains(t, m.data, `are no longer kept`)
 	require.Empty(t, m.id, "a gap is not an event to go on from")
 	require.Equal(t, "1000", r.next().id)
 }
