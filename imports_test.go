@@ -50,6 +50,9 @@ var imports = map[string]row{
 		may: []string{"api", "internal/alerting", "internal/metrics"},
 		why: "serves the core by the contract; cmd hands it its settings, so it knows no file",
 	},
+	"internal/pgtest": {
+		why: "gives tests a real PostgreSQL; nothing that ships may import it",
+	},
 	"cmd/alertd": {
 		may: []string{"internal/alerting", "internal/config", "internal/httpapi", "internal/metrics"},
 		why: "puts the parts together; nobody imports it",
@@ -66,6 +69,7 @@ var dependencies = map[string]string{
 	"github.com/go-chi/chi/v5":            "the router",
 	"github.com/go-json-experiment/json":  "refuses duplicate keys and invalid UTF-8; the standard library's next JSON",
 	"github.com/google/uuid":              "ids of events, in the order of time",
+	"github.com/jackc/pgx/v5":             "PostgreSQL",
 	"github.com/pelletier/go-toml/v2":     "TOML with the line and column of a mistake",
 	"github.com/prometheus/client_golang": "metrics",
 	"github.com/rogpeppe/go-internal":     "tests: conversations with the command line as scripts",
