@@ -153,7 +153,7 @@ func Parse(data []byte, options Options) (Config, error) {
 	if err := toml.Unmarshal(data, &root); err != nil {
 		return Config{}, Problems{{Message: syntaxError(options.Path, err)}}
 	}
-	r := &reader{fromEnv: map[string]bool{}}
+	r := &reader{origins: map[string]origin{}}
 	r.substitute("", root, options.LookupEnv)
 	config := Config{Path: options.Path, Found: true}
 	config.read(r, root, options)

@@ -16,15 +16,17 @@ import (
 // reader gathers what is wrong while the sections are read.
 type reader struct {
 	problems Problems
-	// fromEnv has the keys whose value holds something from the environment.
-	fromEnv map[string]bool
+	// origins has the keys of the strings with references.
+	origins map[string]origin
 }
 
+// problem notes what is wrong with a key, unless its value is not known because
+// of a reference that could not be replaced.
 func (r *reader) problem(key, format string, args ...any) {
-	if len(args) > 0 {
-		format = fmt.Sprintf(format, args...)
+	if r.origins[key].broken {
+		return
 	}
-	r.problems = append(r.problems, Problem{Key: key, Message: format})
+	r.problems = append(r.problems, Problem{Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) sorted() Problems {
@@ -57,7 +59,7 @@ func (r *reader) table(parent map[string]any, key, name string) *table {
 
 // quote shows a value in a problem, unless it may be a secret.
 func (t *table) quote(name string, value any) string {
-	if key := join(t.key, name); secretKeys()[name] || (t.private && t.r.fromEnv[key]) {
+	if key := join(t.key, name); secretKeys()[name] || (t.private && t.r.origins[key].env) {
 		return "the value (not shown)"
 	}
 	if text, ok := value.(string); ok {
@@ -77,9 +79,9 @@ func (t *table) take(name string) (any, bool) {
 	return value, ok
 }
 
-// fromEnv reports whether a string came from the environment as a whole, so
-// that it may stand for a number or a boolean.
-func (t *table) fromEnv(name string) bool { return t.r.fromEnv[join(t.key, name)] }
+// whole reports whether a string is one reference and nothing else, so that it
+// may stand for a number or a boolean.
+func (t *table) whole(name string) bool { return t.r.origins[join(t.key, name)].whole }
 
 func (t *table) string(name string, into *string) {
 	value, ok := t.take(name)
@@ -103,7 +105,7 @@ func (t *table) bool(name string, into *bool) {
 		*into = value
 		return
 	case string:
-		if t.fromEnv(name) && (value == "true" || value == "false") {
+		if t.whole(name) && (value == "true" || value == "false") {
 			*into = value == "true"
 			t.values[name] = *into
 			return
@@ -119,7 +121,7 @@ func (t *table) int(name string, most int64, into *int) {
 		return
 	}
 	number, isNumber := value.(int64)
-	if text, isText := value.(string); isText && t.fromEnv(name) {
+	if text, isText := value.(string); isText && t.whole(name) {
 		parsed, err := strconv.ParseInt(text, 10, 64)
 		number, isNumber = parsed, err == nil
 	}

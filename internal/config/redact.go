@@ -1,9 +1,5 @@
 package config
 
-import (
-	"strconv"
-)
-
 // hidden takes a secret's place.
 const hidden = "<secret>"
 
@@ -37,7 +33,7 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 	}
 	for _, name := range []string{"channels", "custom"} {
 		if value, ok := c.Alerting.Raw[name]; ok {
-			alerts[name] = r.hide(section+"."+name, value, false)
+			alerts[name] = r.hide(join(join("", section), name), value, false)
 		}
 	}
 	result := map[string]any{"server": server, section: alerts}
@@ -49,7 +45,7 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 
 // hide returns a copy of a value without its secrets.
 func (r *reader) hide(key string, value any, secret bool) any {
-	secret = secret || r.fromEnv[key]
+	secret = secret || r.origins[key].env
 	switch value := value.(type) {
 	case map[string]any:
 		result := make(map[string]any, len(value))
@@ -60,7 +56,7 @@ func (r *reader) hide(key string, value any, secret bool) any {
 	case []any:
 		result := make([]any, len(value))
 		for i, inner := range value {
-			result[i] = r.hide(key+"["+strconv.Itoa(i)+"]", inner, secret)
+			result[i] = r.hide(element(key, i), inner, secret)
 		}
 		return result
 	default:
