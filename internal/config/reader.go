@@ -40,7 +40,8 @@ type table struct {
 	key    string
 	values map[string]any
 	known  []string
-	// private says that values from the environment are secrets here.
+	// private says that values from the environment are secrets here, and in
+	// every table below.
 	private bool
 }
 
@@ -57,15 +58,44 @@ func (r *reader) table(parent map[string]any, key, name string) *table {
 	return t
 }
 
-// quote shows a value in a problem, unless it may be a secret.
+// table returns the table at a key of this one, empty if there is none, and
+// notes that the key is known.
+func (t *table) table(name string) *table {
+	t.known = append(t.known, name)
+	inner := t.r.table(t.values, t.key, name)
+	inner.private = t.private
+	return inner
+}
+
+// quote shows the value of a key in a problem, unless it may be a secret.
 func (t *table) quote(name string, value any) string {
-	if key := join(t.key, name); secretKeys()[name] || (t.private && t.r.origins[key].env) {
-		return "the value (not shown)"
+	if secretKey(name) {
+		return notShown
 	}
-	if text, ok := value.(string); ok {
-		return strconv.Quote(text)
+	return t.show(join(t.key, name), value)
+}
+
+// notShown stands in a problem for a value that may be a secret.
+const notShown = "the value (not shown)"
+
+func (t *table) show(key string, value any) string {
+	if t.private && t.r.origins[key].env {
+		return notShown
 	}
-	return fmt.Sprint(value)
+	switch value := value.(type) {
+	case string:
+		return strconv.Quote(value)
+	case []any:
+		shown := make([]string, 0, len(value))
+		for i, inner := range value {
+			shown = append(shown, t.show(element(key, i), inner))
+		}
+		return "[" + strings.Join(shown, ", ") + "]"
+	case map[string]any:
+		return "a table"
+	default:
+		return fmt.Sprint(value)
+	}
 }
 
 func (t *table) problem(name string, value any, allowed string) {
