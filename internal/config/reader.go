@@ -178,7 +178,8 @@ func (t *table) duration(name string, least, most time.Duration, into *time.Dura
 	*into = d
 }
 
-// size reads such as 64KiB and 8MiB.
+// size reads such as 64KiB and 8MiB. A comma is refused: it would be left out, and
+// 1,5MiB be 15 MiB.
 func (t *table) size(name string, least, most int64, into *int64) {
 	value, ok := t.take(name)
 	if !ok {
@@ -186,7 +187,7 @@ func (t *table) size(name string, least, most int64, into *int64) {
 	}
 	text, _ := value.(string)
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n > math.MaxInt64 || int64(n) < least || int64(n) > most {
+	if err != nil || strings.Contains(text, ",") || n > math.MaxInt64 || int64(n) < least || int64(n) > most {
 		t.problem(name, value, fmt.Sprintf("a size from %s to %s such as 64KiB or 8MiB", formatSize(least), formatSize(most)))
 		return
 	}
@@ -250,19 +251,22 @@ func kindOf(value any) string {
 const day = 24 * time.Hour
 
 // ParseDuration reads a duration as the configuration writes it: what
-// time.ParseDuration takes, or a number of days such as 90d. "0" is zero.
+// time.ParseDuration takes, or a whole number of days such as 90d. "0" is zero.
 func ParseDuration(text string) (time.Duration, error) {
 	if digits, ok := strings.CutSuffix(text, "d"); ok {
-		days, err := strconv.ParseUint(digits, 10, 16)
+		days, err := strconv.ParseInt(digits, 10, 32)
 		if err != nil {
 			return 0, fmt.Errorf("parse duration %q: %w", text, err)
+		}
+		if most := int64(math.MaxInt64 / day); days < -most || days > most {
+			return 0, fmt.Errorf("parse duration %q: must be at most %dd", text, most)
 		}
 		return time.Duration(days) * day, nil
 	}
 	return time.ParseDuration(text)
 }
 
-// FormatDuration writes a duration as the configuration reads it.
+// FormatDuration writes a duration as [ParseDuration] reads it.
 func FormatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0"
