@@ -116,11 +116,14 @@ func Load(options Options) (Config, error) {
 	}
 	data, err := readFile(options.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		config, err := Parse(nil, Options{Path: options.Path, Listen: options.Listen, LookupEnv: options.LookupEnv})
+		config, err := Parse(nil, Options{Path: options.Path, Listen: options.Listen})
+		if err != nil {
+			return Config{}, err
+		}
 		config.Found = false
 		config.Warnings = append([]string{fmt.Sprintf(
 			"%s does not exist: safe defaults are in force (alerting is disabled, min_severity warning, no channels)", options.Path)}, config.Warnings...)
-		return config, err
+		return config, nil
 	}
 	if err != nil {
 		return Config{}, Problems{{Message: fmt.Sprintf("read configuration: %s", err)}}
@@ -143,6 +146,9 @@ func readFile(path string) ([]byte, error) {
 
 // Parse checks the content of a file.
 func Parse(data []byte, options Options) (Config, error) {
+	if options.Path == "" {
+		options.Path = DefaultPath
+	}
 	if options.Section == "" {
 		options.Section = defaultSection
 	}
@@ -154,7 +160,12 @@ func Parse(data []byte, options Options) (Config, error) {
 		return Config{}, Problems{{Message: syntaxError(options.Path, err)}}
 	}
 	r := &reader{origins: map[string]origin{}}
-	r.substitute("", root, options.LookupEnv)
+	for name, value := range root {
+		if name == defaultSection && options.Section != defaultSection {
+			continue // another takes its place: nobody reads it, so it needs no environment
+		}
+		root[name] = r.substitute(join("", name), value, options.LookupEnv)
+	}
 	config := Config{Path: options.Path, Found: true}
 	config.read(r, root, options)
 	if len(r.problems) > 0 {
@@ -167,7 +178,9 @@ func Parse(data []byte, options Options) (Config, error) {
 func syntaxError(path string, err error) string {
 	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		row, column := decode.Position()
-		return fmt.Sprintf("%s: line %d, column %d: %s", path, row, column, strings.TrimPrefix(decode.Error(), "toml: "))
+		// A number that is out of range would be shown, and it may be a secret.
+		message, _, _ := strings.Cut(strings.TrimPrefix(decode.Error(), "toml: "), ": strconv.")
+		return fmt.Sprintf("%s: line %d, column %d: %s", path, row, column, message)
 	}
 	return fmt.Sprintf("%s: %s", path, strings.TrimPrefix(err.Error(), "toml: "))
 }

@@ -221,6 +221,9 @@ func (t *table) done() {
 
 // suggestion names the nearest of the known names, and otherwise all.
 func suggestion(name string, known []string) string {
+	if len(known) == 0 {
+		return ""
+	}
 	best, distance := "", len(name)/2+2
 	for _, candidate := range known {
 		if d := levenshtein.ComputeDistance(name, candidate); d < distance {
