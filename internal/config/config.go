@@ -176,13 +176,14 @@ func Parse(data []byte, options Options) (Config, error) {
 }
 
 func syntaxError(path string, err error) string {
+	where := path
 	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		row, column := decode.Position()
-		// A number that is out of range would be shown, and it may be a secret.
-		message, _, _ := strings.Cut(strings.TrimPrefix(decode.Error(), "toml: "), ": strconv.")
-		return fmt.Sprintf("%s: line %d, column %d: %s", path, row, column, message)
+		where = fmt.Sprintf("%s: line %d, column %d", path, row, column)
 	}
-	return fmt.Sprintf("%s: %s", path, strings.TrimPrefix(err.Error(), "toml: "))
+	// A number that is out of range would be shown, and it may be a secret.
+	what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "toml: "), ": strconv.")
+	return where + ": " + what
 }
 
 // RestartRequired returns the keys that differ between c and next and take

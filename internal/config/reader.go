@@ -200,14 +200,17 @@ func (t *table) strings(name string, into *[]string) {
 		return
 	}
 	list, isList := value.([]any)
-	for _, element := range list {
-		text, isText := element.(string)
+	texts := make([]string, len(list))
+	for i, inner := range list {
+		text, isText := inner.(string)
 		isList = isList && isText
-		*into = append(*into, text)
+		texts[i] = text
 	}
 	if !isList {
 		t.problem(name, value, "a list of strings")
+		return
 	}
+	*into = texts
 }
 
 // done reports the keys that nobody asked for.
@@ -236,6 +239,7 @@ func suggestion(name string, known []string) string {
 	return ", must be one of " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
 }
 
+// kindOf names the kind of a value that is no table.
 func kindOf(value any) string {
 	switch value.(type) {
 	case string:
@@ -244,8 +248,6 @@ func kindOf(value any) string {
 		return "a boolean"
 	case []any:
 		return "a list"
-	case map[string]any:
-		return "a table"
 	default:
 		return "a single value"
 	}
