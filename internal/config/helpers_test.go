@@ -45,3 +45,19 @@ func requireProblemsIn(tb testing.TB, err error, want ...string) {
 	require.Equal(tb, strings.Join(want, "\n"), err.Error())
 	require.Len(tb, problems, len(want))
 }
+
+// redactedText returns a text of what may be shown, "" if there is none at the path.
+func redactedText(c config.Config, path ...string) string {
+	text, _ := redactedValue(c, path...).(string)
+	return text
+}
+
+// redactedValue returns a value of what may be shown, nil if there is none at the path.
+func redactedValue(c config.Config, path ...string) any {
+	var value any = c.Redacted()
+	for _, name := range path {
+		table, _ := value.(map[string]any)
+		value = table[name]
+	}
+	return value
+}
