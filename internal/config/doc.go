@@ -3,7 +3,9 @@
 // The file is TOML. After it is parsed, ${VAR} in any string is replaced from
 // the environment, ${VAR:-default} with a default, which holds no reference
 // itself; $${ stands for a literal ${. A string that is one reference and nothing
-// else may stand for a number or a boolean. Then every section is checked by the one that knows it, and all problems are
+// else may stand for a number or a boolean.
+//
+// Then every section is checked by the one that knows it, and all problems are
 // reported at once as [Problems], each with its key, the value and what is
 // allowed. Keys that are not known are problems too, except under
 // [alerting.custom], which is the user's own. Where the alerting section has
