@@ -37,39 +37,28 @@ func channelKinds() map[string]kind {
 
 // readChannel checks one channel's table and reports whether it is enabled.
 func readChannel(t *table, name string) bool {
-	kindName, enabled := name, false
-	t.string("kind", &kindName)
+	var enabled, resolved bool
 	t.bool("enabled", &enabled)
-	kinds := channelKinds()
-	k, ok := kinds[kindName]
-	if !ok {
-		t.problem("kind", kindName, "one of "+strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
-		return false
-	}
 	var severity alerting.Severity
-	var names []string
 	t.severity("min_severity", &severity)
-	t.strings("categories", &names)
-	for _, category := range names {
-		if _, err := alerting.ParseCategory(category); err != nil {
-			t.r.problem(join(t.key, "categories"), "%s", strings.TrimPrefix(err.Error(), "category: "))
-		}
-	}
+	categories(t, "categories")
 	list(t, "sources")
 	duration(t, "timeout")
 	count(t, "concurrency")
 	text(t, "rate_limit")
 	text(t, "fallback")
-	var resolved bool
 	t.bool("resolved", &resolved)
-	retry := t.r.table(t.values, t.key, "retry")
-	t.known = append(t.known, "retry")
+	retry := t.table("retry")
 	for _, name := range []string{"initial", "max", "give_up_after"} {
 		duration(retry, name)
 	}
 	var jitter bool
 	retry.bool("jitter", &jitter)
 	retry.done()
+	kindName, k, ok := t.kind(name)
+	if !ok {
+		return false // which other keys are known depends on the kind
+	}
 	for _, name := range slices.Sorted(maps.Keys(k.keys)) {
 		k.keys[name](t, name)
 	}
@@ -78,6 +67,28 @@ func readChannel(t *table, name string) bool {
 		t.require(kindName, k.required)
 	}
 	return enabled
+}
+
+// kind reads which kind of channel this is: unless it says so, its name does.
+func (t *table) kind(channel string) (string, kind, bool) {
+	kinds := channelKinds()
+	allowed := "one of " + strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
+	value, given := t.take("kind")
+	name, isText := value.(string)
+	if !given {
+		name = channel
+	}
+	k, ok := kinds[name]
+	switch {
+	case ok:
+	case given && !isText:
+		t.problem("kind", value, allowed)
+	case given:
+		t.problem("kind", name, allowed)
+	default:
+		t.r.problem(join(t.key, "kind"), "is missing, and the channel's name %q is not a kind, must be %s", channel, allowed)
+	}
+	return name, k, ok
 }
 
 // require reports the keys that an enabled channel lacks.
@@ -92,14 +103,18 @@ func (t *table) require(kindName string, required []string) {
 	}
 }
 
-func (t *table) empty(name string) bool {
-	switch value := t.values[name].(type) {
+func (t *table) empty(name string) bool { return empty(t.values[name]) }
+
+// empty reports whether a value says nothing: blank text, or a list of only that,
+// which a reference with an empty default makes.
+func empty(value any) bool {
+	switch value := value.(type) {
 	case nil:
 		return true
 	case string:
 		return strings.TrimSpace(value) == ""
 	case []any:
-		return len(value) == 0
+		return !slices.ContainsFunc(value, func(inner any) bool { return !empty(inner) })
 	default:
 		return false
 	}
@@ -120,6 +135,21 @@ func text(t *table, name string) {
 func list(t *table, name string) {
 	var values []string
 	t.strings(name, &values)
+}
+
+func categories(t *table, name string) {
+	var names []string
+	t.strings(name, &names)
+	var known []string
+	for _, category := range alerting.Categories() {
+		known = append(known, category.String())
+	}
+	for i, category := range names {
+		if _, err := alerting.ParseCategory(category); err != nil {
+			key := element(join(t.key, name), i)
+			t.r.problem(key, "%s is not one of %s", t.show(key, category), strings.Join(known, ", "))
+		}
+	}
 }
 
 func port(t *table, name string) {
@@ -143,9 +173,7 @@ func duration(t *table, name string) {
 }
 
 func textTable(t *table, name string) {
-	t.known = append(t.known, name)
-	values := t.r.table(t.values, t.key, name)
-	values.private = true
+	values := t.table(name)
 	for _, header := range slices.Sorted(maps.Keys(values.values)) {
 		if _, ok := values.values[header].(string); !ok {
 			t.r.problem(join(values.key, header), "must be a string")

@@ -124,11 +124,14 @@ func Load(options Options) (Config, error) {
 	}
 	data, err := readFile(options.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		config, err := Parse(nil, Options{Path: options.Path, Listen: options.Listen, LookupEnv: options.LookupEnv})
+		config, err := Parse(nil, Options{Path: options.Path, Listen: options.Listen})
+		if err != nil {
+			return Config{}, err
+		}
 		config.Found = false
 		config.Warnings = append([]string{fmt.Sprintf(
 			"%s does not exist: safe defaults are in force (alerting is disabled, min_severity warning, no channels)", options.Path)}, config.Warnings...)
-		return config, err
+		return config, nil
 	}
 	if err != nil {
 		return Config{}, Problems{{Message: fmt.Sprintf("read configuration: %s", err)}}
@@ -151,6 +154,9 @@ func readFile(path string) ([]byte, error) {
 
 // Parse checks the content of a file.
 func Parse(data []byte, options Options) (Config, error) {
+	if options.Path == "" {
+		options.Path = DefaultPath
+	}
 	if options.Section == "" {
 		options.Section = defaultSection
 	}
@@ -161,8 +167,13 @@ func Parse(data []byte, options Options) (Config, error) {
 	if err := toml.Unmarshal(data, &root); err != nil {
 		return Config{}, Problems{{Message: syntaxError(options.Path, err)}}
 	}
-	r := &reader{fromEnv: map[string]bool{}}
-	r.substitute("", root, options.LookupEnv)
+	r := &reader{origins: map[string]origin{}}
+	for name, value := range root {
+		if name == defaultSection && options.Section != defaultSection {
+			continue // another takes its place: nobody reads it, so it needs no environment
+		}
+		root[name] = r.substitute(join("", name), value, options.LookupEnv)
+	}
 	config := Config{Path: options.Path, Found: true}
 	config.read(r, root, options)
 	if len(r.problems) > 0 {
@@ -173,11 +184,14 @@ func Parse(data []byte, options Options) (Config, error) {
 }
 
 func syntaxError(path string, err error) string {
+	where := path
 	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		row, column := decode.Position()
-		return fmt.Sprintf("%s: line %d, column %d: %s", path, row, column, strings.TrimPrefix(decode.Error(), "toml: "))
+		where = fmt.Sprintf("%s: line %d, column %d", path, row, column)
 	}
-	return fmt.Sprintf("%s: %s", path, strings.TrimPrefix(err.Error(), "toml: "))
+	// A number that is out of range would be shown, and it may be a secret.
+	what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "toml: "), ": strconv.")
+	return where + ": " + what
 }
 
 // RestartRequired returns the keys that differ between c and next and take

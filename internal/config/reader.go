@@ -16,15 +16,17 @@ import (
 // reader gathers what is wrong while the sections are read.
 type reader struct {
 	problems Problems
-	// fromEnv has the keys whose value holds something from the environment.
-	fromEnv map[string]bool
+	// origins has the keys of the strings with references.
+	origins map[string]origin
 }
 
+// problem notes what is wrong with a key, unless its value is not known because
+// of a reference that could not be replaced.
 func (r *reader) problem(key, format string, args ...any) {
-	if len(args) > 0 {
-		format = fmt.Sprintf(format, args...)
+	if r.origins[key].broken {
+		return
 	}
-	r.problems = append(r.problems, Problem{Key: key, Message: format})
+	r.problems = append(r.problems, Problem{Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) sorted() Problems {
@@ -38,7 +40,8 @@ type table struct {
 	key    string
 	values map[string]any
 	known  []string
-	// private says that values from the environment are secrets here.
+	// private says that values from the environment are secrets here, and in
+	// every table below.
 	private bool
 }
 
@@ -55,15 +58,44 @@ func (r *reader) table(parent map[string]any, key, name string) *table {
 	return t
 }
 
-// quote shows a value in a problem, unless it may be a secret.
+// table returns the table at a key of this one, empty if there is none, and
+// notes that the key is known.
+func (t *table) table(name string) *table {
+	t.known = append(t.known, name)
+	inner := t.r.table(t.values, t.key, name)
+	inner.private = t.private
+	return inner
+}
+
+// quote shows the value of a key in a problem, unless it may be a secret.
 func (t *table) quote(name string, value any) string {
-	if key := join(t.key, name); secretKeys()[name] || (t.private && t.r.fromEnv[key]) {
-		return "the value (not shown)"
+	if secretKey(name) {
+		return notShown
 	}
-	if text, ok := value.(string); ok {
-		return strconv.Quote(text)
+	return t.show(join(t.key, name), value)
+}
+
+// notShown stands in a problem for a value that may be a secret.
+const notShown = "the value (not shown)"
+
+func (t *table) show(key string, value any) string {
+	if t.private && t.r.origins[key].env {
+		return notShown
 	}
-	return fmt.Sprint(value)
+	switch value := value.(type) {
+	case string:
+		return strconv.Quote(value)
+	case []any:
+		shown := make([]string, 0, len(value))
+		for i, inner := range value {
+			shown = append(shown, t.show(element(key, i), inner))
+		}
+		return "[" + strings.Join(shown, ", ") + "]"
+	case map[string]any:
+		return "a table"
+	default:
+		return fmt.Sprint(value)
+	}
 }
 
 func (t *table) problem(name string, value any, allowed string) {
@@ -77,9 +109,9 @@ func (t *table) take(name string) (any, bool) {
 	return value, ok
 }
 
-// fromEnv reports whether a string came from the environment as a whole, so
-// that it may stand for a number or a boolean.
-func (t *table) fromEnv(name string) bool { return t.r.fromEnv[join(t.key, name)] }
+// whole reports whether a string is one reference and nothing else, so that it
+// may stand for a number or a boolean.
+func (t *table) whole(name string) bool { return t.r.origins[join(t.key, name)].whole }
 
 func (t *table) string(name string, into *string) {
 	value, ok := t.take(name)
@@ -103,7 +135,7 @@ func (t *table) bool(name string, into *bool) {
 		*into = value
 		return
 	case string:
-		if t.fromEnv(name) && (value == "true" || value == "false") {
+		if t.whole(name) && (value == "true" || value == "false") {
 			*into = value == "true"
 			t.values[name] = *into
 			return
@@ -122,7 +154,7 @@ func (t *table) intFrom(name string, least, most int64, into *int) {
 		return
 	}
 	number, isNumber := value.(int64)
-	if text, isText := value.(string); isText && t.fromEnv(name) {
+	if text, isText := value.(string); isText && t.whole(name) {
 		parsed, err := strconv.ParseInt(text, 10, 64)
 		number, isNumber = parsed, err == nil
 	}
@@ -149,7 +181,8 @@ func (t *table) duration(name string, least, most time.Duration, into *time.Dura
 	*into = d
 }
 
-// size reads such as 64KiB and 8MiB.
+// size reads such as 64KiB and 8MiB. A comma is refused: it would be left out, and
+// 1,5MiB be 15 MiB.
 func (t *table) size(name string, least, most int64, into *int64) {
 	value, ok := t.take(name)
 	if !ok {
@@ -157,7 +190,7 @@ func (t *table) size(name string, least, most int64, into *int64) {
 	}
 	text, _ := value.(string)
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n > math.MaxInt64 || int64(n) < least || int64(n) > most {
+	if err != nil || strings.Contains(text, ",") || n > math.MaxInt64 || int64(n) < least || int64(n) > most {
 		t.problem(name, value, fmt.Sprintf("a size from %s to %s such as 64KiB or 8MiB", formatSize(least), formatSize(most)))
 		return
 	}
@@ -170,14 +203,17 @@ func (t *table) strings(name string, into *[]string) {
 		return
 	}
 	list, isList := value.([]any)
-	for _, element := range list {
-		text, isText := element.(string)
+	texts := make([]string, len(list))
+	for i, inner := range list {
+		text, isText := inner.(string)
 		isList = isList && isText
-		*into = append(*into, text)
+		texts[i] = text
 	}
 	if !isList {
 		t.problem(name, value, "a list of strings")
+		return
 	}
+	*into = texts
 }
 
 // done reports the keys that nobody asked for.
@@ -191,6 +227,9 @@ func (t *table) done() {
 
 // suggestion names the nearest of the known names, and otherwise all.
 func suggestion(name string, known []string) string {
+	if len(known) == 0 {
+		return ""
+	}
 	best, distance := "", len(name)/2+2
 	for _, candidate := range known {
 		if d := levenshtein.ComputeDistance(name, candidate); d < distance {
@@ -203,6 +242,7 @@ func suggestion(name string, known []string) string {
 	return ", must be one of " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
 }
 
+// kindOf names the kind of a value that is no table.
 func kindOf(value any) string {
 	switch value.(type) {
 	case string:
@@ -211,8 +251,6 @@ func kindOf(value any) string {
 		return "a boolean"
 	case []any:
 		return "a list"
-	case map[string]any:
-		return "a table"
 	default:
 		return "a single value"
 	}
@@ -221,19 +259,22 @@ func kindOf(value any) string {
 const day = 24 * time.Hour
 
 // ParseDuration reads a duration as the configuration writes it: what
-// time.ParseDuration takes, or a number of days such as 90d. "0" is zero.
+// time.ParseDuration takes, or a whole number of days such as 90d. "0" is zero.
 func ParseDuration(text string) (time.Duration, error) {
 	if digits, ok := strings.CutSuffix(text, "d"); ok {
-		days, err := strconv.ParseUint(digits, 10, 16)
+		days, err := strconv.ParseInt(digits, 10, 32)
 		if err != nil {
 			return 0, fmt.Errorf("parse duration %q: %w", text, err)
+		}
+		if most := int64(math.MaxInt64 / day); days < -most || days > most {
+			return 0, fmt.Errorf("parse duration %q: must be at most %dd", text, most)
 		}
 		return time.Duration(days) * day, nil
 	}
 	return time.ParseDuration(text)
 }
 
-// FormatDuration writes a duration as the configuration reads it.
+// FormatDuration writes a duration as [ParseDuration] reads it.
 func FormatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0"

@@ -2,19 +2,25 @@ package config
 
 import (
 	"maps"
+	"math"
 	"strconv"
+	"strings"
 )
 
 // hidden takes a secret's place.
 const hidden = "<secret>"
 
-// secretKeys returns the names of the keys that hold secrets by their meaning.
-// A webhook's URL is one: whoever knows it can post.
-func secretKeys() map[string]bool {
-	return map[string]bool{
-		"webhook_url": true, "smtp_password": true, "bot_token": true, "routing_key": true, "secret": true,
-		"headers": true, "url": true, "api_url": true, "dsn": true, "password": true, "token": true,
+// secretKey reports whether the key of this name holds a secret by its meaning.
+// It is generous, because under [alerting.custom] the names are the user's own. A
+// URL is a secret: whoever knows a webhook's can post, and many hold a password.
+func secretKey(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range []string{"password", "passwd", "secret", "token", "credential", "authorization", "key"} {
+		if strings.Contains(name, part) {
+			return true
+		}
 	}
+	return name == "headers" || strings.HasSuffix(name, "url") || strings.HasSuffix(name, "dsn")
 }
 
 // redact returns the effective configuration as it may be shown.
@@ -34,12 +40,14 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 		"enabled":      c.Alerting.Enabled,
 		"min_severity": c.Alerting.MinSeverity.String(),
 		"buffer_size":  c.Alerting.BufferSize,
-		"channels":     map[string]any{},
 	}
-	for _, name := range []string{"channels", "custom"} {
-		if value, ok := c.Alerting.Raw[name]; ok {
-			alerts[name] = r.hide(section+"."+name, value, false)
-		}
+	key, channels := join("", section), make(map[string]any, len(c.Alerting.Channels))
+	for name, channel := range c.Alerting.Channels { // one whose name sounds like a secret is none
+		channels[name] = r.hide(join(join(key, "channels"), name), map[string]any(channel), false)
+	}
+	alerts["channels"] = channels
+	if custom, ok := c.Alerting.Raw["custom"]; ok {
+		alerts["custom"] = r.hide(join(key, "custom"), custom, false)
 	}
 	return map[string]any{"server": server, "storage": r.redactStorage(root, c.Storage), section: alerts}
 }
@@ -65,23 +73,26 @@ func (r *reader) redactStorage(root map[string]any, s Storage) any {
 
 // hide returns a copy of a value without its secrets.
 func (r *reader) hide(key string, value any, secret bool) any {
-	secret = secret || r.fromEnv[key]
+	secret = secret || r.origins[key].env
 	switch value := value.(type) {
 	case map[string]any:
 		result := make(map[string]any, len(value))
 		for name, inner := range value {
-			result[name] = r.hide(join(key, name), inner, secret || secretKeys()[name])
+			result[name] = r.hide(join(key, name), inner, secret || secretKey(name))
 		}
 		return result
 	case []any:
 		result := make([]any, len(value))
 		for i, inner := range value {
-			result[i] = r.hide(key+"["+strconv.Itoa(i)+"]", inner, secret)
+			result[i] = r.hide(element(key, i), inner, secret)
 		}
 		return result
 	default:
 		if secret && value != "" {
 			return hidden
+		}
+		if number, ok := value.(float64); ok && (math.IsNaN(number) || math.IsInf(number, 0)) {
+			return strings.ToLower(strconv.FormatFloat(number, 'g', -1, 64)) // JSON has no such number
 		}
 		return value
 	}

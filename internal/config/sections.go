@@ -37,7 +37,9 @@ func (c *Config) read(r *reader, root map[string]any, options Options) {
 	case section == "server" || section == "storage":
 		r.problem(section, "cannot be the alerting section, its name is taken")
 	case section != defaultSection && !exists:
-		r.problem(section, "is not a section of the file%s", suggestion(section, slices.Collect(maps.Keys(root))))
+		others := sections(root)
+		r.problem(join("", section), "is not a section of the file%s", suggestion(section, others))
+		top.known = append(top.known, others...) // one of them may be what was meant
 	default:
 		c.readAlerting(r.table(root, "", section))
 	}
@@ -45,6 +47,17 @@ func (c *Config) read(r *reader, root map[string]any, options Options) {
 		top.known = append(top.known, defaultSection) // left alone
 	}
 	top.done()
+}
+
+// sections returns the tables that may be the alerting section.
+func sections(root map[string]any) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(root)) {
+		if _, isTable := root[name].(map[string]any); isTable && name != "server" && name != "storage" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // read reads the table; override, if not empty, takes the place of its listen.

@@ -15,8 +15,20 @@ func reference() *regexp.Regexp {
 	return regexp.MustCompile(`\$\$\{|\$\{([A-Z_][A-Z0-9_]*)(:-([^}]*))?\}|\$\{`)
 }
 
+// origin says what substitution did to a string. No origin: nothing.
+type origin struct {
+	// env: it holds something from the environment, which may be a secret.
+	env bool
+	// whole: it was one reference and nothing else, so that it may stand for a
+	// number or a boolean.
+	whole bool
+	// broken: a reference in it could not be replaced, which is reported; nothing
+	// else about the value means anything.
+	broken bool
+}
+
 // substitute replaces references in every string below value and returns what
-// takes value's place. It notes which keys hold something from the environment.
+// takes value's place. It notes the origin of each.
 func (r *reader) substitute(key string, value any, lookup func(string) (string, bool)) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -24,8 +36,8 @@ func (r *reader) substitute(key string, value any, lookup func(string) (string, 
 			value[name] = r.substitute(join(key, name), value[name], lookup)
 		}
 	case []any:
-		for i, element := range value {
-			value[i] = r.substitute(key+"["+strconv.Itoa(i)+"]", element, lookup)
+		for i, inner := range value {
+			value[i] = r.substitute(element(key, i), inner, lookup)
 		}
 	case string:
 		return r.expand(key, value, lookup)
@@ -38,30 +50,55 @@ func (r *reader) expand(key, text string, lookup func(string) (string, bool)) st
 		return text
 	}
 	pattern := reference()
-	return pattern.ReplaceAllStringFunc(text, func(found string) string {
+	var o origin
+	refuse := func(found, message string) string {
+		r.problem(key, "%s", message)
+		o.broken = true
+		return found
+	}
+	expanded := pattern.ReplaceAllStringFunc(text, func(found string) string {
 		parts := pattern.FindStringSubmatch(found)
+		name, hasDefault, byDefault := parts[1], parts[2] != "", parts[3]
 		switch {
 		case found == "$${":
 			return "${"
-		case parts[1] == "":
-			r.problem(key, "has a ${ that begins no reference, must be ${VAR} or ${VAR:-default} with upper case letters, digits and _, or $${ for the characters themselves")
-			return found
+		case name == "":
+			return refuse(found, "has a ${ that begins no reference, must be ${VAR} or ${VAR:-default} with upper case letters, digits and _, or $${ for the characters themselves")
+		case strings.Contains(byDefault, "${"):
+			return refuse(found, fmt.Sprintf("has a ${ in the default of %s, must be a default without references", name))
 		}
-		r.fromEnv[key] = true
-		if value, ok := lookup(parts[1]); ok {
+		o.env, o.whole = true, found == text
+		if value, ok := lookup(name); ok {
 			return value
 		}
-		if parts[2] == "" {
-			r.problem(key, fmt.Sprintf("environment variable %s is not set", parts[1]))
+		if !hasDefault {
+			return refuse(found, fmt.Sprintf("environment variable %s is not set", name))
 		}
-		return parts[3]
+		return byDefault
 	})
+	r.origins[key] = o
+	return expanded
 }
 
-// join makes a dotted key.
+// join makes a dotted key as TOML writes it: a name that is not bare is quoted,
+// so that two keys are never written the same.
 func join(key, name string) string {
+	if name == "" || strings.ContainsFunc(name, notBare) {
+		name = strconv.Quote(name)
+	}
 	if key == "" {
 		return name
 	}
 	return key + "." + name
 }
+
+func notBare(c rune) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		return false
+	}
+	return true
+}
+
+// element makes the key of an element of a list.
+func element(key string, i int) string { return key + "[" + strconv.Itoa(i) + "]" }

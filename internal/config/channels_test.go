@@ -1,0 +1,329 @@
+package config_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// notDelivered is what this version says of a channel that is enabled.
+func notDelivered(name string) string {
+	return "alerting.channels." + name + " is enabled, but this version does not deliver to channels yet: events go to the in-memory dispatcher only"
+}
+
+// kinds has, for each kind of channel, its own keys with a value that is
+// allowed, as the documentation has them.
+var kinds = map[string]map[string]string{
+	"slack": {
+		"webhook_url": `"https://hooks.slack.example/x"`, "bot_token": `"xoxb-1"`, "channel": `"#risk"`, "api_url": `"http://127.0.0.1:1"`,
+	},
+	"email": {
+		"smtp_host": `"smtp.example.com"`, "smtp_port": `587`, "smtp_user": `"risk"`, "smtp_password": `"p"`, "tls": `"none"`,
+		"from": `"alertd@example.com"`, "to": `["risk@example.com", "desk@example.com"]`,
+	},
+	"pagerduty": {"routing_key": `"0123"`, "api_url": `"http://127.0.0.1:1"`},
+	"webhook": {
+		"url": `"https://example.com/hook"`, "secret": `"s"`, "headers": `{ Authorization = "Bearer x", X-Any = "" }`, "api_url": `"http://127.0.0.1:1"`,
+	},
+	"logfile":  {"path": `"alerts.log"`, "max_size": `"64MiB"`, "max_age": `"30d"`, "max_backups": `7`},
+	"console":  {},
+	"telegram": {"bot_token": `"1:a"`, "chat_id": `"-100"`, "api_url": `"http://127.0.0.1:1"`},
+}
+
+// common are the keys that every kind of channel takes.
+var common = map[string]string{
+	"min_severity": `"error"`, "categories": `["risk_limit", "OTHER"]`, "sources": `["var_gate"]`, "timeout": `"5s"`,
+	"concurrency": `4`, "rate_limit": `"10/1m"`, "fallback": `"other"`, "resolved": `true`,
+	"retry": `{ initial = "1s", max = "5m", give_up_after = "1d", jitter = false }`,
+}
+
+// required are the keys that a channel lacks which is enabled and has none.
+var required = map[string]map[string]string{
+	"slack":     {"webhook_url": "is missing or empty, an enabled channel of kind slack needs webhook_url, or bot_token and channel"},
+	"email":     {"smtp_host": "", "from": "", "to": ""},
+	"pagerduty": {"routing_key": ""},
+	"webhook":   {"url": ""},
+	"logfile":   {"path": ""},
+	"console":   {},
+	"telegram":  {"bot_token": "", "chat_id": ""},
+}
+
+// lacks returns the problems of an enabled channel without these keys.
+func lacks(kind string, keys ...string) []string {
+	slices.Sort(keys)
+	var lines []string
+	for _, key := range keys {
+		message := required[kind][key]
+		if message == "" {
+			message = "is missing or empty, an enabled channel of kind " + kind + " needs it"
+		}
+		lines = append(lines, "alerting.channels."+kind+"."+key+": "+message)
+	}
+	return lines
+}
+
+// channel returns a file with one channel.
+func channel(name string, keys ...map[string]string) string {
+	content := "[alerting.channels." + name + "]\n"
+	for _, table := range keys {
+		for _, key := range slices.Sorted(maps.Keys(table)) {
+			content += key + " = " + table[key] + "\n"
+		}
+	}
+	return content
+}
+
+func TestEveryKeyOfEveryKindIsAllowed(t *testing.T) {
+	for kind, keys := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			c := requireGood(t, channel(kind, map[string]string{"enabled": "true"}, common, keys), nil)
+			require.True(t, c.Alerting.ChannelEnabled(kind))
+			require.Equal(t, []string{notDelivered(kind)}, c.Warnings)
+			settings, ok := c.Alerting.ChannelConfig(kind)
+			require.True(t, ok)
+			require.Len(t, settings, 1+len(common)+len(keys), "every key is handed on")
+			require.Equal(t, "other", settings["fallback"])
+		})
+	}
+}
+
+func TestAKindRefusesTheKeysOfAnother(t *testing.T) {
+	for kind, own := range kinds {
+		for _, others := range kinds {
+			for key, value := range others {
+				if _, isOwn := own[key]; isOwn {
+					continue
+				}
+				_, err := parse(channel(kind, map[string]string{key: value}), nil)
+				require.ErrorContains(t, err, "alerting.channels."+kind+"."+key+": is not a known key", "%s", kind)
+			}
+		}
+	}
+}
+
+func TestAChannelsNameIsItsKindUnlessItSaysOtherwise(t *testing.T) {
+	for kind := range kinds {
+		requireGood(t, channel(kind), nil)
+		c := requireGood(t, channel(kind+"-risk", map[string]string{"kind": `"` + kind + `"`}, kinds[kind]), nil)
+		require.Contains(t, c.Alerting.Channels, kind+"-risk")
+	}
+	c := requireGood(t, channel("slack", map[string]string{"kind": `"email"`, "from": `"a@example.com"`}), nil)
+	require.Equal(t, "a@example.com", c.Alerting.Channels["slack"]["from"], "the kind counts, not the name")
+
+	const allowed = "must be one of console, email, logfile, pagerduty, slack, telegram, webhook"
+	for value, want := range map[string]string{
+		`"pager"`: `"pager" is not allowed, ` + allowed,
+		`"Slack"`: `"Slack" is not allowed, ` + allowed,
+		`""`:      `"" is not allowed, ` + allowed,
+		`5`:       `5 is not allowed, ` + allowed,
+	} {
+		for _, name := range []string{"slack", "slack-risk"} {
+			requireProblems(t, channel(name, map[string]string{"kind": value}), nil, "alerting.channels."+name+".kind: "+want)
+		}
+	}
+	requireProblems(t, channel("slack-risk", map[string]string{"enabled": "true", "webhook_url": `"x"`}), nil,
+		`alerting.channels.slack-risk.kind: is missing, and the channel's name "slack-risk" is not a kind, `+allowed)
+}
+
+func TestTheOtherKeysOfAChannelOfUnknownKindAreCheckedToo(t *testing.T) {
+	requireProblems(t, channel("x", map[string]string{"timeout": `"soon"`, "retry": `{ first = "1s" }`, "anything": "1"}), nil,
+		`alerting.channels.x.kind: is missing, and the channel's name "x" is not a kind, must be one of console, email, logfile, pagerduty, slack, telegram, webhook`,
+		`alerting.channels.x.retry.first: is not a known key, must be one of give_up_after, initial, jitter, max`,
+		`alerting.channels.x.timeout: "soon" is not allowed, must be a duration from 1ms to 366d such as 500ms, 30s, 15m, 8h or 90d`,
+	)
+}
+
+func TestAChannelIsOffUnlessEnabledIsTrue(t *testing.T) {
+	for kind := range kinds {
+		for _, keys := range []map[string]string{{}, {"enabled": "false"}} {
+			c := requireGood(t, channel(kind, keys), nil)
+			require.Contains(t, c.Alerting.Channels, kind)
+			require.False(t, c.Alerting.ChannelEnabled(kind))
+			require.Empty(t, c.Warnings)
+		}
+	}
+	c := requireGood(t, channel("console", map[string]string{"enabled": `"${ON}"`}), env{"ON": "true"})
+	require.True(t, c.Alerting.ChannelEnabled("console"))
+	require.Equal(t, []string{notDelivered("console")}, c.Warnings)
+}
+
+func TestAnEnabledChannelNeedsItsRequiredKeys(t *testing.T) {
+	on := map[string]string{"enabled": "true"}
+	for kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			keys := slices.Collect(maps.Keys(required[kind]))
+			if len(keys) == 0 {
+				requireGood(t, channel(kind, on), nil)
+				return
+			}
+			requireProblems(t, channel(kind, on), nil, lacks(kind, keys...)...)
+			for _, empty := range []string{`""`, `"  "`, `"${UNSET:-}"`, `"${EMPTY}"`} {
+				values := map[string]string{}
+				for _, key := range keys {
+					values[key] = empty
+					if key == "to" {
+						values[key] = "[" + empty + "]"
+					}
+				}
+				requireProblems(t, channel(kind, on, values), env{"EMPTY": ""}, lacks(kind, keys...)...)
+				requireGood(t, channel(kind, values), env{"EMPTY": ""})
+			}
+			for _, key := range keys {
+				if kind == "slack" {
+					continue // has two ways, see below
+				}
+				values := maps.Clone(kinds[kind])
+				delete(values, key)
+				requireProblems(t, channel(kind, on, values), nil, lacks(kind, key)...)
+			}
+		})
+	}
+}
+
+func TestAnEmailNeedsSomeoneToGoTo(t *testing.T) {
+	for to, good := range map[string]bool{`[]`: false, `[""]`: false, `["", " "]`: false, `["", "risk@example.com"]`: true} {
+		keys := maps.Clone(kinds["email"])
+		keys["enabled"], keys["to"] = "true", to
+		if good {
+			requireGood(t, channel("email", keys), nil)
+			continue
+		}
+		requireProblems(t, channel("email", keys), nil, lacks("email", "to")...)
+	}
+}
+
+func TestSlackTakesAWebhookOrABot(t *testing.T) {
+	for name, row := range map[string]struct {
+		keys map[string]string
+		good bool
+	}{
+		"a webhook":                           {map[string]string{"webhook_url": `"https://x"`}, true},
+		"a bot and its channel":               {map[string]string{"bot_token": `"x"`, "channel": `"#risk"`}, true},
+		"both":                                {kinds["slack"], true},
+		"a webhook and a bot without channel": {map[string]string{"webhook_url": `"https://x"`, "bot_token": `"x"`}, true},
+		"a bot without channel":               {map[string]string{"bot_token": `"x"`}, false},
+		"a channel without bot":               {map[string]string{"channel": `"#risk"`}, false},
+		"an empty webhook":                    {map[string]string{"webhook_url": `""`}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			content := channel("slack", map[string]string{"enabled": "true"}, row.keys)
+			if row.good {
+				requireGood(t, content, nil)
+				return
+			}
+			requireProblems(t, content, nil, lacks("slack", "webhook_url")...)
+		})
+	}
+}
+
+func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
+	const (
+		notText     = " is not allowed, must be a string"
+		notList     = " is not allowed, must be a list of strings"
+		notDuration = " is not allowed, must be a duration from 1ms to 366d such as 500ms, 30s, 15m, 8h or 90d"
+		notCount    = " is not allowed, must be a whole number from 1 to 1000"
+		notBoolean  = " is not allowed, must be true or false"
+		hidden      = "the value (not shown)"
+		categories  = " is not one of risk_limit, position_violation, execution_error, data_quality, system_health, compliance, performance, other"
+	)
+	type row struct{ key, value, problem string }
+	everyKind := []row{
+		{"enabled", `"true"`, `enabled: "true"` + notBoolean},
+		{"min_severity", `"loud"`, `min_severity: "loud" is not one of debug, info, warning, error, critical`},
+		{"min_severity", `1`, `min_severity: 1` + notText},
+		{"categories", `"risk_limit"`, `categories: "risk_limit"` + notList},
+		{"categories", `["risk_limit", "loud"]`, `categories[1]: "loud"` + categories},
+		{"categories", `["loud", 5]`, `categories: ["loud", 5]` + notList},
+		{"sources", `"var_gate"`, `sources: "var_gate"` + notList},
+		{"sources", `[1, ["x"], {}]`, `sources: [1, ["x"], a table]` + notList},
+		{"timeout", `"0"`, `timeout: "0"` + notDuration},
+		{"timeout", `"367d"`, `timeout: "367d"` + notDuration},
+		{"concurrency", `0`, `concurrency: 0` + notCount},
+		{"concurrency", `1001`, `concurrency: 1001` + notCount},
+		{"rate_limit", `10`, `rate_limit: 10` + notText},
+		{"fallback", `["other"]`, `fallback: ["other"]` + notText},
+		{"resolved", `"yes"`, `resolved: "yes"` + notBoolean},
+		{"retry", `"1s"`, `retry: is a string, must be a table`},
+		{"retry", `[]`, `retry: is a list, must be a table`},
+		{"retry", `{ initial = 5 }`, `retry.initial: 5` + notDuration},
+		{"retry", `{ max = "soon" }`, `retry.max: "soon"` + notDuration},
+		{"retry", `{ give_up_after = "-1s" }`, `retry.give_up_after: "-1s"` + notDuration},
+		{"retry", `{ jitter = 0.5 }`, `retry.jitter: 0.5` + notBoolean},
+	}
+	for kind, rows := range map[string][]row{
+		"slack": {
+			{"webhook_url", `1`, `webhook_url: ` + hidden + notText},
+			{"bot_token", `["x"]`, `bot_token: ` + hidden + notText},
+			{"channel", `1`, `channel: 1` + notText},
+			{"api_url", `1`, `api_url: ` + hidden + notText},
+		},
+		"email": {
+			{"smtp_host", `1`, `smtp_host: 1` + notText},
+			{"smtp_port", `0`, `smtp_port: 0 is not allowed, must be a whole number from 1 to 65535`},
+			{"smtp_port", `65536`, `smtp_port: 65536 is not allowed, must be a whole number from 1 to 65535`},
+			{"smtp_port", `"587"`, `smtp_port: "587" is not allowed, must be a whole number from 1 to 65535`},
+			{"smtp_user", `1`, `smtp_user: 1` + notText},
+			{"smtp_password", `1`, `smtp_password: ` + hidden + notText},
+			{"tls", `"ssl"`, `tls: "ssl" is not allowed, must be one of starttls, tls, none`},
+			{"tls", `true`, `tls: true` + notText},
+			{"from", `["a@example.com"]`, `from: ["a@example.com"]` + notText},
+			{"to", `"risk@example.com"`, `to: "risk@example.com"` + notList},
+		},
+		"pagerduty": {
+			{"routing_key", `1`, `routing_key: ` + hidden + notText},
+			{"api_url", `1`, `api_url: ` + hidden + notText},
+		},
+		"webhook": {
+			{"url", `1`, `url: ` + hidden + notText},
+			{"secret", `{ s = "x" }`, `secret: ` + hidden + notText},
+			{"headers", `"A: b"`, `headers: is a string, must be a table`},
+			{"headers", `{ A = "b", C = 1 }`, `headers.C: must be a string`},
+			{"api_url", `1`, `api_url: ` + hidden + notText},
+		},
+		"logfile": {
+			{"path", `1`, `path: 1` + notText},
+			{"max_size", `"0"`, `max_size: "0" is not allowed, must be a size from 1B to 1024GiB such as 64KiB or 8MiB`},
+			{"max_size", `"1025GiB"`, `max_size: "1025GiB" is not allowed, must be a size from 1B to 1024GiB such as 64KiB or 8MiB`},
+			{"max_size", `1`, `max_size: 1 is not allowed, must be a size from 1B to 1024GiB such as 64KiB or 8MiB`},
+			{"max_age", `"1 month"`, `max_age: "1 month"` + notDuration},
+			{"max_backups", `0`, `max_backups: 0` + notCount},
+		},
+		"console": {},
+		"telegram": {
+			{"bot_token", `1`, `bot_token: ` + hidden + notText},
+			{"chat_id", `-100`, `chat_id: -100` + notText},
+			{"api_url", `1`, `api_url: ` + hidden + notText},
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			missing := maps.Clone(kinds[kind])
+			for _, row := range slices.Concat(everyKind, rows) {
+				requireProblems(t, channel(kind, map[string]string{row.key: row.value}), nil, "alerting.channels."+kind+"."+row.problem)
+				delete(missing, row.key)
+			}
+			require.Empty(t, missing, "keys without a bad value")
+		})
+	}
+}
+
+func TestEveryDocumentedChoiceOfTLSIsAllowed(t *testing.T) {
+	for _, mode := range []string{"starttls", "tls", "none"} {
+		requireGood(t, channel("email", map[string]string{"tls": `"` + mode + `"`}), nil)
+	}
+}
+
+func TestAChannelMustBeATable(t *testing.T) {
+	requireProblems(t, "[alerting.channels]\nslack = 'https://hooks.slack.example/x'\nemail = true\n[[alerting.channels.webhook]]\nurl = 'https://x'", nil,
+		"alerting.channels.email: is a boolean, must be a table",
+		"alerting.channels.slack: is a string, must be a table",
+		"alerting.channels.webhook: is a list, must be a table",
+	)
+}
+
+func TestChannelsThatAreEnabledAreNamedInTheOrderOfTheirNames(t *testing.T) {
+	c := requireGood(t, channel("zeta", map[string]string{"kind": `"console"`, "enabled": "true"})+
+		channel("console", map[string]string{"enabled": "true"})+channel("webhook"), nil)
+	require.Equal(t, []string{notDelivered("console"), notDelivered("zeta")}, c.Warnings)
+}

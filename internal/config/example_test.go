@@ -1,0 +1,61 @@
+package config_test
+
+import (
+	"fmt"
+	"time"
+
+	"alertd/internal/config"
+)
+
+// What is effective may be shown: it holds no secrets.
+func ExampleParse() {
+	c, err := config.Parse([]byte(`
+[alerting]
+min_severity = "error"
+
+[alerting.channels.slack]
+webhook_url = "${SLACK_WEBHOOK_URL}"
+channel = "#risk"
+`), config.Options{LookupEnv: func(name string) (string, bool) {
+		return "https://hooks.slack.com/services/T0/B0/x", name == "SLACK_WEBHOOK_URL"
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(c.Server.Listen, c.Alerting.MinSeverity)
+	fmt.Println(c.Redacted()["alerting"])
+	// Output:
+	// 127.0.0.1:8080 error
+	// map[buffer_size:1000 channels:map[slack:map[channel:#risk webhook_url:<secret>]] enabled:false min_severity:error]
+}
+
+// Every problem is reported at once, with what is allowed.
+func ExampleProblems() {
+	_, err := config.Parse([]byte(`
+[alerting]
+min_severity = "loud"
+bufer_size = 500
+
+[alerting.channels.slack]
+webhook_url = "${SLACK_WEBHOOK_URL}"
+`), config.Options{LookupEnv: func(string) (string, bool) { return "", false }})
+	fmt.Println(err)
+	// Output:
+	// alerting.bufer_size: is not a known key, did you mean buffer_size?
+	// alerting.channels.slack.webhook_url: environment variable SLACK_WEBHOOK_URL is not set
+	// alerting.min_severity: "loud" is not one of debug, info, warning, error, critical
+}
+
+func ExampleParseDuration() {
+	for _, text := range []string{"500ms", "90d", "a while"} {
+		d, err := config.ParseDuration(text)
+		fmt.Println(d, err)
+	}
+	fmt.Println(config.FormatDuration(36 * time.Hour))
+	// Output:
+	// 500ms <nil>
+	// 2160h0m0s <nil>
+	// 0s time: invalid duration "a while"
+	// 36h
+}

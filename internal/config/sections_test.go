@@ -1,0 +1,284 @@
+package config_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+	"alertd/internal/config"
+)
+
+// storageWarning is what this version says of a [storage] that is written.
+const storageWarning = "[storage] is checked but not used yet: this version keeps events in memory only, a restart forgets them"
+
+func TestASectionThatIsNotWrittenHasItsDefaults(t *testing.T) {
+	for _, content := range []string{"", "# nothing\n", "[server]\n[alerting]\n"} {
+		c := requireGood(t, content, nil)
+		require.Equal(t, config.Server{
+			Listen: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
+			MaxBody: 8 << 20, MaxStreams: 256, StreamHeartbeat: 15 * time.Second,
+		}, c.Server)
+		require.Equal(t, "sqlite", c.Storage.Driver)
+		require.Equal(t, "data/alertd.db", c.Storage.Path)
+		require.Empty(t, c.Storage.DSN)
+		require.Equal(t, 90*day, c.Storage.Retention)
+		require.False(t, c.Alerting.Enabled)
+		require.Equal(t, alerting.SeverityWarning, c.Alerting.MinSeverity)
+		require.Equal(t, 1000, c.Alerting.BufferSize)
+		require.Empty(t, c.Alerting.Channels)
+		require.Empty(t, c.Warnings)
+		require.True(t, c.Found)
+	}
+}
+
+func TestEveryKeyOfTheSectionsIsRead(t *testing.T) {
+	c := requireGood(t, `
+[server]
+listen = "[::1]:0"
+read_header_timeout = "1s"
+read_timeout = "2s"
+write_timeout = "3s"
+idle_timeout = "4s"
+shutdown_timeout = "5s"
+max_body = "64KiB"
+max_streams = 7
+stream_heartbeat = "6s"
+[storage]
+driver = "postgres"
+path = "elsewhere.db"
+dsn = "postgres://db/alertd"
+retention = "1d"
+[alerting]
+enabled = true
+min_severity = "ERROR"
+buffer_size = 8
+[alerting.custom]
+x = 9
+`, nil)
+	require.Equal(t, config.Server{
+		Listen: "[::1]:0", ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
+		IdleTimeout: 4 * time.Second, ShutdownTimeout: 5 * time.Second, MaxBody: 64 << 10, MaxStreams: 7, StreamHeartbeat: 6 * time.Second,
+	}, c.Server)
+	require.Equal(t, "postgres", c.Storage.Driver)
+	require.Equal(t, "elsewhere.db", c.Storage.Path)
+	require.Equal(t, "postgres://db/alertd", c.Storage.DSN)
+	require.Equal(t, day, c.Storage.Retention)
+	require.True(t, c.Alerting.Enabled)
+	require.Equal(t, alerting.SeverityError, c.Alerting.MinSeverity)
+	require.Equal(t, 8, c.Alerting.BufferSize)
+	require.Equal(t, map[string]any{"x": int64(9)}, c.Alerting.Raw["custom"])
+	require.Equal(t, []string{storageWarning}, c.Warnings)
+}
+
+func TestValuesAtTheirBoundsAreAllowed(t *testing.T) {
+	for _, content := range []string{
+		"[server]\nlisten = ':0'", "[server]\nlisten = 'localhost:65535'", "[server]\nlisten = '0.0.0.0:80'",
+		"[server]\nread_timeout = '10ms'", "[server]\nread_timeout = '1h'", "[server]\nread_timeout = '60m'",
+		"[server]\nmax_body = '1KiB'", "[server]\nmax_body = '1GiB'",
+		"[server]\nmax_streams = 1", "[server]\nmax_streams = 100000", "[server]\nmax_streams = 0x10",
+		"[storage]\nretention = '0'", "[storage]\nretention = '65535d'", "[storage]\nretention = '1ns'",
+		"[storage]\ndriver = 'postgres'\ndsn = 'x'\npath = ''", "[storage]\ndriver = 'sqlite'\ndsn = 'x'",
+		"[alerting]\nbuffer_size = 1", "[alerting]\nbuffer_size = 10000000", "[alerting]\nbuffer_size = 10_000_000",
+		"[alerting]\nmin_severity = 'debug'", "[alerting]\nmin_severity = 'Critical'",
+	} {
+		requireGood(t, content, nil)
+	}
+}
+
+func TestAValueThatIsNotAllowedIsReportedWithWhatIs(t *testing.T) {
+	const (
+		listen    = " is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535"
+		timeout   = " is not allowed, must be a duration from 10ms to 1h such as 500ms, 30s, 15m, 8h or 90d"
+		body      = " is not allowed, must be a size from 1KiB to 1GiB such as 64KiB or 8MiB"
+		streams   = " is not allowed, must be a whole number from 1 to 100000"
+		retention = " is not allowed, must be a duration from 0 to 65535d such as 500ms, 30s, 15m, 8h or 90d"
+		buffer    = " is not allowed, must be a whole number from 1 to 10000000"
+		severity  = " is not one of debug, info, warning, error, critical"
+	)
+	for _, row := range []struct{ section, key, value, want string }{
+		{"server", "listen", `""`, `""` + listen},
+		{"server", "listen", `"8080"`, `"8080"` + listen},
+		{"server", "listen", `"127.0.0.1"`, `"127.0.0.1"` + listen},
+		{"server", "listen", `"127.0.0.1:"`, `"127.0.0.1:"` + listen},
+		{"server", "listen", `"127.0.0.1:http"`, `"127.0.0.1:http"` + listen},
+		{"server", "listen", `"127.0.0.1:65536"`, `"127.0.0.1:65536"` + listen},
+		{"server", "listen", `"127.0.0.1:-1"`, `"127.0.0.1:-1"` + listen},
+		{"server", "listen", `"::1:80"`, `"::1:80"` + listen},
+		{"server", "listen", `8080`, `8080 is not allowed, must be a string`},
+		{"server", "listen", `["127.0.0.1:80", 5, [true]]`, `["127.0.0.1:80", 5, [true]] is not allowed, must be a string`},
+		{"server", "read_header_timeout", `"9ms"`, `"9ms"` + timeout},
+		{"server", "read_timeout", `"61m"`, `"61m"` + timeout},
+		{"server", "read_timeout", `"0"`, `"0"` + timeout},
+		{"server", "write_timeout", `"-5s"`, `"-5s"` + timeout},
+		{"server", "idle_timeout", `"1d"`, `"1d"` + timeout},
+		{"server", "shutdown_timeout", `30`, `30` + timeout},
+		{"server", "stream_heartbeat", `true`, `true` + timeout},
+		{"server", "stream_heartbeat", `{ s = 1 }`, `a table` + timeout},
+		{"server", "max_body", `"1023B"`, `"1023B"` + body},
+		{"server", "max_body", `"1025MiB"`, `"1025MiB"` + body},
+		{"server", "max_body", `8388608`, `8388608` + body},
+		{"server", "max_streams", `0`, `0` + streams},
+		{"server", "max_streams", `-1`, `-1` + streams},
+		{"server", "max_streams", `100001`, `100001` + streams},
+		{"server", "max_streams", `2.0`, `2` + streams},
+		{"server", "max_streams", `"7"`, `"7"` + streams},
+		{"storage", "driver", `"mysql"`, `"mysql" is not allowed, must be sqlite or postgres`},
+		{"storage", "driver", `""`, `"" is not allowed, must be sqlite or postgres`},
+		{"storage", "driver", `1`, `1 is not allowed, must be a string`},
+		{"storage", "driver", `"postgres"`, ``}, // needs a dsn, see below
+		{"storage", "path", `""`, `"" is not allowed, must be the file of the database`},
+		{"storage", "path", `1`, `1 is not allowed, must be a string`},
+		{"storage", "dsn", `1`, `the value (not shown) is not allowed, must be a string`},
+		{"storage", "retention", `"-1d"`, `"-1d"` + retention},
+		{"storage", "retention", `"65536d"`, `"65536d"` + retention},
+		{"storage", "retention", `0`, `0` + retention},
+		{"alerting", "enabled", `"true"`, `"true" is not allowed, must be true or false`},
+		{"alerting", "enabled", `1`, `1 is not allowed, must be true or false`},
+		{"alerting", "min_severity", `"loud"`, `"loud"` + severity},
+		{"alerting", "min_severity", `""`, `""` + severity},
+		{"alerting", "min_severity", `" error"`, `" error"` + severity},
+		{"alerting", "min_severity", `3`, `3 is not allowed, must be a string`},
+		{"alerting", "buffer_size", `0`, `0` + buffer},
+		{"alerting", "buffer_size", `10000001`, `10000001` + buffer},
+		{"alerting", "buffer_size", `"many"`, `"many"` + buffer},
+		{"alerting", "buffer_size", `1979-05-27`, `1979-05-27` + buffer},
+		{"alerting", "custom", `"mine"`, `is a string, must be a table`},
+		{"alerting", "custom", `5`, `is a single value, must be a table`},
+		{"alerting", "channels", `true`, `is a boolean, must be a table`},
+		{"alerting", "channels", `["slack"]`, `is a list, must be a table`},
+	} {
+		t.Run(row.section+"."+row.key+" = "+row.value, func(t *testing.T) {
+			key := row.section + "." + row.key
+			if row.want == "" {
+				key, row.want = "storage.dsn", "is missing or empty, the driver postgres needs it"
+			}
+			requireProblems(t, "["+row.section+"]\n"+row.key+" = "+row.value, nil, key+": "+row.want)
+		})
+	}
+}
+
+func TestASectionMustBeATable(t *testing.T) {
+	requireProblems(t, "server = 'x'\nalerting = [1]\nstorage = 1979-05-27", nil,
+		`alerting: is a list, must be a table`,
+		`server: is a string, must be a table`,
+		`storage: is a single value, must be a table`,
+	)
+}
+
+func TestAnUnknownKeyIsReportedWithTheNearestAtEveryLevel(t *testing.T) {
+	requireProblems(t, `
+servers = 1
+"Alerting" = 1
+zzzzzzzzzzzzzz = 1
+"" = 1
+[server]
+liste = ":80"
+max_stream = 1
+[storage]
+driver = "sqlite"
+retentoin = "1d"
+[alerting]
+min_sevrity = "error"
+chanels = 1
+[alerting.channels.slack]
+webhok_url = "x"
+smtp_host = "a key of another kind"
+[alerting.channels."a b".retry]
+jiter = true
+zzzzzzzzzzzzzz = true
+[alerting.channels."a b"]
+kind = "email"
+smtp_hots = "x"
+`, nil,
+		`"": is not a known key, must be one of alerting, server, storage`,
+		`Alerting: is not a known key, did you mean alerting?`,
+		`alerting.chanels: is not a known key, did you mean channels?`,
+		`alerting.channels."a b".retry.jiter: is not a known key, did you mean jitter?`,
+		`alerting.channels."a b".retry.zzzzzzzzzzzzzz: is not a known key, must be one of give_up_after, initial, jitter, max`,
+		`alerting.channels."a b".smtp_hots: is not a known key, did you mean smtp_host?`,
+		`alerting.channels.slack.smtp_host: is not a known key, must be one of api_url, bot_token, categories, channel, concurrency, enabled, fallback, kind, min_severity, rate_limit, resolved, retry, sources, timeout, webhook_url`,
+		`alerting.channels.slack.webhok_url: is not a known key, did you mean webhook_url?`,
+		`alerting.min_sevrity: is not a known key, did you mean min_severity?`,
+		`server.liste: is not a known key, did you mean listen?`,
+		`server.max_stream: is not a known key, did you mean max_streams?`,
+		`servers: is not a known key, did you mean server?`,
+		`storage.retentoin: is not a known key, did you mean retention?`,
+		`zzzzzzzzzzzzzz: is not a known key, must be one of alerting, server, storage`,
+	)
+}
+
+func TestTheUsersOwnSettingsAreKeptRaw(t *testing.T) {
+	c := requireGood(t, `
+[alerting.custom]
+enabled = "perhaps"
+desk = "${DESK}"
+limits = { var = 0.03, names = ["BTC-EUR", 5] }
+[alerting.custom.channels.slack]
+kind = "none of ours"
+`, env{"DESK": "rates"})
+	require.Equal(t, map[string]any{
+		"enabled":  "perhaps",
+		"desk":     "rates",
+		"limits":   map[string]any{"var": 0.03, "names": []any{"BTC-EUR", int64(5)}},
+		"channels": map[string]any{"slack": map[string]any{"kind": "none of ours"}},
+	}, c.Alerting.Raw["custom"])
+	require.Empty(t, c.Alerting.Channels)
+}
+
+// parseSection reads content with another alerting section.
+func parseSection(content, section string) (config.Config, error) {
+	return config.Parse([]byte(content), config.Options{Section: section, LookupEnv: env{}.lookup})
+}
+
+func TestTheAlertingSectionMayHaveAnotherName(t *testing.T) {
+	const content = `
+[custom_alerts]
+enabled = true
+min_severity = "error"
+buffer_size = 7
+[custom_alerts.channels.console]
+[custom_alerts.custom]
+x = 1
+[alerting]
+min_severity = "${ONLY_SET_IN_PRODUCTION}"
+unknown = true
+`
+	c, err := parseSection(content, "custom_alerts")
+	require.NoError(t, err)
+	require.True(t, c.Alerting.Enabled)
+	require.Equal(t, alerting.SeverityError, c.Alerting.MinSeverity)
+	require.Equal(t, 7, c.Alerting.BufferSize)
+	require.Contains(t, c.Alerting.Channels, "console")
+	require.Equal(t, true, redactedValue(c, "custom_alerts", "enabled"))
+	require.Nil(t, redactedValue(c, "alerting"), "it is not in force")
+
+	c, err = parseSection("['my alerts']\nbuffer_size = 8", "my alerts")
+	require.NoError(t, err)
+	require.Equal(t, 8, c.Alerting.BufferSize)
+}
+
+func TestASectionThatIsNamedMustBeThere(t *testing.T) {
+	for name, row := range map[string]struct {
+		content, section string
+		want             []string
+	}{
+		"near to one":         {"[custom_alerts]\n[server]", "custom_alert", []string{`custom_alert: is not a section of the file, did you mean custom_alerts?`}},
+		"near to the default": {"[alerting]", "alertin", []string{`alertin: is not a section of the file, did you mean alerting?`}},
+		"near to none":        {"[one]\n[two]\n[server]\n[storage]", "prod/alerts", []string{`"prod/alerts": is not a section of the file, must be one of one, two`}},
+		"in an empty file":    {"", "prod", []string{`prod: is not a section of the file`}},
+		"taken by the server": {"[server]", "server", []string{`server: cannot be the alerting section, its name is taken`}},
+		"taken by storage":    {"", "storage", []string{`storage: cannot be the alerting section, its name is taken`}},
+		"in its own words": {"[prod]\nmin_severity = 'loud'\nbufer_size = 1", "prod", []string{
+			`prod.bufer_size: is not a known key, did you mean buffer_size?`,
+			`prod.min_severity: "loud" is not one of debug, info, warning, error, critical`,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseSection(row.content, row.section)
+			requireProblemsIn(t, err, row.want...)
+		})
+	}
+}
