@@ -60,6 +60,12 @@ type daemon struct {
 }
 
 func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
+	// First of all: whoever reads that alertd listens may send a signal at once,
+	// and one that nobody has asked for ends a process where it stands.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
 	loaded, err := config.Load(flags.options())
 	if err != nil {
 		return usageError{fmt.Errorf("%s is not valid:\n%w", flags.config, err)}
@@ -80,7 +86,7 @@ func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
 	}
 	log.Warn("this version keeps events in memory only: a restart forgets them")
 	log.Info("listening", "addr", listener.Addr().String())
-	return d.run(ctx, listener)
+	return d.run(ctx, listener, signals)
 }
 
 // newDaemon puts the parts together and starts nothing.
@@ -120,17 +126,16 @@ func newDaemon(flags commonFlags, loaded config.Config, log *slog.Logger) (*daem
 }
 
 // errSecondSignal says that whoever stopped alertd did not want to wait.
-var errSecondSignal = errors.New("stopped at once by a second signal")
+var errSecondSignal = errors.New("told again before requests had finished")
 
 // run serves until ctx ends or a signal says so, and returns when all that it
 // started has ended.
-func (d *daemon) run(ctx context.Context, listener net.Listener) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
-
+func (d *daemon) run(ctx context.Context, listener net.Listener, signals <-chan os.Signal) error {
+	patience, hurry := context.WithCancelCause(context.WithoutCancel(ctx)) // with requests under way
+	defer hurry(nil)
 	group, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	stopped := make(chan struct{})
 	group.Go(func() error {
 		if err := d.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -139,8 +144,6 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 		return nil
 	})
 	group.Go(func() error { // the signals
-		defer stop()
-		stopping := false
 		for {
 			select {
 			case <-stopped:
@@ -149,12 +152,10 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 				switch {
 				case s == syscall.SIGHUP:
 					_, _ = d.reloader.reload(ctx) // it logs what went wrong
-				case stopping:
-					_ = d.server.Close()
-					return errSecondSignal
+				case ctx.Err() != nil:
+					hurry(errSecondSignal)
 				default:
 					d.log.Info("stopping", "signal", s.String())
-					stopping = true
 					stop()
 				}
 			}
@@ -164,16 +165,15 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 		<-ctx.Done()
 		defer close(stopped)
 		d.api.Shutdown()
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
+		limit, cancel := context.WithTimeoutCause(patience, d.timeout, fmt.Errorf("requests did not finish within %s", d.timeout))
 		defer cancel()
 		if err := d.server.Shutdown(limit); err != nil {
 			_ = d.server.Close()
-			return fmt.Errorf("stop: requests did not finish within %s: %w", d.timeout, err)
+			return fmt.Errorf("stop: %w", context.Cause(limit))
 		}
 		return nil
 	})
 	err := group.Wait()
-	stop()
 	if err == nil {
 		d.log.Info("stopped")
 	}
