@@ -32,8 +32,9 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 		Short: "Take alerts over HTTP until told to stop",
 		Long: "SIGTERM or SIGINT: requests under way finish, streams end, exit status 0; a second one ends at once.\n" +
 			"SIGHUP: reads the configuration again; a bad one changes nothing.",
-		Example: "  alertd serve\n  alertd serve --config /etc/alertd/config.toml --log-format json\n  alertd serve --listen 127.0.0.1:0",
-		Args:    noArguments,
+		Example:           "  alertd serve\n  alertd serve --config /etc/alertd/config.toml --log-format json\n  alertd serve --listen 127.0.0.1:0",
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLogger(stderr, level, format)
 			if err != nil {
@@ -45,6 +46,8 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 	flags.add(cmd)
 	cmd.Flags().StringVar(&level, "log-level", "info", "least `level` to log: debug, info, warn, error")
 	cmd.Flags().StringVar(&format, "log-format", "auto", "`format` of the log: text, json, or auto for text on a terminal")
+	completeFlag(cmd, "log-level", []string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp)
+	completeFlag(cmd, "log-format", []string{"auto", "text", "json"}, cobra.ShellCompDirectiveNoFileComp)
 	return cmd
 }
 
