@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,10 +32,8 @@ func (e usageError) Unwrap() error { return e.error }
 // run is the whole program: it returns the exit code. It ends when ctx does, or
 // by a signal.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRootCommand(stderr)
+	root := newRootCommand(stdout, stderr)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -59,10 +58,20 @@ func (f *commonFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.config, "config", config.DefaultPath, "configuration `file`")
 	cmd.Flags().StringVar(&f.section, "section", "alerting", "`name` of the table with the alerting settings")
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`address` to listen on, in place of [server] listen; port 0 takes a free one")
+	completeFlag(cmd, "config", []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt)
+	completeFlag(cmd, "section", nil, cobra.ShellCompDirectiveNoFileComp)
+	completeFlag(cmd, "listen", nil, cobra.ShellCompDirectiveNoFileComp)
 }
 
-func newRootCommand(stderr io.Writer) *cobra.Command {
+// completeFlag says what a shell may offer for a flag that the command has.
+func completeFlag(cmd *cobra.Command, name string, values []cobra.Completion, directive cobra.ShellCompDirective) {
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, directive)) // fails for other flags only
+}
+
+func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := newServeCommand(stderr)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	root.Use = "alertd"
 	root.Short = "A durable alert service for trading risk systems"
 	root.Long = "alertd takes alerts over HTTP, keeps them, and shows them. Without a subcommand it serves."
@@ -73,7 +82,38 @@ func newRootCommand(stderr io.Writer) *cobra.Command {
 	})
 	serve := newServeCommand(stderr)
 	root.AddCommand(serve, newCheckConfigCommand(), newVersionCommand(), newHealthcheckCommand())
+	addCobrasCommands(root)
 	return root
+}
+
+// addCobrasCommands adds help and completion, and makes them refuse what they
+// do not know, as our own commands do. completion writes to what root's output
+// is now.
+func addCobrasCommands(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = knownCommand
+		case "completion":
+			cmd.Args = noArguments
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+				return usageError{fmt.Errorf("which shell? must be one of bash, fish, powershell, zsh; see %s --help", cmd.CommandPath())}
+			}
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArguments
+			}
+		}
+	}
+}
+
+// knownCommand takes the name of a command.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if _, unknown, err := cmd.Root().Find(args); err != nil || len(unknown) > 0 {
+		return usageError{fmt.Errorf("there is no help for %q; see %s --help", strings.Join(args, " "), cmd.Root().CommandPath())}
+	}
+	return nil
 }
 
 // noArguments is cobra.NoArgs as a usage error.
@@ -98,6 +138,12 @@ func newCheckConfigCommand() *cobra.Command {
 			}
 			return nil
 		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return []cobra.Completion{"toml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options := config.Options{Path: config.DefaultPath, Section: section}
 			if len(args) == 1 {
@@ -112,6 +158,7 @@ func newCheckConfigCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&section, "section", "alerting", "`name` of the table with the alerting settings")
+	completeFlag(cmd, "section", nil, cobra.ShellCompDirectiveNoFileComp)
 	return cmd
 }
 
@@ -124,7 +171,11 @@ func describe(out io.Writer, c config.Config) {
 		}
 		return "off"
 	}
-	line("%s is valid", c.Path)
+	if c.Found {
+		line("%s is valid", c.Path)
+	} else {
+		line("%s does not exist; without it:", c.Path)
+	}
 	line("  listen        %s", c.Server.Listen)
 	line("  alerting      %s", onOff(c.Alerting.Enabled))
 	line("  min_severity  %s", c.Alerting.MinSeverity)
@@ -148,10 +199,11 @@ func describe(out io.Writer, c config.Config) {
 func newVersionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Example: "  alertd version\n  alertd version --json",
-		Args:    noArguments,
+		Use:               "version",
+		Short:             "Print the version",
+		Example:           "  alertd version\n  alertd version --json",
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			build := buildInfo()
 			if asJSON {

@@ -19,11 +19,12 @@ func newHealthcheckCommand() *cobra.Command {
 	var flags commonFlags
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:     "healthcheck",
-		Short:   "Ask a running alertd whether it is ready",
-		Long:    "Exit status 0 if /readyz answers 200, else 1. Made for a container's HEALTHCHECK.",
-		Example: "  alertd healthcheck\n  alertd healthcheck --listen 127.0.0.1:9000 --timeout 1s",
-		Args:    noArguments,
+		Use:               "healthcheck",
+		Short:             "Ask a running alertd whether it is ready",
+		Long:              "Exit status 0 if /readyz answers 200, else 1. Made for a container's HEALTHCHECK.",
+		Example:           "  alertd healthcheck\n  alertd healthcheck --listen 127.0.0.1:9000 --timeout 1s",
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			address := flags.listen
 			if address == "" {
@@ -48,6 +49,7 @@ func newHealthcheckCommand() *cobra.Command {
 	}
 	flags.add(cmd)
 	cmd.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "how long to wait for an answer")
+	completeFlag(cmd, "timeout", nil, cobra.ShellCompDirectiveNoFileComp)
 	return cmd
 }
 

@@ -43,24 +43,34 @@ func newReloader(flags commonFlags, loaded config.Config, manager *alerting.Mana
 	return r
 }
 
-// effective returns what is in force, without secrets: what waits for a restart
-// is shown as it was at the start.
+// effective returns what is in force, without secrets.
 func (r *reloader) effective() map[string]any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	shown := maps.Clone(r.current.Redacted())
+	return r.inForce()
+}
+
+// inForce is effective under the lock: what waits for a restart is as it was at
+// the start.
+func (r *reloader) inForce() map[string]any {
+	shown, started := maps.Clone(r.current.Redacted()), r.started.Redacted()
 	for _, section := range []string{"server", "storage"} {
-		shown[section] = r.started.Redacted()[section]
+		shown[section] = started[section]
 	}
 	return shown
 }
 
-// reload reads the file again. A bad one changes nothing. It returns the keys
-// whose change waits for a restart.
+// reload reads the file again. A bad one changes nothing, nor does one that is
+// gone. It returns the keys whose change waits for a restart.
 func (r *reloader) reload(_ context.Context) ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next, err := config.Load(r.flags.options())
+	if err == nil && r.current.Found && !next.Found {
+		// Safe defaults are for a first start. Now they would turn off what someone
+		// has turned on, perhaps only while a file is being replaced.
+		err = config.Problems{{Message: next.Path + " is gone"}}
+	}
 	if err == nil {
 		err = r.manager.Reconfigure(next.Alerting)
 	}
@@ -73,7 +83,7 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 	r.good.Set(1)
 	r.at.Set(float64(time.Now().UnixMilli()) / 1000)
 	restart := r.started.RestartRequired(next)
-	r.log.Info("configuration reloaded", "restart_required", restart, "effective", next.Redacted())
+	r.log.Info("configuration reloaded", "restart_required", restart, "effective", r.inForce())
 	for _, warning := range next.Warnings {
 		r.log.Warn("configuration", "warning", warning)
 	}

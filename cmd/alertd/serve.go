@@ -33,8 +33,9 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 		Short: "Take alerts over HTTP until told to stop",
 		Long: "SIGTERM or SIGINT: requests under way finish, streams end, exit status 0; a second one ends at once.\n" +
 			"SIGHUP: reads the configuration again; a bad one changes nothing.",
-		Example: "  alertd serve\n  alertd serve --config /etc/alertd/config.toml --log-format json\n  alertd serve --listen 127.0.0.1:0",
-		Args:    noArguments,
+		Example:           "  alertd serve\n  alertd serve --config /etc/alertd/config.toml --log-format json\n  alertd serve --listen 127.0.0.1:0",
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLogger(stderr, level, format)
 			if err != nil {
@@ -46,6 +47,8 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 	flags.add(cmd)
 	cmd.Flags().StringVar(&level, "log-level", "info", "least `level` to log: debug, info, warn, error")
 	cmd.Flags().StringVar(&format, "log-format", "auto", "`format` of the log: text, json, or auto for text on a terminal")
+	completeFlag(cmd, "log-level", []string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp)
+	completeFlag(cmd, "log-format", []string{"auto", "text", "json"}, cobra.ShellCompDirectiveNoFileComp)
 	return cmd
 }
 
@@ -60,6 +63,12 @@ type daemon struct {
 }
 
 func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
+	// First of all: whoever reads that alertd listens may send a signal at once,
+	// and one that nobody has asked for ends a process where it stands.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
 	loaded, err := config.Load(flags.options())
 	if err != nil {
 		return usageError{fmt.Errorf("%s is not valid:\n%w", flags.config, err)}
@@ -79,7 +88,7 @@ func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
 		return errors.Join(err, listener.Close())
 	}
 	log.Info("listening", "addr", listener.Addr().String())
-	return errors.Join(d.run(ctx, listener), d.store.Close())
+	return errors.Join(d.run(ctx, listener, signals), d.store.Close())
 }
 
 // storeConfig returns what the event log is to be.
@@ -143,17 +152,17 @@ func assemble(ctx context.Context, flags commonFlags, loaded config.Config, log 
 }
 
 // errSecondSignal says that whoever stopped alertd did not want to wait.
-var errSecondSignal = errors.New("stopped at once by a second signal")
+var errSecondSignal = errors.New("told again before requests had finished")
 
 // run serves until ctx ends or a signal says so, and returns when all that it
 // started has ended. The event log ends after HTTP, as requests under way need
 // it until they are answered.
-func (d *daemon) run(ctx context.Context, listener net.Listener) error {
+func (d *daemon) run(ctx context.Context, listener net.Listener, signals <-chan os.Signal) error {
 	logContext, endLog := context.WithCancel(context.WithoutCancel(ctx))
 	defer endLog()
 	logEnded := make(chan error, 1)
 	go func() { logEnded <- d.store.Run(logContext) }()
-	err := d.serveHTTP(ctx, listener)
+	err := d.serveHTTP(ctx, listener, signals)
 	endLog()
 	if err := errors.Join(err, <-logEnded); err != nil {
 		return err
@@ -163,11 +172,9 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 }
 
 // serveHTTP serves until ctx ends or a signal says so.
-func (d *daemon) serveHTTP(ctx context.Context, listener net.Listener) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
-
+func (d *daemon) serveHTTP(ctx context.Context, listener net.Listener, signals <-chan os.Signal) error {
+	patience, hurry := context.WithCancelCause(context.WithoutCancel(ctx)) // with requests under way
+	defer hurry(nil)
 	group, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -178,41 +185,35 @@ func (d *daemon) serveHTTP(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return d.heed(ctx, signals, stop, stopped) })
+	group.Go(func() error { // the signals
+		for {
+			select {
+			case <-stopped:
+				return nil
+			case s := <-signals:
+				switch {
+				case s == syscall.SIGHUP:
+					_, _ = d.reloader.reload(ctx) // it logs what went wrong
+				case ctx.Err() != nil:
+					hurry(errSecondSignal)
+				default:
+					d.log.Info("stopping", "signal", s.String())
+					stop()
+				}
+			}
+		}
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		defer close(stopped)
 		d.api.Shutdown()
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
+		limit, cancel := context.WithTimeoutCause(patience, d.timeout, fmt.Errorf("requests did not finish within %s", d.timeout))
 		defer cancel()
 		if err := d.server.Shutdown(limit); err != nil {
 			_ = d.server.Close()
-			return fmt.Errorf("stop: requests did not finish within %s: %w", d.timeout, err)
+			return fmt.Errorf("stop: %w", context.Cause(limit))
 		}
 		return nil
 	})
 	return group.Wait()
-}
-
-// heed does what signals say, until the server has stopped.
-func (d *daemon) heed(ctx context.Context, signals <-chan os.Signal, stop func(), stopped <-chan struct{}) error {
-	stopping := false
-	for {
-		select {
-		case <-stopped:
-			return nil
-		case s := <-signals:
-			switch {
-			case s == syscall.SIGHUP:
-				_, _ = d.reloader.reload(ctx) // it logs what went wrong
-			case stopping:
-				_ = d.server.Close()
-				return errSecondSignal
-			default:
-				d.log.Info("stopping", "signal", s.String())
-				stopping = true
-				stop()
-			}
-		}
-	}
 }
