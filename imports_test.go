@@ -35,9 +35,13 @@ var imports = map[string]row{
 		strict: true,
 		why:    "the core: what an alert means does not depend on how it comes or goes",
 	},
-	"internal/metrics": {
+	"internal/store": {
 		may: []string{"internal/alerting"},
-		why: "counts what the core did",
+		why: "keeps the core's events; all SQL is here",
+	},
+	"internal/metrics": {
+		may: []string{"internal/alerting", "internal/store"},
+		why: "shows what the core and the log have counted",
 	},
 	"internal/config": {
 		may: []string{"internal/alerting"},
@@ -54,7 +58,7 @@ var imports = map[string]row{
 		why: "gives tests a real PostgreSQL; nothing that ships may import it",
 	},
 	"cmd/alertd": {
-		may: []string{"internal/alerting", "internal/config", "internal/httpapi", "internal/metrics"},
+		may: []string{"internal/alerting", "internal/config", "internal/httpapi", "internal/metrics", "internal/store"},
 		why: "puts the parts together; nobody imports it",
 	},
 	"bench/http": {
@@ -64,21 +68,27 @@ var imports = map[string]row{
 
 // dependencies has a row for each module that go.mod requires itself.
 var dependencies = map[string]string{
-	"github.com/agnivade/levenshtein":     "the key that an unknown key of the configuration was meant to be",
-	"github.com/dustin/go-humanize":       "sizes such as 8MiB in the configuration",
-	"github.com/go-chi/chi/v5":            "the router",
-	"github.com/go-json-experiment/json":  "refuses duplicate keys and invalid UTF-8; the standard library's next JSON",
-	"github.com/google/uuid":              "ids of events, in the order of time",
-	"github.com/jackc/pgx/v5":             "PostgreSQL",
-	"github.com/pelletier/go-toml/v2":     "TOML with the line and column of a mistake",
-	"github.com/prometheus/client_golang": "metrics",
-	"github.com/rogpeppe/go-internal":     "tests: conversations with the command line as scripts",
-	"github.com/spf13/cobra":              "subcommands, flags, help and completion",
-	"github.com/stretchr/testify":         "tests: assertions",
-	"go.uber.org/goleak":                  "tests: goroutines that nobody waited for",
-	"golang.org/x/sync":                   "errgroup, which waits for the long-running parts",
-	"golang.org/x/term":                   "whether a person reads the log",
-	"pgregory.net/rapid":                  "tests: properties",
+	"github.com/agnivade/levenshtein":       "the key that an unknown key of the configuration was meant to be",
+	"github.com/cespare/xxhash/v2":          "a hash of sources that stays the same, for the log's index",
+	"github.com/dustin/go-humanize":         "sizes such as 8MiB in the configuration",
+	"github.com/go-chi/chi/v5":              "the router",
+	"github.com/go-json-experiment/json":    "refuses duplicate keys and invalid UTF-8; the standard library's next JSON",
+	"github.com/gofrs/flock":                "one alertd on one SQLite file",
+	"github.com/google/uuid":                "ids of events, in the order of time",
+	"github.com/jackc/pgx/v5":               "PostgreSQL",
+	"github.com/pb33f/libopenapi":           "tests: reads the contract",
+	"github.com/pb33f/libopenapi-validator": "tests: holds requests and answers beside the contract",
+	"github.com/pelletier/go-toml/v2":       "TOML with the line and column of a mistake",
+	"github.com/pressly/goose/v3":           "versions of the database's schema",
+	"github.com/prometheus/client_golang":   "metrics",
+	"github.com/rogpeppe/go-internal":       "tests: conversations with the command line as scripts",
+	"github.com/spf13/cobra":                "subcommands, flags, help and completion",
+	"github.com/stretchr/testify":           "tests: assertions",
+	"go.uber.org/goleak":                    "tests: goroutines that nobody waited for",
+	"golang.org/x/sync":                     "errgroup, which waits for the long-running parts",
+	"golang.org/x/term":                     "whether a person reads the log",
+	"modernc.org/sqlite":                    "SQLite without cgo, so that the binary is static",
+	"pgregory.net/rapid":                    "tests: properties",
 }
 
 // goJSON runs the go command and decodes the JSON values that it prints.
@@ -164,4 +174,24 @@ func TestEveryDependencyHasItsReason(t *testing.T) {
 		delete(gone, required.Path)
 	}
 	assert.Empty(t, gone, "rows of modules that go.mod no longer requires itself")
+}
+
+// What a dependency brings along for tests alone must not be in what users run.
+func TestTheBinaryLinksNothingThatIsForTests(t *testing.T) {
+	type goPackage struct {
+		Module *struct{ Path string }
+	}
+	linked := map[string]bool{}
+	for _, pkg := range goJSON[goPackage](t, "list", "-deps", "-json=Module", "./cmd/alertd") {
+		if pkg.Module != nil {
+			linked[pkg.Module.Path] = true
+		}
+	}
+	for path, why := range dependencies {
+		if strings.HasPrefix(why, "tests:") {
+			assert.False(t, linked[path], "cmd/alertd links %s, which is for tests", path)
+		} else {
+			assert.True(t, linked[path], "cmd/alertd does not link %s: if it is for tests, its row must say so", path)
+		}
+	}
 }

@@ -178,10 +178,20 @@ func kindName(kind jsontext.Kind) string {
 // ParseTime reads an RFC 3339 time. The error names the field.
 func ParseTime(field, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	if err != nil || !strictTime(text) {
 		return time.Time{}, invalidField(field, "%s is not a time, must be RFC 3339 such as 2025-12-27T10:30:00Z", quoteShort(text))
 	}
 	return t, nil
+}
+
+// strictTime looks at a text that time.Parse takes for RFC 3339 for what RFC 3339
+// does not allow, but time.Parse does (go.dev/issue/54580): an hour of one digit,
+// a comma before the fraction, an offset of a day or more.
+func strictTime(text string) bool {
+	const hour = len("2006-01-02T")
+	offset := text[len(text)-len("07:00"):]
+	return text[hour+2] == ':' && !strings.Contains(text, ",") &&
+		(text[len(text)-1] == 'Z' || offset[:2] < "24" && offset[3:] < "60")
 }
 
 // malformed turns an error of the JSON decoder into one for the user.

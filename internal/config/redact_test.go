@@ -83,6 +83,9 @@ nothing = [nan, inf, -inf, 0.5]
 			"listen": "10.0.0.1:80", "read_header_timeout": "5s", "read_timeout": "30s", "write_timeout": "30s", "idle_timeout": "90s",
 			"shutdown_timeout": "30s", "max_body": "2MiB", "max_streams": 256, "stream_heartbeat": "15s"
 		},
+		"storage": {
+			"driver": "sqlite", "path": "data/alertd.db", "retention": "90d", "retention_events": 0, "queue_size": "64MiB", "timeout": "10s"
+		},
 		"alerting": {
 			"enabled": false, "min_severity": "error", "buffer_size": 1000,
 			"channels": {

@@ -10,9 +10,6 @@ import (
 	"alertd/internal/config"
 )
 
-// storageWarning is what this version says of a [storage] that is written.
-const storageWarning = "[storage] is checked but not used yet: this version keeps events in memory only, a restart forgets them"
-
 func TestASectionThatIsNotWrittenHasItsDefaults(t *testing.T) {
 	for _, content := range []string{"", "# nothing\n", "[server]\n[alerting]\n"} {
 		c := requireGood(t, content, nil)
@@ -51,6 +48,10 @@ driver = "postgres"
 path = "elsewhere.db"
 dsn = "postgres://db/alertd"
 retention = "1d"
+retention_events = 1000
+max_connections = 4
+queue_size = "2MiB"
+timeout = "1s"
 [alerting]
 enabled = true
 min_severity = "ERROR"
@@ -62,15 +63,15 @@ x = 9
 		Listen: "[::1]:0", ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
 		IdleTimeout: 4 * time.Second, ShutdownTimeout: 5 * time.Second, MaxBody: 64 << 10, MaxStreams: 7, StreamHeartbeat: 6 * time.Second,
 	}, c.Server)
-	require.Equal(t, "postgres", c.Storage.Driver)
-	require.Equal(t, "elsewhere.db", c.Storage.Path)
-	require.Equal(t, "postgres://db/alertd", c.Storage.DSN)
-	require.Equal(t, day, c.Storage.Retention)
+	require.Equal(t, config.Storage{
+		Driver: "postgres", Path: "elsewhere.db", DSN: "postgres://db/alertd", Retention: day,
+		RetentionEvents: 1000, MaxConnections: 4, QueueSize: 2 << 20, Timeout: time.Second,
+	}, c.Storage)
 	require.True(t, c.Alerting.Enabled)
 	require.Equal(t, alerting.SeverityError, c.Alerting.MinSeverity)
 	require.Equal(t, 8, c.Alerting.BufferSize)
 	require.Equal(t, map[string]any{"x": int64(9)}, c.Alerting.Raw["custom"])
-	require.Equal(t, []string{storageWarning}, c.Warnings)
+	require.Empty(t, c.Warnings)
 }
 
 func TestValuesAtTheirBoundsAreAllowed(t *testing.T) {
@@ -81,6 +82,7 @@ func TestValuesAtTheirBoundsAreAllowed(t *testing.T) {
 		"[server]\nmax_streams = 1", "[server]\nmax_streams = 100000", "[server]\nmax_streams = 0x10",
 		"[storage]\nretention = '0'", "[storage]\nretention = '65535d'", "[storage]\nretention = '1ns'",
 		"[storage]\ndriver = 'postgres'\ndsn = 'x'\npath = ''", "[storage]\ndriver = 'sqlite'\ndsn = 'x'",
+		"[storage]\nretention_events = 0", "[storage]\nmax_connections = 1000", "[storage]\nqueue_size = '1MiB'", "[storage]\ntimeout = '10m'",
 		"[alerting]\nbuffer_size = 1", "[alerting]\nbuffer_size = 10000000", "[alerting]\nbuffer_size = 10_000_000",
 		"[alerting]\nmin_severity = 'debug'", "[alerting]\nmin_severity = 'Critical'",
 	} {

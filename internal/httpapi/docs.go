@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 
@@ -38,6 +37,21 @@ func getDocs(w *response, r *http.Request) error {
 	header.Set("Content-Security-Policy", api.DocsPolicy)
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cache-Control", "no-cache")
-	w.send(http.StatusOK, mime.TypeByExtension(path.Ext(name)), content)
+	w.send(http.StatusOK, contentTypeOf(name), content)
 	return nil
+}
+
+// contentTypeOf returns the content type of a file of the page. Package mime
+// would say what the machine's own tables say.
+func contentTypeOf(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	default: // the licences
+		return "text/plain; charset=utf-8"
+	}
 }

@@ -1,0 +1,146 @@
+package httpapi_test
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// alertValues has for each field of an alert values about its limits. Left out is
+// what the document says in words only: capitals, NUL characters and depth within
+// a context, white space beyond ASCII, and the time zones of New Year 1970.
+func alertValues() map[string][]string {
+	text := func(most int) []string {
+		return []string{
+			`""`, `" "`, `"a"`, `" a\n"`, `"\ta b\r\n"`, `"a\u0000b"`, `"\u0000"`, `"é"`, `"\ud83d\ude00"`, `7`, `null`, `true`, `{}`, `["a"]`,
+			`"` + strings.Repeat("é", most) + `"`, `"` + strings.Repeat("é", most+1) + `"`, `"` + strings.Repeat("😀", most) + `"`,
+			`"  ` + strings.Repeat("x", most) + ` "`, `"  ` + strings.Repeat("x", most+1) + ` "`, `"x` + strings.Repeat(" ", most-1) + `x"`,
+		}
+	}
+	return map[string][]string{
+		"severity":  {`"debug"`, `"info"`, `"warning"`, `"error"`, `"critical"`, `"loud"`, `""`, `" error"`, `3`, `null`},
+		"category":  {`"risk_limit"`, `"compliance"`, `"other"`, `"risk"`, `""`, `"risk-limit"`, `[]`, `null`},
+		"source":    text(255),
+		"message":   text(8192),
+		"context":   {`{}`, `{"a":{"b":[1,null]}}`, `[]`, `null`, `"x"`, `1`},
+		"dedup_key": text(255),
+		"timestamp": {
+			`"2025-12-27T10:30:00Z"`, `"2025-12-27T10:30:00.123456789+01:00"`, `"2025-12-27T10:30:00-23:59"`, `"1970-01-01T00:00:00Z"`, `"1969-12-31T23:59:59Z"`,
+			`"9999-12-31T23:59:59Z"`, `"2024-02-29T00:00:00Z"`, `"2025-02-29T00:00:00Z"`, `"2025-13-01T00:00:00Z"`, `"2025-12-27T24:00:00Z"`, `"2025-12-27T10:60:00Z"`,
+			`"2025-12-27T10:30:60Z"`, `"2025-12-27T10:30Z"`, `"2025-12-27T10:30:00"`, `"2025-12-27 10:30:00Z"`, `"2025-12-27"`, `"2025-12-27T1:30:00Z"`, `"2025-12-27T10:30:00,5Z"`,
+			`"2025-12-27T10:30:00.Z"`, `"2025-12-27T10:30:00+24:00"`, `"2025-12-27T10:30:00+0100"`, `"20251227T103000Z"`, `"12025-12-27T10:30:00Z"`, `"now"`, `""`, `1766831400`, `null`,
+		},
+		"event_id": {
+			`"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"`, `"019B5F2C-7A3E-7C4D-9F10-2B6C8D1E4A55"`, `"ffffffff-ffff-ffff-ffff-ffffffffffff"`,
+			`"00000000-0000-0000-0000-000000000000"`, `"019b5f2c7a3e7c4d9f102b6c8d1e4a55"`, `"{019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55}"`, `"urn:uuid:019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"`,
+			`"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a5g"`, `"019b5f2c-7a3e-7c4d-9f102-b6c8d1e4a55"`, `"019b5f2c"`, `""`, `7`, `null`,
+		},
+		"more": {`1`},
+	}
+}
+
+// Whoever checks alerts by the document before sending them, as a generated client
+// or a gateway does, must come to the same as alertd.
+func TestTheDocumentAndAlertdAgreeOnEveryAlert(t *testing.T) {
+	c := newContract(t)
+	schema := c.schema(t, "Alert")
+	h := newHarness(t)
+	agree := func(t require.TestingT, fields map[string]string) {
+		members := make([]string, 0, len(fields))
+		for _, name := range sortedKeys(fields) {
+			members = append(members, `"`+name+`":`+fields[name])
+		}
+		body := "{" + strings.Join(members, ",") + "}"
+		a := h.post(body)
+		breaches := c.judge(schema, []byte(body))
+		if a.status == http.StatusUnprocessableEntity {
+			require.NotEmpty(t, breaches, "the document would take what alertd refuses: %.300s\n%s", body, a.body)
+			return
+		}
+		require.Contains(t, []int{http.StatusOK, http.StatusCreated}, a.status, a.body)
+		require.Empty(t, breaches, "the document would refuse what alertd takes: %.300s", body)
+	}
+	good := func() map[string]string {
+		return map[string]string{"severity": `"error"`, "category": `"other"`, "source": `"s"`, "message": `"m"`}
+	}
+	values := alertValues()
+	for field, each := range values {
+		without := good()
+		delete(without, field)
+		agree(t, without)
+		for _, value := range each {
+			fields := good()
+			fields[field] = value
+			agree(t, fields)
+		}
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		fields := good()
+		for range rapid.IntRange(2, 5).Draw(rt, "changes") {
+			field := rapid.SampledFrom(sortedKeys(values)).Draw(rt, "field")
+			fields[field] = rapid.SampledFrom(values[field]).Draw(rt, "value")
+		}
+		agree(rt, fields)
+	})
+}
+
+// queryValues has for each parameter values about its limits. Left out is what the
+// document says in words only.
+func queryValues() map[string][]string {
+	times := []string{
+		"", "2025-12-27T10:30:00Z", "2025-12-27T10:30:00.5+01:00", "0001-01-01T00:00:00Z", "2025-12-27", "2025-12-27T10:30:00", "2025-12-27T1:30:00Z", "2025-02-30T00:00:00Z", "now",
+	}
+	return map[string][]string{
+		"limit":        {"", "1", "10", "1000", "0", "1001", "-1", "1.5", "ten", "99999999999999999999"},
+		"min_severity": {"", "debug", "critical", "loud", "3"},
+		"category":     {"", "risk_limit", "other", "risk", "null"},
+		"source":       {"", "a", " ", "a b", "é", strings.Repeat("é", 255), strings.Repeat("é", 256)},
+		"since":        times,
+		"until":        times,
+		"q":            {"", "a", " ", "%", "é", strings.Repeat("é", 255), strings.Repeat("é", 256)},
+		"cursor":       {"", "djEuMQ", "djEuNDI", "djEuMTg0NDY3NDQwNzM3MDk1NTE2MTU", "djEu", "d", "djEuNDI=", strings.Repeat("A", 41)},
+		"more":         {"1"},
+	}
+}
+
+func TestTheDocumentAndAlertdAgreeOnEveryQuery(t *testing.T) {
+	c := newContract(t)
+	h := newHarness(t)
+	agree := func(t require.TestingT, query url.Values) {
+		target := "/events?" + query.Encode()
+		a := h.get(target)
+		breaches := c.judgeRequest("/events", request(h.tb, http.MethodGet, target, ""))
+		if a.status == http.StatusBadRequest {
+			require.NotEmpty(t, breaches, "the document would take what alertd refuses: %.300s\n%s", target, a.body)
+			return
+		}
+		require.Equal(t, http.StatusOK, a.status, a.body)
+		require.Empty(t, breaches, "the document would refuse what alertd takes: %.300s", target)
+	}
+	values := queryValues()
+	for name, each := range values {
+		for _, value := range each {
+			for _, times := range []int{1, 2, 8, 9, 100, 101} {
+				agree(t, url.Values{name: slices.Repeat([]string{value}, times)})
+			}
+		}
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		query := url.Values{}
+		for range rapid.IntRange(2, 5).Draw(rt, "parameters") {
+			name := rapid.SampledFrom(sortedKeys(values)).Draw(rt, "name")
+			query.Add(name, rapid.SampledFrom(values[name]).Draw(rt, "value"))
+		}
+		agree(rt, query)
+	})
+}
+
+// sortedKeys returns a map's keys in an order that does not change, so that a
+// failure can be found again.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,446 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+	"alertd/internal/httpapi"
+)
+
+// exchange is one request and what must come back. The document has the rest to
+// say: status, headers, content type and body.
+type exchange struct {
+	method, target string
+	header         []string // names and values in turn
+	body           string
+	chunked        bool // the body is sent without its length
+	config         func(*httpapi.Config)
+	given          func(*harness, *httptest.Server) // what has happened before
+
+	status int
+	want   []string // headers of the answer, names and values in turn
+	says   string   // a part of the body; of a stream, what its first bytes end with
+	// despite is why the document takes a request that alertd refuses, or
+	// refuses one that alertd takes.
+	despite string
+}
+
+const (
+	asJSON   = "application/json"
+	asNDJSON = "application/x-ndjson"
+	knownID  = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"
+)
+
+// Why the document judges a request otherwise than alertd does.
+const (
+	onlyInWords  = "the document says it in words only"
+	lenientBatch = "a batch is answered 200 whatever its alerts are"
+	anyCase      = "the document lists severities and categories as alertd writes them"
+)
+
+// with returns the alert of the seed's example with more fields.
+func with(fields string) string { return strings.Replace(breach, "{", "{"+fields+",", 1) }
+
+// exchanges has every documented status of every operation, but for what is in
+// undriven.
+func exchanges() map[string]exchange {
+	post := func(body string, status int) exchange {
+		return exchange{method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", asJSON}, body: body, status: status}
+	}
+	lines := func(body string, status int) exchange {
+		x := post(body, status)
+		x.header = []string{"Content-Type", asNDJSON}
+		return x
+	}
+	get := func(target string, status int) exchange {
+		return exchange{method: http.MethodGet, target: target, status: status}
+	}
+	adding := func(x exchange, changes ...func(*exchange)) exchange {
+		for _, change := range changes {
+			change(&x)
+		}
+		return x
+	}
+	header := func(pairs ...string) func(*exchange) {
+		return func(x *exchange) { x.header = append(slices.Clip(x.header), pairs...) }
+	}
+	want := func(pairs ...string) func(*exchange) { return func(x *exchange) { x.want = pairs } }
+	says := func(text string) func(*exchange) { return func(x *exchange) { x.says = text } }
+	despite := func(why string) func(*exchange) { return func(x *exchange) { x.despite = why } }
+	config := func(change func(*httpapi.Config)) func(*exchange) { return func(x *exchange) { x.config = change } }
+	given := func(f func(*harness, *httptest.Server)) func(*exchange) { return func(x *exchange) { x.given = f } }
+	after := func(body string, headers ...string) func(*exchange) {
+		return given(func(h *harness, _ *httptest.Server) { h.post(body, headers...) })
+	}
+	events := given(func(h *harness, _ *httptest.Server) { h.register("var_gate", "stress_gate", "var_gate") })
+	stopping := given(func(h *harness, _ *httptest.Server) { h.api.Shutdown() })
+	small := config(func(c *httpapi.Config) { c.MaxBody = 1024 })
+	reload := func(restart []string, err error) func(*exchange) {
+		return config(func(c *httpapi.Config) {
+			c.Reload = func(context.Context) ([]string, error) { return restart, err }
+		})
+	}
+	reloading := exchange{method: http.MethodPost, target: "/-/reload"}
+	status := func(code int) func(*exchange) { return func(x *exchange) { x.status = code } }
+	mixed := []string{
+		with(`"event_id":"` + knownID + `"`), strings.Replace(breach, "error", "debug", 1), with(`"event_id":"` + knownID + `"`),
+		strings.Replace(breach, "error", "loud", 1), `{"source":"a","source":"b"}`, `7`,
+	}
+	many := make([]string, 25)
+	for i := range many {
+		many[i] = `"x` + strconv.Itoa(i) + `":1`
+	}
+	large := strings.Replace(breach, "VaR", strings.Repeat("x", 2000), 1)
+
+	return map[string]exchange{
+		// GET /
+		"the root leads to the page": adding(get("/", 302), want("Location", "/docs"), says("/docs")),
+
+		// POST /alerts: one
+		"an alert":                        adding(post(breach, 201), says(`"context":{"current_var":0.0500}`)),
+		"an alert with every field":       adding(post(with(`"event_id":"`+knownID+`","timestamp":"2025-12-27T10:30:00.5+01:00","dedup_key":"k"`), 201), want("Location", "/events/"+knownID), says(`"dedup_key":"k"`)),
+		"an alert at the limits":          post(`{"severity":"critical","category":"other","source":"`+strings.Repeat("é", 255)+`","message":"`+strings.Repeat("ü", 8192)+`","dedup_key":"`+strings.Repeat("k", 255)+`","context":{}}`, 201),
+		"an alert in capitals":            adding(post(strings.NewReplacer("error", "ERROR", "risk_limit", "Risk_Limit").Replace(breach), 201), says(`"severity":"error"`), despite(anyCase)),
+		"an alert without a content type": {method: http.MethodPost, target: "/alerts", body: breach, status: 201, despite: onlyInWords},
+		"an alert with a charset":         {method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", "application/json; charset=UTF-8"}, body: breach, status: 201},
+		"an alert of unknown length":      adding(post(breach, 201), func(x *exchange) { x.chunked = true }),
+		"an alert with a key":             adding(post(breach, 201), header("Idempotency-Key", "var_gate-2025-12-27-0042")),
+		"an alert of the page itself":     adding(post(breach, 201), header("Sec-Fetch-Site", "same-origin")),
+		"a known id":                      adding(post(with(`"event_id":"`+knownID+`"`), 200), after(with(`"event_id":"`+knownID+`"`)), want("Idempotency-Replayed", "true", "Location", "/events/"+knownID)),
+		"a known key":                     adding(post(breach, 200), header("Idempotency-Key", "k"), after(breach, "Idempotency-Key", "k"), want("Idempotency-Replayed", "true")),
+		"an alert below the minimum":      adding(post(strings.Replace(breach, "error", "debug", 1), 200), says(`{"registered":false,"reason":"severity debug is below min_severity info"}`)),
+		"an alert while alertd stops":     adding(post(breach, 201), stopping),
+
+		// POST /alerts: batches
+		"an array":                          adding(post("["+breach+","+breach+"]", 200), says(`"registered":2,"filtered":0,"duplicate":0,"rejected":0`)),
+		"lines":                             adding(lines(breach+"\n\r\n"+breach, 200), says(`"registered":2,"filtered":0,"duplicate":0,"rejected":0`)),
+		"an array of good and bad":          adding(post("["+strings.Join(mixed, ",")+"]", 200), says(`"registered":1,"filtered":1,"duplicate":1,"rejected":3`), despite(lenientBatch)),
+		"lines of good and bad":             adding(lines(strings.Join(mixed, "\n"), 200), says(`"registered":1,"filtered":1,"duplicate":1,"rejected":3`)),
+		"lines that break off":              adding(lines(breach+"\n{", 200), says("ends too soon")),
+		"an array of more faults than told": adding(post(`[{`+strings.Join(many, ",")+`}]`, 200), says("more"), despite(lenientBatch)),
+		"an array in which all is known":    adding(post(`[`+mixed[0]+`]`, 200), after(mixed[0]), says(`"status":"duplicate","event_id":"`+knownID+`"`)),
+
+		// POST /alerts: refusals
+		"no JSON":                      adding(post("severity=error", 400), says("malformed JSON")),
+		"no body":                      adding(post("", 400), says("ends too soon")),
+		"half an alert":                adding(post(breach[:40], 400), says("ends too soon")),
+		"half an array":                adding(post("["+breach, 400), says("ends too soon")),
+		"two values":                   adding(post(breach+breach, 400), says("more after")),
+		"a field given twice":          adding(post(with(`"source":"a"`), 400), says("duplicate"), despite(onlyInWords)),
+		"a key with an array":          adding(post("["+breach+"]", 400), header("Idempotency-Key", "k"), says("Idempotency-Key"), despite(onlyInWords)),
+		"a key with lines":             adding(lines(breach, 400), header("Idempotency-Key", "k"), says("Idempotency-Key"), despite(onlyInWords)),
+		"two keys":                     adding(post(breach, 400), header("Idempotency-Key", "k", "Idempotency-Key", "l"), says("once"), despite("the validator looks at the first of two headers")),
+		"too long a key":               adding(post(breach, 400), header("Idempotency-Key", strings.Repeat("k", 256)), says("1 to 255")),
+		"a key that is not printable":  adding(post(breach, 400), header("Idempotency-Key", "a\tb"), says("printable ASCII")),
+		"a foreign page":               adding(post(breach, 403), header("Origin", "https://elsewhere.example"), says("another origin")),
+		"a foreign page, as told":      adding(post(breach, 403), header("Sec-Fetch-Site", "cross-site"), says("another origin")),
+		"too long a body":              adding(post(large, 413), small, says("limit of 1024 bytes")),
+		"too long a body, unannounced": adding(post(large, 413), small, func(x *exchange) { x.chunked = true }, says("limit of 1024 bytes")),
+		"a form":                       {method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", "application/x-www-form-urlencoded"}, body: "severity=error", status: 415, says: "must be application/json or application/x-ndjson"},
+		"JSON in another charset":      {method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", "application/json; charset=latin1"}, body: breach, status: 415, says: "UTF-8", despite: onlyInWords},
+		"a compressed body":            adding(post(breach, 415), header("Content-Encoding", "gzip"), says("not be compressed"), despite(onlyInWords)),
+		"an unknown severity":          adding(post(strings.Replace(breach, "error", "loud", 1), 422), says("must be one of debug")),
+		"an unknown field":             adding(post(with(`"sevirity":1`), 422), says("not a known field")),
+		"a field less":                 adding(post(`{"severity":"error","category":"other","source":"s"}`, 422), says("message")),
+		"more faults than told":        adding(post(`{`+strings.Join(many, ",")+`}`, 422), says("and 9 more")),
+		"too deep a context":           adding(post(strings.Replace(breach, `{"current_var":0.0500}`, strings.Repeat(`{"a":`, 32)+"{}"+strings.Repeat("}", 32), 1), 422), says("deeper than 32"), despite(onlyInWords)),
+		"an empty array":               adding(post("[]", 422), says("1 to 10000 alerts")),
+		"no lines":                     adding(lines("\n\n", 422), says("1 to 10000 alerts"), despite(onlyInWords)),
+		"an array of 10,001":           adding(post("["+strings.Repeat("1,", 10_000)+"1]", 422), says("1 to 10000 alerts")),
+
+		// GET /events
+		"events":                  adding(get("/events", 200), events, says(`"next_cursor":null`)),
+		"no events":               adding(get("/events", 200), says(`{"events":[],"next_cursor":null}`)),
+		"a page of events":        adding(get("/events?limit=1", 200), events, says(`"next_cursor":"djEuMw"`)),
+		"the page after":          adding(get("/events?limit=2&cursor=djEuMw", 200), events, says(`"next_cursor":null`)),
+		"events by every filter":  adding(get("/events?limit=1000&min_severity=warning&category=risk_limit&category=other&source=var_gate&source=x&since=2020-01-01T00:00:00Z&until=2999-01-01T00:00:00%2B01:00&q=LIMIT", 200), events, says("var_gate")),
+		"a limit of 0":            adding(get("/events?limit=0", 400), says("1 to 1000")),
+		"a limit of 1001":         adding(get("/events?limit=1001", 400), says("1 to 1000")),
+		"an unknown parameter":    adding(get("/events?page=2", 400), says("is not a known parameter")),
+		"an unknown category":     adding(get("/events?category=risk", 400), says("must be one of risk_limit")),
+		"an empty source":         adding(get("/events?source=", 400), says("1 to 255")),
+		"a time that is none":     adding(get("/events?since=yesterday", 400), says("RFC 3339")),
+		"a cursor of one's own":   adding(get("/events?cursor=AAAAAAAA", 400), says("next_cursor"), despite("what a cursor holds is alertd's own")),
+		"a parameter given twice": adding(get("/events?limit=1&limit=2", 400), says("must be given once")),
+
+		// GET /events/{event_id}
+		"an event":               adding(get("/events/"+knownID, 200), after(with(`"event_id":"`+knownID+`"`)), says(knownID)),
+		"an event, in capitals":  adding(get("/events/"+strings.ToUpper(knownID), 200), after(with(`"event_id":"`+knownID+`"`)), says(knownID)),
+		"an event that is not":   adding(get("/events/"+knownID, 404), says(knownID)),
+		"an id that is none":     adding(get("/events/7", 400), says("must be a UUID")),
+		"the id that means none": adding(get("/events/00000000-0000-0000-0000-000000000000", 400), says("must be a UUID")),
+
+		// GET /events/stream
+		"a stream":                          adding(get("/events/stream", 200), says("retry: 2000\n\n")),
+		"a stream that goes on":             adding(get("/events/stream?min_severity=error&category=risk_limit&source=var_gate&since=2020-01-01T00:00:00Z&q=LIMIT", 200), events, header("Last-Event-ID", "1"), says("\n\nid: 3\nevent: alert\ndata: {")),
+		"a stream that has missed events":   adding(get("/events/stream?last_event_id=7", 200), events, says("event: gap\ndata: {\"from\":1,\"to\":7,")),
+		"a stream by an unknown filter":     adding(get("/events/stream?limit=5", 400), says("is not a known parameter")),
+		"a stream from no event":            adding(get("/events/stream?last_event_id=-1", 400), says("whole number")),
+		"a stream from no event, by header": adding(get("/events/stream", 400), header("Last-Event-ID", "x"), says("whole number")),
+		"a stream while alertd stops":       adding(get("/events/stream", 503), stopping, want("Retry-After", "5"), says("shutting down")),
+		"a stream too many": adding(get("/events/stream", 503), want("Retry-After", "5"), says("which is the limit"),
+			config(func(c *httpapi.Config) { c.MaxStreams = 1 }),
+			given(func(h *harness, server *httptest.Server) { listen(h.tb, server, "") })),
+
+		// The others
+		"statistics of nothing":      adding(get("/stats", 200), says(`"oldest":null`)),
+		"statistics":                 adding(get("/stats", 200), events, says(`"var_gate":2`)),
+		"metrics":                    adding(get("/metrics", 200), want("Content-Type", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"), says("alertd_events_total")),
+		"metrics as Prometheus asks": adding(get("/metrics", 200), header("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;q=0.3"), want("Content-Type", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=underscores"), says("alertd_events_total")),
+		"it is alive":                get("/healthz", 200),
+		"it is ready":                get("/readyz", 200),
+		"it is ready no more":        adding(get("/readyz", 503), stopping, want("Retry-After", "5"), says("shutting down")),
+		"the version":                adding(get("/version", 200), says("v1.2.3")),
+		"the version and its day":    adding(get("/version", 200), config(func(c *httpapi.Config) { c.Build.BuiltAt = "2025-12-27T10:30:00Z" }), says("2025-12-27")),
+		"the configuration":          adding(get("/config", 200), says("127.0.0.1:8080")),
+		"a mistake of alertd's":      adding(get("/config", 500), config(panics), says("request_id")),
+		"reloaded":                   adding(reloading, status(200), says(`{"reloaded":true,"restart_required":[]}`)),
+		"reloaded, but for a key":    adding(reloading, status(200), reload([]string{"server.listen"}, nil), says("server.listen")),
+		"a bad configuration":        adding(reloading, status(422), reload(nil, badConfig{}), says("alerting.min_severity"), despite("what is refused is not in the request")),
+		"no configuration":           adding(reloading, status(500), reload(nil, errors.New("disk on fire")), says("internal error")),
+		"reload from a foreign page": adding(reloading, status(403), header("Origin", "https://elsewhere.example")),
+		"the document":               adding(get("/openapi.yaml", 200), says("openapi: 3.1")),
+		"the page":                   adding(get("/docs", 200), says("<!doctype html>")),
+		"the page as a file":         adding(get("/docs/index.html", 200), want("Content-Type", "text/html; charset=utf-8")),
+		"the page's style":           adding(get("/docs/docs.css", 200), want("Content-Type", "text/css; charset=utf-8")),
+		"the page's script":          adding(get("/docs/docs.js", 200), want("Content-Type", "text/javascript; charset=utf-8")),
+		"the page's renderer":        adding(get("/docs/redoc.standalone.js", 200), want("Content-Type", "text/javascript; charset=utf-8")),
+		"the renderer's licence":     adding(get("/docs/LICENSE.redoc.txt", 200), want("Content-Type", "text/plain; charset=utf-8")),
+		"a file that is not":         adding(get("/docs/other.js", 404), says("/docs/other.js")),
+
+		// What is no operation
+		"nothing":                 adding(get("/nothing", 404), says("/nothing")),
+		"nothing to post to":      adding(exchange{method: http.MethodPost, target: "/nothing", body: "{}", status: 404}),
+		"another method":          {method: http.MethodDelete, target: "/events", status: 405, want: []string{"Allow", "GET, HEAD"}},
+		"another method, to post": {method: http.MethodPut, target: "/alerts", body: breach, status: 405, want: []string{"Allow", "POST"}},
+		"get where to post":       adding(get("/alerts", 405), want("Allow", "POST")),
+		"get where to reload":     adding(get("/-/reload", 405), want("Allow", "POST")),
+	}
+}
+
+// badConfig is the error of a configuration that is wrong.
+type badConfig struct{}
+
+func (badConfig) Error() string { return "bad configuration" }
+
+func (badConfig) FieldErrors() []alerting.FieldError {
+	return []alerting.FieldError{{Field: "alerting.min_severity", Message: `"loud" is not one of debug, info, warning, error, critical`}}
+}
+
+// undriven are the documented statuses that no request can bring about.
+func undriven() map[string]struct {
+	but []string // the operations that can
+	why string
+} {
+	return map[string]struct {
+		but []string
+		why string
+	}{
+		"500": {[]string{"getConfig", "postReload"}, "it takes a mistake of alertd's; that every route turns one into the same problem is in middleware.go"},
+	}
+}
+
+func TestEveryExchangeKeepsTheContract(t *testing.T) {
+	c := newContract(t)
+	for name, x := range exchanges() {
+		t.Run(name, func(t *testing.T) { x.run(t, c) })
+	}
+}
+
+// run makes the exchange on a real connection and has the document judge it.
+func (x exchange) run(t *testing.T, c *contract) {
+	t.Helper()
+	var config []func(*httpapi.Config)
+	if x.config != nil {
+		config = append(config, x.config)
+	}
+	h := newHarness(t, config...)
+	server := h.serve()
+	if x.given != nil {
+		x.given(h, server)
+	}
+	a := x.send(t, server)
+
+	path := pathOf(h.api.Routes(), x.method, x.request(t, "").URL.Path)
+	require.Empty(t, c.judgeAnswer(path, x.request(t, ""), a), "the document against the answer")
+	require.Equal(t, x.status, a.status, a.body)
+	require.Contains(t, a.body, x.says)
+	for i := 0; i < len(x.want); i += 2 {
+		require.Equal(t, x.want[i+1], a.header.Get(x.want[i]), x.want[i])
+	}
+	if path != unmatchedPath {
+		x.requireJudgement(t, c.judgeRequest(path, x.request(t, "")))
+	}
+	if x.method == http.MethodGet {
+		x.method = http.MethodHead
+		requireHead(t, x.send(t, server), a)
+	}
+}
+
+// requireJudgement holds what the document has against the request beside what
+// alertd had: they agree, or the row says why they do not.
+func (x exchange) requireJudgement(t *testing.T, breaches []string) {
+	t.Helper()
+	refused := slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, x.status)
+	if refused == (x.despite == "") {
+		require.NotEmpty(t, breaches, "the document would take this request: complete it, or say why in despite")
+	} else {
+		require.Empty(t, breaches, "the document would refuse this request")
+	}
+}
+
+// requireHead checks that an answer to HEAD is that to GET without its body.
+func requireHead(t *testing.T, head, get answer) {
+	t.Helper()
+	require.Empty(t, head.body)
+	require.Equal(t, get.status, head.status)
+	require.ElementsMatch(t, slices.Collect(maps.Keys(get.header)), slices.Collect(maps.Keys(head.header)))
+	for name := range get.header {
+		if !slices.Contains([]string{"Date", "X-Request-Id", "Content-Length"}, name) {
+			require.Equal(t, get.header[name], head.header[name], name)
+		}
+	}
+}
+
+// request makes the exchange's request, to be sent or to be judged.
+func (x exchange) request(tb testing.TB, server string) *http.Request {
+	tb.Helper()
+	var body io.Reader = strings.NewReader(x.body)
+	if x.chunked {
+		body = io.MultiReader(body) // its length does not show
+	}
+	r, err := http.NewRequestWithContext(tb.Context(), x.method, server+x.target, body)
+	require.NoError(tb, err)
+	for i := 0; i < len(x.header); i += 2 {
+		r.Header.Add(x.header[i], x.header[i+1])
+	}
+	r.Header.Set("Accept-Encoding", "identity") // else the client would ask for gzip and undo it
+	return r
+}
+
+// send returns what comes back, of a stream its first bytes.
+func (x exchange) send(tb testing.TB, server *httptest.Server) answer {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	defer cancel()
+	client := server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(x.request(tb, server.URL).WithContext(ctx))
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, response.Body.Close()) }()
+	var body strings.Builder
+	if response.Header.Get("Content-Type") != "text/event-stream" {
+		_, err = io.Copy(&body, response.Body)
+	} else if x.method != http.MethodHead { // has no end
+		for part := make([]byte, 512); err == nil && !strings.Contains(body.String(), x.says); {
+			var n int
+			n, err = response.Body.Read(part)
+			body.Write(part[:n])
+		}
+	}
+	require.NoError(tb, err)
+	return answer{response.StatusCode, response.Header, body.String()}
+}
+
+// media returns the content type that the answer has, without its parameters:
+// where the document has several, the row must say which.
+func (x exchange) media(response *v3.Response) string {
+	for i := 0; i < len(x.want); i += 2 {
+		if x.want[i] == "Content-Type" {
+			media, _, _ := strings.Cut(x.want[i+1], ";")
+			return media
+		}
+	}
+	if response.Content.Len() == 1 {
+		return response.Content.First().Key()
+	}
+	return "one that the row does not tell"
+}
+
+// drives says what of the document an exchange shows to be so.
+func (x exchange) drives(tb testing.TB, operation *v3.Operation) []string {
+	tb.Helper()
+	shown := func(kind, what string) string { return operation.OperationId + ": " + kind + " " + what }
+	status := strconv.Itoa(x.status)
+	response := operation.Responses.Codes.GetOrZero(status)
+	require.NotNil(tb, response, shown("answer", status))
+	driven := []string{shown("answer", status+" "+x.media(response))}
+	if x.status >= http.StatusBadRequest || x.despite != "" {
+		return driven // what is refused shows nothing of what is allowed
+	}
+	request := x.request(tb, "")
+	for name := range request.URL.Query() {
+		driven = append(driven, shown("query", name))
+	}
+	for name := range request.Header {
+		driven = append(driven, shown("header", name))
+	}
+	media, _, _ := strings.Cut(request.Header.Get("Content-Type"), ";")
+	return append(driven, shown("body", media))
+}
+
+// documented says all that the document has of an operation, but for what is in
+// undriven.
+func documented(operation *v3.Operation) []string {
+	shown := func(kind, what string) string { return operation.OperationId + ": " + kind + " " + what }
+	var all []string
+	for status, response := range operation.Responses.Codes.FromOldest() {
+		if excuse, ok := undriven()[status]; ok && !slices.Contains(excuse.but, operation.OperationId) {
+			continue
+		}
+		for media := range response.Content.KeysFromOldest() {
+			all = append(all, shown("answer", status+" "+media))
+		}
+	}
+	for _, parameter := range operation.Parameters {
+		if parameter.In == "query" {
+			all = append(all, shown("query", parameter.Name))
+		}
+		if parameter.In == "header" {
+			all = append(all, shown("header", http.CanonicalHeaderKey(parameter.Name)))
+		}
+	}
+	if operation.RequestBody != nil {
+		for media := range operation.RequestBody.Content.KeysFromOldest() {
+			all = append(all, shown("body", media))
+		}
+	}
+	return all
+}
+
+func TestEverythingDocumentedIsDriven(t *testing.T) {
+	c := newContract(t)
+	routes := newHarness(t).api.Routes()
+	driven := map[string]bool{}
+	for name, x := range exchanges() {
+		_, operation := c.item(pathOf(routes, x.method, x.request(t, "").URL.Path), x.method)
+		require.NotNil(t, operation, name)
+		for _, what := range x.drives(t, operation) {
+			driven[what] = true
+		}
+	}
+	for _, operation := range append(c.operations(), c.unmatched.Get) {
+		for _, what := range documented(operation) {
+			assert.True(t, driven[what], "%s: is in the document, but no row of exchanges shows it", what)
+		}
+	}
+	for status, excuse := range undriven() {
+		for _, id := range excuse.but {
+			assert.True(t, driven[id+": answer "+status+" application/problem+json"], "%s %s: undriven excepts it, but no row of exchanges shows it", id, status)
+		}
+	}
+}
