@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -140,6 +141,7 @@ func (s *Store) Append(ctx context.Context, drafts []*alerting.Draft) ([]alertin
 // writeLoop is the one writer. It returns once the queue is closed and empty.
 func (s *Store) writeLoop(ctx context.Context) {
 	for !s.queue.finished() {
+		runtime.Gosched() // requests that are about to come in share the commit
 		if batch := s.queue.take(); len(batch) > 0 {
 			s.commit(ctx, batch)
 			continue
