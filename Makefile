@@ -13,7 +13,7 @@ OPENAPI     := tools/openapi
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http fuzz static check clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log fuzz static check clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,7 +70,10 @@ fuzz: ## every fuzz target for FUZZTIME each
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./internal/alerting ./internal/httpapi
 
-bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARGS="-rounds 9 -min-ratio 0.75" adds flags
+bench-log: build ## the event log: ingest, start, size and queries of 1,000,000 events, in 5 min; ARGS="-many 100000" adds flags
+	$(GO) run ./bench/log -alertd bin/alertd $(ARGS)
+
+bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARGS="-rounds 9 -min-ratio 0.6" adds flags
 	$(GO) run ./bench/http -alertd bin/alertd $(ARGS)
 
 static: build ## checks that the binary, built as the Dockerfile does, is static

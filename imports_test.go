@@ -61,6 +61,10 @@ var imports = map[string]row{
 		may: []string{"internal/alerting", "internal/config", "internal/httpapi", "internal/metrics", "internal/store"},
 		why: "puts the parts together; nobody imports it",
 	},
+	"bench/log": {
+		may: []string{"internal/alerting", "internal/store"},
+		why: "fills a log by the package itself, and measures the binary on it",
+	},
 	"bench/http": {
 		why: "measures the binary from outside, as a user meets it",
 	},

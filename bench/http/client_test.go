@@ -51,7 +51,7 @@ func TestReadAnswer(t *testing.T) {
 func TestSendCountsEveryRequest(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(bare))
 	defer server.Close()
-	open, err := dial(t.Context(), server.Listener.Addr().String(), 3)
+	open, err := dial(t.Context(), []string{server.Listener.Addr().String()}, 3)
 	require.NoError(t, err)
 	defer open.close()
 	l, err := open.send(t.Context(), 10*time.Millisecond)
@@ -67,7 +67,7 @@ func TestSendEndsWithTheAnswerThatIsNo201(t *testing.T) {
 		http.Error(w, "not today", http.StatusTeapot)
 	}))
 	defer server.Close()
-	open, err := dial(t.Context(), server.Listener.Addr().String(), 1)
+	open, err := dial(t.Context(), []string{server.Listener.Addr().String()}, 1)
 	require.NoError(t, err)
 	defer open.close()
 	_, err = open.send(t.Context(), time.Minute)

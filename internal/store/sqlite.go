@@ -318,6 +318,13 @@ func (e *sqliteEngine) explained(err error) error {
 
 func (e *sqliteEngine) close() error {
 	var errs []error
+	for _, statement := range []*sql.Stmt{
+		e.begin, e.commit, e.rollback, e.insertOne, e.insertMany, e.byID, e.byKey, e.insertKey,
+	} { // one that is left would keep the file open
+		if statement != nil {
+			errs = append(errs, statement.Close())
+		}
+	}
 	if e.conn != nil {
 		errs = append(errs, e.conn.Close())
 	}
