@@ -80,7 +80,7 @@ func TestSendEndsWhenTheContextDoes(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	open, err := dial(ctx, server.Listener.Addr().String(), 2)
+	open, err := dial(ctx, []string{server.Listener.Addr().String()}, 2)
 	require.NoError(t, err)
 	defer open.close()
 	cancel()

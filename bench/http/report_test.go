@@ -31,9 +31,9 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 // round returns a round in which alertd and the bare server had these rates.
 func round(alertd, bare float64) [serverCount]turn {
 	return [serverCount]turn{
-		firstServer: {rate: alertd, cpu: 30 * time.Microsecond, body: 327},
-		secondServer:    {rate: alertd, cpu: 25 * time.Microsecond, body: 327},
-		bareServer: {rate: bare, cpu: 20 * time.Microsecond, body: 330},
+		firstServer:  {rate: alertd, cpu: 30 * time.Microsecond, body: 327},
+		secondServer: {rate: alertd, cpu: 25 * time.Microsecond, body: 327},
+		bareServer:   {rate: bare, cpu: 20 * time.Microsecond, body: 330},
 	}
 }
 
