@@ -39,6 +39,9 @@ var imports = map[string]row{
 		may: []string{"internal/alerting"},
 		why: "keeps the core's events; all SQL is here",
 	},
+	"internal/store/failuretest": {
+		why: "tests alone: the log with a database that fails, behind the API",
+	},
 	"internal/metrics": {
 		may: []string{"internal/alerting", "internal/store"},
 		why: "shows what the core and the log have counted",

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -173,49 +172,56 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	places, err := s.engine.append(limited, drafts)
+	var fresh []*alerting.Event
+	places, err := s.engine.append(limited, drafts, func(places []placed) {
+		fresh = freshOf(places)
+		s.publisher.expect(fresh)
+	})
 	if isUnknown(err) {
-		err = s.settle(ctx, places, err)
+		err = s.settle(ctx, fresh, err)
 	}
 	if err != nil {
+		if !isUnknown(err) {
+			s.publisher.forget(fresh)
+		}
 		return nil, s.failed("append", err)
 	}
 	s.works()
 	s.counts.commits.Add(1)
 	s.counts.commitNanos.Add(uint64(time.Since(began))) //nolint:gosec // time goes forward
-	appended, fresh, err := results(places)
+	s.publisher.publishOwn(ctx, fresh)
+	appended, err := results(places)
 	if err != nil {
 		return nil, fmt.Errorf("read the first event: %w", err)
 	}
-	s.publisher.publishOwn(ctx, fresh)
 	return appended, nil
 }
 
-// settle finds out whether a transaction of unknown outcome was committed, and
-// returns nil if it was.
-func (s *Store) settle(ctx context.Context, places []placed, cause error) error {
+// settle finds out whether a transaction of unknown outcome was committed. It
+// returns nil if it was, and an [unknownError] if that cannot be known.
+func (s *Store) settle(ctx context.Context, events []*alerting.Event, cause error) error {
 	s.counts.unsettled.Add(1)
-	s.log.Warn("the outcome of a commit is not known, asking for its events", "events", len(places), "error", cause)
-	first := slices.IndexFunc(places, func(p placed) bool { return p.seq > 0 })
-	if first < 0 {
+	s.log.Warn("the outcome of a commit is not known, asking for its events", "events", len(events), "error", cause)
+	if len(events) == 0 {
 		return nil // it had nothing to write
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleFor)
 	defer cancel()
 	wait := newBackoff()
 	for {
-		committed, err := s.engine.committed(ctx, places[first].event)
+		committed, err := s.engine.committed(ctx, events[0])
 		switch {
 		case err == nil && committed:
 			return nil
 		case err == nil:
-			return cause
+			unknown, _ := errors.AsType[unknownError](cause)
+			return unknown.error
 		case !wait.sleep(ctx):
-			return &alerting.Error{
+			return unknownError{&alerting.Error{
 				Code: alerting.CodeUnavailable, Cause: errors.Join(cause, err),
 				Message: "the event log went away while it took the alert, and whether it was kept is not known; " +
 					"send it again with the same event_id or Idempotency-Key",
-			}
+			}}
 		}
 	}
 }

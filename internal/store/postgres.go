@@ -101,18 +101,18 @@ func (e *postgresEngine) dialect() dialect {
 }
 
 // append implements engine, in two round trips.
-func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
-	places, err := e.tryAppend(ctx, drafts)
+func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error) {
+	places, err := e.tryAppend(ctx, drafts, expect)
 	if err != nil && isConnectionLost(err) && !isUnknown(err) && ctx.Err() == nil {
 		// The server was restarted since the connection was made, and so it was for
 		// all others. Nothing was written yet.
 		e.pool.Reset()
-		places, err = e.tryAppend(ctx, drafts)
+		places, err = e.tryAppend(ctx, drafts, expect)
 	}
 	return places, err
 }
 
-func (e *postgresEngine) tryAppend(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
+func (e *postgresEngine) tryAppend(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error) {
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
@@ -127,7 +127,7 @@ func (e *postgresEngine) tryAppend(ctx context.Context, drafts []*alerting.Draft
 	for i, draft := range drafts {
 		b.place(i, found.first(draft))
 	}
-	return b.places, e.insert(ctx, conn.Conn(), drafts, b.places)
+	return b.places, e.insert(ctx, conn.Conn(), drafts, b.places, expect)
 }
 
 // rollBack ends a transaction that is still open. Without an answer the
@@ -207,7 +207,7 @@ func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts
 
 // insert writes the new events and commits. From here on an error may mean
 // that the transaction was committed, unless the server says that it was not.
-func (e *postgresEngine) insert(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft, places []placed) error {
+func (e *postgresEngine) insert(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft, places []placed, expect func([]placed)) error {
 	var seqs, received []int64
 	var ids, jsons, keys, keyIDs []string
 	for i, draft := range drafts {
@@ -236,6 +236,7 @@ func (e *postgresEngine) insert(ctx context.Context, conn *pgx.Conn, drafts []*a
 			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`, keys, keyIDs)
 	}
 	batch.Queue(`COMMIT`)
+	expect(places)
 	err := conn.SendBatch(ctx, batch).Close()
 	if err == nil {
 		return nil

@@ -134,7 +134,7 @@ func (e *sqliteEngine) dialect() dialect {
 // append implements engine. A commit that fails is undone by SQLite itself or by
 // the rollback, so that its outcome is known: it came to nothing. It cannot be
 // interrupted, as nothing in it waits for anyone but the disk.
-func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft) (places []placed, err error) {
+func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) (places []placed, err error) {
 	ctx = context.WithoutCancel(ctx) // else the driver starts a goroutine for each statement
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -159,6 +159,7 @@ func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft) (pl
 	if err := e.insert(ctx, drafts, places); err != nil {
 		return nil, err
 	}
+	expect(places)
 	if _, err := e.commit.ExecContext(ctx); err != nil {
 		return nil, fmt.Errorf("commit %d events: %w", len(drafts), err)
 	}
