@@ -89,7 +89,7 @@ func (e *sqliteEngine) open(ctx context.Context, path string) error {
 		{&e.insertKey, `INSERT INTO idempotency_keys (key, event_id, at) VALUES (?, ?, ` + e.dialect().now + `)
 			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`},
 	} {
-		if *statement.into, err = e.writers.PrepareContext(ctx, statement.text); err != nil {
+		if *statement.into, err = e.writers.PrepareContext(ctx, statement.text); err != nil { //nolint:sqlclosecheck // they end with the connection
 			return e.explained(err)
 		}
 	}
@@ -115,7 +115,7 @@ func (e *sqliteEngine) dialect() dialect {
 		rebind: func(query string) string { return query },
 		anyOf:  `IN (SELECT value FROM json_each(?))`,
 		list: func(numbers []int64) any {
-			text, _ := json.Marshal(numbers) //nolint:errchkjson // numbers encode
+			text, _ := json.Marshal(numbers) // numbers encode
 			return string(text)
 		},
 		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
@@ -175,13 +175,13 @@ func (e *sqliteEngine) place(ctx context.Context, tx *sql.Tx, drafts []*alerting
 func (e *sqliteEngine) known(ctx context.Context, tx *sql.Tx, draft *alerting.Draft) (first string, err error) {
 	if draft.IDGiven() {
 		id := draft.ID()
-		err = tx.StmtContext(ctx, e.byID).QueryRowContext(ctx, id[:]).Scan(&first)
+		err = tx.StmtContext(ctx, e.byID).QueryRowContext(ctx, id[:]).Scan(&first) //nolint:sqlclosecheck // it ends with the transaction
 		if !errors.Is(err, sql.ErrNoRows) {
 			return first, err
 		}
 	}
 	if key := draft.IdempotencyKey(); key != "" {
-		err = tx.StmtContext(ctx, e.byKey).QueryRowContext(ctx, key, keyLifetime.Microseconds()).Scan(&first)
+		err = tx.StmtContext(ctx, e.byKey).QueryRowContext(ctx, key, keyLifetime.Microseconds()).Scan(&first) //nolint:sqlclosecheck // it ends with the transaction
 		if !errors.Is(err, sql.ErrNoRows) {
 			return first, err
 		}
@@ -190,7 +190,7 @@ func (e *sqliteEngine) known(ctx context.Context, tx *sql.Tx, draft *alerting.Dr
 }
 
 func (e *sqliteEngine) insert(ctx context.Context, tx *sql.Tx, drafts []*alerting.Draft, places []placed) error {
-	many, one, key := tx.StmtContext(ctx, e.insertMany), tx.StmtContext(ctx, e.insertOne), tx.StmtContext(ctx, e.insertKey)
+	many, one, key := tx.StmtContext(ctx, e.insertMany), tx.StmtContext(ctx, e.insertOne), tx.StmtContext(ctx, e.insertKey) //nolint:sqlclosecheck // they end with the transaction
 	args := make([]any, 0, 4*insertRows)
 	for i, draft := range drafts {
 		if places[i].seq == 0 {
@@ -261,7 +261,7 @@ func (e *sqliteEngine) giveBack(ctx context.Context) error {
 	}
 	for rows.Next() { // each step frees a page
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return errors.Join(rows.Err(), rows.Close()) //nolint:sqlclosecheck // nothing comes between
 }
 
 // follow implements engine: there are no replicas.
