@@ -103,7 +103,7 @@ func (s *Store) probeLoop(ctx context.Context) error {
 		case err == nil:
 			s.works()
 		case ctx.Err() == nil:
-			s.failed("probe", err) //nolint:errcheck // it is logged and shown
+			_ = s.failed("probe", err) // it is logged and shown
 		}
 	}
 }

@@ -270,7 +270,8 @@ func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range known {
+	for i, number := range numbers {
+		s := known[i]
 		if s == nil {
 			continue
 		}
@@ -278,13 +279,13 @@ func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]
 			var either slots
 			for _, r := range group {
 				for n, to := s.blocksOf(r); n < to; n++ {
-					data, ok := blocks[blockID(numbers[i], uint64(n))] //nolint:gosec // not negative
-					if !ok {                                           // retention took it, probably with its events
+					data, ok := blocks[blockID(number, uint64(n))] //nolint:gosec // not negative
+					if !ok {                                       // retention took it, probably with its events
 						either.fill()
 						continue
 					}
 					if err := readTerms(data, s.directory[n], r, &either); err != nil {
-						return nil, fmt.Errorf("read index: segment %d: %w", numbers[i], err)
+						return nil, fmt.Errorf("read index: segment %d: %w", number, err)
 					}
 				}
 			}

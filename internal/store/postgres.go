@@ -294,13 +294,11 @@ func (e *postgresEngine) giveBack(context.Context) error { return nil }
 func (e *postgresEngine) follow(ctx context.Context, wake func()) error {
 	wait := newBackoff()
 	for ctx.Err() == nil {
-		err := e.listen(ctx, func() { wait = newBackoff(); wake() })
-		if ctx.Err() != nil {
-			break
+		if err := e.listen(ctx, func() { wait = newBackoff(); wake() }); ctx.Err() == nil {
+			e.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)
+			wake() // whoever reads finds out, too
+			wait.sleep(ctx)
 		}
-		e.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)
-		wake() // whoever reads finds out, too
-		wait.sleep(ctx)
 	}
 	return nil
 }

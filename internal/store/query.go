@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"alertd/internal/alerting"
@@ -163,15 +164,15 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 		if err != nil {
 			return page, err
 		}
-		for i := len(events) - 1; i >= 0; i-- {
-			if !q.Filter.Matches(events[i]) {
+		for _, event := range slices.Backward(events) {
+			if !q.Filter.Matches(event) {
 				continue
 			}
 			if len(page.Events) == q.Limit {
 				page.More = true
 				return page, nil
 			}
-			page.Events = append(page.Events, events[i])
+			page.Events = append(page.Events, event)
 		}
 	}
 }

@@ -66,8 +66,8 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	if err != nil || extent.Events() < 2 {
 		return 0, err
 	}
-	keep := extent.First                                                                      // the first event to keep
-	if most := uint64(max(0, s.config.RetentionEvents)); most > 0 && extent.Events() > most { //nolint:gosec // not negative
+	keep := extent.First // the first event to keep
+	if most := uint64(max(0, s.config.RetentionEvents)); most > 0 && extent.Events() > most {
 		keep = extent.Last + 1 - most
 	}
 	if s.config.Retention > 0 {

@@ -97,7 +97,7 @@ func (e *sqliteEngine) open(ctx context.Context, path string) error {
 		{&e.insertKey, `INSERT INTO idempotency_keys (key, event_id, at) VALUES (?, ?, ` + e.dialect().now + `)
 			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`},
 	} {
-		if *statement.into, err = e.conn.PrepareContext(ctx, statement.text); err != nil {
+		if *statement.into, err = e.conn.PrepareContext(ctx, statement.text); err != nil { //nolint:sqlclosecheck // close does
 			return e.explained(err)
 		}
 	}
@@ -123,7 +123,7 @@ func (e *sqliteEngine) dialect() dialect {
 		rebind: func(query string) string { return query },
 		anyOf:  `IN (SELECT value FROM json_each(?))`,
 		list: func(numbers []int64) any {
-			text, _ := json.Marshal(numbers) //nolint:errchkjson // numbers encode
+			text, _ := json.Marshal(numbers) // numbers encode
 			return string(text)
 		},
 		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
@@ -275,7 +275,7 @@ func (e *sqliteEngine) giveBack(ctx context.Context) error {
 	}
 	for rows.Next() { // each step frees a page
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return errors.Join(rows.Err(), rows.Close()) //nolint:sqlclosecheck // nothing comes between
 }
 
 // follow implements engine: there are no replicas.

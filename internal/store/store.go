@@ -179,7 +179,7 @@ func (s *Store) followLoop(ctx context.Context) error {
 	group.Go(func() error {
 		for range wake {
 			if err := s.publisher.catchUpNow(ctx); err != nil && ctx.Err() == nil {
-				s.failed("read", err) //nolint:errcheck // it is logged and shown; the next wake tries again
+				_ = s.failed("read", err) // it is logged and shown; the next wake tries again
 			}
 		}
 		return nil
