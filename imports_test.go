@@ -60,6 +60,10 @@ var imports = map[string]row{
 	"bench/http": {
 		why: "measures the binary from outside, as a user meets it",
 	},
+	"test/crash": {
+		may: []string{"internal/pgtest"},
+		why: "kills the binary and its database, and asks from outside what is left",
+	},
 }
 
 // dependencies has a row for each module that go.mod requires itself.
@@ -78,6 +82,7 @@ var dependencies = map[string]string{
 	"go.uber.org/goleak":                  "tests: goroutines that nobody waited for",
 	"golang.org/x/sync":                   "errgroup, which waits for the long-running parts",
 	"golang.org/x/term":                   "whether a person reads the log",
+	"modernc.org/sqlite":                  "SQLite without cgo",
 	"pgregory.net/rapid":                  "tests: properties",
 }
 
