@@ -75,6 +75,10 @@ var imports = map[string]row{
 	"bench/http": {
 		why: "measures the binary from outside, as a user meets it",
 	},
+	"test/crash": {
+		may: []string{"internal/pgtest"},
+		why: "kills the binary and its database, and asks from outside what is left",
+	},
 }
 
 // dependencies has a row for each module that go.mod requires itself.
