@@ -179,10 +179,11 @@ func insertBatch(ctx context.Context, db *sql.DB, values string, batch []*alerti
 			_ = tx.Rollback() // what went wrong is said already
 		}
 	}()
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES ("+values+")")
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES ("+values+")") //nolint:gosec // our own placeholders
 	if err != nil {
 		return err
 	}
+	defer func() { _ = insert.Close() }() // it ends with the transaction
 	for _, event := range batch {
 		id := event.ID()
 		args := []any{int64(event.Seq()), id[:], event.ReceivedAt().UnixMicro(), event.JSON()} //nolint:gosec // numbers fit into 63 bits
@@ -193,5 +194,5 @@ func insertBatch(ctx context.Context, db *sql.DB, values string, batch []*alerti
 			return err
 		}
 	}
-	return errors.Join(insert.Close(), tx.Commit())
+	return tx.Commit()
 }

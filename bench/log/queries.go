@@ -26,8 +26,11 @@ func filters() [][]query {
 		{{"since, last hour", "since=2025-11-29T23:00:00Z"}, {"since, all", "since=2025-09-01T00:00:00Z"}},
 		{{"until, first day", "until=2025-09-02T00:00:00Z"}, {"until, half", "until=2025-10-15T00:00:00Z"}},
 		{
-			{"q, common", "q=breached"}, {"q, 1 in 5,000", "q=kill%20switch"}, {"q, digits", "q=0.5123"},
-			{"q, six digits", "q=123456"}, {"q, nothing", "q=no%20such%20text"},
+			{"q, common", "q=breached"},
+			{"q, 1 in 5,000", "q=kill%20switch"},
+			{"q, digits", "q=0.5123"},
+			{"q, six digits", "q=123456"},
+			{"q, nothing", "q=no%20such%20text"},
 		},
 	}
 }

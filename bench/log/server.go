@@ -62,7 +62,10 @@ func (s *server) readLog(log io.Reader, listening chan<- string) {
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var record struct{ Msg, Addr string }
+		var record struct {
+			Msg  string `json:"msg"`
+			Addr string `json:"addr"`
+		}
 		if json.Unmarshal(lines.Bytes(), &record) == nil && record.Msg == "listening" {
 			listening <- record.Addr
 		}
