@@ -171,9 +171,12 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	places, err := s.engine.append(limited, drafts)
-	if isUnknown(err) {
+	places, err := s.engine.append(limited, drafts, s.publisher.expect)
+	switch {
+	case isUnknown(err):
 		err = s.settle(ctx, places, err)
+	case err != nil:
+		s.publisher.forget(places)
 	}
 	if err != nil {
 		return nil, s.failed("append", err)
@@ -207,6 +210,7 @@ func (s *Store) settle(ctx context.Context, places []placed, cause error) error 
 		case err == nil && committed:
 			return nil
 		case err == nil:
+			s.publisher.forget(places)
 			return cause
 		case !wait.sleep(ctx):
 			return &alerting.Error{

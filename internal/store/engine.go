@@ -15,10 +15,10 @@ type engine interface {
 	read() *sql.DB
 	// dialect returns the words in which the SQL differs.
 	dialect() dialect
-	// append makes drafts durable in one transaction. If the error is an
-	// [unknownError], it may have been committed all the same, and the places are
-	// where the drafts are then.
-	append(ctx context.Context, drafts []*alerting.Draft) ([]placed, error)
+	// append makes drafts durable in one transaction. Before it commits it calls
+	// expect with their places. If the error is an [unknownError], it may have been
+	// committed all the same.
+	append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error)
 	// committed says whether the transaction that was to append this event was
 	// committed. It waits until that transaction has ended.
 	committed(ctx context.Context, event *alerting.Event) (bool, error)

@@ -101,18 +101,18 @@ func (e *postgresEngine) dialect() dialect {
 }
 
 // append implements engine, in two round trips.
-func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
-	places, err := e.tryAppend(ctx, drafts)
+func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error) {
+	places, err := e.tryAppend(ctx, drafts, expect)
 	if err != nil && isConnectionLost(err) && !isUnknown(err) && ctx.Err() == nil {
 		// The server was restarted since the connection was made, and so it was for
 		// all others. Nothing was written yet.
 		e.pool.Reset()
-		places, err = e.tryAppend(ctx, drafts)
+		places, err = e.tryAppend(ctx, drafts, expect)
 	}
 	return places, err
 }
 
-func (e *postgresEngine) tryAppend(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
+func (e *postgresEngine) tryAppend(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error) {
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
@@ -127,6 +127,12 @@ func (e *postgresEngine) tryAppend(ctx context.Context, drafts []*alerting.Draft
 	for i, draft := range drafts {
 		b.place(i, found.first(draft))
 	}
+	for i, place := range b.places {
+		if place.seq > 0 {
+			b.places[i].event = drafts[i].Finish(place.seq)
+		}
+	}
+	expect(b.places)
 	return b.places, e.insert(ctx, conn.Conn(), drafts, b.places)
 }
 
@@ -211,13 +217,12 @@ func (e *postgresEngine) insert(ctx context.Context, conn *pgx.Conn, drafts []*a
 	var seqs, received []int64
 	var ids, jsons, keys, keyIDs []string
 	for i, draft := range drafts {
-		if places[i].seq == 0 {
+		event := places[i].event
+		if event == nil {
 			continue
 		}
-		event := draft.Finish(places[i].seq)
-		places[i].event = event
 		id := event.ID().String()
-		seqs = append(seqs, int64(places[i].seq)) //nolint:gosec // numbers fit into 63 bits
+		seqs = append(seqs, int64(event.Seq())) //nolint:gosec // numbers fit into 63 bits
 		ids = append(ids, id)
 		received = append(received, event.ReceivedAt().UnixMicro())
 		jsons = append(jsons, event.JSON())

@@ -16,9 +16,32 @@ type publisher struct {
 	mu   sync.Mutex // held while publishing
 	sink alerting.Sink
 	last uint64 // the last number published
-	// own has the numbers of events that were appended here and could not be
-	// published yet, as what came before them could not be read.
-	own map[uint64]struct{}
+
+	// own has the ids of the events that are being appended here, by number, until
+	// they are published: whoever else reads them, as soon as they are committed,
+	// must know where they came from.
+	ownMu sync.Mutex
+	own   map[uint64]alerting.EventID
+}
+
+// expect notes the events that are about to be committed.
+func (p *publisher) expect(places []placed) {
+	p.ownMu.Lock()
+	defer p.ownMu.Unlock()
+	for _, place := range places {
+		if place.event != nil {
+			p.own[place.seq] = place.event.ID()
+		}
+	}
+}
+
+// forget takes back [publisher.expect]: they were not committed.
+func (p *publisher) forget(places []placed) {
+	p.ownMu.Lock()
+	defer p.ownMu.Unlock()
+	for _, place := range places {
+		delete(p.own, place.seq)
+	}
 }
 
 // start names the sink and hands it the most recent events, and to the index
@@ -43,19 +66,19 @@ func (p *publisher) start(ctx context.Context, sink alerting.Sink, recent int) e
 	return p.catchUp(ctx)
 }
 
-// publishOwn publishes events that were just appended here.
+// publishOwn publishes events that were just appended here, and were expected.
 func (p *publisher) publishOwn(ctx context.Context, events []*alerting.Event) {
 	if len(events) == 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if events[0].Seq() == p.last+1 {
-		p.publish(events, alerting.OriginHere)
+	switch {
+	case events[0].Seq() == p.last+1:
+		p.publish(events)
 		return
-	}
-	for _, event := range events {
-		p.own[event.Seq()] = struct{}{}
+	case events[len(events)-1].Seq() <= p.last:
+		return // somebody else was faster
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.store.config.Timeout)
 	defer cancel()
@@ -81,26 +104,34 @@ func (p *publisher) catchUp(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read new events: %w", err)
 		}
-		full := len(events) == readPage
-		for len(events) > 0 {
-			run, origin := p.run(events)
-			p.publish(events[:run], origin)
-			events = events[run:]
-		}
-		if !full {
+		p.publish(events)
+		if len(events) < readPage {
 			return nil
 		}
 	}
 }
 
+// publish hands over events that come right after the last one. Under the lock.
+func (p *publisher) publish(events []*alerting.Event) {
+	for len(events) > 0 {
+		n, origin := p.run(events)
+		p.last = events[n-1].Seq()
+		p.store.index.add(events[:n])
+		p.sink.Publish(events[:n], origin)
+		events = events[n:]
+	}
+}
+
 // run returns how many of the events, from the first, have the same origin.
 func (p *publisher) run(events []*alerting.Event) (int, alerting.Origin) {
-	_, here := p.own[events[0].Seq()]
-	n := 0
-	for n < len(events) {
-		if _, own := p.own[events[n].Seq()]; own != here {
-			break
-		}
+	p.ownMu.Lock()
+	defer p.ownMu.Unlock()
+	own := func(event *alerting.Event) bool {
+		id, ok := p.own[event.Seq()]
+		return ok && id == event.ID()
+	}
+	here, n := own(events[0]), 0
+	for n < len(events) && own(events[n]) == here {
 		delete(p.own, events[n].Seq())
 		n++
 	}
@@ -108,10 +139,4 @@ func (p *publisher) run(events []*alerting.Event) (int, alerting.Origin) {
 		return n, alerting.OriginHere
 	}
 	return n, alerting.OriginElsewhere
-}
-
-func (p *publisher) publish(events []*alerting.Event, origin alerting.Origin) {
-	p.last = events[len(events)-1].Seq()
-	p.store.index.add(events)
-	p.sink.Publish(events, origin)
 }

@@ -125,7 +125,7 @@ func (e *sqliteEngine) dialect() dialect {
 
 // append implements engine. A commit that fails is undone by SQLite itself, or
 // by the next writer, so that its outcome is known: it came to nothing.
-func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft) (places []placed, err error) {
+func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) (places []placed, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	tx, err := e.writers.BeginTx(ctx, nil)
@@ -148,10 +148,11 @@ func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft) (pl
 		return nil, err
 	}
 	if err := e.insert(ctx, tx, drafts, places); err != nil {
-		return nil, err
+		return places, err
 	}
+	expect(places)
 	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("commit %d events: %w", len(drafts), err)
+		return places, fmt.Errorf("commit %d events: %w", len(drafts), err)
 	}
 	return places, nil
 }

@@ -106,7 +106,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{config: config, log: config.Logger, engine: e, queries: newQueries(e.dialect()), queue: newQueue(config.MaxQueue)}
-	s.publisher = &publisher{store: s, own: make(map[uint64]struct{})}
+	s.publisher = &publisher{store: s, own: make(map[uint64]alerting.EventID)}
 	s.index = newIndex(s)
 	if err := s.index.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log: %w", err), e.close())
