@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,6 +20,7 @@ var orderCases = []testCase{
 	{"concurrent requests share one order", concurrentRequests},
 	{"concurrent requests share transactions", groupCommit},
 	{"a batch is kept as a whole or not at all", batchIsAtomic},
+	{"what a CatchUp publishes first still counts as registered here", originOfCatchUp},
 	{"the buffer is filled at the start, however large it is", attachFillsTheBuffer},
 }
 
@@ -50,6 +52,7 @@ func sinkInOrder(t *testing.T, db Database) {
 		require.Equal(t, appended[i].Event.JSON(), published[len(published)-1].JSON())
 	}
 	requireSeqs(t, ascending(1, 210), seqsOf(log.Sink.Events()))
+	requireSeqs(t, ascending(1, 210), log.Sink.Here())
 }
 
 func concurrentRequests(t *testing.T, db Database) {
@@ -125,6 +128,31 @@ func batchIsAtomic(t *testing.T, db Database) {
 	appended := log.Add(t, Alerts(3)...)
 	require.Equal(t, uint64(4), appended[2].Event.Seq(), "the failed batch took no numbers")
 	require.NoError(t, log.Ready())
+}
+
+// originOfCatchUp lets readers ask for all that is durable while there is
+// ingest: they are often faster than the writer, once it has committed.
+func originOfCatchUp(t *testing.T, db Database) {
+	log := db.Start(t)
+	reading, stop := context.WithCancel(t.Context())
+	var readers errgroup.Group
+	for range 4 {
+		readers.Go(func() error {
+			for reading.Err() == nil {
+				if err := log.CatchUp(reading); err != nil && reading.Err() == nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for range 300 {
+		log.Add(t, Alerts(2)...)
+	}
+	stop()
+	require.NoError(t, readers.Wait())
+	requireSeqs(t, ascending(1, 600), seqsOf(log.Sink.Events()))
+	requireSeqs(t, ascending(1, 600), log.Sink.Here())
 }
 
 func attachFillsTheBuffer(t *testing.T, db Database) {
