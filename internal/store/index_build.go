@@ -134,7 +134,7 @@ func (x *index) build(ctx context.Context, number uint64) error {
 		return err
 	}
 	data := encodeSegment(events)
-	built, err := decodeSegment(data.zones, data.directory)
+	built, err := decodeSegment(data.zones, data.directory, data.presence)
 	if err != nil {
 		return fmt.Errorf("build index: segment %d: %w", number, err)
 	}
@@ -187,7 +187,7 @@ func (x *index) save(ctx context.Context, number uint64, data segmentData) error
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, x.store.queries.insertSegment, int64(number), data.zones, data.directory) //nolint:gosec // numbers fit into 63 bits
+		_, err = tx.ExecContext(ctx, x.store.queries.insertSegment, int64(number), data.zones, data.directory, []byte(data.presence)) //nolint:gosec // numbers fit into 63 bits
 		return err
 	})
 }

@@ -36,9 +36,9 @@ func newQueries(d dialect) queries {
 		byKey: sql(`SELECT e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
 			WHERE k.key = ? AND k.at > ` + d.now + ` - ?`),
 
-		segments:      sql(`SELECT segment, zones, directory FROM event_segments WHERE segment > ? ORDER BY segment`),
+		segments:      sql(`SELECT segment, zones, directory, presence FROM event_segments WHERE segment > ? ORDER BY segment`),
 		blocks:        sql(`SELECT id, data FROM event_blocks WHERE id ` + d.anyOf),
-		insertSegment: sql(`INSERT INTO event_segments (segment, zones, directory) VALUES (?, ?, ?)`),
+		insertSegment: sql(`INSERT INTO event_segments (segment, zones, directory, presence) VALUES (?, ?, ?, ?)`),
 		insertBlock:   sql(`INSERT INTO event_blocks (id, data) VALUES (?, ?)`),
 
 		// The first event that must be kept, of the next few: by its age, if the
