@@ -239,8 +239,8 @@ type halfPost struct {
 	rest   string
 }
 
-// beginPost sends a request and half of its body, the breach. When it returns, alertd is
-// reading the body: it has said so by 100 Continue.
+// beginPost sends a request and half of its body, the breach. When it returns,
+// alertd is reading the body: it has said so by 100 Continue.
 func (p *program) beginPost() *halfPost {
 	p.tb.Helper()
 	conn := p.dial()
