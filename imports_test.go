@@ -81,6 +81,7 @@ var dependencies = map[string]string{
 	"github.com/spf13/cobra":              "subcommands, flags, help and completion",
 	"github.com/stretchr/testify":         "tests: assertions",
 	"go.uber.org/goleak":                  "tests: goroutines that nobody waited for",
+	"go.yaml.in/yaml/v3":                  "tests: the README's configuration of Prometheus",
 	"golang.org/x/sync":                   "errgroup, which waits for the long-running parts",
 	"golang.org/x/term":                   "whether a person reads the log",
 	"pgregory.net/rapid":                  "tests: properties",
