@@ -90,7 +90,6 @@ func TestExamplesAreShort(t *testing.T) {
 
 // TestExamples runs each example in each language against an alertd.
 func TestExamples(t *testing.T) {
-	t.Parallel()
 	requireBuilt(t)
 	for _, e := range examples(t) {
 		start := func(t *testing.T) *daemon {

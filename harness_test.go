@@ -21,7 +21,8 @@ import (
 // takes its time.
 const patience = 3 * time.Minute
 
-// build makes bin/alertd, once, as the README and the Dockerfile do it.
+// build makes bin/alertd, once, as the README and the Dockerfile do it. make run
+// makes it anew: no test may run beside that of the README.
 var build = sync.OnceValue(func() error {
 	output, err := command(context.Background(), "make", "build").CombinedOutput()
 	if err != nil {

@@ -62,7 +62,6 @@ func readFile(tb testing.TB, name string) string {
 // TestREADME does what the README says, from top to bottom, with the alertd that
 // its first command starts.
 func TestREADME(t *testing.T) {
-	t.Parallel()
 	readme := readFile(t, "README.md")
 	all := blocks(readme)
 	run := regexp.MustCompile(`(?m)^make run\b`).FindString(all[0].text)
