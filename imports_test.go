@@ -79,6 +79,15 @@ var imports = map[string]row{
 		may: []string{"internal/pgtest"},
 		why: "kills the binary and its database, and asks from outside what is left",
 	},
+	"examples/dashboard": {
+		why: "knows the API only, as a program of a user's",
+	},
+	"examples/kill_switch": {
+		why: "knows the API only, as a program of a user's",
+	},
+	"examples/var_gate": {
+		why: "knows the API only, as a program of a user's",
+	},
 }
 
 // dependencies has a row for each module that go.mod requires itself.
@@ -104,6 +113,7 @@ var dependencies = map[string]string{
 	"golang.org/x/term":                     "whether a person reads the log",
 	"modernc.org/sqlite":                    "SQLite without cgo, so that the binary is static",
 	"pgregory.net/rapid":                    "tests: properties",
+	"go.yaml.in/yaml/v3":                    "tests: the README's configuration of Prometheus",
 }
 
 // goJSON runs the go command and decodes the JSON values that it prints.
