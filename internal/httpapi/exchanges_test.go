@@ -335,7 +335,7 @@ func (x exchange) request(tb testing.TB, server string) *http.Request {
 // send returns what comes back, of a stream its first bytes.
 func (x exchange) send(tb testing.TB, server *httptest.Server) answer {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
 	defer cancel()
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
