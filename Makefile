@@ -41,7 +41,7 @@ fmt: ## formats the code as lint wants it
 	$(TOOL) golangci-lint fmt
 
 lint: openapi-lint ## the linters of the code, the modules, the scripts and the contract
-	shellcheck .ci/run tools/*.sh
+	shellcheck .ci/run tools/*.sh examples/*/*.sh
 	$(GO) mod tidy -diff
 	$(GO) -C tools mod tidy -diff
 	$(TOOL) golangci-lint config verify

@@ -64,6 +64,15 @@ var imports = map[string]row{
 	"bench/http": {
 		why: "measures the binary from outside, as a user meets it",
 	},
+	"examples/dashboard": {
+		why: "knows the API only, as a program of a user's",
+	},
+	"examples/kill_switch": {
+		why: "knows the API only, as a program of a user's",
+	},
+	"examples/var_gate": {
+		why: "knows the API only, as a program of a user's",
+	},
 }
 
 // dependencies has a row for each module that go.mod requires itself.

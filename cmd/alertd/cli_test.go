@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+// updateFlag makes the scripts take what the commands print as what they are
+// to print: go test ./cmd/alertd -update.
+var updateFlag = flag.Bool("update", false, "write what the commands print into the scripts")
+
+// TestConversations runs what people type. The scripts find the addresses of
+// five kinds of server in their environment, and have one command more:
+//
+//	exits STATUS PROGRAM [ARG...]
+func TestConversations(t *testing.T) {
+	notReady := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "shutting down", http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(notReady.Close)
+	_, port, err := net.SplitHostPort(start(t, "").addr)
+	require.NoError(t, err)
+	addresses := map[string]string{
+		"UP":        "127.0.0.1:" + port, // an alertd
+		"UP_PORT":   port,
+		"NOT_READY": strings.TrimPrefix(notReady.URL, "http://"), // says 503
+		"SILENT":    silent(t),                                   // takes connections and says nothing
+		"DOWN":      refusing(t),                                 // takes no connections
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *updateFlag,
+		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, noRaceSleep)
+			for name, value := range addresses {
+				env.Setenv(name, value)
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+// exits runs a program and checks its exit status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM [ARG...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// silent returns the address of a server that never answers.
+func silent(tb testing.TB) string {
+	tb.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().String()
+}
+
+// refusing returns an address at which nobody listens, and which nobody else
+// can take: a socket holds it that only is bound.
+func refusing(tb testing.TB) string {
+	tb.Helper()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = syscall.Close(socket) })
+	require.NoError(tb, syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	bound, err := syscall.Getsockname(socket)
+	require.NoError(tb, err)
+	address, ok := bound.(*syscall.SockaddrInet4)
+	require.True(tb, ok)
+	return fmt.Sprintf("127.0.0.1:%d", address.Port)
+}
+
+func TestEveryCommandHasHelpWithExamplesThatAreValidCommandLines(t *testing.T) {
+	root := newRootCommand(io.Discard, io.Discard)
+	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
+		if name := cmd.Name(); name == "help" || name == "completion" {
+			continue // cobra's own
+		}
+		t.Run(cmd.Name(), func(t *testing.T) {
+			require.NotEmpty(t, cmd.Short)
+			require.NotEmpty(t, cmd.Example)
+			for line := range strings.Lines(cmd.Example) {
+				words := strings.Fields(line)
+				require.Equal(t, "alertd", words[0])
+				found, rest, err := newRootCommand(io.Discard, io.Discard).Find(words[1:])
+				require.NoError(t, err)
+				if cmd != root { // which has examples of others
+					require.Equal(t, cmd.Name(), found.Name(), line)
+				}
+				require.NoError(t, found.ParseFlags(rest), line)
+				require.NoError(t, found.ValidateArgs(found.Flags().Args()), line)
+			}
+		})
+	}
+}
+
+func TestTheLocalAddressIsWhereAServerIsReachedFromItsOwnMachine(t *testing.T) {
+	for listen, want := range map[string]string{
+		"127.0.0.1:8080": "127.0.0.1:8080",
+		"10.1.2.3:8080":  "10.1.2.3:8080",
+		"alerts:8080":    "alerts:8080",
+		"[::1]:8080":     "[::1]:8080",
+		"0.0.0.0:8080":   "127.0.0.1:8080",
+		":8080":          "127.0.0.1:8080",
+		"[::]:8080":      "[::1]:8080",
+	} {
+		t.Run(listen, func(t *testing.T) {
+			got, err := localAddress(listen)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		})
+	}
+}
