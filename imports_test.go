@@ -35,8 +35,11 @@ var imports = map[string]row{
 		strict: true,
 		why:    "the core: what an alert means does not depend on how it comes or goes",
 	},
+	"internal/wholefile": {
+		why: "files that appear whole or not at all, whoever writes them",
+	},
 	"internal/store": {
-		may: []string{"internal/alerting"},
+		may: []string{"internal/alerting", "internal/wholefile"},
 		why: "keeps the core's events; all SQL is here",
 	},
 	"internal/store/failuretest": {

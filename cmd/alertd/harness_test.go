@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -31,6 +32,10 @@ const patience = 30 * time.Second
 const noRaceSleep = "GORACE=atexit_sleep_ms=0"
 
 const (
+	// noFile stands for a configuration that does not exist: alertd runs with its
+	// defaults, in a folder of its own, so that the test cannot be parallel.
+	noFile = "no file"
+
 	breach = `{"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","context":{"current_var":0.05,"limit":0.03}}`
 	notice = `{"severity":"info","category":"other","source":"var_gate","message":"VaR is back within its limit"}`
 )
@@ -93,14 +98,16 @@ func startProcess(tb testing.TB, toml string) *program {
 	return p
 }
 
-// newProgram writes the configuration, which may be none.
+// newProgram writes the configuration, unless it is noFile.
 func newProgram(tb testing.TB, toml string) *program {
 	tb.Helper()
 	p := &program{
 		tb: tb, config: filepath.Join(tb.TempDir(), "config.toml"), log: newLogBuffer(), done: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
 	}
-	if toml != "" {
+	if toml == noFile {
+		tb.Chdir(filepath.Dir(p.config))
+	} else {
 		p.configure(toml)
 	}
 	tb.Cleanup(func() {
@@ -117,13 +124,20 @@ func (p *program) args(more []string) []string {
 	return append([]string{"serve", "--config", p.config, "--listen", "127.0.0.1:0"}, more...)
 }
 
-// configure writes the file anew, in one step.
+// configure writes the file anew, in one step. The event log is a file beside
+// it, unless the configuration says otherwise.
 func (p *program) configure(toml string) {
 	p.tb.Helper()
+	if !strings.Contains(toml, "[storage]") {
+		toml += fmt.Sprintf("\n[storage]\npath = %q\n", p.beside("alertd.db"))
+	}
 	next := p.config + ".next"
 	require.NoError(p.tb, os.WriteFile(next, []byte(toml), 0o600))
 	require.NoError(p.tb, os.Rename(next, p.config))
 }
+
+// beside returns the path of a file in the folder of the configuration.
+func (p *program) beside(name string) string { return filepath.Join(filepath.Dir(p.config), name) }
 
 // awaitListening learns the address from the log, as an operator does.
 func (p *program) awaitListening() {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -88,7 +90,7 @@ func TestReloadOverHTTP(t *testing.T) {
 }
 
 func TestAFileThatComesLaterIsRead(t *testing.T) {
-	p := start(t, "")
+	p := start(t, noFile)
 	require.Equal(t, http.StatusOK, p.post("/alerts", notice).status)
 	p.configure(lenient)
 	require.Equal(t, http.StatusOK, p.post("/-/reload", "").status)
@@ -96,19 +98,19 @@ func TestAFileThatComesLaterIsRead(t *testing.T) {
 }
 
 func TestWhatWaitsForARestartIsShownAsItWasAtTheStart(t *testing.T) {
-	const before = "[server]\nmax_body = \"2KiB\"\n[storage]\npath = \"first.db\"\n"
-	p := start(t, before+strict)
+	path := filepath.Join(t.TempDir(), "first.db")
+	p := start(t, fmt.Sprintf("[server]\nmax_body = \"2KiB\"\n[storage]\npath = %q\n", path)+strict)
 	p.configure("[server]\nmax_body = \"4KiB\"\n[storage]\npath = \"second.db\"\n" + lenient)
 	require.Equal(t, http.StatusOK, p.post("/-/reload", "").status)
 	logged := p.awaitLog("configuration reloaded")
 	shown := p.get("/config").body
 	for _, view := range []string{logged, shown} {
 		require.Contains(t, view, `"max_body":"2KiB"`)
-		require.Contains(t, view, `"path":"first.db"`)
+		require.Contains(t, view, `"path":"`+path+`"`)
 		require.Contains(t, view, `"min_severity":"info"`)
 	}
 
 	p.configure(lenient) // without [storage]
 	require.Contains(t, p.post("/-/reload", "").body, `"storage"`)
-	require.Contains(t, p.get("/config").body, `"path":"first.db"`)
+	require.Contains(t, p.get("/config").body, `"path":"`+path+`"`)
 }

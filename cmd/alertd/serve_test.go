@@ -76,7 +76,7 @@ func TestTheVersionOverHTTPIsTheOneOfTheCommandLine(t *testing.T) {
 }
 
 func TestWithoutAFileTheDefaultsAreSafeAndTheLogWarns(t *testing.T) {
-	p := start(t, "")
+	p := start(t, noFile)
 	require.Contains(t, p.log.String(), `"level":"WARN","msg":"configuration","warning":"`+p.config+
 		` does not exist: safe defaults are in force (alerting is disabled, min_severity warning, no channels)"`)
 	var config struct {
@@ -105,10 +105,10 @@ func TestTheLimitsOfTheFileHold(t *testing.T) {
 	for range 3 {
 		require.Equal(t, http.StatusCreated, p.post("/alerts", breach).status)
 	}
-	var page struct{ Events []event }
-	p.get("/events").into(t, &page)
-	require.Len(t, page.Events, 2)
-	require.Equal(t, 3, page.Events[0].Seq)
+	var stats struct{ Buffer, History map[string]any }
+	p.get("/stats").into(t, &stats)
+	require.Equal(t, map[string]any{"size": 2., "capacity": 2.}, stats.Buffer)
+	require.InDelta(t, 3, stats.History["events"], 0)
 	p.openStream()
 	require.Equal(t, http.StatusServiceUnavailable, p.get("/events/stream").status)
 }

@@ -35,6 +35,8 @@ type engine interface {
 	// explain says in the user's words why the database cannot do something now,
 	// or "" if the error is not of that sort.
 	explain(err error) string
+	// explained is an error for whoever opens the database; it holds no secrets.
+	explained(err error) error
 	close() error
 }
 

@@ -46,6 +46,19 @@ type postgresEngine struct {
 }
 
 func openPostgres(ctx context.Context, config Config) (engine, error) {
+	e, err := connectPostgres(ctx, config, requireSync)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, e.readers, Postgres); err != nil {
+		return nil, errors.Join(e.explained(err), e.close())
+	}
+	return e, nil
+}
+
+// connectPostgres returns connections, of which none is made yet; each is
+// prepared before it is used.
+func connectPostgres(ctx context.Context, config Config, prepare func(context.Context, *pgx.Conn) error) (*postgresEngine, error) {
 	settings, err := pgxpool.ParseConfig(config.DSN)
 	if err != nil {
 		return nil, errors.New("open database: the dsn cannot be read; it must be as libpq takes it, " +
@@ -56,20 +69,20 @@ func openPostgres(ctx context.Context, config Config) (engine, error) {
 	if settings.ConnConfig.RuntimeParams["application_name"] == "" {
 		settings.ConnConfig.RuntimeParams["application_name"] = "alertd"
 	}
-	settings.AfterConnect = requireSync
+	settings.AfterConnect = prepare
 	pool, err := pgxpool.NewWithConfig(ctx, settings)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", errors.New(explainPostgres(err)))
 	}
-	e := &postgresEngine{config: config, pool: pool, readers: stdlib.OpenDBFromPool(pool), log: config.Logger}
-	if err := migrate(ctx, e.readers, Postgres); err != nil {
-		reason := explainPostgres(err)
-		if reason == "" {
-			return nil, errors.Join(fmt.Errorf("open database: %w", err), e.close())
-		}
-		return nil, errors.Join(fmt.Errorf("open database: %s", reason), e.close())
+	return &postgresEngine{config: config, pool: pool, readers: stdlib.OpenDBFromPool(pool), log: config.Logger}, nil
+}
+
+// explained implements engine.
+func (e *postgresEngine) explained(err error) error {
+	if reason := e.explain(err); reason != "" {
+		return fmt.Errorf("open database: %s", reason)
 	}
-	return e, nil
+	return fmt.Errorf("open database: %w", err)
 }
 
 // requireSync makes sure that a commit is on disk before it is answered, whatever

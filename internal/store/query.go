@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 
 // readPage is how many events are read at once where many are wanted.
 const readPage = 500
+
+// readBytes is how many bytes of events, about, [Store.After] reads at once.
+const readBytes = 4 << 20
 
 // keyLifetime is how long an idempotency key is remembered.
 const keyLifetime = 24 * time.Hour
@@ -67,17 +71,23 @@ func (s *Store) reading(err error) error {
 }
 
 // loadEvents runs a query for events.
-func (s *Store) loadEvents(ctx context.Context, query string, args ...any) (events []*alerting.Event, err error) {
+func (s *Store) loadEvents(ctx context.Context, query string, args ...any) ([]*alerting.Event, error) {
+	return s.loadSome(ctx, math.MaxInt, query, args...)
+}
+
+// loadSome runs a query for events and stops once they have so many bytes.
+func (s *Store) loadSome(ctx context.Context, most int, query string, args ...any) (events []*alerting.Event, err error) {
 	rows, err := s.engine.read().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, s.reading(err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	for bytes := 0; bytes < most && rows.Next(); {
 		var json string
 		if err := rows.Scan(&json); err != nil {
 			return nil, fmt.Errorf("read event: %w", s.reading(err))
 		}
+		bytes += len(json)
 		event, err := alerting.LoadEvent(json)
 		if err != nil {
 			return nil, fmt.Errorf("read event: %w", err)
@@ -115,10 +125,15 @@ func first(events []*alerting.Event) *alerting.Event {
 
 // Extent implements alerting.Log.
 func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
+	extent, err := scanExtent(s.engine.read().QueryRowContext(ctx, s.queries.extent))
+	return extent, s.reading(err)
+}
+
+// scanExtent reads the answer to the query for the extent.
+func scanExtent(row *sql.Row) (alerting.Extent, error) {
 	var first, last, oldest, newest sql.NullInt64
-	err := s.engine.read().QueryRowContext(ctx, s.queries.extent).Scan(&first, &last, &oldest, &newest)
-	if err != nil || !first.Valid || !last.Valid {
-		return alerting.Extent{}, s.reading(err)
+	if err := row.Scan(&first, &last, &oldest, &newest); err != nil || !first.Valid || !last.Valid {
+		return alerting.Extent{}, err
 	}
 	return alerting.Extent{
 		First: uint64(first.Int64), Last: uint64(last.Int64), //nolint:gosec // numbers are not negative
@@ -178,7 +193,7 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 }
 
 // After implements alerting.Log. A stretch has at most [readPage] events, of one
-// segment of the index.
+// segment of the index, and not more once they have [readBytes].
 func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
 	extent, err := s.Extent(ctx)
 	if err != nil || extent.Last <= after {
@@ -205,7 +220,10 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 	if len(batch) == 0 {
 		return stretch, nil
 	}
-	events, err := s.loadEvents(ctx, s.queries.bySeq, s.engine.dialect().list(batch))
+	events, err := s.loadSome(ctx, readBytes, s.queries.bySeq, s.engine.dialect().list(batch))
+	if n := len(events); n > 0 && n < len(batch) { // it has stopped, or retention took what came first
+		stretch.Through = min(stretch.Through, events[n-1].Seq())
+	}
 	for _, event := range events {
 		if filter.Matches(event) {
 			stretch.Events = append(stretch.Events, event)

@@ -26,6 +26,7 @@ const insertRows = 16
 // sqliteEngine keeps the log in one SQLite file, with a write-ahead log that is
 // synced at each commit. One connection writes, several read.
 type sqliteEngine struct {
+	path    string
 	lock    *flock.Flock
 	readers *sql.DB
 	writers *sql.DB // has one connection
@@ -38,45 +39,48 @@ type sqliteEngine struct {
 	insertOne, insertMany, byID, byKey, insertKey *sql.Stmt
 }
 
-// errLocked says that another process has the file.
-var errLocked = errors.New("another alertd uses it; only one can use an SQLite file, several share a PostgreSQL database")
+// ErrInUse says that another alertd has the SQLite file.
+var ErrInUse = errors.New("another alertd uses it; only one can use an SQLite file, several share a PostgreSQL database")
 
 func openSQLite(ctx context.Context, config Config) (engine, error) {
-	fail := func(err error) (engine, error) { return nil, fmt.Errorf("open database %s: %w", config.Path, err) }
+	e := newSQLiteEngine(config.Path)
 	if err := os.MkdirAll(filepath.Dir(config.Path), 0o750); err != nil {
-		return fail(err)
+		return nil, e.explained(err)
 	}
-	lock := flock.New(config.Path + ".lock")
-	held, err := lock.TryLock()
+	held, err := e.lock.TryLock()
 	if err == nil && !held {
-		err = errLocked
+		err = ErrInUse
 	}
 	if err != nil {
-		return fail(err)
+		return nil, e.explained(err)
 	}
-	e := &sqliteEngine{lock: lock, last: -1}
-	if err := e.open(ctx, config.Path); err != nil {
-		return fail(errors.Join(err, e.close()))
+	if err := e.open(ctx); err != nil {
+		return nil, errors.Join(e.explained(err), e.close())
 	}
 	return e, nil
 }
 
-func (e *sqliteEngine) open(ctx context.Context, path string) error {
+// newSQLiteEngine returns an engine that has opened nothing.
+func newSQLiteEngine(path string) *sqliteEngine {
+	return &sqliteEngine{path: path, lock: flock.New(path + ".lock"), last: -1}
+}
+
+func (e *sqliteEngine) open(ctx context.Context) error {
 	var err error
-	if e.writers, err = openSQLiteFile(path, true); err != nil {
+	if e.writers, err = openSQLiteFile(e.path, true); err != nil {
 		return err
 	}
 	e.writers.SetMaxOpenConns(1)
 	if err := e.writers.PingContext(ctx); err != nil {
-		return e.explained(err)
+		return err
 	}
 	if err := migrate(ctx, e.writers, SQLite); err != nil {
-		return e.explained(err)
+		return err
 	}
 	if e.conn, err = e.writers.Conn(ctx); err != nil {
-		return e.explained(err)
+		return err
 	}
-	if e.readers, err = openSQLiteFile(path, false); err != nil {
+	if e.readers, err = openSQLiteFile(e.path, false); err != nil {
 		return err
 	}
 	e.readers.SetMaxOpenConns(8)
@@ -98,7 +102,7 @@ func (e *sqliteEngine) open(ctx context.Context, path string) error {
 			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`},
 	} {
 		if *statement.into, err = e.conn.PrepareContext(ctx, statement.text); err != nil { //nolint:sqlclosecheck // close does
-			return e.explained(err)
+			return err
 		}
 	}
 	return nil
@@ -113,7 +117,11 @@ func openSQLiteFile(path string, write bool) (*sql.DB, error) {
 	if !write {
 		options = url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(true)", "mmap_size(268435456)"}}
 	}
-	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+options.Encode())
+	return sql.Open("sqlite", sqliteURI(path, options))
+}
+
+func sqliteURI(path string, options url.Values) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options.Encode()
 }
 
 func (e *sqliteEngine) read() *sql.DB { return e.readers }
@@ -309,12 +317,12 @@ func (e *sqliteEngine) explain(err error) string {
 	return "the database does not work"
 }
 
-// explained puts what explain says before an error.
+// explained implements engine.
 func (e *sqliteEngine) explained(err error) error {
 	if reason := e.explain(err); reason != "" {
-		return fmt.Errorf("%s: %w", reason, err)
+		err = fmt.Errorf("%s: %w", reason, err)
 	}
-	return err
+	return fmt.Errorf("open database %s: %w", e.path, err)
 }
 
 func (e *sqliteEngine) close() error {

@@ -95,13 +95,23 @@ func (s *Store) Counts() Counts {
 // Open opens the database and brings its schema up to date. Nothing is started.
 // The error is for whoever starts alertd; it holds no secrets.
 func Open(ctx context.Context, config Config) (*Store, error) {
+	return open(ctx, config, openEngine)
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.MaxConnections, 8)
+	setDefault(&c.MaxQueue, 64<<20)
+	setDefault(&c.Timeout, 10*time.Second)
+	return c
+}
+
+// open puts a store on the engine that connect returns.
+func open(ctx context.Context, config Config, connect func(context.Context, Config) (engine, error)) (*Store, error) {
 	if config.Logger == nil {
 		return nil, errors.New("store: Logger is required")
 	}
-	setDefault(&config.MaxConnections, 8)
-	setDefault(&config.MaxQueue, 64<<20)
-	setDefault(&config.Timeout, 10*time.Second)
-	e, err := openEngine(ctx, config)
+	config = config.withDefaults()
+	e, err := connect(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +131,12 @@ func openEngine(ctx context.Context, config Config) (engine, error) {
 	case Postgres:
 		return openPostgres(ctx, config)
 	default:
-		return nil, fmt.Errorf("store: driver %q is not one of %s, %s", config.Driver, SQLite, Postgres)
+		return nil, unknownDriver(config)
 	}
+}
+
+func unknownDriver(config Config) error {
+	return fmt.Errorf("store: driver %q is not one of %s, %s", config.Driver, SQLite, Postgres)
 }
 
 func setDefault[T comparable](value *T, fallback T) {

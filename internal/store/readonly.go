@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"alertd/internal/alerting"
+)
+
+// ErrNoDatabase says that there is no SQLite file yet, or none at that place.
+var ErrNoDatabase = errors.New("there is no such database; alertd makes it when it starts")
+
+// errNoLog says that a database is there and is not alertd's, or not yet.
+var errNoLog = errors.New("there is no event log in it")
+
+// errOlderSchema says that the database is of an earlier alertd.
+var errOlderSchema = errors.New("run alertd migrate first, or start this alertd, which does so too")
+
+// Reader reads an event log while an alertd may be writing to it. It takes no
+// lock that an alertd would wait for and changes nothing. Safe for concurrent use.
+type Reader struct{ store *Store }
+
+// OpenReadOnly opens a database that is there and has the schema of this alertd.
+// The error is for whoever runs the command; it holds no secrets.
+func OpenReadOnly(ctx context.Context, config Config) (*Reader, error) {
+	s, err := open(ctx, config, openToRead)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{s}, nil
+}
+
+// Extent is [Store.Extent].
+func (r *Reader) Extent(ctx context.Context) (alerting.Extent, error) { return r.store.Extent(ctx) }
+
+// After is [Store.After].
+func (r *Reader) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
+	return r.store.After(ctx, after, filter)
+}
+
+// Close closes the database.
+func (r *Reader) Close() error { return r.store.Close() }
+
+// openToRead returns an engine of which only what reads may be called.
+func openToRead(ctx context.Context, config Config) (engine, error) {
+	e, err := connectToRead(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := readSchema(ctx, e.read(), config.Driver)
+	switch {
+	case err != nil:
+	case schema.Version == 0:
+		err = errNoLog
+	case schema.Pending():
+		err = fmt.Errorf("schema version %d is older than %d: %w", schema.Version, schema.Newest, errOlderSchema)
+	}
+	if err != nil {
+		return nil, errors.Join(e.explained(err), e.close())
+	}
+	return e, nil
+}
+
+// connectToRead is openToRead without a look at the schema.
+func connectToRead(ctx context.Context, config Config) (engine, error) {
+	switch config.Driver {
+	case SQLite:
+		return connectSQLiteToRead(config.Path)
+	case Postgres:
+		e, err := connectPostgres(ctx, config, forbidWriting)
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	default:
+		return nil, unknownDriver(config)
+	}
+}
+
+// sqliteReader is an engine without the lock and the connection that writes.
+type sqliteReader struct{ *sqliteEngine }
+
+func connectSQLiteToRead(path string) (engine, error) {
+	e := sqliteReader{newSQLiteEngine(path)}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, e.explained(ErrNoDatabase)
+	}
+	var err error
+	if e.readers, err = openSQLiteFile(path, false); err != nil {
+		return nil, e.explained(err)
+	}
+	return e, nil
+}
+
+// explained implements engine.
+func (e sqliteReader) explained(err error) error {
+	if known, ok := errors.AsType[*sqlite.Error](err); ok && known.Code()&0xff == sqlite3.SQLITE_READONLY {
+		return fmt.Errorf("open database %s: this user may not write beside it, which SQLite does to read it; "+
+			"do this as alertd's user, or while alertd runs: %w", e.path, err)
+	}
+	return e.sqliteEngine.explained(err)
+}
+
+// forbidWriting is for connections that only read, to a standby too. It comes
+// after the choice of a server, which target_session_attrs makes by what is in
+// force then.
+func forbidWriting(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SET default_transaction_read_only = on`)
+	return err
+}

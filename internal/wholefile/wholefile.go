@@ -1,0 +1,86 @@
+// Package wholefile makes files that appear whole or not at all, and never in
+// the place of another: backups and exports.
+//
+// A file is written under a name of its own beside the one that it is to have,
+// name.*.partial, which is all that a crash leaves behind.
+package wholefile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// File is a file that is being written. Only its owner may read it. It belongs
+// to one goroutine.
+type File struct {
+	*os.File
+	target string
+	ended  bool
+}
+
+// Create begins a file that is to have a name, which must be free; else the error
+// is an [fs.ErrExist]. [File.Commit] or [File.Discard] ends it.
+func Create(target string) (*File, error) {
+	if _, err := os.Lstat(target); err == nil {
+		return nil, existsError{target}
+	}
+	file, err := os.CreateTemp(filepath.Dir(target), filepath.Base(target)+".*.partial")
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", target, err)
+	}
+	return &File{File: file, target: target}, nil
+}
+
+// existsError says that the name is not free.
+type existsError struct{ target string }
+
+func (e existsError) Error() string {
+	return e.target + " is there already; name another file, or remove that one first"
+}
+
+func (e existsError) Is(target error) bool { return target == fs.ErrExist }
+
+// Commit gives the file its name once all of it is on disk. If that fails,
+// nothing is left of it.
+func (f *File) Commit() (err error) {
+	defer func() { err = errors.Join(err, f.Discard()) }()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", f.target, err)
+	}
+	// The name is taken by an empty file first: renaming alone would take the place
+	// of one that has come in the meantime.
+	taken, err := os.OpenFile(f.target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return existsError{f.target}
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.target, err)
+	}
+	err = errors.Join(taken.Close(), os.Rename(f.Name(), f.target))
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", f.target, err), os.Remove(f.target))
+	}
+	f.ended = true
+	return errors.Join(f.Close(), syncFolder(filepath.Dir(f.target)))
+}
+
+// Discard removes the file, unless it was committed.
+func (f *File) Discard() error {
+	if f.ended {
+		return nil
+	}
+	f.ended = true
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// syncFolder makes a new name in a folder last.
+func syncFolder(path string) error {
+	folder, err := os.Open(path) //nolint:gosec // of a file that the operator names
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
