@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func dockerfile(tb testing.TB) [][]instruction {
 // image is what the last stage makes of what the first one built.
 type image struct {
 	build                            []string // the first stage's RUN lines
-	base, user, volume, port         string
+	base, user, volume, port, folder string
 	entrypoint, command, healthcheck []string
 	files                            map[string]string // path in the image: path here
 	owners                           map[string]string // path in the image: user
@@ -76,6 +77,8 @@ func readImage(tb testing.TB) image {
 			}
 		case "USER":
 			i.user = in.arguments
+		case "WORKDIR":
+			i.folder = in.arguments
 		case "VOLUME":
 			i.volume = in.arguments
 		case "EXPOSE":
@@ -140,6 +143,7 @@ func TestTheImageRunsAsAUserWhoIsNotRootAndOwnsTheVolume(t *testing.T) {
 	require.Regexp(t, `^[1-9]\d*:[1-9]\d*$`, i.user, "an empty image knows no names of users")
 	require.NotEmpty(t, i.volume)
 	require.Equal(t, i.user, i.owners[i.volume], "alertd must be able to write into the volume")
+	require.Equal(t, i.volume, filepath.Dir(filepath.Join(i.folder, "data/alertd.db")), "the event log must be in the volume")
 }
 
 func TestTheImageStartsAndItsHealthCheckFindsItReady(t *testing.T) {
@@ -153,6 +157,7 @@ func TestTheImageStartsAndItsHealthCheckFindsItReady(t *testing.T) {
 
 	requireBuilt(t)
 	start := i.here(slices.Concat(i.entrypoint, i.command), listen, "127.0.0.1:0")
+	start[slices.Index(start, "config/config.toml")] = ownConfig(t)
 	d := startDaemon(t, start[0], start[1:]...)
 	health := i.here(i.healthcheck, net.JoinHostPort("127.0.0.1", port), d.addr)
 	require.Contains(t, health, d.addr, "the health check must ask where alertd listens")

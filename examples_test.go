@@ -94,7 +94,7 @@ func TestExamples(t *testing.T) {
 	for _, e := range examples(t) {
 		start := func(t *testing.T) *daemon {
 			t.Helper()
-			return startDaemon(t, "bin/alertd", "serve", "--config", "config/config.toml", "--listen", "127.0.0.1:0")
+			return startDaemon(t, "bin/alertd", "serve", "--config", ownConfig(t), "--listen", "127.0.0.1:0")
 		}
 		t.Run(e.language, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -94,6 +95,19 @@ func startDaemon(tb testing.TB, name string, args ...string) *daemon {
 		require.Fail(tb, "it does not listen", "%s %v", name, args)
 	}
 	return d
+}
+
+// ownConfig returns a copy of config/config.toml with an event log of the test's own.
+func ownConfig(tb testing.TB) string {
+	tb.Helper()
+	const line = `path = "data/alertd.db"`
+	config := readFile(tb, "config/config.toml")
+	require.Contains(tb, config, line)
+	directory := tb.TempDir()
+	path := filepath.Join(directory, "config.toml")
+	own := strings.Replace(config, line, fmt.Sprintf("path = %q", filepath.Join(directory, "alertd.db")), 1)
+	require.NoError(tb, os.WriteFile(path, []byte(own), 0o600))
+	return path
 }
 
 // url is where the daemon answers.

@@ -67,7 +67,7 @@ func TestREADME(t *testing.T) {
 	run := regexp.MustCompile(`(?m)^make run\b`).FindString(all[0].text)
 	require.NotEmpty(t, run, "the first block does not start alertd")
 	requireBuilt(t)
-	d := startDaemon(t, "make", strings.Fields(run)[1], "ARGS=--listen 127.0.0.1:0")
+	d := startDaemon(t, "make", strings.Fields(run)[1], "ARGS=--listen 127.0.0.1:0 --config "+ownConfig(t))
 
 	check := map[string]func(*testing.T, *daemon, block){
 		"console": checkConsole, "sh": checkShell, "python": checkPython, "yaml": checkScrapeConfig, "toml": checkConfiguration,
