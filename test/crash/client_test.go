@@ -59,6 +59,20 @@ func TestAClientSendsWhatHasNoNameOnce(t *testing.T) {
 	require.Zero(t, c.ledger.acknowledged())
 }
 
+func TestNothingIsSentAgainBehindTheClientsBack(t *testing.T) {
+	var arrived atomic.Int32
+	p := &post{alerts: []*alert{plain("a")}, key: "k"} // net/http takes that for leave
+	c := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		if arrived.Add(1) > 1 {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = fmt.Fprintln(w, eventOf(p.alerts[0], 1).json) // the connection is kept for the next
+	})
+	c.sendOnce(t.Context(), c.fleet.addresses()[0], p)
+	require.False(t, c.sendOnce(t.Context(), c.fleet.addresses()[0], p))
+	require.Equal(t, int32(2), arrived.Load())
+}
+
 func TestA201IsAPromiseEvenWhenItIsCutOff(t *testing.T) {
 	c := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "999")
