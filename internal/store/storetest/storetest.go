@@ -41,6 +41,7 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		cases []testCase
 	}{
 		{"order", orderCases},
+		{"identity", identityCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
