@@ -1,8 +1,182 @@
 package storetest
 
-import "alertd/internal/store"
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"alertd/internal/alerting"
+	"alertd/internal/store"
+)
+
+var retentionCases = []testCase{
+	{"without limits everything is kept", retainsEverything},
+	{"the newest events are kept, by their number", retainsByNumber},
+	{"young events are kept, by when they were received", retainsByAge},
+	{"nothing is deleted that a reader has not seen", retainsForReaders},
+	{"what is deleted takes its part of the index along", deletesIndex},
+	{"deletes in small steps, each of them whole", deletesInSteps},
+	{"ingest and queries go on meanwhile", deletesMeanwhile},
+	{"numbers go on after all but the newest event are deleted", numbersAfterRetention},
+}
 
 // keepEvents is a configuration that keeps n events.
 func keepEvents(n int) func(*store.Config) {
 	return func(c *store.Config) { c.RetentionEvents = n }
+}
+
+// keepFor is a configuration that keeps events for some time.
+func keepFor(age time.Duration) func(*store.Config) {
+	return func(c *store.Config) { c.Retention = age }
+}
+
+// requireKept makes sure that a log holds just these events.
+func requireKept(tb testing.TB, log *Log, from, to uint64) {
+	tb.Helper()
+	extent, err := log.Extent(tb.Context())
+	require.NoError(tb, err)
+	require.Equal(tb, []uint64{from, to}, []uint64{extent.First, extent.Last})
+	requireSeqs(tb, ascending(from, to), seqsOf(log.Everything(tb)))
+}
+
+// retain lets retention do all that there is to do. The log's own upkeep may be
+// at it as well, and then has the lock: an old key, deleted at the end, shows that
+// somebody was here twice, and began the second time after this was called.
+func retain(tb testing.TB, db Database, log *Log) {
+	tb.Helper()
+	for range 2 {
+		db.Exec(tb, `INSERT INTO idempotency_keys (key, event_id, at) SELECT 'old', event_id, 0 FROM events WHERE seq = (SELECT max(seq) FROM events)`)
+		waitUntil(tb, func() bool {
+			_, err := log.Retain(tb.Context())
+			require.NoError(tb, err)
+			return db.Number(tb, `SELECT count(*) FROM idempotency_keys WHERE key = 'old'`) == 0
+		})
+	}
+}
+
+func retainsEverything(t *testing.T, db Database) {
+	log := db.Start(t)
+	log.Add(t, Alerts(10)...)
+	db.Advance(t, 100*365*24*time.Hour)
+	retain(t, db, log)
+	requireKept(t, log, 1, 10)
+}
+
+func retainsByNumber(t *testing.T, db Database) {
+	log := db.Start(t, keepEvents(7))
+	log.Add(t, Alerts(7)...)
+	retain(t, db, log)
+	requireKept(t, log, 1, 7)
+	log.Add(t, Alerts(2)...)
+	retain(t, db, log)
+	requireKept(t, log, 3, 9)
+	log.Add(t, Alerts(1200)...)
+	retain(t, db, log)
+	requireKept(t, log, 1203, 1209)
+	require.Equal(t, uint64(1202), log.Counts().Deleted)
+}
+
+// retainsByAge has events that were received, by another alertd, in no order: the
+// log loses its beginning only.
+func retainsByAge(t *testing.T, db Database) {
+	received := func(ago time.Duration) alerting.Alert {
+		alert := Alert("alert")
+		alert.ReceivedAt = time.Now().Add(-ago)
+		return alert
+	}
+	log := db.Start(t, keepFor(24*time.Hour))
+	log.Add(t, received(30*time.Hour), received(20*time.Hour), received(40*time.Hour), received(0), received(0))
+	retain(t, db, log)
+	requireKept(t, log, 2, 5)
+	db.Advance(t, 5*time.Hour)
+	retain(t, db, log)
+	requireKept(t, log, 4, 5)
+	log.Add(t, Alerts(1000)...)
+	db.Advance(t, 25*time.Hour)
+	retain(t, db, log)
+	requireKept(t, log, 1005, 1005)
+}
+
+func retainsForReaders(t *testing.T, db Database) {
+	log := db.Start(t, keepEvents(1))
+	require.NoError(t, log.SaveCursor(t.Context(), "slow", 0))
+	log.Add(t, Alerts(10)...)
+	require.NoError(t, log.SaveCursor(t.Context(), "fast", 8))
+	retain(t, db, log)
+	requireKept(t, log, 1, 10)
+	require.NoError(t, log.SaveCursor(t.Context(), "slow", 3))
+	retain(t, db, log)
+	requireKept(t, log, 4, 10)
+	require.NoError(t, log.SaveCursor(t.Context(), "slow", 10))
+	retain(t, db, log)
+	requireKept(t, log, 9, 10)
+	require.NoError(t, log.SaveCursor(t.Context(), "fast", 10))
+	retain(t, db, log)
+	requireKept(t, log, 10, 10)
+}
+
+func deletesIndex(t *testing.T, db Database) {
+	db.Open(t).Stop() // makes the schema
+	db.Insert(t, History(t, 3*segmentSize+10)...)
+	log := db.Start(t, keepEvents(segmentSize))
+	waitUntil(t, func() bool { return log.Counts().Unindexed < segmentSize && log.Counts().Deleted == 2*segmentSize+10 })
+	require.Equal(t, int64(2), db.Number(t, `SELECT min(segment) FROM event_segments`))
+	require.Equal(t, int64(2<<16), db.Number(t, `SELECT min(id) FROM event_blocks`))
+	require.Equal(t, int64(1), db.Number(t, `SELECT count(*) FROM event_segments`))
+	requireKept(t, log, 2*segmentSize+11, 3*segmentSize+10)
+}
+
+func deletesInSteps(t *testing.T, db Database) {
+	const events = 20_000
+	db.Open(t).Stop() // makes the schema
+	db.Insert(t, History(t, events)...)
+	log := db.Open(t, keepEvents(1))
+	require.NoError(t, log.Attach(t.Context(), log.Sink, 1))
+	ctx, cancel := context.WithCancel(t.Context())
+	var group errgroup.Group
+	group.Go(func() error {
+		_, err := log.Retain(ctx)
+		return err
+	})
+	waitUntil(t, func() bool { return log.Counts().Deleted > 0 })
+	cancel()
+	require.ErrorIs(t, group.Wait(), context.Canceled)
+	deleted := log.Counts().Deleted
+	require.Less(t, deleted, uint64(events-1))
+	require.Zero(t, deleted%500)
+	require.Equal(t, int64(events-deleted), db.Number(t, `SELECT count(*) FROM events`))
+	require.Equal(t, int64(deleted+1), db.Number(t, `SELECT min(seq) FROM events`))
+}
+
+func deletesMeanwhile(t *testing.T, db Database) {
+	const events = 20_000
+	db.Open(t).Stop() // makes the schema
+	db.Insert(t, History(t, events)...)
+	log := db.Start(t, keepEvents(1000)) // it begins to delete at once
+	added := uint64(0)
+	for log.Counts().Deleted < events-1000 {
+		began := time.Now()
+		log.Add(t, Alerts(10)...)
+		added += 10
+		page, err := log.Query(t.Context(), alerting.Query{Limit: 10})
+		require.NoError(t, err)
+		require.Equal(t, events+added, page.Events[0].Seq())
+		require.Less(t, time.Since(began), patience/4)
+	}
+	require.Positive(t, added)
+	retain(t, db, log)
+	requireKept(t, log, events+added-999, events+added)
+}
+
+func numbersAfterRetention(t *testing.T, db Database) {
+	log := db.Start(t, keepEvents(1))
+	log.Add(t, Alerts(20)...)
+	retain(t, db, log)
+	log.Stop()
+	log = db.Start(t, keepEvents(1))
+	require.Equal(t, uint64(21), log.Add(t, Alert("alert"))[0].Event.Seq())
+	requireSeqs(t, ascending(20, 21), seqsOf(log.Sink.Events()))
 }
