@@ -57,7 +57,14 @@ func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 			return err
 		})
 	})
-	return deleted, s.reading(err)
+	if err != nil {
+		return deleted, s.reading(err)
+	}
+	extent, err := s.Extent(ctx) // another replica may have been at it
+	if err == nil && extent.First > 0 {
+		s.index.keepFrom(extent.First)
+	}
+	return deleted, err
 }
 
 // retainSome deletes up to retainBatch events.
@@ -107,6 +114,6 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("delete old events: %w", err)
 	}
-	s.index.forget(whole)
+	s.index.keepFrom(keep)
 	return keep - extent.First, nil
 }

@@ -17,6 +17,7 @@ var retentionCases = []testCase{
 	{"the newest events are kept, by their number", retainsByNumber},
 	{"young events are kept, by when they were received", retainsByAge},
 	{"nothing is deleted that a reader has not seen", retainsForReaders},
+	{"what is deleted is in no answer", deletedIsGone},
 	{"what is deleted takes its part of the index along", deletesIndex},
 	{"deletes in small steps, each of them whole", deletesInSteps},
 	{"ingest and queries go on meanwhile", deletesMeanwhile},
@@ -116,6 +117,36 @@ func retainsForReaders(t *testing.T, db Database) {
 	require.NoError(t, log.SaveCursor(t.Context(), "fast", 10))
 	retain(t, db, log)
 	requireKept(t, log, 10, 10)
+}
+
+func deletedIsGone(t *testing.T, db Database) {
+	log := db.Start(t, keepEvents(100))
+	alerts := Alerts(300)
+	alerts[0] = withID(withKey("key", alerts[0]))
+	log.Add(t, alerts...)
+	retain(t, db, log)
+	found, err := log.Find(t.Context(), alerts[0].EventID, "key")
+	require.NoError(t, err)
+	require.Nil(t, found)
+	for _, test := range []struct {
+		query alerting.Query
+		want  int
+	}{
+		{alerting.Query{Limit: 1000}, 100},
+		{alerting.Query{Limit: 100}, 100},
+		{alerting.Query{Limit: 100, Before: 250}, 49},
+		{alerting.Query{Limit: 100, Before: 201}, 0},
+		{alerting.Query{Limit: 1000, Filter: alerting.Filter{Text: "alert 2"}}, 100},
+		{alerting.Query{Limit: 1000, Filter: alerting.Filter{Text: "alert 1"}}, 0},
+	} {
+		page, err := log.Query(t.Context(), test.query)
+		require.NoError(t, err)
+		require.Equal(t, test.want, len(page.Events), "%+v", test.query) //nolint:testifylint // Len would show them all
+		require.False(t, page.More)
+	}
+	stretch, err := log.After(t.Context(), 100, alerting.Filter{})
+	require.NoError(t, err)
+	require.Equal(t, []uint64{201, 300}, []uint64{stretch.From, stretch.Through})
 }
 
 func deletesIndex(t *testing.T, db Database) {
