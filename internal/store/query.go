@@ -181,15 +181,29 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 // segment of the index.
 func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
 	extent, err := s.Extent(ctx)
-	if err != nil || extent.Last <= after {
-		return alerting.Stretch{From: after + 1, Through: after}, err
+	for err == nil && extent.Last > after {
+		stretch := alerting.Stretch{From: max(after+1, extent.First)}
+		var missing bool
+		if missing, err = s.readStretch(ctx, &stretch, extent.Last, filter); err != nil || !missing {
+			return stretch, err
+		}
+		// If retention was faster, the stretch must begin later, so that the reader
+		// learns of the gap.
+		if extent, err = s.Extent(ctx); extent.First <= stretch.From {
+			return stretch, err
+		}
 	}
-	stretch := alerting.Stretch{From: max(after+1, extent.First)}
+	return alerting.Stretch{From: after + 1, Through: after}, err
+}
+
+// readStretch looks through the log from stretch.From on, and reports whether
+// events are missing.
+func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last uint64, filter alerting.Filter) (missing bool, err error) {
 	segment := segmentOf(stretch.From)
-	stretch.Through = min(extent.Last, lastOf(segment))
+	stretch.Through = min(last, lastOf(segment))
 	slots, err := s.index.candidates(ctx, newPlan(filter), segment)
 	if err != nil {
-		return alerting.Stretch{}, err
+		return false, err
 	}
 	var batch []int64
 	for seq := stretch.From; seq <= stretch.Through; seq++ {
@@ -203,7 +217,7 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 		batch = append(batch, int64(seq)) //nolint:gosec // numbers fit into 63 bits
 	}
 	if len(batch) == 0 {
-		return stretch, nil
+		return false, nil
 	}
 	events, err := s.loadEvents(ctx, s.queries.bySeq, s.engine.dialect().list(batch))
 	for _, event := range events {
@@ -211,5 +225,5 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 			stretch.Events = append(stretch.Events, event)
 		}
 	}
-	return stretch, err
+	return len(events) < len(batch), err
 }

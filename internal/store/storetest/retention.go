@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ var retentionCases = []testCase{
 	{"what is deleted takes its part of the index along", deletesIndex},
 	{"deletes in small steps, each of them whole", deletesInSteps},
 	{"ingest and queries go on meanwhile", deletesMeanwhile},
+	{"a stretch says which events were deleted while it was read", deletesUnderReaders},
 	{"numbers go on after all but the newest event are deleted", numbersAfterRetention},
 }
 
@@ -200,6 +202,47 @@ func deletesMeanwhile(t *testing.T, db Database) {
 	require.Positive(t, added)
 	retain(t, db, log)
 	requireKept(t, log, events+added-999, events+added)
+}
+
+// deletesUnderReaders: whoever resumes at a number must learn of every event
+// after it, or that it is gone.
+func deletesUnderReaders(t *testing.T, db Database) {
+	const events = 30_000
+	db.Open(t).Stop() // makes the schema
+	db.Insert(t, History(t, events)...)
+	log := db.Open(t, keepEvents(1))
+	require.NoError(t, log.Attach(t.Context(), log.Sink, 1))
+	ctx, done := context.WithCancel(t.Context())
+	var group errgroup.Group
+	group.Go(func() error {
+		defer done()
+		_, err := log.Retain(t.Context())
+		return err
+	})
+	for range 2 {
+		group.Go(func() error {
+			for ctx.Err() == nil {
+				stretch, err := log.After(t.Context(), 0, alerting.Filter{})
+				if err != nil {
+					return err
+				}
+				if n := stretch.Through - stretch.From + 1; uint64(len(stretch.Events)) != n {
+					return fmt.Errorf("%d events from %d to %d", len(stretch.Events), stretch.From, stretch.Through)
+				}
+				page, err := log.Query(t.Context(), alerting.Query{Limit: 700, Before: stretch.Through + 1})
+				if err != nil {
+					return err
+				}
+				for i, event := range page.Events {
+					if event.Seq() != page.Events[0].Seq()-uint64(i) {
+						return fmt.Errorf("event %d at %d after %d", event.Seq(), i, page.Events[0].Seq())
+					}
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
 }
 
 func numbersAfterRetention(t *testing.T, db Database) {
