@@ -23,6 +23,7 @@ var retentionCases = []testCase{
 	{"deletes in small steps, each of them whole", deletesInSteps},
 	{"ingest and queries go on meanwhile", deletesMeanwhile},
 	{"a stretch says which events were deleted while it was read", deletesUnderReaders},
+	{"old idempotency keys are deleted in small steps, too", deletesKeys},
 	{"numbers go on after all but the newest event are deleted", numbersAfterRetention},
 }
 
@@ -243,6 +244,34 @@ func deletesUnderReaders(t *testing.T, db Database) {
 		})
 	}
 	require.NoError(t, group.Wait())
+}
+
+func deletesKeys(t *testing.T, db Database) {
+	const keys = 50_000
+	log := db.Open(t)
+	require.NoError(t, log.Attach(t.Context(), log.Sink, 1))
+	log.Run()
+	log.Add(t, withKey("young", Alert("alert")))
+	log.Stop()
+	db.Exec(t, fmt.Sprintf(`WITH RECURSIVE old(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM old WHERE n < %d)
+		INSERT INTO idempotency_keys (key, event_id, at) SELECT 'old ' || n, event_id, n FROM old, events`, keys))
+	left := func() int64 { return db.Number(t, `SELECT count(*) FROM idempotency_keys WHERE key <> 'young'`) }
+
+	log = db.Open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var group errgroup.Group
+	group.Go(func() error {
+		_, err := log.Retain(ctx)
+		return err
+	})
+	waitUntil(t, func() bool { return left() < keys })
+	cancel()
+	require.ErrorIs(t, group.Wait(), context.Canceled)
+	require.Positive(t, left())
+	require.Zero(t, left()%500)
+	retain(t, db, log)
+	require.Zero(t, left())
+	require.Equal(t, int64(1), db.Number(t, `SELECT count(*) FROM idempotency_keys`))
 }
 
 func numbersAfterRetention(t *testing.T, db Database) {
