@@ -27,7 +27,7 @@ type engine interface {
 	// exclusive runs f unless another replica runs one under the same name, and
 	// reports whether it did.
 	exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error)
-	// giveBack returns up to some free space to the operating system.
+	// giveBack returns free space to the operating system, in small steps.
 	giveBack(ctx context.Context) error
 	// follow calls wake whenever another replica may have appended, until ctx ends;
 	// it returns at once where there are no replicas.

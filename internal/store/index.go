@@ -117,16 +117,26 @@ func (x *index) learn(number uint64, s *segment) {
 	x.next = max(x.next, number+1)
 }
 
-// forget drops the segments below a number, whose events are gone.
-func (x *index) forget(below uint64) {
+// keepFrom drops what is known of the events before a number, which are deleted.
+func (x *index) keepFrom(first uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	below := segmentOf(first)
 	for number := range x.segments {
 		if number < below {
 			delete(x.segments, number)
 		}
 	}
 	x.next = max(x.next, below)
+	// More of them may come meanwhile, so that it drops too many: they are still
+	// in the database.
+	switch kept := x.last + 1 - min(first, x.last+1); {
+	case kept == 0:
+		x.recent.Clear()
+	case kept < recentCapacity:
+		x.recent.Resize(int(kept))
+		x.recent.Resize(recentCapacity)
+	}
 }
 
 func (x *index) segment(number uint64) *segment {

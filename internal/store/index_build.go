@@ -118,8 +118,8 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	if err != nil {
 		return err
 	}
-	if first := segmentOf(max(1, extent.First)); first > number { // retention was faster
-		x.forget(first)
+	if segmentOf(max(1, extent.First)) > number { // retention was faster
+		x.keepFrom(extent.First)
 		return nil
 	}
 	if err := x.load(ctx); err != nil || x.segment(number) != nil {

@@ -52,7 +52,8 @@ func newQueries(d dialect) queries {
 		deleteEvents:   sql(`DELETE FROM events WHERE seq < ?`),
 		deleteBlocks:   sql(`DELETE FROM event_blocks WHERE id < ?`),
 		deleteSegments: sql(`DELETE FROM event_segments WHERE segment < ?`),
-		deleteKeys:     sql(`DELETE FROM idempotency_keys WHERE at <= ` + d.now + ` - ?`),
+		deleteKeys: sql(`DELETE FROM idempotency_keys WHERE key IN
+			(SELECT key FROM idempotency_keys WHERE at <= ` + d.now + ` - ? ORDER BY at LIMIT ?)`),
 		slowest:        sql(`SELECT min(seq) FROM log_cursors`),
 		saveCursor:     sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
 		probe:          sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
@@ -196,15 +197,29 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 // segment of the index, and not more once they have [readBytes].
 func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
 	extent, err := s.Extent(ctx)
-	if err != nil || extent.Last <= after {
-		return alerting.Stretch{From: after + 1, Through: after}, err
+	for err == nil && extent.Last > after {
+		stretch := alerting.Stretch{From: max(after+1, extent.First)}
+		var missing bool
+		if missing, err = s.readStretch(ctx, &stretch, extent.Last, filter); err != nil || !missing {
+			return stretch, err
+		}
+		// If retention was faster, the stretch must begin later, so that the reader
+		// learns of the gap.
+		if extent, err = s.Extent(ctx); extent.First <= stretch.From {
+			return stretch, err
+		}
 	}
-	stretch := alerting.Stretch{From: max(after+1, extent.First)}
+	return alerting.Stretch{From: after + 1, Through: after}, err
+}
+
+// readStretch looks through the log from stretch.From on, and reports whether
+// events are missing.
+func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last uint64, filter alerting.Filter) (missing bool, err error) {
 	segment := segmentOf(stretch.From)
-	stretch.Through = min(extent.Last, lastOf(segment))
+	stretch.Through = min(last, lastOf(segment))
 	slots, err := s.index.candidates(ctx, newPlan(filter), segment)
 	if err != nil {
-		return alerting.Stretch{}, err
+		return false, err
 	}
 	var batch []int64
 	for seq := stretch.From; seq <= stretch.Through; seq++ {
@@ -218,7 +233,7 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 		batch = append(batch, int64(seq)) //nolint:gosec // numbers fit into 63 bits
 	}
 	if len(batch) == 0 {
-		return stretch, nil
+		return false, nil
 	}
 	events, err := s.loadSome(ctx, readBytes, s.queries.bySeq, s.engine.dialect().list(batch))
 	if n := len(events); n > 0 && n < len(batch) { // it has stopped, or retention took what came first
@@ -229,5 +244,5 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 			stretch.Events = append(stretch.Events, event)
 		}
 	}
-	return stretch, err
+	return len(events) < len(batch), err
 }

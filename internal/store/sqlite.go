@@ -273,11 +273,36 @@ func (e *sqliteEngine) exclusive(ctx context.Context, _ string, f func(ctx conte
 	return true, f(ctx)
 }
 
-// giveBack implements engine: it cuts free pages off the file, a few at a time.
+// giveBack implements engine: it cuts free pages off the file, a few at a time, so
+// that ingest can come between. It ends once that changes nothing, as in a file
+// that another program made without auto_vacuum. The file is as short as it says
+// only once the write-ahead log was copied into it.
 func (e *sqliteEngine) giveBack(ctx context.Context) error {
+	var before int
+	for {
+		var free int
+		if err := e.readers.QueryRowContext(ctx, `PRAGMA freelist_count`).Scan(&free); err != nil {
+			return fmt.Errorf("give back space: %w", err)
+		}
+		if free == 0 || free == before {
+			break
+		}
+		if err := e.runPragma(ctx, `PRAGMA incremental_vacuum(500)`); err != nil {
+			return err
+		}
+		before = free
+	}
+	if before == 0 {
+		return nil
+	}
+	return e.runPragma(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
+}
+
+// runPragma runs one that does its work as its rows are read.
+func (e *sqliteEngine) runPragma(ctx context.Context, pragma string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	rows, err := e.conn.QueryContext(ctx, `PRAGMA incremental_vacuum(500)`)
+	rows, err := e.conn.QueryContext(ctx, pragma)
 	if err != nil {
 		return fmt.Errorf("give back space: %w", err)
 	}

@@ -136,7 +136,7 @@ func originOfCatchUp(t *testing.T, db Database) {
 	log := db.Start(t)
 	reading, stop := context.WithCancel(t.Context())
 	var readers errgroup.Group
-	for range 4 {
+	for range 2 {
 		readers.Go(func() error {
 			for reading.Err() == nil {
 				if err := log.CatchUp(reading); err != nil && reading.Err() == nil {
@@ -146,13 +146,13 @@ func originOfCatchUp(t *testing.T, db Database) {
 			return nil
 		})
 	}
-	for range 300 {
+	for range 100 {
 		log.Add(t, Alerts(2)...)
 	}
 	stop()
 	require.NoError(t, readers.Wait())
-	requireSeqs(t, ascending(1, 600), seqsOf(log.Sink.Events()))
-	requireSeqs(t, ascending(1, 600), log.Sink.Here())
+	requireSeqs(t, ascending(1, 200), seqsOf(log.Sink.Events()))
+	requireSeqs(t, ascending(1, 200), log.Sink.Here())
 }
 
 func attachFillsTheBuffer(t *testing.T, db Database) {

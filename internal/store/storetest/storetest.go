@@ -41,6 +41,9 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		cases []testCase
 	}{
 		{"order", orderCases},
+		{"identity", identityCases},
+		{"query", queryCases},
+		{"retention", retentionCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
@@ -279,7 +282,16 @@ func ascending(from, to uint64) []uint64 {
 // waitUntil looks again and again whether a condition holds.
 func waitUntil(tb testing.TB, condition func() bool) {
 	tb.Helper()
-	require.Eventually(tb, condition, patience, 2*time.Millisecond)
+	expired := time.After(patience)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-expired:
+			require.FailNow(tb, "it does not come to pass")
+		}
+	}
 }
 
 // requireSeqs compares numbers, and shows only where they begin to differ.
