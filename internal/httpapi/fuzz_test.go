@@ -285,7 +285,7 @@ type batchResult struct {
 // batch as a whole can be read.
 func elementsOf(body string, lines bool) (elements []string, ok bool) {
 	if lines {
-		for _, line := range strings.Split(body, "\n") {
+		for line := range strings.SplitSeq(body, "\n") {
 			if line = strings.Trim(line, " \t\r\n"); line != "" {
 				elements = append(elements, line)
 			}
