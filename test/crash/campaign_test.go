@@ -38,7 +38,7 @@ func row(tb testing.TB, output, engine string) (numbers [7]string) {
 }
 
 func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
-	for engine, rounds := range map[string]string{"sqlite": "4", "postgres": "6", "replicas": "7"} {
+	for engine, rounds := range map[string]string{"sqlite": "4", "postgres": "4", "replicas": "5"} {
 		t.Run(engine, func(t *testing.T) {
 			directory := t.TempDir()
 			output, err := campaignOn(t, honest, engine, directory, "-rounds", rounds)
