@@ -377,12 +377,13 @@ func (c *campaign) nextDisaster() disaster {
 	return next
 }
 
-// disasters returns all that can happen.
+// disasters returns all that can happen, the likelier the more often.
 func (c *campaign) disasters() []disaster {
-	all := []disaster{{"every alertd is killed", c.killEvery, true}}
+	every := disaster{"every alertd is killed", c.killEvery, true}
+	one := disaster{"one of the alertds is killed", c.killOne, false}
+	all := []disaster{every, every, every}
 	if c.scenario.replicas > 1 {
-		one := disaster{"one of the alertds is killed", c.killOne, false}
-		all = append(all, one, one)
+		all = []disaster{every, one, one, one}
 	}
 	if server, ok := c.storage.(*postgresServer); ok {
 		cluster := server.cluster

@@ -55,9 +55,9 @@ func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
 	}
 }
 
-func TestAnAlertdThatAcknowledgesBeforeItCommitsIsFoundOut(t *testing.T) {
+func TestAnAlertdThatForgetsWhatItHasAcknowledgedIsFoundOut(t *testing.T) {
 	directory := t.TempDir()
-	output, err := campaignOn(t, hasty, "sqlite", directory, "-rounds", "2")
+	output, err := campaignOn(t, volatile, "sqlite", directory, "-rounds", "3")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.NotEqual(t, "0", row(t, output, "sqlite")[4])
 	require.Contains(t, output, "and not in the log")
@@ -86,7 +86,7 @@ func TestAnAlertdThatShowsOtherThingsThanItHasIsFoundOut(t *testing.T) {
 }
 
 func TestAnAlertdThatDoesNotRecoverIsFoundOut(t *testing.T) {
-	output, err := campaignOn(t, helpless, "postgres", t.TempDir(), "-rounds", "2", "-patience", "2s")
+	output, err := campaignOn(t, helpless, "postgres", t.TempDir(), "-rounds", "4", "-patience", "4s")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.Contains(t, output, "alertd does not recover by itself")
 }

@@ -32,8 +32,8 @@ const envMiniature = "CRASH_TEST_MINIATURE"
 
 const (
 	honest = "honest"
-	// hasty acknowledges before it commits.
-	hasty = "hasty"
+	// volatile keeps events in memory only.
+	volatile = "volatile"
 	// forgetful does not look whether it knows an alert.
 	forgetful = "forgetful"
 	// sloppy shows other things than it has, and ends badly.
@@ -46,7 +46,6 @@ var errSloppy = errors.New("sloppy to the end")
 
 type miniature struct {
 	nature   string
-	serving  bool
 	broken   atomic.Bool
 	driver   string
 	database *sql.DB
@@ -72,7 +71,6 @@ func runMiniature(nature string, args []string) error {
 	if err != nil {
 		return err
 	}
-	m.serving = true
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /alerts", m.post)
 	mux.HandleFunc("GET /events", m.page)
@@ -103,6 +101,9 @@ func openMiniature(ctx context.Context, nature, config string) (*miniature, erro
 		return nil, err
 	}
 	m := &miniature{nature: nature, driver: file.Storage.Driver}
+	if nature == volatile {
+		file.Storage.Path = ":memory:"
+	}
 	if m.driver == "sqlite" {
 		m.database, err = sql.Open("sqlite", "file:"+file.Storage.Path+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)")
 	} else {
@@ -143,10 +144,6 @@ func (m *miniature) write(ctx context.Context, do func(*sql.Tx) error) error {
 	if err != nil {
 		m.broken.Store(true)
 		return errors.Join(err, tx.Rollback())
-	}
-	if m.nature == hasty && m.serving {
-		time.AfterFunc(20*time.Millisecond, func() { _ = tx.Commit() }) // in that hurry, who asks?
-		return nil
 	}
 	return tx.Commit()
 }
