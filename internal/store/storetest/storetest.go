@@ -43,6 +43,7 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"order", orderCases},
 		{"identity", identityCases},
 		{"query", queryCases},
+		{"queue", queueCases},
 		{"retention", retentionCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
