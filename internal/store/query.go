@@ -54,12 +54,25 @@ func newQueries(d dialect) queries {
 	}
 }
 
+// limit bounds one statement or transaction.
+func (s *Store) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.config.Timeout)
+}
+
+// write runs a short transaction of upkeep.
+func (s *Store) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	return s.engine.write(ctx, upkeep)
+}
+
 // reading turns a failure of a query into an error for the user.
 func (s *Store) reading(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
 	if reason := s.engine.explain(err); reason != "" {
+		s.suspect()
 		return &alerting.Error{Code: alerting.CodeUnavailable, Message: "the event log is not available: " + reason, Cause: err}
 	}
 	return err
@@ -67,6 +80,8 @@ func (s *Store) reading(err error) error {
 
 // loadEvents runs a query for events.
 func (s *Store) loadEvents(ctx context.Context, query string, args ...any) (events []*alerting.Event, err error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	rows, err := s.engine.read().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, s.reading(err)
@@ -114,6 +129,8 @@ func first(events []*alerting.Event) *alerting.Event {
 
 // Extent implements alerting.Log.
 func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	var first, last, oldest, newest sql.NullInt64
 	err := s.engine.read().QueryRowContext(ctx, s.queries.extent).Scan(&first, &last, &oldest, &newest)
 	if err != nil || !first.Valid || !last.Valid {
@@ -128,7 +145,7 @@ func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
 // SaveCursor notes that a reader of the log has seen all events up to a number.
 // Retention deletes nothing that any reader has not seen.
 func (s *Store) SaveCursor(ctx context.Context, name string, seq uint64) error {
-	err := s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, s.queries.saveCursor, name, int64(seq)) //nolint:gosec // numbers fit into 63 bits
 		return err
 	})

@@ -52,7 +52,7 @@ func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 				return err
 			}
 		}
-		return s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, s.queries.deleteKeys, keyLifetime.Microseconds())
 			return err
 		})
@@ -71,8 +71,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		keep = extent.Last + 1 - most
 	}
 	if s.config.Retention > 0 {
-		var young sql.NullInt64
-		err := s.engine.read().QueryRowContext(ctx, s.queries.keepFrom, retainBatch, s.config.Retention.Microseconds()).Scan(&young)
+		young, err := s.readNumber(ctx, s.queries.keepFrom, retainBatch, s.config.Retention.Microseconds())
 		if err != nil {
 			return 0, fmt.Errorf("look for old events: %w", err)
 		}
@@ -82,8 +81,8 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 			keep = max(keep, extent.First+retainBatch)
 		}
 	}
-	var slowest sql.NullInt64
-	if err := s.engine.read().QueryRowContext(ctx, s.queries.slowest).Scan(&slowest); err != nil {
+	slowest, err := s.readNumber(ctx, s.queries.slowest)
+	if err != nil {
 		return 0, fmt.Errorf("look for the slowest reader: %w", err)
 	}
 	if slowest.Valid {
@@ -94,7 +93,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		return 0, nil
 	}
 	whole := segmentOf(keep) // segments below it have no events left
-	err = s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep)); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
@@ -109,4 +108,12 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	}
 	s.index.forget(whole)
 	return keep - extent.First, nil
+}
+
+// readNumber runs a query for a number that there may not be.
+func (s *Store) readNumber(ctx context.Context, query string, args ...any) (number sql.NullInt64, err error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	err = s.engine.read().QueryRowContext(ctx, query, args...).Scan(&number)
+	return number, err
 }
