@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,10 +17,6 @@ const (
 	maxTransactionAlerts = 4096
 	maxTransactionBytes  = 4 << 20
 )
-
-// settleFor is how long a commit of unknown outcome is asked for before the
-// client is told that nothing is known.
-const settleFor = 10 * time.Second
 
 // request is one call of Append. Its results belong to the writer until done is
 // closed.
@@ -93,6 +90,15 @@ func (q *queue) take() []*request {
 	taken := slices.Clone(q.waiting[:n])
 	q.waiting = slices.Delete(q.waiting, 0, n) // nothing of them stays behind
 	q.bytes -= bytes
+	return taken
+}
+
+// takeAll returns everything that waits.
+func (q *queue) takeAll() []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.waiting
+	q.waiting, q.bytes = nil, 0
 	return taken
 }
 
@@ -170,7 +176,7 @@ func (s *Store) commit(ctx context.Context, batch []*request) {
 // appendDrafts makes drafts durable and publishes them.
 func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error) {
 	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	limited, cancel := s.limit(ctx)
 	defer cancel()
 	var fresh []*alerting.Event
 	places, err := s.engine.append(limited, drafts, func(places []placed) {
@@ -181,10 +187,15 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 		err = s.settle(ctx, fresh, err)
 	}
 	if err != nil {
-		if !isUnknown(err) {
-			s.publisher.forget(fresh)
+		unavailable := s.failed("append", err)
+		if limited.Err() != nil {
+			s.refuseWaiting(unavailable)
 		}
-		return nil, s.failed("append", err)
+		if isUnknown(err) {
+			return nil, &alerting.Error{Code: alerting.CodeUnavailable, Message: unknownMessage, Cause: err}
+		}
+		s.publisher.forget(fresh)
+		return nil, unavailable
 	}
 	s.works()
 	s.counts.commits.Add(1)
@@ -197,6 +208,18 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 	return appended, nil
 }
 
+// refuseWaiting tells those who have waited for a database that does not answer
+// that it does not: one after the other would wait for that again.
+func (s *Store) refuseWaiting(err error) {
+	for _, r := range s.queue.takeAll() {
+		r.err = err
+		close(r.done)
+	}
+}
+
+const unknownMessage = "the event log went away while it took the alert, and whether it was kept is not known; " +
+	"send it again with the same event_id or Idempotency-Key"
+
 // settle finds out whether a transaction of unknown outcome was committed. It
 // returns nil if it was, and an [unknownError] if that cannot be known.
 func (s *Store) settle(ctx context.Context, events []*alerting.Event, cause error) error {
@@ -205,7 +228,7 @@ func (s *Store) settle(ctx context.Context, events []*alerting.Event, cause erro
 	if len(events) == 0 {
 		return nil // it had nothing to write
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleFor)
+	ctx, cancel := s.limit(ctx)
 	defer cancel()
 	wait := newBackoff()
 	for {
@@ -217,11 +240,7 @@ func (s *Store) settle(ctx context.Context, events []*alerting.Event, cause erro
 			unknown, _ := errors.AsType[unknownError](cause)
 			return unknown.error
 		case !wait.sleep(ctx):
-			return unknownError{&alerting.Error{
-				Code: alerting.CodeUnavailable, Cause: errors.Join(cause, err),
-				Message: "the event log went away while it took the alert, and whether it was kept is not known; " +
-					"send it again with the same event_id or Idempotency-Key",
-			}}
+			return unknownError{errors.Join(cause, err)}
 		}
 	}
 }

@@ -90,6 +90,8 @@ func (x *index) load(ctx context.Context) (err error) {
 	x.mu.RLock()
 	known := int64(x.next) - 1 //nolint:gosec // numbers fit into 63 bits
 	x.mu.RUnlock()
+	ctx, cancel := x.store.limit(ctx)
+	defer cancel()
 	rows, err := x.store.engine.read().QueryContext(ctx, x.store.queries.segments, known)
 	if err != nil {
 		return fmt.Errorf("load index: %w", x.store.reading(err))
@@ -378,6 +380,8 @@ func (l *lookup) either(number uint64, s *segment, group group, blocks map[uint6
 }
 
 func (x *index) readBlocks(ctx context.Context, ids []int64) (blocks map[uint64][]byte, err error) {
+	ctx, cancel := x.store.limit(ctx)
+	defer cancel()
 	rows, err := x.store.engine.read().QueryContext(ctx, x.store.queries.blocks, x.store.engine.dialect().list(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read index: %w", x.store.reading(err))

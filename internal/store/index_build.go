@@ -176,7 +176,7 @@ func (x *index) save(ctx context.Context, number uint64, data segmentData) error
 	if err := x.load(ctx); err != nil || x.segment(number) != nil {
 		return err
 	}
-	return x.store.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	return x.store.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		insert, err := tx.PrepareContext(ctx, x.store.queries.insertBlock)
 		if err != nil {
 			return err

@@ -106,7 +106,7 @@ func (p *publisher) publishNext(events []*alerting.Event) bool {
 
 // catchUpNow publishes everything that is durable.
 func (p *publisher) catchUpNow(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.store.config.Timeout)
+	ctx, cancel := p.store.limit(ctx)
 	defer cancel()
 	return p.catchUp(ctx)
 }
@@ -116,7 +116,7 @@ func (p *publisher) catchUp(ctx context.Context) error {
 	select {
 	case p.reading <- struct{}{}:
 	case <-ctx.Done():
-		return fmt.Errorf("wait for a turn to read new events: %w", ctx.Err())
+		return fmt.Errorf("wait for a turn to read new events: %w", p.store.reading(ctx.Err()))
 	}
 	defer func() { <-p.reading }()
 	for {

@@ -54,10 +54,22 @@ func newQueries(d dialect) queries {
 		deleteSegments: sql(`DELETE FROM event_segments WHERE segment < ?`),
 		deleteKeys: sql(`DELETE FROM idempotency_keys WHERE key IN
 			(SELECT key FROM idempotency_keys WHERE at <= ` + d.now + ` - ? ORDER BY at LIMIT ?)`),
-		slowest:        sql(`SELECT min(seq) FROM log_cursors`),
-		saveCursor:     sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
-		probe:          sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
+		slowest:    sql(`SELECT min(seq) FROM log_cursors`),
+		saveCursor: sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
+		probe:      sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
 	}
+}
+
+// limit bounds one statement or transaction.
+func (s *Store) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.config.Timeout)
+}
+
+// write runs a short transaction of upkeep.
+func (s *Store) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	return s.engine.write(ctx, upkeep)
 }
 
 // reading turns a failure of a query into an error for the user.
@@ -66,6 +78,7 @@ func (s *Store) reading(err error) error {
 		return err
 	}
 	if reason := s.engine.explain(err); reason != "" {
+		s.suspect()
 		return &alerting.Error{Code: alerting.CodeUnavailable, Message: "the event log is not available: " + reason, Cause: err}
 	}
 	return err
@@ -78,6 +91,8 @@ func (s *Store) loadEvents(ctx context.Context, query string, args ...any) ([]*a
 
 // loadSome runs a query for events and stops once they have so many bytes.
 func (s *Store) loadSome(ctx context.Context, most int, query string, args ...any) (events []*alerting.Event, err error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	rows, err := s.engine.read().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, s.reading(err)
@@ -126,6 +141,8 @@ func first(events []*alerting.Event) *alerting.Event {
 
 // Extent implements alerting.Log.
 func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	extent, err := scanExtent(s.engine.read().QueryRowContext(ctx, s.queries.extent))
 	return extent, s.reading(err)
 }
@@ -145,7 +162,7 @@ func scanExtent(row *sql.Row) (alerting.Extent, error) {
 // SaveCursor notes that a reader of the log has seen all events up to a number.
 // Retention deletes nothing that any reader has not seen.
 func (s *Store) SaveCursor(ctx context.Context, name string, seq uint64) error {
-	err := s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, s.queries.saveCursor, name, int64(seq)) //nolint:gosec // numbers fit into 63 bits
 		return err
 	})

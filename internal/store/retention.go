@@ -73,8 +73,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		keep = extent.Last + 1 - most
 	}
 	if s.config.Retention > 0 {
-		var young sql.NullInt64
-		err := s.engine.read().QueryRowContext(ctx, s.queries.keepFrom, retainBatch, s.config.Retention.Microseconds()).Scan(&young)
+		young, err := s.readNumber(ctx, s.queries.keepFrom, retainBatch, s.config.Retention.Microseconds())
 		if err != nil {
 			return 0, fmt.Errorf("look for old events: %w", err)
 		}
@@ -84,8 +83,8 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 			keep = max(keep, extent.First+retainBatch)
 		}
 	}
-	var slowest sql.NullInt64
-	if err := s.engine.read().QueryRowContext(ctx, s.queries.slowest).Scan(&slowest); err != nil {
+	slowest, err := s.readNumber(ctx, s.queries.slowest)
+	if err != nil {
 		return 0, fmt.Errorf("look for the slowest reader: %w", err)
 	}
 	if slowest.Valid {
@@ -96,7 +95,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		return 0, nil
 	}
 	whole := segmentOf(keep) // segments below it have no events left
-	err = s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep))); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
@@ -116,7 +115,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 // deleteOldKeys deletes the idempotency keys that are no longer remembered.
 func (s *Store) deleteOldKeys(ctx context.Context) error {
 	for n := uint64(1); n > 0; {
-		err := s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 			n, err = affected(tx.ExecContext(ctx, s.queries.deleteKeys, keyLifetime.Microseconds(), retainBatch))
 			return err
 		})
@@ -134,4 +133,12 @@ func affected(result sql.Result, err error) (uint64, error) {
 	}
 	n, err := result.RowsAffected()
 	return uint64(max(0, n)), err
+}
+
+// readNumber runs a query for a number that there may not be.
+func (s *Store) readNumber(ctx context.Context, query string, args ...any) (number sql.NullInt64, err error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	err = s.engine.read().QueryRowContext(ctx, query, args...).Scan(&number)
+	return number, err
 }

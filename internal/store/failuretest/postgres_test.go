@@ -15,7 +15,7 @@ import (
 )
 
 func postgres(dsn string) store.Config {
-	return store.Config{Driver: store.Postgres, DSN: dsn, Timeout: 5 * time.Second}
+	return store.Config{Driver: store.Postgres, DSN: dsn, Timeout: 3 * time.Second}
 }
 
 // connect opens a connection of the test's own.
