@@ -57,7 +57,7 @@ func openPostgres(ctx context.Context, config Config) (engine, error) {
 }
 
 // connectPostgres returns connections, of which none is made yet; each is
-// prepared before it is used.
+// prepared before it is used, if prepare is not nil.
 func connectPostgres(ctx context.Context, config Config, prepare func(context.Context, *pgx.Conn) error) (*postgresEngine, error) {
 	settings, err := pgxpool.ParseConfig(config.DSN)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/jackc/pgx/v5"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -74,7 +73,7 @@ func connectToRead(ctx context.Context, config Config) (engine, error) {
 	case SQLite:
 		return connectSQLiteToRead(config.Path)
 	case Postgres:
-		e, err := connectPostgres(ctx, config, forbidWriting)
+		e, err := connectPostgres(ctx, config, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -106,12 +105,4 @@ func (e sqliteReader) explained(err error) error {
 			"do this as alertd's user, or while alertd runs: %w", e.path, err)
 	}
 	return e.sqliteEngine.explained(err)
-}
-
-// forbidWriting is for connections that only read, to a standby too. It comes
-// after the choice of a server, which target_session_attrs makes by what is in
-// force then.
-func forbidWriting(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SET default_transaction_read_only = on`)
-	return err
 }
