@@ -49,6 +49,10 @@ var imports = map[string]row{
 		may: []string{"internal/alerting", "internal/store"},
 		why: "the suite that both databases pass; only tests import it",
 	},
+	"internal/transfer": {
+		may: []string{"internal/alerting"},
+		why: "files of events on one side, the core's idea of a log on the other",
+	},
 	"internal/metrics": {
 		may: []string{"internal/alerting", "internal/store"},
 		why: "shows what the core and the log have counted",

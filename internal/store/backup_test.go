@@ -174,6 +174,18 @@ func TestABackupThatFailsLeavesNothing(t *testing.T) {
 		require.ErrorContains(t, err, "check the copy: ")
 		require.Empty(t, filesIn(t, folder))
 	})
+	t.Run("as an event is missing in the middle", func(t *testing.T) {
+		folder := t.TempDir()
+		config := sqliteConfig(t)
+		source := startStore(t, config)
+		source.register(10)
+		source.stop()
+		_, err := connect(t, config).ExecContext(t.Context(), `DELETE FROM events WHERE seq = 5`)
+		require.NoError(t, err)
+		_, err = store.Backup(t.Context(), config, filepath.Join(folder, "copy.db"))
+		require.EqualError(t, err, "check the copy: it has 9 of 10 events")
+		require.Empty(t, filesIn(t, folder))
+	})
 	t.Run("as there is no database", func(t *testing.T) {
 		folder := t.TempDir()
 		config := config

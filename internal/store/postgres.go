@@ -60,7 +60,7 @@ func openPostgres(ctx context.Context, config Config) (engine, error) {
 }
 
 // connectPostgres returns connections, of which none is made yet; each is set up by
-// a statement before it is used.
+// a statement before it is used, unless that is "".
 func connectPostgres(config Config, setUp string) (*postgresEngine, error) {
 	settings, err := connectionSettings(config, setUp)
 	if err != nil {

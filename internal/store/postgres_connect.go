@@ -32,8 +32,10 @@ func connectionSettings(config Config, setUp string) (*pgx.ConnConfig, error) {
 	if settings.RuntimeParams["application_name"] == "" {
 		settings.RuntimeParams["application_name"] = "alertd"
 	}
-	settings.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		return conn.Exec(ctx, setUp).Close()
+	if setUp != "" {
+		settings.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+			return conn.Exec(ctx, setUp).Close()
+		}
 	}
 	return settings, nil
 }

@@ -73,7 +73,7 @@ func connectToRead(ctx context.Context, config Config) (engine, error) {
 	case SQLite:
 		return connectSQLiteToRead(config.Path)
 	case Postgres:
-		e, err := connectPostgres(config, forbidWriting)
+		e, err := connectPostgres(config, "")
 		if err != nil {
 			return nil, err
 		}
@@ -106,8 +106,3 @@ func (e sqliteReader) explained(err error) error {
 	}
 	return e.sqliteEngine.explained(err)
 }
-
-// forbidWriting sets up connections that only read, to a standby too. It comes
-// after the choice of a server, which target_session_attrs makes by what is in
-// force then.
-const forbidWriting = `SET default_transaction_read_only = on`

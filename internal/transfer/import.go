@@ -1,0 +1,170 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"alertd/internal/alerting"
+)
+
+// The most that one transaction takes.
+const (
+	batchAlerts = 1000
+	batchBytes  = 4 << 20
+)
+
+// Target is a log that takes events.
+type Target interface {
+	// Append is that of [alerting.Log].
+	Append(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error)
+}
+
+// ImportOptions say how a file is read.
+type ImportOptions struct {
+	// MaxLine is how many bytes a line may have; it must be greater than 0.
+	MaxLine int64
+	// SkipInvalid goes on after an invalid line, of which Invalid is told.
+	SkipInvalid bool
+	Invalid     func(line *LineError)
+	// Progress, if not nil, is told after each transaction how many bytes of the
+	// file are done with.
+	Progress func(bytes int64)
+}
+
+// Imported is what became of a file so far.
+type Imported struct {
+	// Events is how many are new in the log, Duplicates how many were in it before,
+	// or stood in the file before, and Invalid how many lines are neither.
+	Events, Duplicates, Invalid uint64
+	// Lines is how many lines, from the first, are done with.
+	Lines uint64
+	// WithoutID is how many of the new events had no event_id, so that to import
+	// the same line again makes another event.
+	WithoutID uint64
+}
+
+// LineError says what is wrong with a line.
+type LineError struct {
+	// Line is its number, from 1.
+	Line uint64
+	// Err is an [*alerting.Error] unless the line is too long.
+	Err error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Err) }
+
+func (e *LineError) Unwrap() error { return e.Err }
+
+// Import registers what a file holds: an event or an alert a line, as JSON. Blank
+// lines are passed over. It appends some at a time, each time in one transaction.
+//
+// If ctx ends it stops between two of these, and returns ctx's error. An invalid
+// line, unless it is to be skipped, ends it with a [*LineError] once what comes
+// before that line is in the log. Whatever the error, the result says what is.
+func Import(ctx context.Context, target Target, in io.Reader, options ImportOptions) (Imported, error) {
+	i := &importer{target: target, lines: newLines(in, int(options.MaxLine)), options: options}
+	err := i.run(ctx)
+	return i.done, err
+}
+
+type importer struct {
+	target  Target
+	lines   *lines
+	options ImportOptions
+	done    Imported
+
+	drafts []*alerting.Draft
+	bytes  int
+	noID   uint64
+}
+
+func (i *importer) run(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		line, err := i.lines.next()
+		if errors.Is(err, io.EOF) {
+			return i.commit(ctx, i.lines.number)
+		}
+		if len(line) > 0 {
+			err = i.add(line)
+		}
+		switch {
+		case err == nil:
+		case !isInvalid(err):
+			return errors.Join(i.commit(ctx, i.lines.number), fmt.Errorf("read after line %d: %w", i.lines.number, err))
+		default:
+			invalid := &LineError{Line: i.lines.number, Err: err}
+			if !i.options.SkipInvalid {
+				if err := i.commit(ctx, i.lines.number-1); err != nil {
+					return err
+				}
+				i.done.Invalid++
+				return invalid
+			}
+			i.done.Invalid++
+			i.options.Invalid(invalid)
+		}
+		if len(i.drafts) >= batchAlerts || i.bytes >= batchBytes {
+			if err := i.commit(ctx, i.lines.number); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// isInvalid reports whether an error is about a line, not about reading it.
+func isInvalid(err error) bool {
+	if _, ok := errors.AsType[tooLongError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*alerting.Error](err)
+	return ok
+}
+
+// add takes a line into the next transaction.
+func (i *importer) add(line []byte) error {
+	alert, err := alerting.DecodeRecord(line)
+	if err != nil {
+		return err
+	}
+	draft, err := alerting.NewDraft(alert, time.Now())
+	if err != nil {
+		return err
+	}
+	i.drafts = append(i.drafts, draft)
+	i.bytes += draft.Size()
+	if !draft.IDGiven() {
+		i.noID++
+	}
+	return nil
+}
+
+// commit appends what is waiting, so that all lines up to one are done with. It
+// is not interrupted, so that what became of each is known.
+func (i *importer) commit(ctx context.Context, through uint64) error {
+	if len(i.drafts) > 0 {
+		appended, err := i.target.Append(context.WithoutCancel(ctx), i.drafts)
+		if err != nil {
+			return fmt.Errorf("import after line %d: %w", i.done.Lines, err)
+		}
+		for _, one := range appended {
+			if one.Duplicate {
+				i.done.Duplicates++
+			} else {
+				i.done.Events++
+			}
+		}
+	}
+	i.done.Lines = through
+	i.done.WithoutID += i.noID
+	i.drafts, i.bytes, i.noID = i.drafts[:0], 0, 0
+	if i.options.Progress != nil {
+		i.options.Progress(i.lines.bytes)
+	}
+	return nil
+}

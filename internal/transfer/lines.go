@@ -1,0 +1,57 @@
+package transfer
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// lines reads a text line by line, each of a bounded length.
+type lines struct {
+	in     *bufio.Reader
+	most   int
+	buffer []byte
+	number uint64 // of the line that was read last, from 1
+	bytes  int64  // that were read
+}
+
+func newLines(in io.Reader, most int) *lines {
+	return &lines{in: bufio.NewReaderSize(in, 64<<10), most: most}
+}
+
+// tooLongError says that a line is longer than lines may be. It was passed over.
+type tooLongError struct{ most int }
+
+func (e tooLongError) Error() string {
+	return fmt.Sprintf("has more than %d bytes, which is the most that [server] max_body allows", e.most)
+}
+
+// next returns the next line without white space at its ends, [io.EOF] after the
+// last one. The line is good until the next call.
+func (l *lines) next() ([]byte, error) {
+	l.buffer = l.buffer[:0]
+	tooLong := false
+	for {
+		part, err := l.in.ReadSlice('\n')
+		l.bytes += int64(len(part))
+		if len(l.buffer)+len(bytes.TrimRight(part, "\r\n")) > l.most {
+			tooLong = true
+		}
+		if !tooLong {
+			l.buffer = append(l.buffer, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil && (!errors.Is(err, io.EOF) || len(l.buffer) == 0 && !tooLong):
+			return nil, err
+		}
+		l.number++
+		if tooLong {
+			return nil, tooLongError{l.most}
+		}
+		return bytes.Trim(l.buffer, " \t\r\n"), nil
+	}
+}

@@ -1,0 +1,168 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+	"alertd/internal/store"
+	"alertd/internal/transfer"
+)
+
+// patience bounds what must happen, but not when.
+const patience = 30 * time.Second
+
+// mixed returns alerts of all sorts, as they are posted.
+func mixed(n int) []string {
+	alerts := make([]string, n)
+	for i := range alerts {
+		alerts[i] = fmt.Sprintf(`{"severity":%q,"category":%q,"source":"gate %d","message":"limit %d\nbreached \"é\"","context":%s}`,
+			alerting.Severities()[i%5], alerting.Categories()[i%8], i%3, i,
+			[]string{`{}`, `{"limit": 0.030, "x":1e+05}`, "{\n\t\"big\": 12345678901234567890.10\n}"}[i%3])
+	}
+	return alerts
+}
+
+func TestALogMovesFromSQLiteToPostgreSQLByteForByte(t *testing.T) {
+	source, target := sqliteConfig(t), postgresConfig(t)
+	require.NoError(t, store.Use(t.Context(), source, func(_ context.Context, s *store.Store) error {
+		add(t, s, mixed(1500)...)
+		add(t, s, mixed(700)...)
+		return nil
+	}))
+	moved := exportOf(t, source, transfer.NDJSON)
+	require.Equal(t, 2200, strings.Count(moved, "\n"))
+	require.Equal(t, transfer.Imported{Events: 2200, Lines: 2200}, importInto(t, target, moved))
+	require.Equal(t, moved, exportOf(t, target, transfer.NDJSON))
+
+	back := sqliteConfig(t)
+	importInto(t, back, exportOf(t, target, transfer.NDJSON))
+	require.Equal(t, moved, exportOf(t, back, transfer.NDJSON))
+}
+
+func TestALogMovesBesideWhatIsThereAndOnlyItsNumbersChange(t *testing.T) {
+	source, target := sqliteConfig(t), postgresConfig(t)
+	importInto(t, source, numbered(1, 100))
+	importInto(t, target, numbered(1000, 10))
+	moved := exportOf(t, source, transfer.NDJSON)
+	importInto(t, target, moved)
+	for i := range 100 {
+		moved = strings.Replace(moved, `,"seq":`+strconv.Itoa(i+1)+`,`, `,"seq": `+strconv.Itoa(i+11)+`,`, 1)
+	}
+	moved = strings.ReplaceAll(moved, `,"seq": `, `,"seq":`)
+	require.Equal(t, moved, strings.Join(strings.SplitAfter(exportOf(t, target, transfer.NDJSON), "\n")[10:], ""))
+}
+
+func TestAnImportIsSeenLiveByReplicasThatRun(t *testing.T) {
+	config := postgresConfig(t)
+	opened, err := store.Open(t.Context(), config)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, opened.Close()) }()
+	manager, err := alerting.OpenManager(t.Context(), alerting.Config{MinSeverity: alerting.SeverityCritical, BufferSize: 5000}, nil, opened)
+	require.NoError(t, err)
+	live := manager.Subscribe(alerting.Filter{}, alerting.Resume{})
+	defer live.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- opened.Run(ctx) }()
+	defer func() { cancel(); require.NoError(t, <-ended) }()
+
+	require.EqualValues(t, 1500, importInto(t, config, numbered(1, 1500)).Events, "whatever min_severity is")
+	for want := uint64(1); want <= 1500; want++ {
+		select {
+		case event, open := <-live.Events():
+			require.True(t, open, "the stream ended before event %d", want)
+			require.Equal(t, want, event.Seq())
+		case <-time.After(patience):
+			require.Fail(t, "not seen", "event %d", want)
+		}
+	}
+	require.Equal(t, 1500, manager.Count())
+}
+
+// heapWatch looks now and then at how many bytes are in use once what is not has
+// been given back.
+type heapWatch struct{ sizes []int64 }
+
+func (w *heapWatch) look() {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	w.sizes = append(w.sizes, int64(stats.HeapAlloc))
+}
+
+// requireFlat checks that the second half needed no more than the first one.
+func (w *heapWatch) requireFlat(tb testing.TB) {
+	tb.Helper()
+	require.GreaterOrEqual(tb, len(w.sizes), 8)
+	half := len(w.sizes) / 2
+	first, second := slices.Max(w.sizes[:half]), slices.Max(w.sizes[half:])
+	tb.Logf("%d MiB, then %d MiB", first>>20, second>>20)
+	require.Less(tb, second, first+16<<20)
+	require.Less(tb, second, int64(96<<20))
+}
+
+// manyLines gives numbered lines and looks at the heap after each tenth of them.
+type manyLines struct {
+	next, last int
+	pending    bytes.Buffer
+	watch      *heapWatch
+}
+
+func (m *manyLines) Read(p []byte) (int, error) {
+	if m.pending.Len() == 0 {
+		if m.next > m.last {
+			return 0, io.EOF
+		}
+		m.pending.WriteString(numbered(m.next, 1000))
+		m.next += 1000
+		if (m.next-1)%(m.last/10) == 0 {
+			m.watch.look()
+		}
+	}
+	return m.pending.Read(p)
+}
+
+// lineCounter drops what it is given and looks at the heap now and then.
+type lineCounter struct {
+	lines, every int
+	watch        *heapWatch
+}
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	before := c.lines / c.every
+	if c.lines += bytes.Count(p, []byte("\n")); c.lines/c.every > before {
+		c.watch.look()
+	}
+	return len(p), nil
+}
+
+func TestTheMemoryOfAnImportAndAnExportDoesNotGrowWithTheLog(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, config store.Config) {
+		imported, exported := &heapWatch{}, &heapWatch{}
+		require.NoError(t, store.Use(t.Context(), config, func(ctx context.Context, s *store.Store) error {
+			_, err := transfer.Import(ctx, s, &manyLines{next: 1, last: manyEvents, watch: imported}, transfer.ImportOptions{MaxLine: maxLine})
+			return err
+		}))
+		imported.requireFlat(t)
+
+		reader, err := store.OpenReadOnly(t.Context(), config)
+		require.NoError(t, err)
+		counter := &lineCounter{every: manyEvents / 10, watch: exported}
+		_, err = transfer.Export(t.Context(), reader, alerting.Filter{}, transfer.NDJSON, counter)
+		require.NoError(t, errors.Join(err, reader.Close()))
+		require.Equal(t, manyEvents, counter.lines)
+		exported.requireFlat(t)
+	})
+}
