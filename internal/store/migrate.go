@@ -115,7 +115,7 @@ func Migrate(ctx context.Context, config Config) (Schema, error) {
 // CheckSchema tells how the schema stands, and changes nothing; an alertd may be
 // running. A schema that is newer than this alertd is an error.
 func CheckSchema(ctx context.Context, config Config) (schema Schema, err error) {
-	e, err := connectToRead(ctx, config.withDefaults())
+	e, err := connectToRead(config.withDefaults())
 	if errors.Is(err, ErrNoDatabase) {
 		schema.Newest, err = newestVersion(config.Driver)
 		return schema, err

@@ -142,7 +142,7 @@ func (e *postgresEngine) follow(ctx context.Context, wake func()) error {
 			wake()
 		})
 		if ctx.Err() != nil {
-			break
+			return nil //nolint:nilerr // it was told to end
 		}
 		if !lost { // once is enough
 			e.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)

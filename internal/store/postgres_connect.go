@@ -122,7 +122,5 @@ func (e *postgresEngine) discard() {
 
 // giveUp closes a connection without waiting for the server, which may not answer.
 func giveUp(conn *pgx.Conn) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = conn.Close(ctx) // it is not used again
+	_ = conn.PgConn().Conn().Close() // it is not used again
 }
