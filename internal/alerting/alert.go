@@ -98,10 +98,14 @@ func (a *Alert) normalize() []FieldError {
 	if !a.Timestamp.IsZero() {
 		a.Timestamp = a.Timestamp.UTC().Truncate(time.Microsecond)
 		if year := a.Timestamp.Year(); year < 1970 || year > 9999 {
-			problem(invalidField("timestamp", "%s is out of range, must be from the year 1970 to 9999", a.Timestamp.Format(time.RFC3339)))
+			problem(outOfRange(a.Timestamp))
 		}
 	}
 	return problems
+}
+
+func outOfRange(timestamp time.Time) *Error {
+	return invalidField("timestamp", "%s is out of range, must be from the year 1970 to 9999", timestamp.Format(time.RFC3339))
 }
 
 // Validate returns nil or an [*Error] with [CodeInvalid] that names every field

@@ -113,6 +113,9 @@ func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
 		d.alert.Message = string(text)
 	case "timestamp":
 		d.alert.Timestamp, err = ParseTime(key, string(text))
+		if err == nil && d.alert.Timestamp.IsZero() { // which in an Alert would stand for none
+			err = outOfRange(d.alert.Timestamp)
+		}
 	case "event_id":
 		d.alert.EventID, err = ParseEventID(string(text))
 	case "dedup_key":
