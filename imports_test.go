@@ -42,6 +42,10 @@ var imports = map[string]row{
 	"internal/store/failuretest": {
 		why: "tests alone: the log with a database that fails, behind the API",
 	},
+	"internal/store/storetest": {
+		may: []string{"internal/alerting", "internal/store"},
+		why: "the suite that both databases pass; only tests import it",
+	},
 	"internal/metrics": {
 		may: []string{"internal/alerting", "internal/store"},
 		why: "shows what the core and the log have counted",

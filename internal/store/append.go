@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,8 +86,8 @@ func (q *queue) take() []*request {
 		}
 		n, alerts, bytes = n+1, alerts+len(r.drafts), bytes+r.bytes
 	}
-	taken := q.waiting[:n:n]
-	q.waiting = q.waiting[n:]
+	taken := slices.Clone(q.waiting[:n])
+	q.waiting = slices.Delete(q.waiting, 0, n) // nothing of them stays behind
 	q.bytes -= bytes
 	return taken
 }

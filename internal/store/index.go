@@ -117,16 +117,26 @@ func (x *index) learn(number uint64, s *segment) {
 	x.next = max(x.next, number+1)
 }
 
-// forget drops the segments below a number, whose events are gone.
-func (x *index) forget(below uint64) {
+// keepFrom drops what is known of the events before a number, which are deleted.
+func (x *index) keepFrom(first uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	below := segmentOf(first)
 	for number := range x.segments {
 		if number < below {
 			delete(x.segments, number)
 		}
 	}
 	x.next = max(x.next, below)
+	// More of them may come meanwhile, so that it drops too many: they are still
+	// in the database.
+	switch kept := x.last + 1 - min(first, x.last+1); {
+	case kept == 0:
+		x.recent.Clear()
+	case kept < recentCapacity:
+		x.recent.Resize(int(kept))
+		x.recent.Resize(recentCapacity)
+	}
 }
 
 func (x *index) segment(number uint64) *segment {
@@ -272,7 +282,8 @@ func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range known {
+	for i, number := range numbers {
+		s := known[i]
 		if s == nil {
 			continue
 		}
@@ -280,13 +291,13 @@ func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]
 			var either slots
 			for _, r := range group {
 				for n, to := s.blocksOf(r); n < to; n++ {
-					data, ok := blocks[blockID(numbers[i], uint64(n))] //nolint:gosec // not negative
-					if !ok {                                           // retention took it, probably with its events
+					data, ok := blocks[blockID(number, uint64(n))] //nolint:gosec // not negative
+					if !ok {                                       // retention took it, probably with its events
 						either.fill()
 						continue
 					}
 					if err := readTerms(data, s.directory[n], r, &either); err != nil {
-						return nil, fmt.Errorf("read index: segment %d: %w", numbers[i], err)
+						return nil, fmt.Errorf("read index: segment %d: %w", number, err)
 					}
 				}
 			}

@@ -20,7 +20,7 @@ func postingsOf(events []*alerting.Event) []posting {
 	named := make(map[uint64][]uint16)
 	text := make([]uint64, 0, 64*len(events))
 	for i, event := range events {
-		slot := uint16(i) //nolint:gosec // less than segmentSize
+		slot := uint16(i)
 		kind, source := kindTerm(event.Severity(), event.Category()), sourceTerm(event.Source())
 		named[kind] = append(named[kind], slot)
 		named[source] = append(named[source], slot)
@@ -87,26 +87,22 @@ func sortByBytes(values []uint64, shifts ...int) []uint64 {
 // run indexes segments as they become complete, until ctx ends.
 func (x *index) run(ctx context.Context) error {
 	wait := newBackoff()
-	for {
+	for ctx.Err() == nil {
 		switch number, complete := x.todo(); {
 		case !complete:
 			wait = newBackoff()
 			select {
 			case <-ctx.Done():
-				return nil
 			case <-x.wake:
 			}
 		default:
-			err := x.build(ctx, number)
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err != nil {
+			if err := x.build(ctx, number); err != nil && ctx.Err() == nil {
 				x.store.log.Warn("the index is behind, queries of older events are slower", "segment", number, "error", err)
 				wait.sleep(ctx)
 			}
 		}
 	}
+	return nil
 }
 
 // todo returns the next segment to index, and whether all its events are there.
@@ -122,8 +118,8 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	if err != nil {
 		return err
 	}
-	if first := segmentOf(max(1, extent.First)); first > number { // retention was faster
-		x.forget(first)
+	if segmentOf(max(1, extent.First)) > number { // retention was faster
+		x.keepFrom(extent.First)
 		return nil
 	}
 	if err := x.load(ctx); err != nil || x.segment(number) != nil {

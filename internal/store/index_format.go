@@ -114,7 +114,7 @@ func readTerms(block []byte, first uint64, r termRange, into *slots) error {
 	for len(block) > 0 {
 		delta, n := binary.Uvarint(block)
 		length, m := binary.Uvarint(block[max(0, n):])
-		if n <= 0 || m <= 0 || length > uint64(len(block)-n-m) {
+		if n <= 0 || m <= 0 || length > uint64(len(block)-n-m) { //nolint:gosec // not negative, as both were read from there
 			return errDamagedIndex
 		}
 		if term += delta; term > r.to {
@@ -145,7 +145,7 @@ func readSlots(list []byte, into *slots) error {
 		if slot += delta; n <= 0 || slot >= segmentSize {
 			return errDamagedIndex
 		}
-		into.add(int(slot)) //nolint:gosec // within the segment
+		into.add(int(slot))
 		list = list[n:]
 	}
 	return nil

@@ -58,7 +58,7 @@ func openPostgres(ctx context.Context, config Config) (engine, error) {
 		if reason := explainPostgres(err); reason != "" {
 			err = fmt.Errorf("%s: %w", reason, err)
 		}
-		return nil, errors.Join(fmt.Errorf("open database: %w", err), e.close())
+		return nil, errors.Join(fmt.Errorf("open database: %w", err), e.close()) //nolint:contextcheck // also when ctx has ended
 	}
 	return e, nil
 }
@@ -127,15 +127,14 @@ func (e *postgresEngine) follow(ctx context.Context, wake func()) error {
 			wait, lost = newBackoff(), false
 			wake()
 		})
-		if ctx.Err() != nil {
-			break
+		if ctx.Err() == nil {
+			if !lost { // once is enough
+				e.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)
+			}
+			lost = true
+			wake() // whoever reads finds out, too
+			wait.sleep(ctx)
 		}
-		if !lost { // once is enough
-			e.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)
-		}
-		lost = true
-		wake() // whoever reads finds out, too
-		wait.sleep(ctx)
 	}
 	return nil
 }
@@ -145,7 +144,7 @@ func (e *postgresEngine) listen(ctx context.Context, wake func()) error {
 	if err != nil {
 		return err
 	}
-	defer giveUp(conn)
+	defer giveUp(ctx, conn)
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	_, err = conn.Exec(limited, `LISTEN `+notifyChannel)
 	cancel()
@@ -176,6 +175,6 @@ func (e *postgresEngine) explain(err error) string { return explainPostgres(err)
 
 // close implements engine. Whoever appends has ended.
 func (e *postgresEngine) close() error {
-	e.discard()
+	e.discard(context.Background())
 	return e.readers.Close()
 }

@@ -23,7 +23,7 @@ func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, e
 		b.place(i, found.first(draft))
 	}
 	if err := e.insert(ctx, drafts, b.places, expect); err != nil {
-		e.discard()
+		e.discard(ctx)
 		return b.places, err
 	}
 	e.used = time.Now()
@@ -44,7 +44,7 @@ func (e *postgresEngine) beginAppend(ctx context.Context, drafts []*alerting.Dra
 			return last, found, nil
 		}
 		lost := e.writer.IsClosed()
-		e.discard()
+		e.discard(ctx)
 		if fresh || !lost || ctx.Err() != nil {
 			return 0, firsts{}, err
 		}
@@ -170,7 +170,7 @@ func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (
 	is.QueryRow(func(row pgx.Row) error { return row.Scan(&found) })
 	batch.Queue(`COMMIT`)
 	if err := e.writer.SendBatch(ctx, batch).Close(); err != nil {
-		e.discard()
+		e.discard(ctx)
 		return false, fmt.Errorf("ask for an event: %w", err)
 	}
 	e.used = time.Now()

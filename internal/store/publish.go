@@ -40,9 +40,9 @@ func (p *publisher) start(ctx context.Context, sink alerting.Sink, recent int) e
 
 // firstWanted returns the first number to publish.
 func (p *publisher) firstWanted(extent alerting.Extent, recent int) uint64 {
-	most := max(uint64(max(0, recent)), recentCapacity) //nolint:gosec // not negative
+	most := max(uint64(max(0, recent)), recentCapacity)
 	from := p.store.index.firstMissing()
-	if n := min(uint64(max(0, recent)), extent.Last); from > extent.Last+1-n { //nolint:gosec // not negative
+	if n := min(uint64(max(0, recent)), extent.Last); from > extent.Last+1-n {
 		from = extent.Last + 1 - n
 	}
 	if extent.Last >= most {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"alertd/internal/alerting"
@@ -47,10 +48,11 @@ func newQueries(d dialect) queries {
 		deleteEvents:   sql(`DELETE FROM events WHERE seq < ?`),
 		deleteBlocks:   sql(`DELETE FROM event_blocks WHERE id < ?`),
 		deleteSegments: sql(`DELETE FROM event_segments WHERE segment < ?`),
-		deleteKeys:     sql(`DELETE FROM idempotency_keys WHERE at <= ` + d.now + ` - ?`),
-		slowest:        sql(`SELECT min(seq) FROM log_cursors`),
-		saveCursor:     sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
-		probe:          sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
+		deleteKeys: sql(`DELETE FROM idempotency_keys WHERE key IN
+			(SELECT key FROM idempotency_keys WHERE at <= ` + d.now + ` - ? ORDER BY at LIMIT ?)`),
+		slowest:    sql(`SELECT min(seq) FROM log_cursors`),
+		saveCursor: sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
+		probe:      sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
 	}
 }
 
@@ -180,15 +182,15 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 		if err != nil {
 			return page, err
 		}
-		for i := len(events) - 1; i >= 0; i-- {
-			if !q.Filter.Matches(events[i]) {
+		for _, event := range slices.Backward(events) {
+			if !q.Filter.Matches(event) {
 				continue
 			}
 			if len(page.Events) == q.Limit {
 				page.More = true
 				return page, nil
 			}
-			page.Events = append(page.Events, events[i])
+			page.Events = append(page.Events, event)
 		}
 	}
 }
@@ -197,15 +199,29 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 // segment of the index.
 func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
 	extent, err := s.Extent(ctx)
-	if err != nil || extent.Last <= after {
-		return alerting.Stretch{From: after + 1, Through: after}, err
+	for err == nil && extent.Last > after {
+		stretch := alerting.Stretch{From: max(after+1, extent.First)}
+		var missing bool
+		if missing, err = s.readStretch(ctx, &stretch, extent.Last, filter); err != nil || !missing {
+			return stretch, err
+		}
+		// If retention was faster, the stretch must begin later, so that the reader
+		// learns of the gap.
+		if extent, err = s.Extent(ctx); extent.First <= stretch.From {
+			return stretch, err
+		}
 	}
-	stretch := alerting.Stretch{From: max(after+1, extent.First)}
+	return alerting.Stretch{From: after + 1, Through: after}, err
+}
+
+// readStretch looks through the log from stretch.From on, and reports whether
+// events are missing.
+func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last uint64, filter alerting.Filter) (missing bool, err error) {
 	segment := segmentOf(stretch.From)
-	stretch.Through = min(extent.Last, lastOf(segment))
+	stretch.Through = min(last, lastOf(segment))
 	slots, err := s.index.candidates(ctx, newPlan(filter), segment)
 	if err != nil {
-		return alerting.Stretch{}, err
+		return false, err
 	}
 	var batch []int64
 	for seq := stretch.From; seq <= stretch.Through; seq++ {
@@ -219,7 +235,7 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 		batch = append(batch, int64(seq)) //nolint:gosec // numbers fit into 63 bits
 	}
 	if len(batch) == 0 {
-		return stretch, nil
+		return false, nil
 	}
 	events, err := s.loadEvents(ctx, s.queries.bySeq, s.engine.dialect().list(batch))
 	for _, event := range events {
@@ -227,5 +243,5 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 			stretch.Events = append(stretch.Events, event)
 		}
 	}
-	return stretch, err
+	return len(events) < len(batch), err
 }
