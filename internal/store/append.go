@@ -158,6 +158,12 @@ func (s *Store) commit(ctx context.Context, batch []*request) {
 		}
 	}
 	results, err := s.appendDrafts(ctx, drafts)
+	if isDamaged(err) && len(batch) > 1 {
+		for _, r := range batch { // only one of them has asked for what is damaged
+			s.commit(ctx, []*request{r})
+		}
+		return
+	}
 	for _, r := range batch {
 		if r.err = err; err == nil {
 			r.results, results = results[:len(r.drafts):len(r.drafts)], results[len(r.drafts):]
@@ -178,16 +184,16 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 	case err != nil:
 		s.publisher.forget(places)
 	}
-	if err != nil {
+	switch {
+	case isDamaged(err):
+		return nil, fmt.Errorf("look for known ids: %w", err)
+	case err != nil:
 		return nil, s.failed("append", err)
 	}
 	s.works()
 	s.counts.commits.Add(1)
 	s.counts.commitNanos.Add(uint64(time.Since(began))) //nolint:gosec // time goes forward
-	appended, fresh, err := results(places)
-	if err != nil {
-		return nil, fmt.Errorf("read the first event: %w", err)
-	}
+	appended, fresh := results(places)
 	s.publisher.publishOwn(ctx, fresh)
 	return appended, nil
 }

@@ -125,7 +125,11 @@ func (e *postgresEngine) tryAppend(ctx context.Context, drafts []*alerting.Draft
 	}
 	b := newBatch(drafts, last)
 	for i, draft := range drafts {
-		b.place(i, found.first(draft))
+		first, err := found.first(draft)
+		if err != nil {
+			return nil, err
+		}
+		b.place(i, first)
 	}
 	for i, place := range b.places {
 		if place.seq > 0 {
@@ -151,17 +155,21 @@ func rollBack(ctx context.Context, conn *pgx.Conn) {
 
 // firsts are the events in the log that have an id or a key of a draft.
 type firsts struct {
-	byID  map[alerting.EventID]string
-	byKey map[string]string
+	byID  map[alerting.EventID]keptEvent
+	byKey map[string]keptEvent
 }
 
-func (f firsts) first(draft *alerting.Draft) string {
+// first returns the draft's first event, or nil.
+func (f firsts) first(draft *alerting.Draft) (*alerting.Event, error) {
 	if draft.IDGiven() {
-		if first := f.byID[draft.ID()]; first != "" {
-			return first
+		if first, ok := f.byID[draft.ID()]; ok {
+			return first.load()
 		}
 	}
-	return f.byKey[draft.IdempotencyKey()]
+	if first, ok := f.byKey[draft.IdempotencyKey()]; ok {
+		return first.load()
+	}
+	return nil, nil
 }
 
 // lockAndLook begins a transaction, waits for its turn to append, and reads the
@@ -178,28 +186,29 @@ func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts
 		}
 	}
 	var last int64
-	found := firsts{byID: map[alerting.EventID]string{}, byKey: map[string]string{}}
+	found := firsts{byID: map[alerting.EventID]keptEvent{}, byKey: map[string]keptEvent{}}
 	batch := &pgx.Batch{}
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
 	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
 	batch.Queue(`SELECT coalesce(max(seq), 0) FROM events`).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	if len(ids) > 0 {
-		batch.Queue(`SELECT event_id, json FROM events WHERE event_id = ANY($1::uuid[])`, ids).Query(func(rows pgx.Rows) error {
-			var id uuid.UUID
-			var json string
-			_, err := pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &json}, func() error {
-				found.byID[alerting.EventID(id)] = json
+		batch.Queue(`SELECT event_id, seq, json FROM events WHERE event_id = ANY($1::uuid[])`, ids).Query(func(rows pgx.Rows) error {
+			var id [16]byte
+			var first keptEvent
+			_, err := pgx.ForEachRow(rows, []any{&id, &first.seq, &first.json}, func() error {
+				found.byID[alerting.EventID(id)] = first
 				return nil
 			})
 			return err
 		})
 	}
 	if len(keys) > 0 {
-		batch.Queue(`SELECT k.key, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
+		batch.Queue(`SELECT k.key, e.seq, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
 			WHERE k.key = ANY($1::text[]) AND k.at > alertd_now() - $2::bigint`, keys, keyLifetime.Microseconds()).Query(func(rows pgx.Rows) error {
-			var key, json string
-			_, err := pgx.ForEachRow(rows, []any{&key, &json}, func() error {
-				found.byKey[key] = json
+			var key string
+			var first keptEvent
+			_, err := pgx.ForEachRow(rows, []any{&key, &first.seq, &first.json}, func() error {
+				found.byKey[key] = first
 				return nil
 			})
 			return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -101,11 +102,16 @@ func (p *publisher) catchUpNow(ctx context.Context) error {
 func (p *publisher) catchUp(ctx context.Context) error {
 	for {
 		events, err := p.store.readOnFrom(ctx, p.last+1, readPage)
-		if err != nil {
+		damaged, isDamaged := errors.AsType[damagedError](err)
+		if err != nil && !isDamaged {
 			return fmt.Errorf("read new events: %w", err)
 		}
 		p.publish(events)
-		if len(events) < readPage {
+		switch {
+		case isDamaged: // those that come after it must not wait for ever
+			p.store.log.Error("an event is left out", "error", damaged)
+			p.last = damaged.seq
+		case len(events) < readPage:
 			return nil
 		}
 	}
