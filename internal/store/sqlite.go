@@ -30,6 +30,8 @@ type sqliteEngine struct {
 	readers *sql.DB
 	writers *sql.DB // has one connection
 
+	busy sync.Map // the names under which something exclusive runs
+
 	mu   sync.Mutex // held while writing
 	last int64      // the last number, -1: to be asked for
 	// The statements of append, on the one connection.
@@ -254,8 +256,13 @@ func inTransaction(ctx context.Context, db *sql.DB, f func(ctx context.Context, 
 	return nil
 }
 
-// exclusive implements engine: there are no replicas.
-func (e *sqliteEngine) exclusive(ctx context.Context, _ string, f func(ctx context.Context) error) (bool, error) {
+// exclusive implements engine. There are no replicas, but whoever asks for upkeep
+// may come while it is done anyway.
+func (e *sqliteEngine) exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error) {
+	if _, busy := e.busy.LoadOrStore(name, true); busy {
+		return false, nil
+	}
+	defer e.busy.Delete(name)
 	return true, f(ctx)
 }
 
