@@ -138,8 +138,8 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	if err != nil {
 		return err
 	}
-	data := encodeSegment(events)
-	built, err := decodeSegment(data.zones, data.directory)
+	data := encodeSegment(number, events)
+	built, err := decodeSegment(number, data)
 	if err != nil {
 		return fmt.Errorf("build index: segment %d: %w", number, err)
 	}
@@ -147,8 +147,9 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("build index: segment %d: %w", number, err)
-	case ran:
+	case ran && x.segment(number) == nil: // else another replica was faster
 		x.learn(number, built)
+	case ran:
 	default: // another replica is at it, and load will find what it writes
 		newBackoff().sleep(ctx)
 	}

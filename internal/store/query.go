@@ -50,9 +50,9 @@ func newQueries(d dialect) queries {
 		deleteSegments: sql(`DELETE FROM event_segments WHERE segment < ?`),
 		deleteKeys: sql(`DELETE FROM idempotency_keys WHERE key IN
 			(SELECT key FROM idempotency_keys WHERE at <= ` + d.now + ` - ? ORDER BY at LIMIT ?)`),
-		slowest:        sql(`SELECT min(seq) FROM log_cursors`),
-		saveCursor:     sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
-		probe:          sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
+		slowest:    sql(`SELECT min(seq) FROM log_cursors`),
+		saveCursor: sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
+		probe:      sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
 	}
 }
 

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,11 +11,47 @@ import (
 )
 
 var damageCases = []testCase{
+	{"an index whose blocks are damaged gives no wrong answer", damagedBlocks},
+	{"an index whose segments are damaged gives no wrong answer", damagedSegments},
 	{"an index that has lost its blocks gives no wrong answer", lostBlocks},
 	{"a damaged event is an error, which names it", damagedEvent},
 	{"a duplicate of a damaged event fails alone", duplicateOfADamagedEvent},
 }
 
+// column is one that holds bytes of the index.
+type column struct{ table, key, name string }
+
+// damage changes one bit in each value of a column, or cuts it.
+func damage(tb testing.TB, db Database, c column) {
+	tb.Helper()
+	rows, err := db.SQL.QueryContext(tb.Context(), fmt.Sprintf(`SELECT %s, %s FROM %s`, c.key, c.name, c.table))
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, rows.Close()) }()
+	values := map[int64][]byte{}
+	for rows.Next() {
+		var id int64
+		var data []byte
+		require.NoError(tb, rows.Scan(&id, &data))
+		values[id] = data
+	}
+	require.NoError(tb, rows.Err())
+	require.NotEmpty(tb, values)
+	seed := rand.Uint64()
+	tb.Logf("the damage's seed is %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	tx, err := db.SQL.BeginTx(tb.Context(), nil)
+	require.NoError(tb, err)
+	for id, data := range values {
+		if at := random.IntN(len(data)); random.IntN(10) == 0 {
+			data = data[:at]
+		} else {
+			data[at] ^= 1 << random.IntN(8)
+		}
+		_, err := tx.ExecContext(tb.Context(), fmt.Sprintf(`UPDATE %s SET %s = $1 WHERE %s = $2`, c.table, c.name, c.key), data, id)
+		require.NoError(tb, err)
+	}
+	require.NoError(tb, tx.Commit())
+}
 
 // indexed fills a log of two segments and a bit, and waits for their index.
 func indexed(tb testing.TB, db Database) []*alerting.Event {
@@ -26,6 +64,24 @@ func indexed(tb testing.TB, db Database) []*alerting.Event {
 	r.waitForIndex(tb)
 	r.log.Stop()
 	return model
+}
+
+func damagedBlocks(t *testing.T, db Database) {
+	model := indexed(t, db)
+	r := openReader(t, db)
+	damage(t, db, column{"event_blocks", "id", "data"})
+	checkEachPart(t, r, model)
+}
+
+func damagedSegments(t *testing.T, db Database) {
+	model := indexed(t, db)
+	for _, name := range []string{"zones", "directory"} {
+		damage(t, db, column{"event_segments", "segment", name})
+		r := openReader(t, db)
+		r.log.Run()
+		checkEachPart(t, r, model)
+		r.log.Stop()
+	}
 }
 
 func lostBlocks(t *testing.T, db Database) {
