@@ -24,8 +24,8 @@ type engine interface {
 	committed(ctx context.Context, event *alerting.Event) (bool, error)
 	// write runs a short transaction of upkeep, which may be tried again.
 	write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error
-	// exclusive runs f unless another replica runs one under the same name, and
-	// reports whether it did.
+	// exclusive runs f unless this or another replica runs one under the same name,
+	// and reports whether it did.
 	exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error)
 	// giveBack returns free space to the operating system, in small steps.
 	giveBack(ctx context.Context) error

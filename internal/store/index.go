@@ -97,19 +97,28 @@ func (x *index) load(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var number uint64
-		var zones, directory []byte
-		if err := rows.Scan(&number, &zones, &directory); err != nil {
+		var data segmentData
+		if err := rows.Scan(&number, &data.zones, &data.directory); err != nil {
 			return fmt.Errorf("load index: %w", x.store.reading(err))
 		}
-		loaded, err := decodeSegment(zones, directory)
+		loaded, err := decodeSegment(number, data)
 		if err != nil {
-			return fmt.Errorf("load index: segment %d: %w", number, err)
+			x.damaged(number)
+			continue
 		}
 		x.learn(number, loaded)
 	}
 	return x.store.reading(rows.Err())
 }
 
+// damaged gives up a segment's index: its events are all looked at, which is
+// slower and right.
+func (x *index) damaged(number uint64) {
+	x.store.log.Error("a part of the index is damaged, queries that reach it are slower", "segment", number)
+	x.learn(number, nil)
+}
+
+// learn notes that a segment is indexed; nil stands for one that must do without.
 func (x *index) learn(number uint64, s *segment) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -291,13 +300,19 @@ func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]
 			var either slots
 			for _, r := range group {
 				for n, to := s.blocksOf(r); n < to; n++ {
-					data, ok := blocks[blockID(number, uint64(n))] //nolint:gosec // not negative
-					if !ok {                                       // retention took it, probably with its events
+					id := blockID(number, uint64(n)) //nolint:gosec // not negative
+					data, ok := blocks[id]
+					if !ok { // retention took it, probably with its events
 						either.fill()
 						continue
 					}
-					if err := readTerms(data, s.directory[n], r, &either); err != nil {
-						return nil, fmt.Errorf("read index: segment %d: %w", number, err)
+					block, err := unseal(id, data)
+					if err == nil {
+						err = readTerms(block, s.directory[n], r, &either)
+					}
+					if err != nil {
+						x.damaged(number)
+						either.fill()
 					}
 				}
 			}
