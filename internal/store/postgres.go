@@ -159,7 +159,7 @@ func (e *postgresEngine) listen(ctx context.Context, wake func()) error {
 	if err != nil {
 		return err
 	}
-	defer giveUp(conn)
+	defer giveUp(ctx, conn)
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	_, err = conn.Exec(limited, `LISTEN `+notifyChannel)
 	cancel()
@@ -190,6 +190,6 @@ func (e *postgresEngine) explain(err error) string { return explainPostgres(err)
 
 // close implements engine. Whoever appends has ended.
 func (e *postgresEngine) close() error {
-	e.discard()
+	e.discard(context.Background())
 	return e.readers.Close()
 }
