@@ -19,7 +19,7 @@ func newLogger(out io.Writer, level, format string) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: least}
 	if format == "auto" {
 		format = "json"
-		if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		if isTerminal(out) {
 			format = "text"
 		}
 	}
@@ -30,4 +30,10 @@ func newLogger(out io.Writer, level, format string) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(out, options)), nil
 	}
 	return nil, fmt.Errorf("--log-format: %q is not one of auto, text, json", format)
+}
+
+// isTerminal reports whether a person may be watching.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -8,13 +8,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"alertd/internal/pgtest"
 )
 
 // TestMain makes the test binary answer to the name alertd as well: scripts and
 // tests run it as a process of its own where they send signals, which reach a
 // whole process, or want an exit status.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"alertd": func() {
+	testscript.Main(leakChecked{pgtest.Main(m)}, map[string]func(){"alertd": func() {
 		code := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
 		if err := goleak.Find(); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)
@@ -28,10 +30,10 @@ func TestMain(m *testing.M) {
 const exitLeak = 70
 
 // leakChecked fails tests that leave goroutines behind.
-type leakChecked struct{ *testing.M }
+type leakChecked struct{ pgtest.Tests }
 
 func (l leakChecked) Run() int {
-	code := l.M.Run()
+	code := l.Tests.Run()
 	if err := goleak.Find(); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
