@@ -138,7 +138,8 @@ func TestASecondCtrlCEndsAnImportThatWaitsForItsInput(t *testing.T) {
 	defer beat.Stop()
 	for signaled := 0; ; {
 		select {
-		case <-ended:
+		case err := <-ended:
+			require.Error(t, err)
 			require.GreaterOrEqual(t, signaled, 2)
 			status, ok := i.cmd.ProcessState.Sys().(syscall.WaitStatus)
 			require.True(t, ok)
@@ -177,7 +178,7 @@ func TestAPersonSeesHowFarAnImportHasCome(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.ndjson")
 	require.NoError(t, os.WriteFile(file, slices.Concat(eventLines(2500), []byte("none\n"), eventLines(5000)), 0o600))
 	for name, test := range map[string]struct{ file, want string }{
-		"of a file":           {file, `importing +\d+% \|.* \(\d+/\d+ KiB`},
+		"of a file":           {file, `importing +\d+% \|.* \(.*/2\.1 MiB, `},
 		"where none has said": {"-", `importing \(\d+`},
 	} {
 		t.Run(name, func(t *testing.T) {
