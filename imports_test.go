@@ -72,7 +72,10 @@ var imports = map[string]row{
 		why: "gives tests a real PostgreSQL; nothing that ships may import it",
 	},
 	"cmd/alertd": {
-		may: []string{"internal/alerting", "internal/config", "internal/httpapi", "internal/metrics", "internal/store"},
+		may: []string{
+			"internal/alerting", "internal/config", "internal/httpapi", "internal/metrics", "internal/store", "internal/transfer",
+			"internal/wholefile",
+		},
 		why: "puts the parts together; nobody imports it",
 	},
 	"bench/log": {
@@ -113,6 +116,7 @@ var dependencies = map[string]string{
 	"github.com/pressly/goose/v3":           "versions of the database's schema",
 	"github.com/prometheus/client_golang":   "metrics",
 	"github.com/rogpeppe/go-internal":       "tests: conversations with the command line as scripts",
+	"github.com/schollz/progressbar/v3":     "how far an import has come, on a terminal",
 	"github.com/spf13/cobra":                "subcommands, flags, help and completion",
 	"github.com/stretchr/testify":           "tests: assertions",
 	"go.uber.org/goleak":                    "tests: goroutines that nobody waited for",

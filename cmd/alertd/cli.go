@@ -54,13 +54,19 @@ func (f *commonFlags) options() config.Options {
 	return config.Options{Path: f.config, Section: f.section, Listen: f.listen}
 }
 
+// add adds all of them.
 func (f *commonFlags) add(cmd *cobra.Command) {
+	f.addFile(cmd)
+	cmd.Flags().StringVar(&f.listen, "listen", "", "`address` to listen on, in place of [server] listen; port 0 takes a free one")
+	completeFlag(cmd, "listen", nil, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// addFile adds those that say which configuration.
+func (f *commonFlags) addFile(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.config, "config", config.DefaultPath, "configuration `file`")
 	cmd.Flags().StringVar(&f.section, "section", "alerting", "`name` of the table with the alerting settings")
-	cmd.Flags().StringVar(&f.listen, "listen", "", "`address` to listen on, in place of [server] listen; port 0 takes a free one")
 	completeFlag(cmd, "config", []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt)
 	completeFlag(cmd, "section", nil, cobra.ShellCompDirectiveNoFileComp)
-	completeFlag(cmd, "listen", nil, cobra.ShellCompDirectiveNoFileComp)
 }
 
 // completeFlag says what a shell may offer for a flag that the command has.
@@ -81,7 +87,10 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	serve := newServeCommand(stderr)
-	root.AddCommand(serve, newCheckConfigCommand(), newVersionCommand(), newHealthcheckCommand())
+	root.AddCommand(
+		serve, newCheckConfigCommand(), newVersionCommand(), newHealthcheckCommand(),
+		newBackupCommand(), newExportCommand(), newImportCommand(), newMigrateCommand(),
+	)
 	addCobrasCommands(root)
 	return root
 }

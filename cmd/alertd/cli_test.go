@@ -17,6 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"alertd/internal/pgtest"
 )
 
 // updateFlag makes the scripts take what the commands print as what they are
@@ -24,31 +26,44 @@ import (
 var updateFlag = flag.Bool("update", false, "write what the commands print into the scripts")
 
 // TestConversations runs what people type. The scripts find the addresses of
-// five kinds of server in their environment, and have one command more:
-//
-//	exits STATUS PROGRAM [ARG...]
+// five kinds of server in their environment.
 func TestConversations(t *testing.T) {
 	notReady := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
 	}))
 	t.Cleanup(notReady.Close)
-	_, port, err := net.SplitHostPort(start(t, "").addr)
+	up := start(t, "")
+	_, port, err := net.SplitHostPort(up.addr)
 	require.NoError(t, err)
-	addresses := map[string]string{
+	runScripts(t, "testdata/script", map[string]string{
 		"UP":        "127.0.0.1:" + port, // an alertd
 		"UP_PORT":   port,
+		"UP_CONFIG": up.config,
 		"NOT_READY": strings.TrimPrefix(notReady.URL, "http://"), // says 503
 		"SILENT":    silent(t),                                   // takes connections and says nothing
 		"DOWN":      refusing(t),                                 // takes no connections
-	}
+	})
+}
+
+// TestConversationsAboutPostgreSQL runs what people type where the event log is
+// in the database that is named in their environment.
+func TestConversationsAboutPostgreSQL(t *testing.T) {
+	runScripts(t, "testdata/postgres", map[string]string{"DSN": pgtest.DSN(t), "DSN_2": pgtest.DSN(t)})
+}
+
+// runScripts runs the scripts of a folder. They have one command more:
+//
+//	exits STATUS PROGRAM [ARG...]
+func runScripts(t *testing.T, folder string, environment map[string]string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 folder,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *updateFlag,
 		Setup: func(env *testscript.Env) error {
 			env.Vars = append(env.Vars, noRaceSleep)
-			for name, value := range addresses {
+			for name, value := range environment {
 				env.Setenv(name, value)
 			}
 			return nil

@@ -29,8 +29,7 @@ func newLoggers(out io.Writer, level, format string) (loggers, error) {
 	if !ok {
 		return loggers{}, fmt.Errorf("--log-level: %q is not one of debug, info, warn, error", level)
 	}
-	file, isFile := out.(*os.File)
-	onTerminal := isFile && term.IsTerminal(int(file.Fd()))
+	onTerminal := isTerminal(out)
 	if format == "auto" {
 		format = "json"
 		if onTerminal {
@@ -112,4 +111,10 @@ func (o patientOutput) Write(record []byte) (int, error) {
 		time.AfterFunc(logPatience, o.flush)
 	}
 	return len(record), nil
+}
+
+// isTerminal reports whether a person may be watching.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"alertd/internal/pgtest"
 )
 
 // TestMain makes the test binary answer to the name alertd as well: scripts and
@@ -18,7 +20,7 @@ import (
 // whole process, or want an exit status. Under the name alertd-hasty it sends
 // itself signals at the earliest moment.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){
+	testscript.Main(leakChecked{pgtest.Main(m)}, map[string]func(){
 		"alertd":       func() { process(os.Stderr) },
 		"alertd-hasty": func() { process(hasty{os.Stderr}) },
 	})
@@ -52,10 +54,10 @@ func (h hasty) Write(record []byte) (int, error) {
 }
 
 // leakChecked fails tests that leave goroutines behind.
-type leakChecked struct{ *testing.M }
+type leakChecked struct{ pgtest.Tests }
 
 func (l leakChecked) Run() int {
-	code := l.M.Run()
+	code := l.Tests.Run()
 	if err := goleak.Find(); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)

@@ -78,7 +78,7 @@ func readSchema(ctx context.Context, db *sql.DB, driver string) (schema Schema, 
 	}
 	switch {
 	case err != nil:
-		return schema, fmt.Errorf("read schema version: %w", err)
+		return Schema{}, fmt.Errorf("read schema version: %w", err)
 	case schema.Version > schema.Newest:
 		return schema, fmt.Errorf("schema version %d is newer than %d: %w", schema.Version, schema.Newest, errNewerSchema)
 	}
@@ -113,7 +113,8 @@ func Migrate(ctx context.Context, config Config) (Schema, error) {
 }
 
 // CheckSchema tells how the schema stands, and changes nothing; an alertd may be
-// running. A schema that is newer than this alertd is an error.
+// running. A schema that is newer than this alertd is an error; on any other the
+// schema is zero.
 func CheckSchema(ctx context.Context, config Config) (schema Schema, err error) {
 	e, err := connectToRead(config.withDefaults())
 	if errors.Is(err, ErrNoDatabase) {

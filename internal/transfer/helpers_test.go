@@ -60,13 +60,13 @@ func importInto(tb testing.TB, config store.Config, text string) transfer.Import
 	return imported
 }
 
-// exportOf exports all of a database.
-func exportOf(tb testing.TB, config store.Config, format transfer.Format) string {
+// exportOf exports all of a database as NDJSON.
+func exportOf(tb testing.TB, config store.Config) string {
 	tb.Helper()
 	reader, err := store.OpenReadOnly(tb.Context(), config)
 	require.NoError(tb, err)
 	defer func() { require.NoError(tb, reader.Close()) }()
-	return export(tb, reader, alerting.Filter{}, format)
+	return export(tb, reader, alerting.Filter{}, transfer.NDJSON)
 }
 
 func export(tb testing.TB, source transfer.Source, filter alerting.Filter, format transfer.Format) string {
@@ -81,8 +81,8 @@ func export(tb testing.TB, source transfer.Source, filter alerting.Filter, forma
 	return out.String()
 }
 
-// add registers alerts, which are all right, given as JSON.
-func add(tb testing.TB, target transfer.Target, alerts ...string) []*alerting.Event {
+// draftsOf returns what becomes of alerts, which are all right, given as JSON.
+func draftsOf(tb testing.TB, alerts ...string) []*alerting.Draft {
 	tb.Helper()
 	drafts := make([]*alerting.Draft, len(alerts))
 	for i, text := range alerts {
@@ -91,7 +91,13 @@ func add(tb testing.TB, target transfer.Target, alerts ...string) []*alerting.Ev
 		drafts[i], err = alerting.NewDraft(alert, time.Now())
 		require.NoError(tb, err)
 	}
-	appended, err := target.Append(tb.Context(), drafts)
+	return drafts
+}
+
+// add registers alerts.
+func add(tb testing.TB, target transfer.Target, alerts ...string) []*alerting.Event {
+	tb.Helper()
+	appended, err := target.Append(tb.Context(), draftsOf(tb, alerts...))
 	require.NoError(tb, err)
 	events := make([]*alerting.Event, len(appended))
 	for i, one := range appended {

@@ -36,10 +36,10 @@ func TestALineMayBeAnAlertAsItIsPosted(t *testing.T) {
 func TestAnIdThatIsKnownIsADuplicate(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, config store.Config) {
 		require.Equal(t, transfer.Imported{Events: 2500, Lines: 2500}, importInto(t, config, numbered(1, 2500)))
-		once := exportOf(t, config, transfer.NDJSON)
+		once := exportOf(t, config)
 		require.Equal(t, transfer.Imported{Events: 10, Duplicates: 2500, Lines: 2510}, importInto(t, config, numbered(1, 2510)))
-		require.Equal(t, transfer.Imported{Duplicates: 2510, Lines: 2510}, importInto(t, config, exportOf(t, config, transfer.NDJSON)))
-		require.Equal(t, once, strings.Join(strings.SplitAfter(exportOf(t, config, transfer.NDJSON), "\n")[:2500], ""))
+		require.Equal(t, transfer.Imported{Duplicates: 2510, Lines: 2510}, importInto(t, config, exportOf(t, config)))
+		require.Equal(t, once, strings.Join(strings.SplitAfter(exportOf(t, config), "\n")[:2500], ""))
 
 		twice := numbered(3000, 1) + numbered(3000, 1)
 		require.Equal(t, transfer.Imported{Events: 1, Duplicates: 1, Lines: 2}, importInto(t, config, twice))

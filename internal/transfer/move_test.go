@@ -36,32 +36,31 @@ func mixed(n int) []string {
 
 func TestALogMovesFromSQLiteToPostgreSQLByteForByte(t *testing.T) {
 	source, target := sqliteConfig(t), postgresConfig(t)
-	require.NoError(t, store.Use(t.Context(), source, func(_ context.Context, s *store.Store) error {
-		add(t, s, mixed(1500)...)
-		add(t, s, mixed(700)...)
-		return nil
+	require.NoError(t, store.Use(t.Context(), source, func(ctx context.Context, s *store.Store) error {
+		_, err := s.Append(ctx, draftsOf(t, mixed(2200)...))
+		return err
 	}))
-	moved := exportOf(t, source, transfer.NDJSON)
+	moved := exportOf(t, source)
 	require.Equal(t, 2200, strings.Count(moved, "\n"))
 	require.Equal(t, transfer.Imported{Events: 2200, Lines: 2200}, importInto(t, target, moved))
-	require.Equal(t, moved, exportOf(t, target, transfer.NDJSON))
+	require.Equal(t, moved, exportOf(t, target))
 
 	back := sqliteConfig(t)
-	importInto(t, back, exportOf(t, target, transfer.NDJSON))
-	require.Equal(t, moved, exportOf(t, back, transfer.NDJSON))
+	importInto(t, back, exportOf(t, target))
+	require.Equal(t, moved, exportOf(t, back))
 }
 
 func TestALogMovesBesideWhatIsThereAndOnlyItsNumbersChange(t *testing.T) {
 	source, target := sqliteConfig(t), postgresConfig(t)
 	importInto(t, source, numbered(1, 100))
 	importInto(t, target, numbered(1000, 10))
-	moved := exportOf(t, source, transfer.NDJSON)
+	moved := exportOf(t, source)
 	importInto(t, target, moved)
 	for i := range 100 {
 		moved = strings.Replace(moved, `,"seq":`+strconv.Itoa(i+1)+`,`, `,"seq": `+strconv.Itoa(i+11)+`,`, 1)
 	}
 	moved = strings.ReplaceAll(moved, `,"seq": `, `,"seq":`)
-	require.Equal(t, moved, strings.Join(strings.SplitAfter(exportOf(t, target, transfer.NDJSON), "\n")[10:], ""))
+	require.Equal(t, moved, strings.Join(strings.SplitAfter(exportOf(t, target), "\n")[10:], ""))
 }
 
 func TestAnImportIsSeenLiveByReplicasThatRun(t *testing.T) {
