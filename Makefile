@@ -3,6 +3,7 @@
 GO          ?= go
 FUZZTIME    ?= 10s
 BENCHTIME   ?= 1s
+ROUNDS      ?= 20
 ARGS        ?=
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
@@ -13,7 +14,7 @@ OPENAPI     := tools/openapi
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http fuzz static check clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log crash fuzz static check clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,8 +71,14 @@ fuzz: ## every fuzz target for FUZZTIME each
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./internal/alerting ./internal/httpapi
 
-bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARGS="-rounds 9 -min-ratio 0.75" adds flags
+bench-log: build ## the event log: ingest, start, size and queries of 1,000,000 events, in 5 min; ARGS="-many 100000" adds flags
+	$(GO) run ./bench/log -alertd bin/alertd $(ARGS)
+
+bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARGS="-rounds 9 -min-ratio 0.6" adds flags
 	$(GO) run ./bench/http -alertd bin/alertd $(ARGS)
+
+crash: build ## kills alertd and its database in ROUNDS rounds an engine, and looks for lost alerts; ARGS="-engines sqlite -seed 7" adds flags
+	$(GO) run ./test/crash -alertd bin/alertd -rounds $(ROUNDS) $(ARGS)
 
 static: build ## checks that the binary, built as the Dockerfile does, is static
 	@if readelf -l bin/alertd | grep -q INTERP || readelf -d bin/alertd | grep -q NEEDED; then echo "bin/alertd is not static"; exit 1; fi
@@ -81,4 +88,5 @@ static: build ## checks that the binary, built as the Dockerfile does, is static
 clean: ## removes what was built
 	rm -rf bin cover.out
 
-check: build vet lint vuln race cover static fuzz ## all that CI runs
+check: ROUNDS = 3
+check: build vet lint vuln race cover static fuzz crash ## all that CI runs

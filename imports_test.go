@@ -42,6 +42,13 @@ var imports = map[string]row{
 		may: []string{"internal/alerting", "internal/wholefile"},
 		why: "keeps the core's events; all SQL is here",
 	},
+	"internal/store/failuretest": {
+		why: "tests alone: the log with a database that fails, behind the API",
+	},
+	"internal/store/storetest": {
+		may: []string{"internal/alerting", "internal/store"},
+		why: "the suite that both databases pass; only tests import it",
+	},
 	"internal/transfer": {
 		may: []string{"internal/alerting"},
 		why: "files of events on one side, the core's idea of a log on the other",
@@ -71,8 +78,16 @@ var imports = map[string]row{
 		},
 		why: "puts the parts together; nobody imports it",
 	},
+	"bench/log": {
+		may: []string{"internal/alerting", "internal/store"},
+		why: "fills a log by the package itself, and measures the binary on it",
+	},
 	"bench/http": {
 		why: "measures the binary from outside, as a user meets it",
+	},
+	"test/crash": {
+		may: []string{"internal/pgtest"},
+		why: "kills the binary and its database, and asks from outside what is left",
 	},
 	"examples/dashboard": {
 		why: "knows the API only, as a program of a user's",
@@ -109,6 +124,7 @@ var dependencies = map[string]string{
 	"golang.org/x/term":                     "whether a person reads the log",
 	"modernc.org/sqlite":                    "SQLite without cgo, so that the binary is static",
 	"pgregory.net/rapid":                    "tests: properties",
+	"go.yaml.in/yaml/v3":                    "tests: the README's configuration of Prometheus",
 }
 
 // goJSON runs the go command and decodes the JSON values that it prints.

@@ -16,16 +16,27 @@ import (
 
 // The servers, in the order of the table.
 const (
-	defaultLog = iota // alertd as users run it
-	warnLog           // alertd without the access log
+	firstServer  = iota // alertd as users run it
+	secondServer        // without the access log; on PostgreSQL two replicas
 	bareServer
 	serverCount
 )
 
-// serverNames is indexed by the server.
-var serverNames = [serverCount]string{"alertd", "alertd, log level warn", "bare net/http"}
+// namesOf returns the servers' names.
+func namesOf(o options) [serverCount]string {
+	if o.dsn != "" {
+		return [serverCount]string{"alertd", "two alertd together", "bare net/http"}
+	}
+	return [serverCount]string{"alertd", "alertd, log level warn", "bare net/http"}
+}
 
 const startTimeout = 10 * time.Second
+
+// server is one or more processes that share the load.
+type server struct {
+	name  string
+	parts []*child
+}
 
 // child is a server that runs as a process of its own.
 type child struct {
@@ -37,30 +48,55 @@ type child struct {
 
 // startServers starts all servers. With an error it returns those that run:
 // stopAll is due in either case.
-func startServers(ctx context.Context, alertd, directory string) ([]*child, error) {
-	config := filepath.Join(directory, "config.toml")
-	if err := os.WriteFile(config, []byte("[alerting]\nmin_severity = \"info\"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
-	}
+func startServers(ctx context.Context, o options, directory string) ([]*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	serve := []string{alertd, "serve", "--config", config, "--listen", "127.0.0.1:0"}
-	commands := [serverCount][]string{
-		defaultLog: serve,
-		warnLog:    append(slices.Clip(serve), "--log-level", "warn"),
-		bareServer: {self, bareFlag},
+	first, err := alertdCommand(o, directory, "first")
+	if err != nil {
+		return nil, err
 	}
-	var servers []*child
-	for i, command := range commands {
-		c, err := startChild(ctx, serverNames[i], command)
-		if err != nil {
-			return servers, fmt.Errorf("start %s: %w", serverNames[i], err)
+	second, err := alertdCommand(o, directory, "second")
+	if err != nil {
+		return nil, err
+	}
+	commands := [serverCount][][]string{
+		firstServer:  {first},
+		secondServer: {append(slices.Clip(second), "--log-level", "warn")},
+		bareServer:   {{self, bareFlag}},
+	}
+	if o.dsn != "" {
+		commands[secondServer] = [][]string{second, second}
+	}
+	var servers []*server
+	for i, name := range namesOf(o) {
+		s := &server{name: name}
+		servers = append(servers, s)
+		for _, command := range commands[i] {
+			c, err := startChild(ctx, name, command)
+			if err != nil {
+				return servers, fmt.Errorf("start %s: %w", name, err)
+			}
+			s.parts = append(s.parts, c)
 		}
-		servers = append(servers, c)
 	}
 	return servers, nil
+}
+
+// alertdCommand returns how an alertd is started, with its configuration and
+// its database in a folder of its own, or on PostgreSQL.
+func alertdCommand(o options, directory, name string) ([]string, error) {
+	storage := fmt.Sprintf("driver = \"sqlite\"\npath = %q\n", filepath.Join(directory, name, "alertd.db"))
+	if o.dsn != "" {
+		storage = fmt.Sprintf("driver = \"postgres\"\ndsn = %q\n", o.dsn)
+	}
+	config := filepath.Join(directory, name+".toml")
+	text := "[storage]\n" + storage + "[alerting]\nmin_severity = \"info\"\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	return []string{o.alertd, "serve", "--config", config, "--listen", "127.0.0.1:0"}, nil
 }
 
 // startChild starts a server and waits until it listens. With an error nothing
@@ -111,10 +147,12 @@ func (c *child) stop() {
 	_ = c.cmd.Wait() // how it ends is no part of the measurement
 }
 
-func stopAll(servers []*child) {
+func stopAll(servers []*server) {
 	var waiting sync.WaitGroup
-	for _, c := range servers {
-		waiting.Go(c.stop)
+	for _, s := range servers {
+		for _, c := range s.parts {
+			waiting.Go(c.stop)
+		}
 	}
 	waiting.Wait()
 }

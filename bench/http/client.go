@@ -49,11 +49,12 @@ const maxAnswer = 16 << 10
 // connections are open connections to one server.
 type connections []*connection
 
-// dial opens n connections to addr.
-func dial(ctx context.Context, addr string, n int) (connections, error) {
+// dial opens n connections to a server, to each of its addresses in turn.
+func dial(ctx context.Context, addrs []string, n int) (connections, error) {
 	var dialer net.Dialer
 	open := make(connections, 0, n)
-	for range n {
+	for i := range n {
+		addr := addrs[i%len(addrs)]
 		conn, err := dialer.DialContext(ctx, "tcp", addr)
 		if err != nil {
 			open.close()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -17,6 +16,7 @@ type series struct {
 
 // plan is what a run does: a warm-up of each server, then every series.
 type plan struct {
+	names  [serverCount]string
 	rounds int
 	warmUp series
 	series []series
@@ -24,7 +24,7 @@ type plan struct {
 
 func newPlan(o options) plan {
 	return plan{
-		rounds: o.rounds,
+		names: namesOf(o), rounds: o.rounds,
 		warmUp: series{o.connections, o.duration / 2},
 		series: []series{{o.connections, o.duration}, {1, o.duration / 4}},
 	}
@@ -50,11 +50,12 @@ type turn struct {
 
 // result is all that was measured in a series: a turn for each round and server.
 type result struct {
+	names  [serverCount]string
 	series series
 	rounds [][serverCount]turn
 }
 
-func (p plan) run(ctx context.Context, servers []*child) ([]result, error) {
+func (p plan) run(ctx context.Context, servers []*server) ([]result, error) {
 	for _, server := range servers {
 		if _, err := takeTurn(ctx, server, p.warmUp); err != nil {
 			return nil, err
@@ -62,9 +63,9 @@ func (p plan) run(ctx context.Context, servers []*child) ([]result, error) {
 	}
 	var results []result
 	for _, s := range p.series {
-		r := result{series: s}
+		r := result{names: p.names, series: s}
 		for i := range p.rounds {
-			round, err := playRound(ctx, servers, s, i%2 == 1)
+			round, err := p.playRound(ctx, servers, s, i%2 == 1)
 			if err != nil {
 				return nil, err
 			}
@@ -76,7 +77,7 @@ func (p plan) run(ctx context.Context, servers []*child) ([]result, error) {
 }
 
 // playRound lets every server have its turn, from the last to the first if backwards.
-func playRound(ctx context.Context, servers []*child, s series, backwards bool) ([serverCount]turn, error) {
+func (p plan) playRound(ctx context.Context, servers []*server, s series, backwards bool) ([serverCount]turn, error) {
 	var round [serverCount]turn
 	for i := range servers {
 		if backwards {
@@ -87,31 +88,30 @@ func playRound(ctx context.Context, servers []*child, s series, backwards bool) 
 			return round, err
 		}
 	}
-	return round, checkSizes(round)
+	return round, p.checkSizes(round)
 }
 
 // checkSizes refuses to compare servers that do not answer alike. What alertd
 // sends in headers beyond the bare server's is its own affair and its own cost.
-func checkSizes(round [serverCount]turn) error {
+func (p plan) checkSizes(round [serverCount]turn) error {
 	want := float64(round[bareServer].body)
 	for i, t := range round {
 		if got := float64(t.body); got < 0.9*want || got > 1.1*want {
 			return fmt.Errorf("the body of an answer has %d bytes from %s and %d from %s, they must differ by less than 10 %%",
-				t.body, serverNames[i], round[bareServer].body, serverNames[bareServer])
+				t.body, p.names[i], round[bareServer].body, p.names[bareServer])
 		}
 	}
 	return nil
 }
 
 // takeTurn loads one server and measures.
-func takeTurn(ctx context.Context, server *child, s series) (turn, error) {
-	open, err := dial(ctx, server.addr, s.connections)
+func takeTurn(ctx context.Context, server *server, s series) (turn, error) {
+	open, err := dial(ctx, server.addrs(), s.connections)
 	if err != nil {
-		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.log)
+		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.parts[0].log)
 	}
 	defer open.close()
-	pid, own := server.cmd.Process.Pid, os.Getpid()
-	before, ownBefore, err := bothUsages(pid, own)
+	before, ownBefore, err := bothUsages(server)
 	if err != nil {
 		return turn{}, err
 	}
@@ -120,9 +120,9 @@ func takeTurn(ctx context.Context, server *child, s series) (turn, error) {
 		return turn{}, context.Cause(ctx)
 	}
 	if err != nil {
-		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.log)
+		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.parts[0].log)
 	}
-	after, ownAfter, err := bothUsages(pid, own)
+	after, ownAfter, err := bothUsages(server)
 	if err != nil {
 		return turn{}, err
 	}
@@ -137,8 +137,25 @@ func takeTurn(ctx context.Context, server *child, s series) (turn, error) {
 }
 
 // bothUsages reads what the server and the generator have taken.
-func bothUsages(server, generator int) (usage, usage, error) {
-	a, errServer := usageOf(server)
-	b, errGenerator := usageOf(generator)
-	return a, b, errors.Join(errServer, errGenerator)
+func bothUsages(s *server) (usage, usage, error) {
+	var all usage
+	for _, c := range s.parts {
+		one, err := usageOf(c.cmd.Process.Pid)
+		if err != nil {
+			return usage{}, usage{}, err
+		}
+		all.cpu += one.cpu
+		all.rss += one.rss
+	}
+	own, err := usageOf(os.Getpid())
+	return all, own, err
+}
+
+// addrs returns where the server listens.
+func (s *server) addrs() []string {
+	addrs := make([]string, 0, len(s.parts))
+	for _, c := range s.parts {
+		addrs = append(addrs, c.addr)
+	}
+	return addrs
 }

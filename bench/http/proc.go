@@ -22,7 +22,7 @@ const clockTick = time.Second / 100
 
 // usageOf reads what a process has taken.
 func usageOf(pid int) (usage, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) //nolint:gosec // a number
 	if err != nil {
 		return usage{}, fmt.Errorf("read the usage of a process: %w", err)
 	}

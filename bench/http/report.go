@@ -55,13 +55,13 @@ func percentile(sorted []time.Duration, p float64) time.Duration {
 }
 
 // report prints a table and the ratios for each series.
-func report(out io.Writer, results []result) error {
+func report(out io.Writer, results []result, sync time.Duration) error {
 	var text bytes.Buffer
 	for _, r := range results {
 		_, _ = fmt.Fprintf(&text, "\nPOST /alerts: connections %d, rounds %d, turns of %s\n\n", r.series.connections, len(r.rounds), r.series.duration)
 		table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', tabwriter.AlignRight)
 		_, _ = fmt.Fprintln(table, "server\trequests/s\tp50 ms\tp99 ms\tCPU µs\tgenerator µs\tRSS MiB\tanswer\tbody\t")
-		for i, name := range serverNames {
+		for i, name := range r.names {
 			_, _ = fmt.Fprintf(table, "%s\t%.0f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%d B\t%d B\t\n", name,
 				medianOf(r, i, requestRate),
 				medianOf(r, i, func(t turn) float64 { return t.p50.Seconds() * 1e3 }),
@@ -75,10 +75,15 @@ func report(out io.Writer, results []result) error {
 		_ = table.Flush() // to memory
 		_, _ = fmt.Fprintln(&text)
 		for i := range bareServer {
-			_, _ = fmt.Fprintf(&text, "%s / %s: requests/s %s, CPU %s\n", serverNames[i], serverNames[bareServer],
+			_, _ = fmt.Fprintf(&text, "%s / %s: requests/s %s, CPU %s\n", r.names[i], r.names[bareServer],
 				r.ratio(i, requestRate), r.ratio(i, cpuTime))
 		}
 	}
+	lone := results[len(results)-1]
+	base := medianOf(lone, bareServer, func(t turn) time.Duration { return t.p50 }) + sync
+	got := medianOf(lone, firstServer, func(t turn) time.Duration { return t.p50 })
+	_, _ = fmt.Fprintf(&text, "\none sync of the disk: %.3f ms\np50 of alertd at connections %d / (bare + one sync): %.2f\n",
+		sync.Seconds()*1e3, lone.series.connections, got.Seconds()/base.Seconds())
 	_, err := out.Write(text.Bytes())
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -49,10 +50,10 @@ func TestWhatIsBelowTheLogLevelIsNotLogged(t *testing.T) {
 	} {
 		t.Run(level, func(t *testing.T) {
 			var out strings.Builder
-			log, err := newLogger(&out, level, "json")
+			logs, err := newLoggers(&out, level, "json")
 			require.NoError(t, err)
 			for _, record := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
-				log.Log(t.Context(), record, "something")
+				logs.main.Log(t.Context(), record, "something")
 			}
 			var got []string
 			for line := range strings.Lines(out.String()) {
@@ -65,6 +66,35 @@ func TestWhatIsBelowTheLogLevelIsNotLogged(t *testing.T) {
 	}
 }
 
+func TestARecordOfARequestMayWaitButNotForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		logs, err := newLoggers(&out, "info", "text")
+		require.NoError(t, err)
+		logs.access.Info("first")
+		require.Empty(t, out.String())
+		time.Sleep(logPatience) //nolint:forbidigo // the bubble's clock
+		synctest.Wait()
+		require.Contains(t, out.String(), "msg=first")
+
+		logs.access.Info("second")
+		logs.main.Info("third")
+		require.Regexp(t, `(?s)first.*second.*third`, out.String(), "what is written at once takes with it what waits")
+		logs.access.Info("fourth")
+		logs.flush()
+		require.Contains(t, out.String(), "msg=fourth")
+		time.Sleep(logPatience) //nolint:forbidigo // the bubble's clock
+		synctest.Wait()
+
+		for range logWaiting / 100 {
+			logs.access.Info(strings.Repeat("x", 100))
+		}
+		require.Greater(t, len(out.String()), logWaiting/2, "not more than so much waits")
+		logs.flush()
+		time.Sleep(logPatience) //nolint:forbidigo // the bubble's clock
+	})
+}
+
 func TestTheLogLevelOfTheCommandLineIsInForce(t *testing.T) {
 	p := launch(t, noFile, "--log-level", "warn") // which is worth a warning
 	p.awaitLog("does not exist")
@@ -74,9 +104,9 @@ func TestTheLogLevelOfTheCommandLineIsInForce(t *testing.T) {
 
 func TestALogOnATerminalIsText(t *testing.T) {
 	screen, terminal := openTerminal(t)
-	log, err := newLogger(terminal, "info", "auto")
+	logs, err := newLoggers(terminal, "info", "auto")
 	require.NoError(t, err)
-	log.Info("seen by a person")
+	logs.access.Info("seen by a person") // at once
 	require.NoError(t, screen.SetReadDeadline(time.Now().Add(patience)))
 	line, err := bufio.NewReader(screen).ReadString('\n')
 	require.NoError(t, err)

@@ -37,11 +37,12 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLogger(stderr, level, format)
+			logs, err := newLoggers(stderr, level, format)
 			if err != nil {
 				return usageError{err}
 			}
-			return serve(cmd.Context(), flags, log)
+			defer logs.flush()
+			return serve(cmd.Context(), flags, logs)
 		},
 	}
 	flags.add(cmd)
@@ -62,7 +63,7 @@ type daemon struct {
 	timeout  time.Duration // for shutdown
 }
 
-func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
+func serve(ctx context.Context, flags commonFlags, logs loggers) error {
 	// First of all: whoever reads that alertd listens may send a signal at once,
 	// and one that nobody has asked for ends a process where it stands.
 	signals := make(chan os.Signal, 4)
@@ -73,7 +74,7 @@ func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
 	if err != nil {
 		return usageError{fmt.Errorf("%s is not valid:\n%w", flags.config, err)}
 	}
-	build := buildInfo()
+	build, log := buildInfo(), logs.main
 	log.Info("starting", "version", build.Version, "commit", build.Commit, "config", loaded.Path, "effective", loaded.Redacted())
 	for _, warning := range loaded.Warnings {
 		log.Warn("configuration", "warning", warning)
@@ -83,7 +84,7 @@ func serve(ctx context.Context, flags commonFlags, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen or [server] listen", loaded.Server.Listen, err)
 	}
-	d, err := newDaemon(ctx, flags, loaded, log)
+	d, err := newDaemon(ctx, flags, loaded, logs)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -102,21 +103,22 @@ func storeConfig(loaded config.Config, log *slog.Logger) store.Config {
 
 // newDaemon opens the event log and puts the parts together. It starts nothing.
 // What it opened is closed again if it returns an error.
-func newDaemon(ctx context.Context, flags commonFlags, loaded config.Config, log *slog.Logger) (*daemon, error) {
+func newDaemon(ctx context.Context, flags commonFlags, loaded config.Config, logs loggers) (*daemon, error) {
 	began := time.Now()
-	opened, err := store.Open(ctx, storeConfig(loaded, log))
+	opened, err := store.Open(ctx, storeConfig(loaded, logs.main))
 	if err != nil {
 		return nil, err
 	}
-	d, err := assemble(ctx, flags, loaded, log, opened)
+	d, err := assemble(ctx, flags, loaded, logs, opened)
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
-	log.Info("event log opened", "driver", loaded.Storage.Driver, "duration_ms", time.Since(began).Milliseconds())
+	logs.main.Info("event log opened", "driver", loaded.Storage.Driver, "duration_ms", time.Since(began).Milliseconds())
 	return d, nil
 }
 
-func assemble(ctx context.Context, flags commonFlags, loaded config.Config, log *slog.Logger, opened *store.Store) (*daemon, error) {
+func assemble(ctx context.Context, flags commonFlags, loaded config.Config, logs loggers, opened *store.Store) (*daemon, error) {
+	log := logs.main
 	manager, err := alerting.OpenManager(ctx, loaded.Alerting, nil, opened)
 	if err != nil {
 		return nil, err
@@ -129,7 +131,7 @@ func assemble(ctx context.Context, flags commonFlags, loaded config.Config, log 
 	)
 	reloader := newReloader(flags, loaded, manager, log, registry)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: manager, Registry: registry, Logger: log, Build: build, LogReady: opened.Ready,
+		Manager: manager, Registry: registry, Logger: log, AccessLog: logs.access, Build: build, LogReady: opened.Ready,
 		MaxBody: loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
 		EffectiveConfig: reloader.effective, Reload: reloader.reload,

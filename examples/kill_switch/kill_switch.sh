@@ -20,7 +20,7 @@ alert=$(jq -n --arg reason "$reason" '{
 }')
 key=$(cat /proc/sys/kernel/random/uuid)
 
-if ! answer=$(curl -sS --fail --max-time 3 --retry 3 --retry-all-errors \
+if ! answer=$(curl -sS --fail --max-time 3 --retry 2 --retry-all-errors \
 	-H "Idempotency-Key: $key" --json "$alert" "$ALERTD_URL/alerts"); then
 	echo "kill_switch: trading is halted, but the alert is not registered" >&2
 	exit 1

@@ -47,6 +47,9 @@ func decode(data []byte, allowed []string) (Alert, error) {
 		if err := dec.SkipValue(); err != nil {
 			return Alert{}, malformed(err)
 		}
+		if err := atEnd(dec); err != nil {
+			return Alert{}, err
+		}
 		return Alert{}, &Error{Code: CodeInvalid, Message: "an alert must be a JSON object"}
 	}
 	_, _ = dec.ReadToken() // the opening brace that was just seen
@@ -64,10 +67,18 @@ func decode(data []byte, allowed []string) (Alert, error) {
 		fields.set(key, value)
 	}
 	_, _ = dec.ReadToken() // the closing brace that was just seen
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return Alert{}, &Error{Code: CodeMalformed, Message: "malformed JSON: there is more after the first value"}
+	if err := atEnd(dec); err != nil {
+		return Alert{}, err
 	}
 	return fields.result()
+}
+
+// atEnd returns nil if nothing follows the value that was read.
+func atEnd(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return &Error{Code: CodeMalformed, Message: "malformed JSON: there is more after the first value"}
+	}
+	return nil
 }
 
 // alertDecoder gathers the fields of an alert and what is wrong with them.

@@ -31,7 +31,10 @@ type Config struct {
 	// Registry is where the API's own metrics go and what /metrics shows.
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
-	Build    BuildInfo
+	// AccessLog gets the record of each request that alertd answered as it should;
+	// nil stands for Logger, which gets the others.
+	AccessLog *slog.Logger
+	Build     BuildInfo
 	// MaxBody is the largest request body in bytes; 0 stands for 8 MiB.
 	MaxBody int64
 	// MaxStreams is how many event streams may be open; 0 stands for 256.
@@ -69,6 +72,9 @@ type API struct {
 func New(config Config) (*API, error) {
 	if config.Manager == nil || config.Registry == nil || config.Logger == nil || config.EffectiveConfig == nil || config.Reload == nil {
 		return nil, errors.New("httpapi: Manager, Registry, Logger, EffectiveConfig and Reload are required")
+	}
+	if config.AccessLog == nil {
+		config.AccessLog = config.Logger
 	}
 	if config.LogReady == nil {
 		config.LogReady = func() error { return nil }

@@ -87,6 +87,7 @@ func exchanges() map[string]exchange {
 		return given(func(h *harness, _ *httptest.Server) { h.post(body, headers...) })
 	}
 	events := given(func(h *harness, _ *httptest.Server) { h.register("var_gate", "stress_gate", "var_gate") })
+	broken := func(x *exchange) { x.config = onBrokenLog }
 	stopping := given(func(h *harness, _ *httptest.Server) { h.api.Shutdown() })
 	small := config(func(c *httpapi.Config) { c.MaxBody = 1024 })
 	reload := func(restart []string, err error) func(*exchange) {
@@ -203,6 +204,12 @@ func exchanges() map[string]exchange {
 		"metrics as Prometheus asks": adding(get("/metrics", 200), header("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;q=0.3"), want("Content-Type", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=underscores"), says("alertd_events_total")),
 		"it is alive":                get("/healthz", 200),
 		"it is ready":                get("/readyz", 200),
+		"an alert, the log broken":   adding(post(breach, 503), broken, want("Retry-After", "5"), says("the disk is full")),
+		"a batch, the log broken":    adding(post("["+breach+"]", 503), broken, want("Retry-After", "5"), says("the disk is full")),
+		"events, the log broken":     adding(get("/events", 503), broken, want("Retry-After", "5"), says("the disk is full")),
+		"an event, the log broken":   adding(get("/events/"+knownID, 503), broken, says("the disk is full")),
+		"statistics, the log broken": adding(get("/stats", 503), broken, says("the disk is full")),
+		"not ready, the log broken":  adding(get("/readyz", 503), broken, want("Retry-After", "5"), says("the disk is full")),
 		"it is ready no more":        adding(get("/readyz", 503), stopping, want("Retry-After", "5"), says("shutting down")),
 		"the version":                adding(get("/version", 200), says("v1.2.3")),
 		"the version and its day":    adding(get("/version", 200), config(func(c *httpapi.Config) { c.Build.BuiltAt = "2025-12-27T10:30:00Z" }), says("2025-12-27")),
@@ -335,7 +342,7 @@ func (x exchange) request(tb testing.TB, server string) *http.Request {
 // send returns what comes back, of a stream its first bytes.
 func (x exchange) send(tb testing.TB, server *httptest.Server) answer {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
 	defer cancel()
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

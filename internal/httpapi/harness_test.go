@@ -70,6 +70,36 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	return &harness{tb: tb, api: api, manager: config.Manager, log: log}
 }
 
+// brokenLog is a log that works no more.
+type brokenLog struct{ *alerting.MemoryLog }
+
+var errDiskFull = &alerting.Error{Code: alerting.CodeUnavailable, Message: "the event log is not available: the disk is full"}
+
+func (brokenLog) Append(context.Context, []*alerting.Draft) ([]alerting.Appended, error) {
+	return nil, errDiskFull
+}
+
+func (brokenLog) Find(context.Context, alerting.EventID, string) (*alerting.Event, error) {
+	return nil, errDiskFull
+}
+
+func (brokenLog) Query(context.Context, alerting.Query) (alerting.Page, error) {
+	return alerting.Page{}, errDiskFull
+}
+
+func (brokenLog) Extent(context.Context) (alerting.Extent, error) {
+	return alerting.Extent{}, errDiskFull
+}
+
+// onBrokenLog gives an API a log that works no more.
+func onBrokenLog(c *httpapi.Config) {
+	manager, err := alerting.OpenManager(context.Background(), c.Manager.Config(), nil, brokenLog{alerting.NewMemoryLog(1)}) //nolint:usetesting // it has no test
+	if err != nil {
+		panic(err) // the configuration is a good one
+	}
+	c.Manager, c.LogReady = manager, func() error { return errDiskFull }
+}
+
 // on returns the same API for another test, such as one input of a fuzz target.
 func (h *harness) on(tb testing.TB) *harness {
 	tb.Helper()

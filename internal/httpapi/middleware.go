@@ -102,11 +102,10 @@ var (
 // logAccess writes the one record of a request. What comes from outside is cut
 // to a length, and the path is as it was escaped, so without control characters.
 func (rt *route) logAccess(w *response, r *http.Request, status int, took time.Duration) {
-	level := slog.LevelInfo
+	level, log := slog.LevelInfo, rt.api.config.AccessLog
 	if status == http.StatusInternalServerError {
-		level = slog.LevelError
+		level, log = slog.LevelError, rt.api.config.Logger
 	}
-	log := rt.api.config.Logger
 	if !log.Enabled(r.Context(), level) {
 		return
 	}

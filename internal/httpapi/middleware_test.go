@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -194,4 +195,18 @@ func TestAnswersCarrySecurityHeaders(t *testing.T) {
 		require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
 		require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 	}
+}
+
+func TestTheRecordOfAFailureGoesToTheMainLog(t *testing.T) {
+	access := &logBuffer{}
+	h := newHarness(t, func(c *httpapi.Config) {
+		c.AccessLog = slog.New(slog.NewJSONHandler(access, nil))
+		c.EffectiveConfig = func() map[string]any { panic("no configuration") }
+	})
+	h.get("/healthz")
+	h.get("/config")
+	require.Contains(t, access.String(), `"path":"/healthz"`)
+	require.NotContains(t, access.String(), `"path":"/config"`)
+	require.Contains(t, h.log.String(), "no configuration")
+	require.NotContains(t, h.log.String(), `"path":"/healthz"`)
 }

@@ -107,6 +107,9 @@ func (q *queryReader) time(name string) time.Time {
 	}
 	t, err := alerting.ParseTime(name, text)
 	q.take(name, err)
+	if t.IsZero() {
+		t = t.Add(1) // a filter's zero time lets everything pass; events are of 1970 and later
+	}
 	return t
 }
 

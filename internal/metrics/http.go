@@ -63,9 +63,7 @@ func (h *HTTP) Route(method, route string) *Route {
 func (r *Route) Observe(code int, took time.Duration) {
 	r.once.Do(func() { r.duration = r.http.duration.WithLabelValues(r.method, r.route) })
 	r.duration.Observe(took.Seconds())
-	if code < minCode || code >= maxCode {
-		code = maxCode - 1
-	}
+	code = bounded(code)
 	counter := r.codes[code-minCode].Load()
 	if counter == nil {
 		resolved := r.http.requests.WithLabelValues(r.method, r.route, strconv.Itoa(code))
@@ -75,8 +73,17 @@ func (r *Route) Observe(code int, took time.Duration) {
 	(*counter).Inc()
 }
 
-// ObserveUnmatched counts one request that no route takes. All their paths are
-// one route, "unmatched", and all methods that HTTP does not know are "other".
+// bounded returns the status that a status counts as.
+func bounded(code int) int {
+	if code < minCode || code >= maxCode {
+		return maxCode - 1
+	}
+	return code
+}
+
+// ObserveUnmatched counts one request that no route takes, its status as
+// [Route.Observe] does. All their paths are one route, "unmatched", and all
+// methods that HTTP does not know are "other". Safe for concurrent use.
 func (h *HTTP) ObserveUnmatched(method string, code int, took time.Duration) {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
@@ -85,7 +92,7 @@ func (h *HTTP) ObserveUnmatched(method string, code int, took time.Duration) {
 		method = otherMethod
 	}
 	h.duration.WithLabelValues(method, unmatchedRoute).Observe(took.Seconds())
-	h.requests.WithLabelValues(method, unmatchedRoute, strconv.Itoa(code)).Inc()
+	h.requests.WithLabelValues(method, unmatchedRoute, strconv.Itoa(bounded(code))).Inc()
 }
 
 // NewStreams returns a gauge of the open event streams.

@@ -174,6 +174,22 @@ func TestAClusterThatDoesNotStartShowsItsLog(t *testing.T) {
 	require.False(t, cluster.Running())
 }
 
+func TestADirectoryThatPostgreSQLMayNotEnterIsNamed(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only for root does PostgreSQL run as somebody else")
+	}
+	pgtest.StartCluster(t) // or there is none to try
+	closed := t.TempDir()
+	require.NoError(t, os.Chmod(closed, 0o700))
+	t.Setenv("TMPDIR", closed)
+	_, err := pgtest.Create(t.Context())
+	require.ErrorContains(t, err, "must be able to enter "+closed)
+	require.ErrorContains(t, err, "TMPDIR names another place")
+	left, err := os.ReadDir(closed)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 func TestAKilledProcessLeavesNoCluster(t *testing.T) {
 	cmd := child(t.Context(), "TestHangs", envChild+"="+childHangs)
 	output, err := cmd.StdoutPipe()

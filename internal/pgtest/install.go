@@ -131,6 +131,9 @@ func (i installation) run(ctx context.Context, directory, program string, args .
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
+		if errors.Is(err, os.ErrPermission) && i.credential != nil {
+			err = fmt.Errorf("%w: as this is root, it runs as user %d, who must be able to enter %s; TMPDIR names another place", err, i.credential.Uid, directory)
+		}
 		return fmt.Errorf("run %s: %w", program, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -16,10 +17,6 @@ const (
 	maxTransactionAlerts = 4096
 	maxTransactionBytes  = 4 << 20
 )
-
-// settleFor is how long a commit of unknown outcome is asked for before the
-// client is told that nothing is known.
-const settleFor = 10 * time.Second
 
 // request is one call of Append. Its results belong to the writer until done is
 // closed.
@@ -90,9 +87,18 @@ func (q *queue) take() []*request {
 		}
 		n, alerts, bytes = n+1, alerts+len(r.drafts), bytes+r.bytes
 	}
-	taken := q.waiting[:n:n]
-	q.waiting = q.waiting[n:]
+	taken := slices.Clone(q.waiting[:n])
+	q.waiting = slices.Delete(q.waiting, 0, n) // nothing of them stays behind
 	q.bytes -= bytes
+	return taken
+}
+
+// takeAll returns everything that waits.
+func (q *queue) takeAll() []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.waiting
+	q.waiting, q.bytes = nil, 0
 	return taken
 }
 
@@ -140,6 +146,7 @@ func (s *Store) Append(ctx context.Context, drafts []*alerting.Draft) ([]alertin
 // writeLoop is the one writer. It returns once the queue is closed and empty.
 func (s *Store) writeLoop(ctx context.Context) {
 	for !s.queue.finished() {
+		runtime.Gosched() // requests that are about to come in share the commit
 		if batch := s.queue.take(); len(batch) > 0 {
 			s.commit(ctx, batch)
 			continue
@@ -169,51 +176,71 @@ func (s *Store) commit(ctx context.Context, batch []*request) {
 // appendDrafts makes drafts durable and publishes them.
 func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error) {
 	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	limited, cancel := s.limit(ctx)
 	defer cancel()
-	places, err := s.engine.append(limited, drafts)
+	var fresh []*alerting.Event
+	places, err := s.engine.append(limited, drafts, func(places []placed) {
+		fresh = freshOf(places)
+		s.publisher.expect(fresh)
+	})
 	if isUnknown(err) {
-		err = s.settle(ctx, places, err)
+		err = s.settle(ctx, fresh, err)
 	}
 	if err != nil {
-		return nil, s.failed("append", err)
+		unavailable := s.failed("append", err)
+		if limited.Err() != nil {
+			s.refuseWaiting(unavailable)
+		}
+		if isUnknown(err) {
+			return nil, &alerting.Error{Code: alerting.CodeUnavailable, Message: unknownMessage, Cause: err}
+		}
+		s.publisher.forget(fresh)
+		return nil, unavailable
 	}
 	s.works()
 	s.counts.commits.Add(1)
 	s.counts.commitNanos.Add(uint64(time.Since(began))) //nolint:gosec // time goes forward
-	appended, fresh, err := results(places)
+	s.publisher.publishOwn(ctx, fresh)
+	appended, err := results(places)
 	if err != nil {
 		return nil, fmt.Errorf("read the first event: %w", err)
 	}
-	s.publisher.publishOwn(ctx, fresh)
 	return appended, nil
 }
 
-// settle finds out whether a transaction of unknown outcome was committed, and
-// returns nil if it was.
-func (s *Store) settle(ctx context.Context, places []placed, cause error) error {
+// refuseWaiting tells those who have waited for a database that does not answer
+// that it does not: one after the other would wait for that again.
+func (s *Store) refuseWaiting(err error) {
+	for _, r := range s.queue.takeAll() {
+		r.err = err
+		close(r.done)
+	}
+}
+
+const unknownMessage = "the event log went away while it took the alert, and whether it was kept is not known; " +
+	"send it again with the same event_id or Idempotency-Key"
+
+// settle finds out whether a transaction of unknown outcome was committed. It
+// returns nil if it was, and an [unknownError] if that cannot be known.
+func (s *Store) settle(ctx context.Context, events []*alerting.Event, cause error) error {
 	s.counts.unsettled.Add(1)
-	s.log.Warn("the outcome of a commit is not known, asking for its events", "events", len(places), "error", cause)
-	first := slices.IndexFunc(places, func(p placed) bool { return p.seq > 0 })
-	if first < 0 {
+	s.log.Warn("the outcome of a commit is not known, asking for its events", "events", len(events), "error", cause)
+	if len(events) == 0 {
 		return nil // it had nothing to write
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleFor)
+	ctx, cancel := s.limit(ctx)
 	defer cancel()
 	wait := newBackoff()
 	for {
-		committed, err := s.engine.committed(ctx, places[first].event)
+		committed, err := s.engine.committed(ctx, events[0])
 		switch {
 		case err == nil && committed:
 			return nil
 		case err == nil:
-			return cause
+			unknown, _ := errors.AsType[unknownError](cause)
+			return unknown.error
 		case !wait.sleep(ctx):
-			return &alerting.Error{
-				Code: alerting.CodeUnavailable, Cause: errors.Join(cause, err),
-				Message: "the event log went away while it took the alert, and whether it was kept is not known; " +
-					"send it again with the same event_id or Idempotency-Key",
-			}
+			return unknownError{errors.Join(cause, err)}
 		}
 	}
 }

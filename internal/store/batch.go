@@ -62,24 +62,33 @@ func (b *batch) place(i int, first string) {
 	}
 }
 
-// results returns what Append returns, and the new events.
-func results(places []placed) ([]alerting.Appended, []*alerting.Event, error) {
-	appended := make([]alerting.Appended, len(places))
+// freshOf returns the new events.
+func freshOf(places []placed) []*alerting.Event {
 	fresh := make([]*alerting.Event, 0, len(places))
+	for _, place := range places {
+		if place.seq > 0 {
+			fresh = append(fresh, place.event)
+		}
+	}
+	return fresh
+}
+
+// results returns what Append returns.
+func results(places []placed) ([]alerting.Appended, error) {
+	appended := make([]alerting.Appended, len(places))
 	for i, place := range places {
 		switch {
 		case place.seq > 0:
 			appended[i].Event = place.event
-			fresh = append(fresh, place.event)
 		case place.first != "":
 			event, err := alerting.LoadEvent(place.first)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			appended[i] = alerting.Appended{Event: event, Duplicate: true}
 		default:
 			appended[i] = alerting.Appended{Event: appended[place.same].Event, Duplicate: true}
 		}
 	}
-	return appended, fresh, nil
+	return appended, nil
 }

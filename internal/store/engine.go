@@ -15,10 +15,10 @@ type engine interface {
 	read() *sql.DB
 	// dialect returns the words in which the SQL differs.
 	dialect() dialect
-	// append makes drafts durable in one transaction. If the error is an
-	// [unknownError], it may have been committed all the same, and the places are
-	// where the drafts are then.
-	append(ctx context.Context, drafts []*alerting.Draft) ([]placed, error)
+	// append makes drafts durable in one transaction, and calls expect before that
+	// can be. If the error is an [unknownError], it may have been committed all the
+	// same, and the places are where the drafts are then.
+	append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error)
 	// committed says whether the transaction that was to append this event was
 	// committed. It waits until that transaction has ended.
 	committed(ctx context.Context, event *alerting.Event) (bool, error)
@@ -27,7 +27,7 @@ type engine interface {
 	// exclusive runs f unless another replica runs one under the same name, and
 	// reports whether it did.
 	exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error)
-	// giveBack returns up to some free space to the operating system.
+	// giveBack returns free space to the operating system, in small steps.
 	giveBack(ctx context.Context) error
 	// follow calls wake whenever another replica may have appended, until ctx ends;
 	// it returns at once where there are no replicas.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -20,6 +19,8 @@ const (
 
 // health is whether the database works, as the last attempt has shown.
 type health struct {
+	suspected chan struct{} // holds one: something has failed, and a probe is due
+
 	mu      sync.Mutex
 	failure *alerting.Error // nil: it works
 	written time.Time       // when it worked last
@@ -47,20 +48,16 @@ func (s *Store) works() {
 	}
 }
 
-// failed turns a failure of the database into an error for the user, and notes
-// it.
+// failed turns a failed write into an error for the user, and notes it.
 func (s *Store) failed(doing string, err error) error {
 	s.counts.failures.Add(1)
-	known, ok := errors.AsType[*alerting.Error](err)
-	if !ok {
-		reason := s.engine.explain(err)
-		if reason == "" {
-			reason = "the database does not work"
-		}
-		known = &alerting.Error{
-			Code: alerting.CodeUnavailable, Cause: err,
-			Message: "the event log is not available: " + reason,
-		}
+	reason := s.engine.explain(err)
+	if reason == "" {
+		reason = "the database does not work"
+	}
+	known := &alerting.Error{
+		Code: alerting.CodeUnavailable, Cause: err,
+		Message: "the event log is not available: " + reason,
 	}
 	s.health.mu.Lock()
 	first := s.health.failure == nil
@@ -70,6 +67,14 @@ func (s *Store) failed(doing string, err error) error {
 		s.log.Error("the event log does not work", "doing", doing, "reason", known.Message, "error", err)
 	}
 	return known
+}
+
+// suspect asks for a probe, as something else than a write has failed.
+func (s *Store) suspect() {
+	select {
+	case s.health.suspected <- struct{}{}:
+	default:
+	}
 }
 
 // quiet reports whether it is time for a probe.
@@ -84,27 +89,31 @@ func (s *Store) quiet() bool {
 func (s *Store) probeLoop(ctx context.Context) error {
 	tick := time.NewTicker(probeFailing)
 	defer tick.Stop()
-	for {
+	for due := true; ; {
+		if due {
+			s.probe(ctx)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.health.suspected:
+			due = true
 		case <-tick.C:
+			due = s.quiet()
 		}
-		if !s.quiet() {
-			continue
-		}
-		limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
-		err := s.engine.write(limited, func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, s.queries.probe)
-			return err
-		})
-		cancel()
-		switch {
-		case err == nil:
-			s.works()
-		case ctx.Err() == nil:
-			s.failed("probe", err) //nolint:errcheck // it is logged and shown
-		}
+	}
+}
+
+func (s *Store) probe(ctx context.Context) {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, s.queries.probe)
+		return err
+	})
+	switch {
+	case err == nil:
+		s.works()
+	case ctx.Err() == nil:
+		_ = s.failed("probe", err) // it is logged and shown
 	}
 }
 

@@ -20,9 +20,10 @@ import (
 // writes no index, so that a commit touches a few pages only, whatever queries
 // need; and what was written is never changed, as events are not.
 //
-// The terms of a segment are sorted and packed into blocks. In memory there is,
-// for each segment, the first term of each block (the directory) and the zones:
-// about 3 KiB for 8,192 events. What is not indexed yet is in memory too, as a
+// The terms of a segment are sorted and packed into blocks. In memory there are,
+// for each segment, the first term of each block (the directory), the zones, and a
+// filter that tells of most terms which segments do not have them: about 12 KiB
+// for 8,192 events. What is not indexed yet is in memory too, as a
 // [alerting.Buffer].
 //
 // The index only ever narrows down: each event that it names is looked at again
@@ -51,6 +52,7 @@ type zone struct{ least, most int64 }
 type segment struct {
 	zones     [zoneCount]zone
 	directory []uint64 // the first term of each block
+	presence  presence
 }
 
 // blocksOf returns the numbers of the blocks that can hold a term of the range.
@@ -88,6 +90,8 @@ func (x *index) load(ctx context.Context) (err error) {
 	x.mu.RLock()
 	known := int64(x.next) - 1 //nolint:gosec // numbers fit into 63 bits
 	x.mu.RUnlock()
+	ctx, cancel := x.store.limit(ctx)
+	defer cancel()
 	rows, err := x.store.engine.read().QueryContext(ctx, x.store.queries.segments, known)
 	if err != nil {
 		return fmt.Errorf("load index: %w", x.store.reading(err))
@@ -95,11 +99,11 @@ func (x *index) load(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var number uint64
-		var zones, directory []byte
-		if err := rows.Scan(&number, &zones, &directory); err != nil {
+		var zones, directory, present []byte
+		if err := rows.Scan(&number, &zones, &directory, &present); err != nil {
 			return fmt.Errorf("load index: %w", x.store.reading(err))
 		}
-		loaded, err := decodeSegment(zones, directory)
+		loaded, err := decodeSegment(zones, directory, present)
 		if err != nil {
 			return fmt.Errorf("load index: segment %d: %w", number, err)
 		}
@@ -115,16 +119,26 @@ func (x *index) learn(number uint64, s *segment) {
 	x.next = max(x.next, number+1)
 }
 
-// forget drops the segments below a number, whose events are gone.
-func (x *index) forget(below uint64) {
+// keepFrom drops what is known of the events before a number, which are deleted.
+func (x *index) keepFrom(first uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	below := segmentOf(first)
 	for number := range x.segments {
 		if number < below {
 			delete(x.segments, number)
 		}
 	}
 	x.next = max(x.next, below)
+	// More of them may come meanwhile, so that it drops too many: they are still
+	// in the database.
+	switch kept := x.last + 1 - min(first, x.last+1); {
+	case kept == 0:
+		x.recent.Clear()
+	case kept < recentCapacity:
+		x.recent.Resize(int(kept))
+		x.recent.Resize(recentCapacity)
+	}
 }
 
 func (x *index) segment(number uint64) *segment {
@@ -214,19 +228,44 @@ func (s *slots) appendSeqs(seqs []int64, segment uint64) []int64 {
 	return seqs
 }
 
+// count returns how many slots there are.
+func (s *slots) count() int {
+	n := 0
+	for _, word := range s {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
 // inTime returns the slots of the zones that reach into the plan's time.
-func (p *plan) inTime(s *segment) (slots, bool) {
+func (p *plan) inTime(s *segment) slots {
 	var set slots
-	some := false
 	for i, z := range s.zones {
-		if z.most >= p.since && z.least < p.until {
-			some = true
+		if p.inZone(z) {
 			for word := i * zoneSize / 64; word < (i+1)*zoneSize/64; word++ {
 				set[word] = math.MaxUint64
 			}
 		}
 	}
-	return set, some
+	return set
+}
+
+func (p *plan) inZone(z zone) bool { return z.most >= p.since && z.least < p.until }
+
+// may reports whether a segment can have a term of the range.
+func (s *segment) may(r termRange) bool { return r.from != r.to || s.presence.may(r.from) }
+
+// mayMatch reports whether a segment can have an event of the plan, by what is in
+// memory.
+func (p *plan) mayMatch(s *segment) bool {
+	for _, groups := range p.stages {
+		for _, group := range groups {
+			if !slices.ContainsFunc(group, s.may) {
+				return false
+			}
+		}
+	}
+	return slices.ContainsFunc(s.zones[:], p.inZone)
 }
 
 // candidates returns which slots of one segment can match.
@@ -238,63 +277,111 @@ func (x *index) candidates(ctx context.Context, p *plan, number uint64) (slots, 
 	return sets[0], nil
 }
 
-// candidatesOf does so for several segments, with one query.
+// fewCandidates is how many events it costs less to read than to look further
+// into the index.
+const fewCandidates = 24
+
+// candidatesOf does so for several segments, with one query for each stage of the
+// plan. Segments with few candidates left are not looked at further.
 func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]slots, error) {
-	sets := make([]slots, len(numbers))
-	known := make([]*segment, len(numbers))
-	var wanted []int64
+	look := lookup{index: x, numbers: numbers, sets: make([]slots, len(numbers)), known: make([]*segment, len(numbers))}
 	for i, number := range numbers {
-		s := x.segment(number)
-		if s == nil {
-			sets[i].fill()
-			continue
+		switch s := x.segment(number); {
+		case s == nil:
+			look.sets[i].fill()
+		case p.mayMatch(s):
+			look.known[i] = s
+			look.sets[i] = p.inTime(s)
 		}
-		var some bool
-		if sets[i], some = p.inTime(s); !some || len(p.groups) == 0 {
-			continue
+	}
+	for n, groups := range p.stages {
+		for i := range look.known {
+			if n > 0 && look.sets[i].count() <= fewCandidates {
+				look.known[i] = nil
+			}
 		}
-		known[i] = s
-		for _, group := range p.groups {
+		if err := look.narrow(ctx, groups); err != nil {
+			return nil, err
+		}
+	}
+	return look.sets, nil
+}
+
+// lookup looks for terms in several segments at once.
+type lookup struct {
+	index   *index
+	numbers []uint64
+	known   []*segment // nil: not indexed, or nothing more to look for
+	sets    []slots
+}
+
+// narrow leaves of each set the slots that have a term of each group.
+func (l *lookup) narrow(ctx context.Context, groups []group) error {
+	var wanted []int64
+	for i, s := range l.known {
+		for _, group := range groups {
 			for _, r := range group {
+				if s == nil || !s.may(r) {
+					continue
+				}
 				for n, to := s.blocksOf(r); n < to; n++ {
-					wanted = append(wanted, int64(blockID(number, uint64(n)))) //nolint:gosec // numbers fit into 63 bits
+					wanted = append(wanted, int64(blockID(l.numbers[i], uint64(n)))) //nolint:gosec // numbers fit into 63 bits
 				}
 			}
 		}
 	}
 	if len(wanted) == 0 {
-		return sets, nil
+		for i, s := range l.known {
+			if s != nil {
+				l.sets[i] = slots{}
+			}
+		}
+		return nil
 	}
 	slices.Sort(wanted)
-	blocks, err := x.readBlocks(ctx, slices.Compact(wanted))
+	blocks, err := l.index.readBlocks(ctx, slices.Compact(wanted))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for i, s := range known {
+	for i, s := range l.known {
 		if s == nil {
 			continue
 		}
-		for _, group := range p.groups {
-			var either slots
-			for _, r := range group {
-				for n, to := s.blocksOf(r); n < to; n++ {
-					data, ok := blocks[blockID(numbers[i], uint64(n))] //nolint:gosec // not negative
-					if !ok {                                           // retention took it, probably with its events
-						either.fill()
-						continue
-					}
-					if err := readTerms(data, s.directory[n], r, &either); err != nil {
-						return nil, fmt.Errorf("read index: segment %d: %w", numbers[i], err)
-					}
-				}
+		for _, group := range groups {
+			either, err := l.either(l.numbers[i], s, group, blocks)
+			if err != nil {
+				return err
 			}
-			sets[i].and(&either)
+			l.sets[i].and(either)
 		}
 	}
-	return sets, nil
+	return nil
+}
+
+// either returns the slots of a segment that have a term of the group.
+func (l *lookup) either(number uint64, s *segment, group group, blocks map[uint64][]byte) (*slots, error) {
+	var either slots
+	for _, r := range group {
+		if !s.may(r) {
+			continue
+		}
+		for n, to := s.blocksOf(r); n < to; n++ {
+			data, ok := blocks[blockID(number, uint64(n))] //nolint:gosec // not negative
+			if !ok {                                       // retention took it, probably with its events
+				either.fill()
+				continue
+			}
+			if err := readTerms(data, s.directory[n], r, &either); err != nil {
+				return nil, fmt.Errorf("read index: segment %d: %w", number, err)
+			}
+		}
+	}
+	return &either, nil
 }
 
 func (x *index) readBlocks(ctx context.Context, ids []int64) (blocks map[uint64][]byte, err error) {
+	ctx, cancel := x.store.limit(ctx)
+	defer cancel()
 	rows, err := x.store.engine.read().QueryContext(ctx, x.store.queries.blocks, x.store.engine.dialect().list(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read index: %w", x.store.reading(err))

@@ -20,7 +20,7 @@ func postingsOf(events []*alerting.Event) []posting {
 	named := make(map[uint64][]uint16)
 	text := make([]uint64, 0, 64*len(events))
 	for i, event := range events {
-		slot := uint16(i) //nolint:gosec // less than segmentSize
+		slot := uint16(i)
 		kind, source := kindTerm(event.Severity(), event.Category()), sourceTerm(event.Source())
 		named[kind] = append(named[kind], slot)
 		named[source] = append(named[source], slot)
@@ -87,26 +87,22 @@ func sortByBytes(values []uint64, shifts ...int) []uint64 {
 // run indexes segments as they become complete, until ctx ends.
 func (x *index) run(ctx context.Context) error {
 	wait := newBackoff()
-	for {
+	for ctx.Err() == nil {
 		switch number, complete := x.todo(); {
 		case !complete:
 			wait = newBackoff()
 			select {
 			case <-ctx.Done():
-				return nil
 			case <-x.wake:
 			}
 		default:
-			err := x.build(ctx, number)
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err != nil {
+			if err := x.build(ctx, number); err != nil && ctx.Err() == nil {
 				x.store.log.Warn("the index is behind, queries of older events are slower", "segment", number, "error", err)
 				wait.sleep(ctx)
 			}
 		}
 	}
+	return nil
 }
 
 // todo returns the next segment to index, and whether all its events are there.
@@ -122,8 +118,8 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	if err != nil {
 		return err
 	}
-	if first := segmentOf(max(1, extent.First)); first > number { // retention was faster
-		x.forget(first)
+	if segmentOf(max(1, extent.First)) > number { // retention was faster
+		x.keepFrom(extent.First)
 		return nil
 	}
 	if err := x.load(ctx); err != nil || x.segment(number) != nil {
@@ -138,7 +134,7 @@ func (x *index) build(ctx context.Context, number uint64) error {
 		return err
 	}
 	data := encodeSegment(events)
-	built, err := decodeSegment(data.zones, data.directory)
+	built, err := decodeSegment(data.zones, data.directory, data.presence)
 	if err != nil {
 		return fmt.Errorf("build index: segment %d: %w", number, err)
 	}
@@ -180,7 +176,7 @@ func (x *index) save(ctx context.Context, number uint64, data segmentData) error
 	if err := x.load(ctx); err != nil || x.segment(number) != nil {
 		return err
 	}
-	return x.store.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	return x.store.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		insert, err := tx.PrepareContext(ctx, x.store.queries.insertBlock)
 		if err != nil {
 			return err
@@ -191,7 +187,7 @@ func (x *index) save(ctx context.Context, number uint64, data segmentData) error
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, x.store.queries.insertSegment, int64(number), data.zones, data.directory) //nolint:gosec // numbers fit into 63 bits
+		_, err = tx.ExecContext(ctx, x.store.queries.insertSegment, int64(number), data.zones, data.directory, []byte(data.presence)) //nolint:gosec // numbers fit into 63 bits
 		return err
 	})
 }

@@ -27,6 +27,7 @@ var errDamagedIndex = errors.New("the index is damaged")
 // segmentData is a segment as it is stored.
 type segmentData struct {
 	zones, directory []byte
+	presence         presence
 	blocks           [][]byte
 }
 
@@ -42,8 +43,10 @@ func encodeSegment(events []*alerting.Event) segmentData {
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.least)) //nolint:gosec // the bits of it
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.most))  //nolint:gosec // the bits of it
 	}
-	w := blockWriter{data: &data}
-	for _, p := range postingsOf(events) {
+	w, postings := blockWriter{data: &data}, postingsOf(events)
+	data.presence = newPresence(len(postings))
+	for _, p := range postings {
+		data.presence.add(p.term)
 		w.add(p.term, p.slots)
 	}
 	w.end()
@@ -92,11 +95,11 @@ func (w *blockWriter) end() {
 }
 
 // decodeSegment reads back what is kept in memory.
-func decodeSegment(zones, directory []byte) (*segment, error) {
-	if len(zones) != zoneCount*16 || len(directory)%8 != 0 {
+func decodeSegment(zones, directory []byte, present presence) (*segment, error) {
+	if len(zones) != zoneCount*16 || len(directory)%8 != 0 || len(present) == 0 {
 		return nil, errDamagedIndex
 	}
-	s := &segment{directory: make([]uint64, len(directory)/8)}
+	s := &segment{directory: make([]uint64, len(directory)/8), presence: present}
 	for i := range s.zones {
 		s.zones[i].least = int64(binary.LittleEndian.Uint64(zones[i*16:]))  //nolint:gosec // the bits of it
 		s.zones[i].most = int64(binary.LittleEndian.Uint64(zones[i*16+8:])) //nolint:gosec // the bits of it
@@ -114,7 +117,7 @@ func readTerms(block []byte, first uint64, r termRange, into *slots) error {
 	for len(block) > 0 {
 		delta, n := binary.Uvarint(block)
 		length, m := binary.Uvarint(block[max(0, n):])
-		if n <= 0 || m <= 0 || length > uint64(len(block)-n-m) {
+		if n <= 0 || m <= 0 || length > uint64(len(block)-n-m) { //nolint:gosec // not negative, as both were read from there
 			return errDamagedIndex
 		}
 		if term += delta; term > r.to {
@@ -145,7 +148,7 @@ func readSlots(list []byte, into *slots) error {
 		if slot += delta; n <= 0 || slot >= segmentSize {
 			return errDamagedIndex
 		}
-		into.add(int(slot)) //nolint:gosec // within the segment
+		into.add(int(slot))
 		list = list[n:]
 	}
 	return nil

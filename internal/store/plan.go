@@ -41,16 +41,24 @@ type termRange struct{ from, to uint64 }
 
 func only(term uint64) termRange { return termRange{term, term} }
 
+// group is what an event must have one of.
+type group []termRange
+
 // plan is a filter in terms of the index: an event can match if it has, of each
-// group, at least one term, and its timestamp is in time.
+// group of each stage, at least one term, and its timestamp is in time. The stages
+// are in the order in which they pay: what narrows most comes first, and what is
+// dear, as many events have it, comes last.
 type plan struct {
-	groups       [][]termRange
+	stages       [][]group
 	since, until int64 // microseconds since 1970; until is excluded
 }
 
-// maxTextTerms is how many parts of a text are looked up. More would leave fewer
-// events to look at, and cost more than that.
-const maxTextTerms = 6
+// Of a text, so many parts are looked up, and so many of them at first. More
+// would leave fewer events to look at, and cost more than that.
+const (
+	maxTextTerms   = 6
+	firstTextTerms = 2
+)
 
 func newPlan(f alerting.Filter) *plan {
 	p := &plan{since: math.MinInt64, until: math.MaxInt64}
@@ -60,55 +68,69 @@ func newPlan(f alerting.Filter) *plan {
 	if !f.Until.IsZero() {
 		p.until = ceilMicro(f.Until)
 	}
-	if f.MinSeverity > alerting.SeverityDebug || len(f.Categories) > 0 {
-		p.groups = append(p.groups, kindGroup(f))
-	}
+	var narrow []group
 	if len(f.Sources) > 0 {
-		var group []termRange
+		var sources group
 		for _, source := range f.Sources {
-			group = append(group, only(sourceTerm(source)))
+			sources = append(sources, only(sourceTerm(source)))
 		}
-		p.groups = append(p.groups, group)
+		narrow = append(narrow, sources)
 	}
-	if f.Text != "" {
-		p.addText(fold(f.Text))
+	text := textGroups(fold(f.Text))
+	n := min(len(text), firstTextTerms)
+	p.add(append(narrow, text[:n]...)...)
+	p.add(text[n:]...)
+	if f.MinSeverity > alerting.SeverityDebug || len(f.Categories) > 0 {
+		p.add(kindsOf(f))
 	}
 	return p
+}
+
+func (p *plan) add(groups ...group) {
+	if len(groups) > 0 {
+		p.stages = append(p.stages, groups)
+	}
 }
 
 // ceilMicro: timestamps are whole microseconds, a bound between two counts as
 // the later.
 func ceilMicro(t time.Time) int64 { return t.Add(time.Microsecond - 1).UnixMicro() }
 
-func kindGroup(f alerting.Filter) []termRange {
+func kindsOf(f alerting.Filter) group {
 	categories := f.Categories
 	if len(categories) == 0 {
 		categories = alerting.Categories()
 	}
-	group := make([]termRange, 0, 40)
+	kinds := make(group, 0, 40)
 	for _, severity := range alerting.Severities() {
 		for _, category := range categories {
 			if severity >= f.MinSeverity {
-				group = append(group, only(kindTerm(severity, category)))
+				kinds = append(kinds, only(kindTerm(severity, category)))
 			}
 		}
 	}
-	return group
+	return kinds
 }
 
-func (p *plan) addText(folded string) {
-	if n := len(folded); n < 3 {
+// textGroups returns the parts of a text that are looked up, those in its middle
+// first: beginnings of words and numbers are what texts have in common.
+func textGroups(folded string) []group {
+	switch n := len(folded); n {
+	case 0:
+		return nil
+	case 1, 2:
 		from := textTerm(folded, 0)
-		p.groups = append(p.groups, []termRange{{from, from | (1<<(8*(3-n)) - 1)}})
-		return
+		return []group{{{from, from | (1<<(8*(3-n)) - 1)}}}
 	}
 	starts := len(folded) - 2
 	n := min(starts, maxTextTerms)
+	groups := make([]group, n)
 	for i := range n {
 		at := 0
 		if n > 1 {
 			at = i * (starts - 1) / (n - 1)
 		}
-		p.groups = append(p.groups, []termRange{only(textTerm(folded, at))})
+		groups[(i+n-n/2)%n] = group{only(textTerm(folded, at))}
 	}
+	return groups
 }

@@ -3,20 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"alertd/internal/alerting"
 )
@@ -38,15 +34,22 @@ const pollEvery = 500 * time.Millisecond
 // A transaction that appends takes an advisory lock before it reads the last
 // number, and holds it until it has ended, so that numbers become visible in
 // order and none is left out.
+//
+// The writer and the follower have a connection each, which no query can take
+// from them; the readers share the others.
 type postgresEngine struct {
-	config  Config
-	pool    *pgxpool.Pool
-	readers *sql.DB
-	log     *slog.Logger
+	config   Config
+	settings *pgx.ConnConfig // of every connection
+	readers  *sql.DB
+	log      *slog.Logger
+
+	// Of the one goroutine that appends:
+	writer *pgx.Conn // nil: to be made
+	used   time.Time // when the writer's connection worked last
 }
 
 func openPostgres(ctx context.Context, config Config) (engine, error) {
-	e, err := connectPostgres(ctx, config, requireSync)
+	e, err := connectPostgres(config, sessionSettings(config.Timeout))
 	if err != nil {
 		return nil, err
 	}
@@ -56,40 +59,22 @@ func openPostgres(ctx context.Context, config Config) (engine, error) {
 	return e, nil
 }
 
-// connectPostgres returns connections, of which none is made yet; each is
-// prepared before it is used, if prepare is not nil.
-func connectPostgres(ctx context.Context, config Config, prepare func(context.Context, *pgx.Conn) error) (*postgresEngine, error) {
-	settings, err := pgxpool.ParseConfig(config.DSN)
+// connectPostgres returns connections, of which none is made yet; each is set up by
+// a statement before it is used, unless that is "".
+func connectPostgres(config Config, setUp string) (*postgresEngine, error) {
+	settings, err := connectionSettings(config, setUp)
 	if err != nil {
-		return nil, errors.New("open database: the dsn cannot be read; it must be as libpq takes it, " +
-			"such as postgres://user:password@host1,host2/alertd?target_session_attrs=read-write")
+		return nil, fmt.Errorf("open database: %w", err)
 	}
-	settings.MaxConns = int32(config.MaxConnections) //nolint:gosec // checked by the configuration
-	settings.ConnConfig.ConnectTimeout = min(config.Timeout, 5*time.Second)
-	if settings.ConnConfig.RuntimeParams["application_name"] == "" {
-		settings.ConnConfig.RuntimeParams["application_name"] = "alertd"
-	}
-	settings.AfterConnect = prepare
-	pool, err := pgxpool.NewWithConfig(ctx, settings)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", errors.New(explainPostgres(err)))
-	}
-	return &postgresEngine{config: config, pool: pool, readers: stdlib.OpenDBFromPool(pool), log: config.Logger}, nil
+	return &postgresEngine{config: config, settings: settings, log: config.Logger, readers: openReaders(config, settings)}, nil
 }
 
 // explained implements engine.
 func (e *postgresEngine) explained(err error) error {
-	if reason := e.explain(err); reason != "" {
-		return fmt.Errorf("open database: %s", reason)
+	if reason := explainPostgres(err); reason != "" {
+		err = fmt.Errorf("%s: %w", reason, err)
 	}
 	return fmt.Errorf("open database: %w", err)
-}
-
-// requireSync makes sure that a commit is on disk before it is answered, whatever
-// the server's default is; a stricter one stays.
-func requireSync(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')`)
-	return err
 }
 
 func (e *postgresEngine) read() *sql.DB { return e.readers }
@@ -113,166 +98,6 @@ func (e *postgresEngine) dialect() dialect {
 	}
 }
 
-// append implements engine, in two round trips.
-func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
-	places, err := e.tryAppend(ctx, drafts)
-	if err != nil && isConnectionLost(err) && !isUnknown(err) && ctx.Err() == nil {
-		// The server was restarted since the connection was made, and so it was for
-		// all others. Nothing was written yet.
-		e.pool.Reset()
-		places, err = e.tryAppend(ctx, drafts)
-	}
-	return places, err
-}
-
-func (e *postgresEngine) tryAppend(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
-	conn, err := e.pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Release() // one in a transaction is not used again
-	defer rollBack(ctx, conn.Conn())
-	last, found, err := e.lockAndLook(ctx, conn.Conn(), drafts)
-	if err != nil {
-		return nil, err
-	}
-	b := newBatch(drafts, last)
-	for i, draft := range drafts {
-		b.place(i, found.first(draft))
-	}
-	return b.places, e.insert(ctx, conn.Conn(), drafts, b.places)
-}
-
-// rollBack ends a transaction that is still open. Without an answer the
-// connection is given up.
-func rollBack(ctx context.Context, conn *pgx.Conn) {
-	if conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if _, err := conn.Exec(ctx, `ROLLBACK`); err != nil {
-		_ = conn.Close(ctx) // it is given up
-	}
-}
-
-// firsts are the events in the log that have an id or a key of a draft.
-type firsts struct {
-	byID  map[alerting.EventID]string
-	byKey map[string]string
-}
-
-func (f firsts) first(draft *alerting.Draft) string {
-	if draft.IDGiven() {
-		if first := f.byID[draft.ID()]; first != "" {
-			return first
-		}
-	}
-	return f.byKey[draft.IdempotencyKey()]
-}
-
-// lockAndLook begins a transaction, waits for its turn to append, and reads the
-// last number and which drafts are known, each with a snapshot of its own.
-func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft) (int64, firsts, error) {
-	var ids []string
-	var keys []string
-	for _, draft := range drafts {
-		if draft.IDGiven() {
-			ids = append(ids, draft.ID().String())
-		}
-		if key := draft.IdempotencyKey(); key != "" {
-			keys = append(keys, key)
-		}
-	}
-	var last int64
-	found := firsts{byID: map[alerting.EventID]string{}, byKey: map[string]string{}}
-	batch := &pgx.Batch{}
-	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
-	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
-	batch.Queue(`SELECT coalesce(max(seq), 0) FROM events`).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
-	if len(ids) > 0 {
-		batch.Queue(`SELECT event_id, json FROM events WHERE event_id = ANY($1::uuid[])`, ids).Query(func(rows pgx.Rows) error {
-			var id uuid.UUID
-			var json string
-			_, err := pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &json}, func() error {
-				found.byID[alerting.EventID(id)] = json
-				return nil
-			})
-			return err
-		})
-	}
-	if len(keys) > 0 {
-		batch.Queue(`SELECT k.key, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
-			WHERE k.key = ANY($1::text[]) AND k.at > alertd_now() - $2::bigint`, keys, keyLifetime.Microseconds()).Query(func(rows pgx.Rows) error {
-			var key, json string
-			_, err := pgx.ForEachRow(rows, []any{&key, &json}, func() error {
-				found.byKey[key] = json
-				return nil
-			})
-			return err
-		})
-	}
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-		return 0, found, fmt.Errorf("take the log's lock: %w", err)
-	}
-	return last, found, nil
-}
-
-// insert writes the new events and commits. From here on an error may mean
-// that the transaction was committed, unless the server says that it was not.
-func (e *postgresEngine) insert(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft, places []placed) error {
-	var seqs, received []int64
-	var ids, jsons, keys, keyIDs []string
-	for i, draft := range drafts {
-		if places[i].seq == 0 {
-			continue
-		}
-		event := draft.Finish(places[i].seq)
-		places[i].event = event
-		id := event.ID().String()
-		seqs = append(seqs, int64(places[i].seq)) //nolint:gosec // numbers fit into 63 bits
-		ids = append(ids, id)
-		received = append(received, event.ReceivedAt().UnixMicro())
-		jsons = append(jsons, event.JSON())
-		if key := draft.IdempotencyKey(); key != "" {
-			keys, keyIDs = append(keys, key), append(keyIDs, id)
-		}
-	}
-	batch := &pgx.Batch{}
-	if len(seqs) > 0 {
-		batch.Queue(`INSERT INTO events (seq, event_id, received, json) SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[])`,
-			seqs, ids, received, jsons)
-		batch.Queue(`SELECT pg_notify($1, '')`, notifyChannel)
-	}
-	if len(keys) > 0 {
-		batch.Queue(`INSERT INTO idempotency_keys (key, event_id, at) SELECT key, id, alertd_now() FROM unnest($1::text[], $2::uuid[]) AS new (key, id)
-			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`, keys, keyIDs)
-	}
-	batch.Queue(`COMMIT`)
-	err := conn.SendBatch(ctx, batch).Close()
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("commit %d events: %w", len(drafts), err)
-	if !conn.IsClosed() && conn.PgConn().TxStatus() == 'E' {
-		return err // the server said no before COMMIT
-	}
-	return unknownError{err}
-}
-
-// committed implements engine. Whoever holds the lock knows that the transaction
-// in question has ended.
-func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (found bool, err error) {
-	err = e.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend); err != nil {
-			return err
-		}
-		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM events WHERE event_id = $1 AND seq = $2)`,
-			event.ID().String(), int64(event.Seq())).Scan(&found) //nolint:gosec // numbers fit into 63 bits
-	})
-	return found, err
-}
-
 // write implements engine.
 func (e *postgresEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
 	return inTransaction(ctx, e.readers, upkeep)
@@ -280,19 +105,22 @@ func (e *postgresEngine) write(ctx context.Context, upkeep func(ctx context.Cont
 
 // exclusive implements engine by an advisory lock of a connection.
 func (e *postgresEngine) exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (ran bool, err error) {
-	conn, err := e.pool.Acquire(ctx)
+	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	defer cancel()
+	conn, err := e.readers.Conn(limited)
 	if err != nil {
 		return false, fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Release()
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, hashtext($2))`, lockSpace+1, name).Scan(&ran); err != nil || !ran {
+	defer func() { _ = conn.Close() }() // back to the others
+	err = conn.QueryRowContext(limited, `SELECT pg_try_advisory_lock($1, hashtext($2))`, lockSpace+1, name).Scan(&ran)
+	if err != nil || !ran {
 		return false, err
 	}
 	defer func() {
 		unlock, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		if _, failed := conn.Exec(unlock, `SELECT pg_advisory_unlock($1, hashtext($2))`, lockSpace+1, name); failed != nil {
-			_ = conn.Conn().Close(unlock) // the lock goes with it
+		if _, failed := conn.ExecContext(unlock, `SELECT pg_advisory_unlock($1, hashtext($2))`, lockSpace+1, name); failed != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // it is given up, and the lock with it
 		}
 	}()
 	return true, f(ctx)
@@ -304,13 +132,22 @@ func (e *postgresEngine) giveBack(context.Context) error { return nil }
 // follow implements engine: it listens, looks for itself now and then, and
 // connects again when the connection is lost.
 func (e *postgresEngine) follow(ctx context.Context, wake func()) error {
-	wait := newBackoff()
+	wait, lost := newBackoff(), false
 	for ctx.Err() == nil {
-		err := e.listen(ctx, func() { wait = newBackoff(); wake() })
+		err := e.listen(ctx, func() {
+			if lost {
+				e.log.Info("told of other replicas' events again")
+			}
+			wait, lost = newBackoff(), false
+			wake()
+		})
 		if ctx.Err() != nil {
 			break
 		}
-		e.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)
+		if !lost { // once is enough
+			e.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)
+		}
+		lost = true
 		wake() // whoever reads finds out, too
 		wait.sleep(ctx)
 	}
@@ -318,16 +155,15 @@ func (e *postgresEngine) follow(ctx context.Context, wake func()) error {
 }
 
 func (e *postgresEngine) listen(ctx context.Context, wake func()) error {
-	conn, err := pgx.ConnectConfig(ctx, e.pool.Config().ConnConfig)
+	conn, err := e.dial(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return err
 	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(closing) // it is given up
-	}()
-	if _, err := conn.Exec(ctx, `LISTEN `+notifyChannel); err != nil {
+	defer giveUp(conn)
+	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	_, err = conn.Exec(limited, `LISTEN `+notifyChannel)
+	cancel()
+	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	wake() // what came before
@@ -336,11 +172,15 @@ func (e *postgresEngine) listen(ctx context.Context, wake func()) error {
 		_, err := conn.WaitForNotification(limited)
 		expired := limited.Err() != nil
 		cancel()
-		if err != nil && !expired {
-			return fmt.Errorf("wait: %w", err)
-		}
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
+		case err != nil && !expired:
+			return fmt.Errorf("wait: %w", err)
+		case err != nil: // silence: perhaps nobody is there any more
+			if err := e.ping(ctx, conn); err != nil {
+				return fmt.Errorf("wait: %w", err)
+			}
 		}
 		wake()
 	}
@@ -348,52 +188,8 @@ func (e *postgresEngine) listen(ctx context.Context, wake func()) error {
 
 func (e *postgresEngine) explain(err error) string { return explainPostgres(err) }
 
-// explainPostgres says why the database cannot do something now, by the error's
-// code.
-func explainPostgres(err error) string {
-	if known, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch {
-		case known.Code == "53100":
-			return "the disk of the database server is full"
-		case known.Code == "53300":
-			return "the database server has too many connections"
-		case known.Code == "25006":
-			return "the database server is read-only, such as a standby"
-		case known.Code == "3D000":
-			return "the database does not exist"
-		case known.Code == "55P03", known.Code == "57014":
-			return "the database does not answer in time"
-		case strings.HasPrefix(known.Code, "28"):
-			return "the database server refuses the user or the password"
-		case strings.HasPrefix(known.Code, "57P"), strings.HasPrefix(known.Code, "08"):
-			return "the database server is stopping or starting"
-		case strings.HasPrefix(known.Code, "XX"):
-			return "the database server has an internal error, or its data are damaged"
-		case strings.HasPrefix(known.Code, "53"), strings.HasPrefix(known.Code, "58"):
-			return "the database server lacks a resource"
-		}
-		return "the database does not take the events (SQLSTATE " + known.Code + ")"
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return "the database server cannot be reached"
-	}
-	if errors.Is(err, context.DeadlineExceeded) || pgconn.Timeout(err) {
-		return "the database does not answer in time"
-	}
-	if _, ok := errors.AsType[*net.OpError](err); ok || isConnectionLost(err) {
-		return "the connection to the database was lost"
-	}
-	return ""
-}
-
+// close implements engine. Whoever appends has ended.
 func (e *postgresEngine) close() error {
-	err := e.readers.Close()
-	e.pool.Close()
-	return err
-}
-
-// isConnectionLost reports whether the connection broke in mid-conversation.
-func isConnectionLost(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		strings.Contains(err.Error(), "conn closed")
+	e.discard()
+	return e.readers.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"alertd/internal/alerting"
@@ -39,9 +40,9 @@ func newQueries(d dialect) queries {
 		byKey: sql(`SELECT e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
 			WHERE k.key = ? AND k.at > ` + d.now + ` - ?`),
 
-		segments:      sql(`SELECT segment, zones, directory FROM event_segments WHERE segment > ? ORDER BY segment`),
+		segments:      sql(`SELECT segment, zones, directory, presence FROM event_segments WHERE segment > ? ORDER BY segment`),
 		blocks:        sql(`SELECT id, data FROM event_blocks WHERE id ` + d.anyOf),
-		insertSegment: sql(`INSERT INTO event_segments (segment, zones, directory) VALUES (?, ?, ?)`),
+		insertSegment: sql(`INSERT INTO event_segments (segment, zones, directory, presence) VALUES (?, ?, ?, ?)`),
 		insertBlock:   sql(`INSERT INTO event_blocks (id, data) VALUES (?, ?)`),
 
 		// The first event that must be kept, of the next few: by its age, if the
@@ -51,11 +52,24 @@ func newQueries(d dialect) queries {
 		deleteEvents:   sql(`DELETE FROM events WHERE seq < ?`),
 		deleteBlocks:   sql(`DELETE FROM event_blocks WHERE id < ?`),
 		deleteSegments: sql(`DELETE FROM event_segments WHERE segment < ?`),
-		deleteKeys:     sql(`DELETE FROM idempotency_keys WHERE at <= ` + d.now + ` - ?`),
-		slowest:        sql(`SELECT min(seq) FROM log_cursors`),
-		saveCursor:     sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
-		probe:          sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
+		deleteKeys: sql(`DELETE FROM idempotency_keys WHERE key IN
+			(SELECT key FROM idempotency_keys WHERE at <= ` + d.now + ` - ? ORDER BY at LIMIT ?)`),
+		slowest:    sql(`SELECT min(seq) FROM log_cursors`),
+		saveCursor: sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
+		probe:      sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
 	}
+}
+
+// limit bounds one statement or transaction.
+func (s *Store) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.config.Timeout)
+}
+
+// write runs a short transaction of upkeep.
+func (s *Store) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	return s.engine.write(ctx, upkeep)
 }
 
 // reading turns a failure of a query into an error for the user.
@@ -64,6 +78,7 @@ func (s *Store) reading(err error) error {
 		return err
 	}
 	if reason := s.engine.explain(err); reason != "" {
+		s.suspect()
 		return &alerting.Error{Code: alerting.CodeUnavailable, Message: "the event log is not available: " + reason, Cause: err}
 	}
 	return err
@@ -76,6 +91,8 @@ func (s *Store) loadEvents(ctx context.Context, query string, args ...any) ([]*a
 
 // loadSome runs a query for events and stops once they have so many bytes.
 func (s *Store) loadSome(ctx context.Context, most int, query string, args ...any) (events []*alerting.Event, err error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	rows, err := s.engine.read().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, s.reading(err)
@@ -124,6 +141,8 @@ func first(events []*alerting.Event) *alerting.Event {
 
 // Extent implements alerting.Log.
 func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	extent, err := scanExtent(s.engine.read().QueryRowContext(ctx, s.queries.extent))
 	return extent, s.reading(err)
 }
@@ -143,7 +162,7 @@ func scanExtent(row *sql.Row) (alerting.Extent, error) {
 // SaveCursor notes that a reader of the log has seen all events up to a number.
 // Retention deletes nothing that any reader has not seen.
 func (s *Store) SaveCursor(ctx context.Context, name string, seq uint64) error {
-	err := s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, s.queries.saveCursor, name, int64(seq)) //nolint:gosec // numbers fit into 63 bits
 		return err
 	})
@@ -178,15 +197,15 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 		if err != nil {
 			return page, err
 		}
-		for i := len(events) - 1; i >= 0; i-- {
-			if !q.Filter.Matches(events[i]) {
+		for _, event := range slices.Backward(events) {
+			if !q.Filter.Matches(event) {
 				continue
 			}
 			if len(page.Events) == q.Limit {
 				page.More = true
 				return page, nil
 			}
-			page.Events = append(page.Events, events[i])
+			page.Events = append(page.Events, event)
 		}
 	}
 }
@@ -195,15 +214,29 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 // segment of the index, and not more once they have [readBytes].
 func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
 	extent, err := s.Extent(ctx)
-	if err != nil || extent.Last <= after {
-		return alerting.Stretch{From: after + 1, Through: after}, err
+	for err == nil && extent.Last > after {
+		stretch := alerting.Stretch{From: max(after+1, extent.First)}
+		var missing bool
+		if missing, err = s.readStretch(ctx, &stretch, extent.Last, filter); err != nil || !missing {
+			return stretch, err
+		}
+		// If retention was faster, the stretch must begin later, so that the reader
+		// learns of the gap.
+		if extent, err = s.Extent(ctx); extent.First <= stretch.From {
+			return stretch, err
+		}
 	}
-	stretch := alerting.Stretch{From: max(after+1, extent.First)}
+	return alerting.Stretch{From: after + 1, Through: after}, err
+}
+
+// readStretch looks through the log from stretch.From on, and reports whether
+// events are missing.
+func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last uint64, filter alerting.Filter) (missing bool, err error) {
 	segment := segmentOf(stretch.From)
-	stretch.Through = min(extent.Last, lastOf(segment))
+	stretch.Through = min(last, lastOf(segment))
 	slots, err := s.index.candidates(ctx, newPlan(filter), segment)
 	if err != nil {
-		return alerting.Stretch{}, err
+		return false, err
 	}
 	var batch []int64
 	for seq := stretch.From; seq <= stretch.Through; seq++ {
@@ -217,7 +250,7 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 		batch = append(batch, int64(seq)) //nolint:gosec // numbers fit into 63 bits
 	}
 	if len(batch) == 0 {
-		return stretch, nil
+		return false, nil
 	}
 	events, err := s.loadSome(ctx, readBytes, s.queries.bySeq, s.engine.dialect().list(batch))
 	if n := len(events); n > 0 && n < len(batch) { // it has stopped, or retention took what came first
@@ -228,5 +261,5 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 			stretch.Events = append(stretch.Events, event)
 		}
 	}
-	return stretch, err
+	return len(events) < len(batch), err
 }

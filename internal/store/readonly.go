@@ -73,7 +73,7 @@ func connectToRead(ctx context.Context, config Config) (engine, error) {
 	case SQLite:
 		return connectSQLiteToRead(config.Path)
 	case Postgres:
-		e, err := connectPostgres(ctx, config, nil)
+		e, err := connectPostgres(config, "")
 		if err != nil {
 			return nil, err
 		}

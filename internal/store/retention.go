@@ -9,8 +9,8 @@ import (
 
 const (
 	retainEvery = time.Minute
-	// retainBatch is how many events one transaction deletes: few enough that
-	// ingest does not notice.
+	// retainBatch is how many events, or keys, one transaction deletes: few enough
+	// that ingest does not notice.
 	retainBatch = 500
 )
 
@@ -38,26 +38,28 @@ func (s *Store) retentionLoop(ctx context.Context) error {
 // the log's last number. Only the log's beginning is ever deleted.
 func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 	_, err = s.engine.exclusive(ctx, "retention", func(ctx context.Context) error {
-		for ctx.Err() == nil {
-			n, err := s.retainSome(ctx)
+		for n := uint64(1); n > 0; {
+			var err error
+			n, err = s.retainSome(ctx)
 			deleted += n
 			s.counts.deleted.Add(n)
 			if err != nil {
 				return err
 			}
-			if n == 0 {
-				break
-			}
 			if err := s.engine.giveBack(ctx); err != nil {
 				return err
 			}
 		}
-		return s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, s.queries.deleteKeys, keyLifetime.Microseconds())
-			return err
-		})
+		return s.deleteOldKeys(ctx)
 	})
-	return deleted, s.reading(err)
+	if err != nil {
+		return deleted, s.reading(err)
+	}
+	extent, err := s.Extent(ctx) // another replica may have been at it
+	if err == nil && extent.First > 0 {
+		s.index.keepFrom(extent.First)
+	}
+	return deleted, err
 }
 
 // retainSome deletes up to retainBatch events.
@@ -66,13 +68,12 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	if err != nil || extent.Events() < 2 {
 		return 0, err
 	}
-	keep := extent.First                                                                      // the first event to keep
-	if most := uint64(max(0, s.config.RetentionEvents)); most > 0 && extent.Events() > most { //nolint:gosec // not negative
+	keep := extent.First // the first event to keep
+	if most := uint64(max(0, s.config.RetentionEvents)); most > 0 && extent.Events() > most {
 		keep = extent.Last + 1 - most
 	}
 	if s.config.Retention > 0 {
-		var young sql.NullInt64
-		err := s.engine.read().QueryRowContext(ctx, s.queries.keepFrom, retainBatch, s.config.Retention.Microseconds()).Scan(&young)
+		young, err := s.readNumber(ctx, s.queries.keepFrom, retainBatch, s.config.Retention.Microseconds())
 		if err != nil {
 			return 0, fmt.Errorf("look for old events: %w", err)
 		}
@@ -82,8 +83,8 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 			keep = max(keep, extent.First+retainBatch)
 		}
 	}
-	var slowest sql.NullInt64
-	if err := s.engine.read().QueryRowContext(ctx, s.queries.slowest).Scan(&slowest); err != nil {
+	slowest, err := s.readNumber(ctx, s.queries.slowest)
+	if err != nil {
 		return 0, fmt.Errorf("look for the slowest reader: %w", err)
 	}
 	if slowest.Valid {
@@ -94,19 +95,50 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		return 0, nil
 	}
 	whole := segmentOf(keep) // segments below it have no events left
-	err = s.engine.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep)); err != nil { //nolint:gosec // numbers fit into 63 bits
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep))); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, int64(blockID(whole, 0))); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
-		_, err := tx.ExecContext(ctx, s.queries.deleteSegments, int64(whole)) //nolint:gosec // numbers fit into 63 bits
+		_, err = tx.ExecContext(ctx, s.queries.deleteSegments, int64(whole)) //nolint:gosec // numbers fit into 63 bits
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("delete old events: %w", err)
 	}
-	s.index.forget(whole)
-	return keep - extent.First, nil
+	s.index.keepFrom(keep)
+	return deleted, nil
+}
+
+// deleteOldKeys deletes the idempotency keys that are no longer remembered.
+func (s *Store) deleteOldKeys(ctx context.Context) error {
+	for n := uint64(1); n > 0; {
+		err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+			n, err = affected(tx.ExecContext(ctx, s.queries.deleteKeys, keyLifetime.Microseconds(), retainBatch))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("delete old idempotency keys: %w", err)
+		}
+	}
+	return nil
+}
+
+// affected returns how many rows a statement has changed.
+func affected(result sql.Result, err error) (uint64, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return uint64(max(0, n)), err
+}
+
+// readNumber runs a query for a number that there may not be.
+func (s *Store) readNumber(ctx context.Context, query string, args ...any) (number sql.NullInt64, err error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	err = s.engine.read().QueryRowContext(ctx, query, args...).Scan(&number)
+	return number, err
 }

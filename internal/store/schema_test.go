@@ -18,7 +18,7 @@ func connect(tb testing.TB, config store.Config) *sql.DB {
 	tb.Helper()
 	driver, name := "pgx", config.DSN
 	if config.Driver == store.SQLite {
-		driver, name = "sqlite", "file:"+config.Path
+		driver, name = "sqlite", "file:"+config.Path+"?_pragma=busy_timeout(20000)"
 	}
 	db, err := sql.Open(driver, name)
 	require.NoError(tb, err)

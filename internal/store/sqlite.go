@@ -33,7 +33,9 @@ type sqliteEngine struct {
 
 	mu   sync.Mutex // held while writing
 	last int64      // the last number, -1: to be asked for
-	// The statements of append, on the one connection.
+	// The one connection that writes, and the statements of append on it.
+	conn                                          *sql.Conn
+	begin, commit, rollback                       *sql.Stmt
 	insertOne, insertMany, byID, byKey, insertKey *sql.Stmt
 }
 
@@ -75,6 +77,9 @@ func (e *sqliteEngine) open(ctx context.Context) error {
 	if err := migrate(ctx, e.writers, SQLite); err != nil {
 		return err
 	}
+	if e.conn, err = e.writers.Conn(ctx); err != nil {
+		return err
+	}
 	if e.readers, err = openSQLiteFile(e.path, false); err != nil {
 		return err
 	}
@@ -86,6 +91,9 @@ func (e *sqliteEngine) open(ctx context.Context) error {
 		into **sql.Stmt
 		text string
 	}{
+		{&e.begin, `BEGIN IMMEDIATE`},
+		{&e.commit, `COMMIT`},
+		{&e.rollback, `ROLLBACK`},
 		{&e.insertOne, insert},
 		{&e.insertMany, insert + strings.Repeat(`, (?, ?, ?, ?)`, insertRows-1)},
 		{&e.byID, queries.byID},
@@ -93,7 +101,7 @@ func (e *sqliteEngine) open(ctx context.Context) error {
 		{&e.insertKey, `INSERT INTO idempotency_keys (key, event_id, at) VALUES (?, ?, ` + e.dialect().now + `)
 			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`},
 	} {
-		if *statement.into, err = e.writers.PrepareContext(ctx, statement.text); err != nil {
+		if *statement.into, err = e.conn.PrepareContext(ctx, statement.text); err != nil { //nolint:sqlclosecheck // close does
 			return err
 		}
 	}
@@ -123,7 +131,7 @@ func (e *sqliteEngine) dialect() dialect {
 		rebind: func(query string) string { return query },
 		anyOf:  `IN (SELECT value FROM json_each(?))`,
 		list: func(numbers []int64) any {
-			text, _ := json.Marshal(numbers) //nolint:errchkjson // numbers encode
+			text, _ := json.Marshal(numbers) // numbers encode
 			return string(text)
 		},
 		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
@@ -131,44 +139,46 @@ func (e *sqliteEngine) dialect() dialect {
 	}
 }
 
-// append implements engine. A commit that fails is undone by SQLite itself, or
-// by the next writer, so that its outcome is known: it came to nothing.
-func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft) (places []placed, err error) {
+// append implements engine. A commit that fails is undone by SQLite itself or by
+// the rollback, so that its outcome is known: it came to nothing. It cannot be
+// interrupted, as nothing in it waits for anyone but the disk.
+func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) (places []placed, err error) {
+	ctx = context.WithoutCancel(ctx) // else the driver starts a goroutine for each statement
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	tx, err := e.writers.BeginTx(ctx, nil)
-	if err != nil {
+	if _, err := e.begin.ExecContext(ctx); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			e.last = -1
-			_ = tx.Rollback() // what went wrong is said already
+			_, _ = e.rollback.ExecContext(ctx) // what went wrong is said already
 		}
 	}()
 	if e.last < 0 {
-		if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events`).Scan(&e.last); err != nil {
+		if err := e.conn.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events`).Scan(&e.last); err != nil {
 			return nil, fmt.Errorf("read last number: %w", err)
 		}
 	}
-	places, err = e.place(ctx, tx, drafts)
+	places, err = e.place(ctx, drafts)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.insert(ctx, tx, drafts, places); err != nil {
+	if err := e.insert(ctx, drafts, places); err != nil {
 		return nil, err
 	}
-	if err := tx.Commit(); err != nil {
+	expect(places)
+	if _, err := e.commit.ExecContext(ctx); err != nil {
 		return nil, fmt.Errorf("commit %d events: %w", len(drafts), err)
 	}
 	return places, nil
 }
 
 // place numbers the drafts that are new, and finds the first events of the others.
-func (e *sqliteEngine) place(ctx context.Context, tx *sql.Tx, drafts []*alerting.Draft) ([]placed, error) {
+func (e *sqliteEngine) place(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
 	batch := newBatch(drafts, e.last)
 	for i, draft := range drafts {
-		first, err := e.known(ctx, tx, draft)
+		first, err := e.known(ctx, draft)
 		if err != nil {
 			return nil, fmt.Errorf("look for known ids: %w", err)
 		}
@@ -180,16 +190,16 @@ func (e *sqliteEngine) place(ctx context.Context, tx *sql.Tx, drafts []*alerting
 
 // known returns the JSON of the event that was registered with the draft's id or
 // idempotency key, or "".
-func (e *sqliteEngine) known(ctx context.Context, tx *sql.Tx, draft *alerting.Draft) (first string, err error) {
+func (e *sqliteEngine) known(ctx context.Context, draft *alerting.Draft) (first string, err error) {
 	if draft.IDGiven() {
 		id := draft.ID()
-		err = tx.StmtContext(ctx, e.byID).QueryRowContext(ctx, id[:]).Scan(&first)
+		err = e.byID.QueryRowContext(ctx, id[:]).Scan(&first)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return first, err
 		}
 	}
 	if key := draft.IdempotencyKey(); key != "" {
-		err = tx.StmtContext(ctx, e.byKey).QueryRowContext(ctx, key, keyLifetime.Microseconds()).Scan(&first)
+		err = e.byKey.QueryRowContext(ctx, key, keyLifetime.Microseconds()).Scan(&first)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return first, err
 		}
@@ -197,8 +207,7 @@ func (e *sqliteEngine) known(ctx context.Context, tx *sql.Tx, draft *alerting.Dr
 	return "", nil
 }
 
-func (e *sqliteEngine) insert(ctx context.Context, tx *sql.Tx, drafts []*alerting.Draft, places []placed) error {
-	many, one, key := tx.StmtContext(ctx, e.insertMany), tx.StmtContext(ctx, e.insertOne), tx.StmtContext(ctx, e.insertKey)
+func (e *sqliteEngine) insert(ctx context.Context, drafts []*alerting.Draft, places []placed) error {
 	args := make([]any, 0, 4*insertRows)
 	for i, draft := range drafts {
 		if places[i].seq == 0 {
@@ -209,19 +218,19 @@ func (e *sqliteEngine) insert(ctx context.Context, tx *sql.Tx, drafts []*alertin
 		args = append(args, int64(places[i].seq), id[:], event.ReceivedAt().UnixMicro(), event.JSON()) //nolint:gosec // numbers fit into 63 bits
 		places[i].event = event
 		if len(args) == cap(args) {
-			if _, err := many.ExecContext(ctx, args...); err != nil {
+			if _, err := e.insertMany.ExecContext(ctx, args...); err != nil {
 				return fmt.Errorf("insert events: %w", err)
 			}
 			args = args[:0]
 		}
 		if draft.IdempotencyKey() != "" {
-			if _, err := key.ExecContext(ctx, draft.IdempotencyKey(), id[:]); err != nil {
+			if _, err := e.insertKey.ExecContext(ctx, draft.IdempotencyKey(), id[:]); err != nil {
 				return fmt.Errorf("insert idempotency key: %w", err)
 			}
 		}
 	}
 	for ; len(args) > 0; args = args[4:] {
-		if _, err := one.ExecContext(ctx, args[:4]...); err != nil {
+		if _, err := e.insertOne.ExecContext(ctx, args[:4]...); err != nil {
 			return fmt.Errorf("insert event: %w", err)
 		}
 	}
@@ -235,11 +244,16 @@ func (e *sqliteEngine) committed(context.Context, *alerting.Event) (bool, error)
 func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return inTransaction(ctx, e.writers, upkeep)
+	return inTransaction(ctx, e.conn, upkeep)
+}
+
+// beginner is a connection or several.
+type beginner interface {
+	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
 }
 
 // inTransaction runs f in a transaction, which is committed if f returns nil.
-func inTransaction(ctx context.Context, db *sql.DB, f func(ctx context.Context, tx *sql.Tx) error) error {
+func inTransaction(ctx context.Context, db beginner, f func(ctx context.Context, tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -259,17 +273,42 @@ func (e *sqliteEngine) exclusive(ctx context.Context, _ string, f func(ctx conte
 	return true, f(ctx)
 }
 
-// giveBack implements engine: it cuts free pages off the file, a few at a time.
+// giveBack implements engine: it cuts free pages off the file, a few at a time, so
+// that ingest can come between. It ends once that changes nothing, as in a file
+// that another program made without auto_vacuum. The file is as short as it says
+// only once the write-ahead log was copied into it.
 func (e *sqliteEngine) giveBack(ctx context.Context) error {
+	var before int
+	for {
+		var free int
+		if err := e.readers.QueryRowContext(ctx, `PRAGMA freelist_count`).Scan(&free); err != nil {
+			return fmt.Errorf("give back space: %w", err)
+		}
+		if free == 0 || free == before {
+			break
+		}
+		if err := e.runPragma(ctx, `PRAGMA incremental_vacuum(500)`); err != nil {
+			return err
+		}
+		before = free
+	}
+	if before == 0 {
+		return nil
+	}
+	return e.runPragma(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
+}
+
+// runPragma runs one that does its work as its rows are read.
+func (e *sqliteEngine) runPragma(ctx context.Context, pragma string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	rows, err := e.writers.QueryContext(ctx, `PRAGMA incremental_vacuum(500)`)
+	rows, err := e.conn.QueryContext(ctx, pragma)
 	if err != nil {
 		return fmt.Errorf("give back space: %w", err)
 	}
 	for rows.Next() { // each step frees a page
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return errors.Join(rows.Err(), rows.Close()) //nolint:sqlclosecheck // nothing comes between
 }
 
 // follow implements engine: there are no replicas.
@@ -313,6 +352,16 @@ func (e *sqliteEngine) explained(err error) error {
 
 func (e *sqliteEngine) close() error {
 	var errs []error
+	for _, statement := range []*sql.Stmt{
+		e.begin, e.commit, e.rollback, e.insertOne, e.insertMany, e.byID, e.byKey, e.insertKey,
+	} { // one that is left would keep the file open
+		if statement != nil {
+			errs = append(errs, statement.Close())
+		}
+	}
+	if e.conn != nil {
+		errs = append(errs, e.conn.Close())
+	}
 	for _, db := range []*sql.DB{e.readers, e.writers} { // the last one truncates the write-ahead log
 		if db != nil {
 			errs = append(errs, db.Close())

@@ -29,7 +29,9 @@ type Config struct {
 	// DSN is where PostgreSQL is, as a URL or in keywords; it may name several
 	// hosts. It holds a secret.
 	DSN string
-	// MaxConnections bounds the connections to PostgreSQL; 0 stands for 8.
+	// MaxConnections bounds the connections to PostgreSQL; 0 stands for 8, and less
+	// than 5 for 5: the writer and the follower have one each, the rest is for
+	// queries.
 	MaxConnections int
 	// Retention is how long events are kept, by when they were received; 0: for good.
 	Retention time.Duration
@@ -37,7 +39,8 @@ type Config struct {
 	RetentionEvents int
 	// MaxQueue bounds the bytes of events that wait to be written; 0 stands for 64 MiB.
 	MaxQueue int64
-	// Timeout bounds one transaction; 0 stands for 10 s.
+	// Timeout bounds one statement or transaction; 0 stands for 10 s. Whether a
+	// transaction of unknown outcome was committed is asked for as long again.
 	Timeout time.Duration
 	// Logger is required.
 	Logger *slog.Logger
@@ -69,7 +72,7 @@ type Counts struct {
 	Commits    uint64
 	CommitTime time.Duration
 	// QueueFull is how many requests were refused as the queue was full, Failures
-	// how many transactions came to nothing, Unsettled how many were of unknown
+	// how many transactions and reads came to nothing, Unsettled how many were of unknown
 	// outcome at first.
 	QueueFull, Failures, Unsettled uint64
 	// Deleted is how many events retention has deleted.
@@ -116,7 +119,8 @@ func open(ctx context.Context, config Config, connect func(context.Context, Conf
 		return nil, err
 	}
 	s := &Store{config: config, log: config.Logger, engine: e, queries: newQueries(e.dialect()), queue: newQueue(config.MaxQueue)}
-	s.publisher = &publisher{store: s, own: make(map[uint64]struct{})}
+	s.publisher = newPublisher(s)
+	s.health.suspected = make(chan struct{}, 1)
 	s.index = newIndex(s)
 	if err := s.index.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log: %w", err), e.close())
@@ -191,10 +195,17 @@ func (s *Store) followLoop(ctx context.Context) error {
 		})
 	})
 	group.Go(func() error {
+		failing := false
 		for range wake {
-			if err := s.publisher.catchUpNow(ctx); err != nil && ctx.Err() == nil {
-				s.failed("read", err) //nolint:errcheck // it is logged and shown; the next wake tries again
+			err := s.publisher.catchUpNow(ctx)
+			if err != nil && ctx.Err() == nil {
+				s.counts.failures.Add(1)
+				s.suspect()
+				if !failing { // once is enough
+					s.log.Warn("new events of other replicas cannot be read", "error", err)
+				}
 			}
+			failing = err != nil
 		}
 		return nil
 	})

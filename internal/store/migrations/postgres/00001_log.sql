@@ -18,7 +18,8 @@ CREATE INDEX idempotency_keys_at ON idempotency_keys (at);
 CREATE TABLE event_segments (
     segment   bigint PRIMARY KEY,
     zones     bytea  NOT NULL,
-    directory bytea  NOT NULL
+    directory bytea  NOT NULL,
+    presence  bytea  NOT NULL
 );
 CREATE TABLE event_blocks (
     id   bigint PRIMARY KEY,     -- segment * 65536 + number in the segment

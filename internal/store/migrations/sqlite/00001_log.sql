@@ -18,7 +18,8 @@ CREATE INDEX idempotency_keys_at ON idempotency_keys (at);
 CREATE TABLE event_segments (
     segment   INTEGER PRIMARY KEY,
     zones     BLOB NOT NULL,
-    directory BLOB NOT NULL
+    directory BLOB NOT NULL,
+    presence  BLOB NOT NULL
 ) STRICT;
 CREATE TABLE event_blocks (
     id   INTEGER PRIMARY KEY,     -- segment * 65536 + number in the segment

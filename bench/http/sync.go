@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	syncs    = 200
+	syncSize = 8 << 10 // about what a transaction with one event writes
+)
+
+// medianSync returns how long the disk of a folder takes to write a little and
+// sync it.
+func medianSync(directory string) (took time.Duration, err error) {
+	file, err := os.Create(filepath.Join(directory, "sync")) //nolint:gosec // our own
+	if err != nil {
+		return 0, fmt.Errorf("measure the disk: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	times := make([]time.Duration, 0, syncs)
+	data := make([]byte, syncSize)
+	for range syncs {
+		from := time.Now()
+		if _, err := file.Write(data); err != nil {
+			return 0, fmt.Errorf("measure the disk: %w", err)
+		}
+		if err := file.Sync(); err != nil {
+			return 0, fmt.Errorf("measure the disk: %w", err)
+		}
+		times = append(times, time.Since(from))
+	}
+	return median(times), nil
+}

@@ -1,0 +1,191 @@
+package alerting_test
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+)
+
+// read is an alert as encoding/json reads it, which shares no code with alertd's
+// own decoder.
+type read map[string]json.RawMessage
+
+// text returns a field that must be a string, or "" if there is none.
+func (r read) text(tb testing.TB, field string) string {
+	tb.Helper()
+	raw, ok := r[field]
+	if !ok {
+		return ""
+	}
+	var text *string
+	require.NoError(tb, json.Unmarshal(raw, &text), field)
+	require.NotNil(tb, text, "%s is null", field)
+	return *text
+}
+
+// members returns the names of an object's members in their order, and their
+// values, numbers with their digits.
+func members(tb testing.TB, object string) (names []string, values map[string]any) {
+	tb.Helper()
+	decoder := json.NewDecoder(strings.NewReader(object))
+	decoder.UseNumber()
+	brace, err := decoder.Token()
+	require.NoError(tb, err)
+	require.Equal(tb, json.Delim('{'), brace)
+	values = map[string]any{}
+	for decoder.More() {
+		name, err := decoder.Token()
+		require.NoError(tb, err)
+		text, ok := name.(string)
+		require.True(tb, ok)
+		require.NotContains(tb, values, text, "twice")
+		var value any
+		require.NoError(tb, decoder.Decode(&value))
+		names, values[text] = append(names, text), value
+	}
+	_, err = decoder.Token()
+	require.NoError(tb, err)
+	_, err = decoder.Token()
+	require.ErrorIs(tb, err, io.EOF)
+	return names, values
+}
+
+// FuzzDecodeAlert: what is accepted says the same to another decoder, and so does
+// the event that is made of it, its context byte for byte. What is refused is
+// malformed if it is no JSON to the other decoder either.
+func FuzzDecodeAlert(f *testing.F) {
+	full := `,"timestamp":"2025-12-27T10:30:00.5+23:59","event_id":"019B5F2C-7A3E-7C4D-9F10-2B6C8D1E4A55","dedup_key":"k","context":{"a":[1,{"b":null}]}}`
+	for _, seed := range []string{
+		minimal + `}`, minimal + full, " \t\r\n" + minimal + full + "\r\n", strings.ReplaceAll(minimal+full, `,"`, " ,\n\t\""), `{}`, `{`, `}`, ``, ` `, `[]`, `null`, `7`, `"x"`, `true`, `nul`, `7 x`, `[] {}`, "\xff", "\xef\xbb\xbf" + minimal + `}`,
+		minimal + `}{}`, minimal + `} x`, minimal + `,}`, minimal + `,"a"}`, minimal + `,"source":"x"}`, minimal + `,"sourc\u0065":"x"}`, `{"s\u006furce":"a","severity":"error","category":"other","message":"m"}`,
+		strings.NewReplacer("error", "ErRoR", "risk_limit", "RISK_LIMIT").Replace(minimal) + `}`, strings.Replace(minimal, "risk_limit", "ri\u017fk_limit", 1) + `}`, strings.Replace(minimal, "error", `err\u006fr`, 1) + `}`, strings.Replace(minimal, "error", " error", 1) + `}`,
+		strings.Replace(minimal, "var_gate", `  \u00a0\u3000a b\u2028\t`, 1) + `}`, strings.Replace(minimal, "var_gate", `\u0000`, 1) + `}`, strings.Replace(minimal, "var_gate", `\ud83d\ude00`, 1) + `}`, strings.Replace(minimal, "var_gate", `\ud83d`, 1) + `}`, strings.Replace(minimal, "var_gate", "\xed\xa0\xbd", 1) + `}`,
+		strings.Replace(minimal, "var_gate", strings.Repeat("é", 255), 1) + `}`, strings.Replace(minimal, "var_gate", strings.Repeat("é", 256), 1) + `}`, strings.Replace(minimal, "breach", strings.Repeat("😀", 8192), 1) + `}`, strings.Replace(minimal, "breach", strings.Repeat("x", 8193), 1) + `}`,
+		strings.Replace(minimal, "breach", ` \"\\\/\b\f\n\r\t<&>\u2028\u007f `, 1) + `}`, strings.Replace(minimal, "breach", "a\nb", 1) + `}`, strings.Replace(minimal, "breach", `\n\t `, 1) + `}`,
+		minimal + `,"dedup_key":""}`, minimal + `,"dedup_key":" "}`, minimal + `,"dedup_key":"\u0000"}`, minimal + `,"dedup_key":"` + strings.Repeat("k", 256) + `"}`,
+		minimal + `,"timestamp":"2025-12-27T10:30:00Z"}`, minimal + `,"timestamp":"2025-12-27T10:30:00.1234567899Z"}`, minimal + `,"timestamp":"1969-12-31T23:59:59.999999Z"}`, minimal + `,"timestamp":"1970-01-01T00:00:00+00:01"}`, minimal + `,"timestamp":"9999-12-31T23:59:59-00:01"}`,
+		minimal + `,"timestamp":"0001-01-01T00:00:00Z"}`, minimal + `,"timestamp":"2025-12-27T1:30:00Z"}`, minimal + `,"timestamp":"2025-12-27T10:30:00,5Z"}`, minimal + `,"timestamp":"2025-12-27T10:30:00+24:00"}`, minimal + `,"timestamp":"2025-12-27T10:30:60Z"}`, minimal + `,"timestamp":""}`, minimal + `,"timestamp":null}`,
+		minimal + `,"event_id":"00000000-0000-0000-0000-000000000000"}`, minimal + `,"event_id":"{019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55}"}`, minimal + `,"event_id":"urn:uuid:019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"}`, minimal + `,"event_id":"019b5f2c7a3e7c4d9f102b6c8d1e4a55"}`, minimal + `,"event_id":""}`,
+		minimal + `,"context":{}}`, minimal + `,"context": { } }`, minimal + `,"context":{"n":[0.0500,1e400,-0,123456789012345678901234567890,1E+2]}}`, minimal + `,"context":{"b":1,"a":2,"":3}}`, minimal + `,"context":{"a":1,"a":2}}`, minimal + `,"context":{"a":1,"\u0061":2}}`,
+		minimal + `,"context":{"a":"\u0000"}}`, minimal + `,"context":{"a":"\\u0000"}}`, minimal + `,"context":{"a":"\\\u0000"}}`, minimal + `,"context":{"\u0000":1}}`, minimal + `,"context":{"a":"[{[{\"}"}}`, minimal + `,"context":{"a":"\ud800"}}`, minimal + ",\"context\":{\"a\":\"\xc0\xaf\"}}",
+		minimal + `,"context":` + strings.Repeat(`{"a":`, 31) + `{}` + strings.Repeat(`}`, 31) + `}`, minimal + `,"context":` + strings.Repeat(`{"a":`, 32) + `{}` + strings.Repeat(`}`, 32) + `}`, minimal + `,"context":{"a":` + strings.Repeat(`[`, 31) + strings.Repeat(`]`, 31) + `}}`,
+		minimal + `,"context":` + strings.Repeat(`[`, 11_000), minimal + `,"context":[]}`, minimal + `,"context":null}`, minimal + `,"context":"{}"}`, minimal + `,"Context":{}}`, `{"` + strings.Repeat("x", 100_000) + `":1}`, `{"severity":3,"category":[],"source":{},"message":true,"more":null}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	config := everything(4)
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		data := slices.Clone(sent)
+		alert, err := alerting.DecodeAlert(data)
+		require.Equal(t, sent, data, "the input is only read")
+		if err != nil {
+			requireRefused(t, data, err)
+			return
+		}
+		for i := range data {
+			data[i] = 'x' // nothing may be kept of it
+		}
+		var other read
+		require.NoError(t, json.Unmarshal(sent, &other))
+		requireRead(t, other, alert)
+		require.NoError(t, alert.Validate(), "what decodes is valid")
+		requireMade(t, alert, register(t, newManager(t, config), alert))
+	})
+}
+
+func requireRefused(t *testing.T, data []byte, err error) {
+	t.Helper()
+	var refused *alerting.Error
+	require.ErrorAs(t, err, &refused)
+	require.NotEmpty(t, err.Error())
+	require.True(t, utf8.ValidString(err.Error()))
+	switch {
+	case !json.Valid(data):
+		require.Equal(t, alerting.CodeMalformed, refused.Code, "no JSON")
+	case refused.Code == alerting.CodeMalformed: // what others would read in their own way
+		require.Regexp(t, "duplicate|invalid UTF-8|surrogate", refused.Message)
+	default:
+		require.Equal(t, alerting.CodeInvalid, refused.Code)
+		named := map[string]bool{}
+		for _, problem := range refused.Fields {
+			require.False(t, named[problem.Field], "%s is named twice", problem.Field)
+			require.NotEmpty(t, problem.Message)
+			named[problem.Field] = true
+		}
+		require.True(t, len(named) > 0 || refused.Message != "")
+	}
+}
+
+// requireRead compares an alert with what another decoder read.
+func requireRead(t *testing.T, other read, alert alerting.Alert) {
+	t.Helper()
+	for field := range other {
+		require.Contains(t, []string{"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key"}, field)
+	}
+	require.True(t, strings.EqualFold(other.text(t, "severity"), alert.Severity.String()))
+	require.True(t, strings.EqualFold(other.text(t, "category"), alert.Category.String()))
+	require.Equal(t, strings.TrimSpace(other.text(t, "source")), alert.Source)
+	require.Equal(t, other.text(t, "message"), alert.Message)
+	require.Equal(t, other.text(t, "dedup_key"), alert.DedupKey)
+	require.Empty(t, alert.IdempotencyKey)
+	if context, ok := other["context"]; ok {
+		require.Equal(t, string(context), alert.Context.String(), "byte for byte")
+	} else {
+		require.Equal(t, "{}", alert.Context.String())
+	}
+	if id := other.text(t, "event_id"); id != "" {
+		require.Equal(t, strings.ToLower(id), alert.EventID.String())
+	} else {
+		require.True(t, alert.EventID.IsZero())
+	}
+	if text := other.text(t, "timestamp"); text != "" {
+		at, err := time.Parse(time.RFC3339Nano, text)
+		require.NoError(t, err)
+		require.Equal(t, at.UTC().Truncate(time.Microsecond), alert.Timestamp)
+	} else {
+		require.True(t, alert.Timestamp.IsZero())
+	}
+}
+
+// requireMade compares an event's JSON with the alert that it is made of.
+func requireMade(t *testing.T, alert alerting.Alert, event *alerting.Event) {
+	t.Helper()
+	require.True(t, utf8.ValidString(event.JSON()))
+	names, values := members(t, event.JSON())
+	want := []string{"event_id", "timestamp", "severity", "category", "source", "message", "context", "seq", "received_at"}
+	if alert.DedupKey != "" {
+		want = append(want, "dedup_key")
+		require.Equal(t, alert.DedupKey, values["dedup_key"])
+	}
+	require.Equal(t, want, names)
+	if !alert.EventID.IsZero() {
+		require.Equal(t, alert.EventID.String(), values["event_id"])
+	}
+	require.Equal(t, alert.Severity.String(), values["severity"])
+	require.Equal(t, alert.Category.String(), values["category"])
+	require.Equal(t, alert.Source, values["source"])
+	require.Equal(t, alert.Message, values["message"])
+	require.Equal(t, json.Number("1"), values["seq"])
+	received, err := time.Parse("2006-01-02T15:04:05.000000Z", values["received_at"].(string)) //nolint:forcetypeassert // a panic is a finding
+	require.NoError(t, err)
+	at, err := time.Parse("2006-01-02T15:04:05.000000Z", values["timestamp"].(string)) //nolint:forcetypeassert // a panic is a finding
+	require.NoError(t, err)
+	if alert.Timestamp.IsZero() {
+		require.Equal(t, received, at)
+	} else {
+		require.Equal(t, alert.Timestamp, at)
+	}
+	require.Equal(t, alert.Context.String(), event.Context().String())
+	_, tail, found := strings.Cut(event.JSON(), `,"context":`+alert.Context.String()+`,"seq":1,"received_at":"`)
+	require.True(t, found, "the context is there byte for byte, and nothing else is in its place: %s", event.JSON())
+	require.NotContains(t, strings.ReplaceAll(event.JSON(), `\\`, ""), `\u0000`)
+	require.NotEmpty(t, tail)
+}

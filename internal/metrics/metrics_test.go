@@ -1,0 +1,78 @@
+package metrics_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+)
+
+// busy returns alertd's metrics after a bit of everything.
+func busy(tb testing.TB) *parts {
+	tb.Helper()
+	p := newParts(tb)
+	for _, source := range []string{"var_gate", "stress_gate", "kill_switch"} {
+		p.register(tb, alerting.SeverityError, alerting.CategoryRiskLimit, source)
+		p.register(tb, alerting.SeverityInfo, alerting.CategoryOther, source)
+	}
+	p.http.Route(http.MethodPost, "/alerts").Observe(http.StatusCreated, time.Millisecond)
+	p.http.Route(http.MethodGet, "/events/{event_id}").Observe(http.StatusNotFound, time.Millisecond)
+	p.http.ObserveUnmatched("VAR_GATE", http.StatusMethodNotAllowed, time.Millisecond)
+	return p
+}
+
+func TestEveryMetricIsNamedAsPrometheusWantsItAndExplained(t *testing.T) {
+	p := busy(t)
+	problems, err := testutil.GatherAndLint(p.registry)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	families, err := p.registry.Gather()
+	require.NoError(t, err)
+	require.NotEmpty(t, families)
+	for _, family := range families {
+		require.Regexp(t, `^alertd_`, family.GetName())
+		require.NotEmpty(t, family.GetHelp(), family.GetName())
+	}
+}
+
+// A label that takes what comes from outside makes a series for each value, and
+// Prometheus keeps every one.
+func TestNoLabelTakesWhatComesFromOutside(t *testing.T) {
+	p := busy(t)
+	require.Equal(t, map[string][]string{
+		"alertd_events_total":                  {"category", "severity"},
+		"alertd_events_filtered_total":         {"category", "severity"},
+		"alertd_alerts_rejected_total":         {"reason"},
+		"alertd_alerts_duplicate_total":        nil,
+		"alertd_events_dispatched_total":       nil,
+		"alertd_buffer_events":                 nil,
+		"alertd_buffer_capacity":               nil,
+		"alertd_http_requests_total":           {"code", "method", "route"},
+		"alertd_http_request_duration_seconds": {"method", "route"},
+		"alertd_streams":                       nil,
+		"alertd_build_info":                    {"commit", "goversion", "version"},
+	}, labelNames(t, p.registry))
+	for name := range series(t, p.registry) {
+		for _, outside := range []string{"var_gate", "stress_gate", "kill_switch", "breach"} {
+			require.NotContains(t, strings.ToLower(name), outside)
+		}
+	}
+}
+
+func TestTheNumberOfSeriesOfEventsDoesNotGrow(t *testing.T) {
+	p := newParts(t)
+	before := series(t, p.registry)
+	for _, source := range []string{"a", "b", "c"} {
+		for _, severity := range alerting.Severities() {
+			for _, category := range alerting.Categories() {
+				p.register(t, severity, category, source)
+			}
+		}
+	}
+	require.Len(t, series(t, p.registry), len(before))
+}

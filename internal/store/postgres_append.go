@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"alertd/internal/alerting"
+)
+
+// append implements engine, in two round trips. A connection on which something
+// went wrong is not used again.
+func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error) {
+	last, found, err := e.beginAppend(ctx, drafts)
+	if err != nil {
+		return nil, err
+	}
+	b := newBatch(drafts, last)
+	for i, draft := range drafts {
+		b.place(i, found.first(draft))
+	}
+	if err := e.insert(ctx, drafts, b.places, expect); err != nil {
+		e.discard()
+		return b.places, err
+	}
+	e.used = time.Now()
+	return b.places, nil
+}
+
+// beginAppend begins a transaction that appends. Nothing is written yet, so that
+// it tries again if the connection was lost since it was used last, as when the
+// server was restarted.
+func (e *postgresEngine) beginAppend(ctx context.Context, drafts []*alerting.Draft) (int64, firsts, error) {
+	for {
+		fresh, err := e.connect(ctx)
+		if err != nil {
+			return 0, firsts{}, err
+		}
+		last, found, err := e.lockAndLook(ctx, e.writer, drafts)
+		if err == nil {
+			return last, found, nil
+		}
+		lost := e.writer.IsClosed()
+		e.discard()
+		if fresh || !lost || ctx.Err() != nil {
+			return 0, firsts{}, err
+		}
+	}
+}
+
+// firsts are the events in the log that have an id or a key of a draft.
+type firsts struct {
+	byID  map[alerting.EventID]string
+	byKey map[string]string
+}
+
+func (f firsts) first(draft *alerting.Draft) string {
+	if draft.IDGiven() {
+		if first := f.byID[draft.ID()]; first != "" {
+			return first
+		}
+	}
+	return f.byKey[draft.IdempotencyKey()]
+}
+
+// lockAndLook begins a transaction, waits for its turn to append, and reads the
+// last number and which drafts are known, each with a snapshot of its own.
+func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft) (int64, firsts, error) {
+	var ids []string
+	var keys []string
+	for _, draft := range drafts {
+		if draft.IDGiven() {
+			ids = append(ids, draft.ID().String())
+		}
+		if key := draft.IdempotencyKey(); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	var last int64
+	found := firsts{byID: map[alerting.EventID]string{}, byKey: map[string]string{}}
+	batch := &pgx.Batch{}
+	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
+	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
+	batch.Queue(`SELECT coalesce(max(seq), 0) FROM events`).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
+	if len(ids) > 0 {
+		batch.Queue(`SELECT event_id, json FROM events WHERE event_id = ANY($1::uuid[])`, ids).Query(func(rows pgx.Rows) error {
+			var id uuid.UUID
+			var json string
+			_, err := pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &json}, func() error {
+				found.byID[alerting.EventID(id)] = json
+				return nil
+			})
+			return err
+		})
+	}
+	if len(keys) > 0 {
+		batch.Queue(`SELECT k.key, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
+			WHERE k.key = ANY($1::text[]) AND k.at > alertd_now() - $2::bigint`, keys, keyLifetime.Microseconds()).Query(func(rows pgx.Rows) error {
+			var key, json string
+			_, err := pgx.ForEachRow(rows, []any{&key, &json}, func() error {
+				found.byKey[key] = json
+				return nil
+			})
+			return err
+		})
+	}
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return 0, found, fmt.Errorf("take the log's lock: %w", err)
+	}
+	return last, found, nil
+}
+
+// insert writes the new events and commits. From here on an error may mean
+// that the transaction was committed, unless the server says that it was not.
+func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, places []placed, expect func([]placed)) error {
+	var seqs, received []int64
+	var ids, jsons, keys, keyIDs []string
+	for i, draft := range drafts {
+		if places[i].seq == 0 {
+			continue
+		}
+		event := draft.Finish(places[i].seq)
+		places[i].event = event
+		id := event.ID().String()
+		seqs = append(seqs, int64(places[i].seq)) //nolint:gosec // numbers fit into 63 bits
+		ids = append(ids, id)
+		received = append(received, event.ReceivedAt().UnixMicro())
+		jsons = append(jsons, event.JSON())
+		if key := draft.IdempotencyKey(); key != "" {
+			keys, keyIDs = append(keys, key), append(keyIDs, id)
+		}
+	}
+	batch := &pgx.Batch{}
+	if len(seqs) > 0 {
+		batch.Queue(`INSERT INTO events (seq, event_id, received, json) SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[])`,
+			seqs, ids, received, jsons)
+		batch.Queue(`SELECT pg_notify($1, '')`, notifyChannel)
+	}
+	if len(keys) > 0 {
+		batch.Queue(`INSERT INTO idempotency_keys (key, event_id, at) SELECT key, id, alertd_now() FROM unnest($1::text[], $2::uuid[]) AS new (key, id)
+			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`, keys, keyIDs)
+	}
+	batch.Queue(`COMMIT`)
+	expect(places)
+	err := e.writer.SendBatch(ctx, batch).Close()
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("commit %d events: %w", len(drafts), err)
+	if !e.writer.IsClosed() && e.writer.PgConn().TxStatus() == 'E' {
+		return err // the server said no before COMMIT
+	}
+	return unknownError{err}
+}
+
+// committed implements engine. Whoever holds the lock knows that the transaction
+// in question has ended.
+func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (found bool, err error) {
+	if _, err := e.connect(ctx); err != nil {
+		return false, err
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
+	is := batch.Queue(`SELECT EXISTS (SELECT FROM events WHERE event_id = $1 AND seq = $2)`,
+		event.ID().String(), int64(event.Seq())) //nolint:gosec // numbers fit into 63 bits
+	is.QueryRow(func(row pgx.Row) error { return row.Scan(&found) })
+	batch.Queue(`COMMIT`)
+	if err := e.writer.SendBatch(ctx, batch).Close(); err != nil {
+		e.discard()
+		return false, fmt.Errorf("ask for an event: %w", err)
+	}
+	e.used = time.Now()
+	return found, nil
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// pingAfter is how long a connection is taken to work since it did last.
+const pingAfter = time.Second
+
+// connectionSettings returns how every connection is made and set up. The error holds no
+// secrets.
+func connectionSettings(config Config, setUp string) (*pgx.ConnConfig, error) {
+	settings, err := pgx.ParseConfig(config.DSN)
+	if err != nil {
+		return nil, errors.New("the dsn cannot be read; it must be as libpq takes it, " +
+			"such as postgres://user:password@host1,host2/alertd?target_session_attrs=read-write")
+	}
+	// One host that does not answer must leave time for the next.
+	patience := min(config.Timeout/time.Duration(len(settings.Fallbacks)+2), 5*time.Second)
+	if settings.ConnectTimeout == 0 || settings.ConnectTimeout > patience {
+		settings.ConnectTimeout = patience
+	}
+	if settings.RuntimeParams["application_name"] == "" {
+		settings.RuntimeParams["application_name"] = "alertd"
+	}
+	if setUp != "" {
+		settings.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+			return conn.Exec(ctx, setUp).Close()
+		}
+	}
+	return settings, nil
+}
+
+// sessionSettings returns the statement that sets up a session, whatever the
+// server's or the user's settings are; what a server does not know is left out.
+func sessionSettings(timeout time.Duration) string {
+	value := func(name string, setting int64) string {
+		return fmt.Sprintf(`('%s', '%s')`, name, strconv.FormatInt(setting, 10))
+	}
+	return `SELECT set_config(s.name, v.setting, false) FROM pg_settings s JOIN (VALUES
+		-- A commit is on disk before it is answered; a stricter setting stays.
+		('synchronous_commit', 'on'), ` +
+		// alertd has timeouts of its own, and the server's could end a commit's wait for
+		// a standby with success.
+		value("statement_timeout", 0) + `, ` +
+		// A replica that is gone in mid-transaction must not keep the log's lock from
+		// the others.
+		value("idle_in_transaction_session_timeout", (timeout/2).Milliseconds()) + `, ` +
+		value("tcp_keepalives_idle", 5) + `, ` + value("tcp_keepalives_interval", 5) + `, ` + value("tcp_keepalives_count", 3) + `
+	) v (name, setting) USING (name) WHERE s.name <> 'synchronous_commit' OR s.setting IN ('off', 'local')`
+}
+
+// openReaders returns the connections for queries and upkeep.
+func openReaders(config Config, settings *pgx.ConnConfig) *sql.DB {
+	ping := func(ctx context.Context, p stdlib.ShouldPingParams) bool {
+		if p.IdleDuration < pingAfter {
+			return false
+		}
+		ctx, cancel := context.WithTimeout(ctx, pingTimeout(config))
+		defer cancel()
+		// A second ping, without an end of its own, finds a connection that is closed.
+		return p.Conn.PgConn().Ping(ctx) != nil
+	}
+	db := stdlib.OpenDB(*settings, stdlib.OptionShouldPing(ping))
+	most := max(3, config.MaxConnections-2) // the others are the writer's and the follower's
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(most)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetConnMaxLifetime(time.Hour)
+	return db
+}
+
+// pingTimeout bounds the wait for a sign of life, so that there is time left for
+// another connection.
+func pingTimeout(config Config) time.Duration { return min(time.Second, config.Timeout/4) }
+
+func (e *postgresEngine) ping(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout(e.config))
+	defer cancel()
+	return conn.PgConn().Ping(ctx)
+}
+
+// dial makes a connection.
+func (e *postgresEngine) dial(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, e.settings.Copy())
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return conn, nil
+}
+
+// connect makes sure of the writer's connection, and says whether it was made
+// just now.
+func (e *postgresEngine) connect(ctx context.Context) (fresh bool, err error) {
+	if e.writer != nil && !e.writer.IsClosed() && (time.Since(e.used) < pingAfter || e.ping(ctx, e.writer) == nil) {
+		return false, nil
+	}
+	e.discard()
+	e.writer, err = e.dial(ctx)
+	return err == nil, err
+}
+
+// discard gives up the writer's connection, and with it a transaction that is
+// open. The next one may reach another server.
+func (e *postgresEngine) discard() {
+	if e.writer != nil {
+		giveUp(e.writer)
+		e.writer = nil
+	}
+}
+
+// giveUp closes a connection without waiting for the server, which may not answer.
+func giveUp(conn *pgx.Conn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = conn.Close(ctx) // it is not used again
+}

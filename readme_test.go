@@ -1,0 +1,232 @@
+package alertd_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// updateFlag writes what the README's commands print into the README:
+// go test . -run README -update.
+var updateFlag = flag.Bool("update", false, "write what the commands of the README print into it")
+
+// readmeAddr is where alertd listens in the README; a test listens elsewhere.
+const readmeAddr = "127.0.0.1:8080"
+
+// block is a fenced block of a Markdown file.
+type block struct {
+	line     int // of its first line
+	language string
+	text     string
+}
+
+func (b block) name() string { return fmt.Sprintf("line %d, %s", b.line, b.language) }
+
+func blocks(markdown string) []block {
+	var found []block
+	inside, number := false, 0
+	for line := range strings.Lines(markdown) {
+		number++
+		language, fence := strings.CutPrefix(line, "```")
+		switch {
+		case fence && !inside:
+			found = append(found, block{line: number + 1, language: strings.TrimSpace(language)})
+			inside = true
+		case fence:
+			inside = false
+		case inside:
+			found[len(found)-1].text += line
+		}
+	}
+	return found
+}
+
+func readFile(tb testing.TB, name string) string {
+	tb.Helper()
+	data, err := os.ReadFile(name)
+	require.NoError(tb, err)
+	return string(data)
+}
+
+// TestREADME does what the README says, from top to bottom, with the alertd that
+// its first command starts.
+func TestREADME(t *testing.T) {
+	readme := readFile(t, "README.md")
+	all := blocks(readme)
+	run := regexp.MustCompile(`(?m)^make run\b`).FindString(all[0].text)
+	require.NotEmpty(t, run, "the first block does not start alertd")
+	requireBuilt(t)
+	d := startDaemon(t, "make", strings.Fields(run)[1], "ARGS=--listen 127.0.0.1:0 --config "+ownConfig(t))
+
+	check := map[string]func(*testing.T, *daemon, block){
+		"console": checkConsole, "sh": checkShell, "python": checkPython, "yaml": checkScrapeConfig, "toml": checkConfiguration,
+	}
+	for _, b := range all {
+		t.Run(b.name(), func(t *testing.T) {
+			require.Contains(t, check, b.language, "nothing checks such a block")
+			check[b.language](t, d, b)
+		})
+	}
+	t.Run("names only metrics that there are", func(t *testing.T) {
+		metrics := get(t, d.url()+"/metrics")
+		for _, name := range regexp.MustCompile("`(alertd_[a-z_]+)`").FindAllStringSubmatch(readme, -1) {
+			require.Contains(t, metrics, "\n# TYPE "+name[1]+" ")
+		}
+	})
+}
+
+func get(tb testing.TB, url string) string {
+	tb.Helper()
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(tb, err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := client.Do(request)
+	require.NoError(tb, err)
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(tb, errors.Join(err, answer.Body.Close()))
+	require.Equal(tb, http.StatusOK, answer.StatusCode, "%s: %s", url, body)
+	return string(body)
+}
+
+// typed is a command of a console, and what it prints.
+type typed struct{ command, output string }
+
+// console splits a block: a command begins with "$ " and goes on with the lines
+// right below that are indented by four.
+func console(text string) []typed {
+	var all []typed
+	inCommand := false
+	for line := range strings.Lines(text) {
+		if command, ok := strings.CutPrefix(line, "$ "); ok {
+			all = append(all, typed{command: command})
+			inCommand = true
+			continue
+		}
+		if len(all) == 0 {
+			return nil
+		}
+		last := &all[len(all)-1]
+		if inCommand = inCommand && strings.HasPrefix(line, "    "); inCommand {
+			last.command += line
+		} else {
+			last.output += line
+		}
+	}
+	return all
+}
+
+// checkConsole runs commands and compares what they print. One that shows no
+// output must succeed.
+func checkConsole(t *testing.T, d *daemon, b block) {
+	commands := console(b.text)
+	require.NotEmpty(t, commands, "a console begins with a command: $ ...")
+	text := ""
+	for _, c := range commands {
+		output, err := shell(t, d, "bash", c.command)
+		if c.output == "" && !*updateFlag {
+			require.NoError(t, err, "%s%s", c.command, output)
+		}
+		text += "$ " + c.command + output
+		if !*updateFlag {
+			require.Equal(t, normal(c.output), normal(output), c.command)
+		}
+	}
+	if *updateFlag && normal(text) != normal(b.text) {
+		updated := strings.Replace(readFile(t, "README.md"), b.text, text, 1)
+		require.NoError(t, os.WriteFile("README.md", []byte(updated), 0o600))
+	}
+}
+
+// shell runs a script with the daemon's address in place of the README's, and
+// returns what it prints with the README's again.
+func shell(t *testing.T, d *daemon, interpreter, script string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	output, err := command(ctx, interpreter, "-c", strings.ReplaceAll(script, readmeAddr, d.addr)).CombinedOutput()
+	return strings.ReplaceAll(string(output), d.addr, readmeAddr), err
+}
+
+// normal makes outputs alike that differ in ids and times only.
+func normal(output string) string {
+	for _, pattern := range []string{
+		`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`,
+		`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`,
+	} {
+		output = regexp.MustCompile(pattern).ReplaceAllString(output, "…")
+	}
+	return output
+}
+
+// checkShell runs a script; what cannot run within a test is checked otherwise.
+func checkShell(t *testing.T, d *daemon, b block) {
+	switch words := strings.Fields(b.text); words[0] {
+	case "make":
+		for line := range strings.Lines(b.text) {
+			checkMake(t, line)
+		}
+	case "docker":
+		checkDocker(t, b.text)
+	default:
+		output, err := shell(t, d, "bash", "set -euo pipefail\n"+b.text)
+		require.NoError(t, err, output)
+	}
+}
+
+// checkMake checks that a target is what the README takes it for, but does not
+// run it: this test may be run by it.
+func checkMake(t *testing.T, line string) {
+	t.Helper()
+	target := strings.Fields(line)[1]
+	output, err := command(t.Context(), "make", "--dry-run", target).CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	want := map[string]string{"run": "bin/alertd serve", "test": " test -shuffle=on ./..."}[target]
+	require.NotEmpty(t, want, "nothing is known of make %s", target)
+	require.Contains(t, string(output), want)
+}
+
+func checkPython(t *testing.T, d *daemon, b block) {
+	output, err := shell(t, d, "python3", b.text)
+	require.NoError(t, err, output)
+}
+
+// checkScrapeConfig does what Prometheus would do.
+func checkScrapeConfig(t *testing.T, d *daemon, b block) {
+	var config struct {
+		ScrapeConfigs []struct {
+			JobName       string `yaml:"job_name"`
+			StaticConfigs []struct {
+				Targets []string `yaml:"targets"`
+			} `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(strings.ReplaceAll(b.text, readmeAddr, d.addr)))
+	decoder.KnownFields(true)
+	require.NoError(t, decoder.Decode(&config))
+	require.Len(t, config.ScrapeConfigs, 1)
+	job := config.ScrapeConfigs[0]
+	require.NotEmpty(t, job.JobName)
+	require.Len(t, job.StaticConfigs, 1)
+	for _, target := range job.StaticConfigs[0].Targets {
+		require.Contains(t, get(t, "http://"+target+"/metrics"), "\nalertd_build_info{")
+	}
+	require.NotEmpty(t, job.StaticConfigs[0].Targets)
+}
+
+func checkConfiguration(t *testing.T, _ *daemon, b block) {
+	file := filepath.Join(t.TempDir(), "config.toml")
+	require.NoError(t, os.WriteFile(file, []byte(b.text), 0o600))
+	output, err := command(t.Context(), "bin/alertd", "check-config", file).CombinedOutput()
+	require.NoError(t, err, "%s", output)
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// alert is one alert as a client sends it.
+type alert struct {
+	// token is unlike that of any other alert of the campaign. The message
+	// begins with it, so that an event can be traced to its alert whatever its id.
+	token     string
+	eventID   string // "": alertd gives one
+	severity  string // one that does not exist: alertd refuses the alert
+	category  string
+	source    string
+	message   string
+	context   string // its JSON; "": none is sent
+	timestamp string // "": none is sent
+	dedupKey  string // "": none is sent
+}
+
+// refused reports whether alertd must refuse the alert.
+func (a *alert) refused() bool { return a.severity == "loud" }
+
+// appendJSON appends the alert as a request has it.
+func (a *alert) appendJSON(out []byte) []byte {
+	out = append(out, '{')
+	for _, field := range []struct{ name, value string }{
+		{"severity", a.severity},
+		{"category", a.category},
+		{"source", a.source},
+		{"message", a.message},
+		{"timestamp", a.timestamp},
+		{"event_id", a.eventID},
+		{"dedup_key", a.dedupKey},
+	} {
+		if field.value != "" {
+			out = fmt.Appendf(out, "%q:%s,", field.name, quoted(field.value))
+		}
+	}
+	if a.context != "" {
+		out = fmt.Appendf(out, `"context":%s,`, a.context)
+	}
+	out[len(out)-1] = '}'
+	return out
+}
+
+// quoted returns text as a JSON string.
+func quoted(text string) []byte {
+	encoded, _ := json.Marshal(text) //nolint:errchkjson // a string has no error
+	return encoded
+}
+
+// form is how a post carries its alerts.
+type form int
+
+const (
+	single form = iota
+	array
+	lines
+)
+
+// post is one request. A client that has no answer to it sends the same again,
+// if that is safe.
+type post struct {
+	form   form
+	alerts []*alert
+	key    string // its Idempotency-Key, or ""
+}
+
+// repeatable reports whether alertd can tell that it knows the alerts already.
+func (p *post) repeatable() bool {
+	if p.key != "" {
+		return true
+	}
+	for _, a := range p.alerts {
+		if a.eventID == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// body returns the request's body and its Content-Type.
+func (p *post) body() ([]byte, string) {
+	switch p.form {
+	case single:
+		return p.alerts[0].appendJSON(nil), "application/json"
+	case array:
+		out := []byte{'['}
+		for _, a := range p.alerts {
+			out = append(a.appendJSON(out), ',')
+		}
+		out[len(out)-1] = ']'
+		return out, "application/json"
+	case lines:
+		var out []byte
+		for _, a := range p.alerts {
+			out = append(a.appendJSON(out), '\n')
+		}
+		return out, "application/x-ndjson"
+	}
+	panic("a form of a post that does not exist")
+}
+
+// writer makes up posts. It is for one goroutine.
+type writer struct {
+	name    string // the tokens' beginning
+	number  int    // of the last alert
+	random  *rand.Rand
+	maxSize int // of a batch
+}
+
+// next returns a post unlike all others.
+func (w *writer) next() *post {
+	switch share := w.random.IntN(100); {
+	case share < 15: // nothing to know it by
+		return &post{alerts: []*alert{w.alert()}}
+	case share < 50:
+		return &post{alerts: w.named(1)}
+	case share < 70:
+		return &post{alerts: []*alert{w.alert()}, key: "key " + w.id()}
+	}
+	p := &post{form: array}
+	if w.random.IntN(2) == 0 {
+		p.form = lines
+	}
+	size := 1 + w.random.IntN(min(20, w.maxSize))
+	if w.random.IntN(40) == 0 { // long enough that a crash finds it half done
+		size = 1 + w.random.IntN(w.maxSize)
+	}
+	p.alerts = w.named(size)
+	if w.random.IntN(4) == 0 {
+		for _, a := range p.alerts {
+			a.eventID = ""
+		}
+	}
+	if w.random.IntN(4) == 0 { // the others are taken all the same
+		p.alerts[w.random.IntN(size)].severity = "loud"
+	}
+	return p
+}
+
+// named returns alerts that have their ids from the client.
+func (w *writer) named(n int) []*alert {
+	alerts := make([]*alert, n)
+	for i := range alerts {
+		alerts[i] = w.alert()
+		alerts[i].eventID = w.id()
+	}
+	return alerts
+}
+
+// The values that alerts are made of. A context must come back as it was sent,
+// byte for byte.
+func severities() []string { return []string{"debug", "info", "warning", "error", "critical"} }
+
+func categories() []string {
+	return []string{
+		"risk_limit", "position_violation", "execution_error", "data_quality",
+		"system_health", "compliance", "performance", "other",
+	}
+}
+
+func contexts() []string {
+	return []string{
+		"", "{}", `{"current_var": 0.0500, "limit": 3e-2}`, `{"n":123456789012345678901234567890,"z":-0.0,"e":1E+2}`,
+		`{"desk": "Zürich \u00e9 \ud83d\ude00", "tags": [1, 2.0, null, true, {"a": []}]}`,
+		`{"blob": "` + strings.Repeat("0123456789abcdef", 128) + `"}`,
+	}
+}
+
+func (w *writer) alert() *alert {
+	w.number++
+	a := &alert{
+		token:    fmt.Sprintf("%s-%d", w.name, w.number),
+		severity: oneOf(w.random, severities()), category: oneOf(w.random, categories()),
+		source:  oneOf(w.random, []string{"var_gate", "order_router", "pricing feed", "señal"}),
+		context: oneOf(w.random, contexts()),
+	}
+	a.message = a.token + oneOf(w.random, []string{"", " limit breached: 0.05 > 0.03", " a \"quote\", a \\, a tab\t, a line\nmore", " <b>&amp; ünïcode ✓ 😀"})
+	if w.random.IntN(4) == 0 {
+		ago := time.Duration(w.random.Int64N(int64(time.Hour)))
+		a.timestamp = time.Now().Add(-ago).Format(time.RFC3339Nano)
+	}
+	if w.random.IntN(8) == 0 {
+		a.dedupKey = "key of " + a.source
+	}
+	return a
+}
+
+// id returns a UUID of version 4 or 7.
+func (w *writer) id() string {
+	var id [16]byte
+	for i := range id {
+		id[i] = byte(w.random.IntN(256))
+	}
+	id[6] = id[6]&0x0f | 0x40
+	if w.random.IntN(2) == 0 {
+		id[6] = id[6]&0x0f | 0x70
+		for i, at := 0, time.Now().UnixMilli(); i < 6; i++ {
+			id[i] = byte(at >> (8 * (5 - i)))
+		}
+	}
+	id[8] = id[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
+
+func oneOf[T any](random *rand.Rand, values []T) T { return values[random.IntN(len(values))] }
+
+// record is an event as it was read from alertd.
+type record struct {
+	id    string
+	seq   uint64
+	token string
+	json  string // byte for byte
+}
+
+// event has the fields of an event that an alert decides.
+type event struct {
+	EventID  string          `json:"event_id"`
+	Severity string          `json:"severity"`
+	Category string          `json:"category"`
+	Source   string          `json:"source"`
+	Message  string          `json:"message"`
+	Context  json.RawMessage `json:"context"`
+	Seq      uint64          `json:"seq"`
+	DedupKey string          `json:"dedup_key"`
+}
+
+// parseRecord reads an event's JSON.
+func parseRecord(text []byte) (record, error) {
+	text = bytes.TrimSpace(text)
+	var e event
+	if err := json.Unmarshal(text, &e); err != nil {
+		return record{}, fmt.Errorf("read an event: %w: %.200q", err, text)
+	}
+	if e.EventID == "" || e.Seq == 0 {
+		return record{}, fmt.Errorf("read an event: it has no event_id or no seq: %.200q", text)
+	}
+	token, _, _ := strings.Cut(e.Message, " ")
+	return record{id: e.EventID, seq: e.Seq, token: token, json: string(text)}, nil
+}
+
+// difference says in which field an event is unlike the alert that it is of, or
+// "" if it is not.
+func (a *alert) difference(text string) string {
+	var e event
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return "form: " + err.Error()
+	}
+	context := a.context
+	if context == "" {
+		context = "{}"
+	}
+	if a.eventID != "" && e.EventID != a.eventID {
+		return fmt.Sprintf("event_id: %q, sent as %q", e.EventID, a.eventID)
+	}
+	for _, field := range []struct{ name, sent, got string }{
+		{"severity", a.severity, e.Severity},
+		{"category", a.category, e.Category},
+		{"source", a.source, e.Source},
+		{"message", a.message, e.Message},
+		{"context", context, string(e.Context)},
+		{"dedup_key", a.dedupKey, e.DedupKey},
+	} {
+		if field.sent != field.got {
+			return fmt.Sprintf("%s: %.200q, sent as %.200q", field.name, field.got, field.sent)
+		}
+	}
+	return ""
+}

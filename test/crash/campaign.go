@@ -1,0 +1,423 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"alertd/internal/pgtest"
+)
+
+// sampleSize is of how many things a sample is taken.
+const sampleSize = 50
+
+// scenario is a way to run alertd.
+type scenario struct {
+	name     string
+	replicas int // how many alertds share the database
+	open     func(ctx context.Context, directory string) (storage, error)
+}
+
+func scenarios() []scenario {
+	onPostgres := func(ctx context.Context, _ string) (storage, error) { return startPostgres(ctx) }
+	return []scenario{
+		{"sqlite", 1, func(_ context.Context, directory string) (storage, error) {
+			return sqliteFile{filepath.Join(directory, "alertd.db")}, nil
+		}},
+		{"postgres", 1, onPostgres},
+		{"replicas", 2, onPostgres},
+	}
+}
+
+// disaster is what happens while clients post.
+type disaster struct {
+	name   string
+	strike func(context.Context) error
+	// total: no alertd is left, so that clients have to wait for the next round.
+	total bool
+}
+
+// result is what came of a campaign.
+type result struct {
+	name         string
+	rounds       int
+	alertdKills  int
+	databaseEnds int
+	acknowledged int
+	findings     []finding
+}
+
+// campaign is the rounds of one scenario.
+type campaign struct {
+	scenario scenario
+	rounds   int
+	patience time.Duration
+	random   *rand.Rand
+	storage  storage
+	ledger   *ledger
+	api      api
+	fleet    *fleet
+	clients  []*client
+	follower *follower
+	progress io.Writer
+
+	deck   []disaster // what is to come, so that a few rounds meet several kinds
+	tally  *tally     // as it was when the last alertd had ended; nil if not known
+	result result
+}
+
+// newCampaign makes a campaign. The storage is closed by close.
+func newCampaign(ctx context.Context, s scenario, o options, directory string, progress io.Writer) (*campaign, error) {
+	database, err := s.open(ctx, directory)
+	if err != nil {
+		return nil, err
+	}
+	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(o.seed, n)) }
+	c := &campaign{
+		scenario: s, rounds: o.rounds, patience: o.patience, random: stream(0), storage: database, ledger: newLedger(), api: newAPI(),
+		progress: progress, result: result{name: s.name},
+	}
+	c.fleet = newFleet(o, directory, database.config(), s.replicas, c.api)
+	c.follower = &follower{api: c.api, ledger: c.ledger, fleet: c.fleet, patience: o.patience}
+	for i := range o.clients {
+		w := &writer{name: fmt.Sprintf("c%d", i+1), random: stream(uint64(i + 1)), maxSize: o.maxBatch}
+		c.clients = append(c.clients, &client{api: c.api, ledger: c.ledger, fleet: c.fleet, writer: w})
+	}
+	return c, nil
+}
+
+// run plays the rounds. The error says why the campaign could not go on; what
+// alertd does wrong is in the result.
+func (c *campaign) run(ctx context.Context) (err error) {
+	following, stopFollowing := context.WithCancel(ctx)
+	var follower sync.WaitGroup
+	follower.Go(func() { c.follower.run(following) })
+	defer func() {
+		c.fleet.close()
+		stopFollowing()
+		follower.Wait()
+		c.api.close()
+		err = errors.Join(err, c.storage.close())
+		c.result.acknowledged, c.result.findings = c.ledger.acknowledged(), c.ledger.found()
+	}()
+	for c.result.rounds < c.rounds {
+		c.result.rounds++
+		if err := c.playRound(ctx); err != nil {
+			return fmt.Errorf("%s, round %d: %w", c.scenario.name, c.result.rounds, err)
+		}
+	}
+	if err := c.finish(ctx); err != nil {
+		return fmt.Errorf("%s, after the last round: %w", c.scenario.name, err)
+	}
+	return nil
+}
+
+// playRound starts the alertds that do not run, inspects what they have, and lets
+// clients post until a disaster strikes.
+func (c *campaign) playRound(ctx context.Context) error {
+	if err := c.startAndInspect(ctx); err != nil {
+		return err
+	}
+	c.sendKnownAgain(ctx)
+	d := c.nextDisaster()
+	working, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	var stop atomic.Bool
+	done := c.letClientsWork(working, &stop)
+	after := c.upTo(500 * time.Millisecond)
+	pause(ctx, after)
+	err := d.strike(ctx)
+	if d.total || err != nil {
+		giveUp()
+		<-done
+	} else {
+		pause(ctx, c.upTo(300*time.Millisecond))
+		c.letClientsFinish(done, &stop, giveUp)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(c.progress, "%s: round %d of %d: %s after %d ms; %d events acknowledged so far\n",
+		c.scenario.name, c.result.rounds, c.rounds, d.name, after.Milliseconds(), c.ledger.acknowledged())
+	return ctx.Err()
+}
+
+// letClientsWork starts the clients. The channel is closed when all have ended.
+func (c *campaign) letClientsWork(ctx context.Context, stop *atomic.Bool) <-chan struct{} {
+	var working sync.WaitGroup
+	for _, client := range c.clients {
+		working.Go(func() { client.work(ctx, stop) })
+	}
+	done := make(chan struct{})
+	go func() {
+		working.Wait()
+		close(done)
+	}()
+	return done
+}
+
+// letClientsFinish waits until the clients have an answer to all that they have
+// posted, which alertd must give them before long.
+func (c *campaign) letClientsFinish(done <-chan struct{}, stop *atomic.Bool, giveUp func()) {
+	stop.Store(true)
+	timer := time.AfterFunc(c.patience, giveUp)
+	defer timer.Stop()
+	<-done
+	for _, client := range c.clients {
+		if client.unanswered != nil {
+			c.ledger.report(wrong, "alertd does not recover by itself: %s has not been accepted within %s", client.unanswered.alerts[0].token, c.patience)
+		}
+	}
+}
+
+// settle waits until nothing is under way, and asks the database where that is
+// possible only now.
+func (c *campaign) settle(ctx context.Context) error {
+	ctx, cancel := withPatience(ctx, c.patience)
+	defer cancel()
+	if err := c.storage.settle(ctx); err != nil {
+		return fmt.Errorf("wait for the database to settle: %w", err)
+	}
+	if c.storage.offline() && len(c.fleet.addresses()) == 0 {
+		c.ask(ctx)
+	}
+	return nil
+}
+
+// ask asks the database itself.
+func (c *campaign) ask(ctx context.Context) {
+	c.tally = nil
+	t, err := c.storage.tally(ctx)
+	if err == nil {
+		c.tally = &t
+	} else if ctx.Err() == nil {
+		c.ledger.report(wrong, "%s", err)
+	}
+}
+
+// finish lets the clients have their answers, stops alertd in an orderly way,
+// and inspects what it has before and after.
+func (c *campaign) finish(ctx context.Context) error {
+	if err := c.startAndInspect(ctx); err != nil {
+		return err
+	}
+	working, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	var stop atomic.Bool
+	stop.Store(true)
+	c.letClientsFinish(c.letClientsWork(working, &stop), &stop, giveUp)
+	for range 2 {
+		if err := c.fleet.stop(ctx); err != nil {
+			c.ledger.report(wrong, "%s", err)
+		}
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+		if err := c.startAndInspect(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// startAndInspect starts the alertds that do not run, and looks at each one.
+func (c *campaign) startAndInspect(ctx context.Context) error {
+	for place, running := range c.fleet.servers {
+		if running != nil {
+			continue
+		}
+		if c.random.IntN(4) == 0 { // it dies before it has come up
+			s, err := c.fleet.launch(place, c.bufferSize())
+			if err != nil {
+				return err
+			}
+			pause(ctx, c.upTo(150*time.Millisecond))
+			s.kill()
+			c.result.alertdKills++
+		}
+		if err := c.fleet.start(ctx, place, c.bufferSize()); err != nil {
+			return err
+		}
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	for _, address := range c.fleet.addresses() {
+		c.inspect(ctx, address)
+	}
+	return ctx.Err()
+}
+
+// bufferSize is now and then so small that most is read from the database, and
+// so large that nothing is.
+func (c *campaign) bufferSize() int { return oneOf(c.random, []int{1, 100, 1000, 100_000}) }
+
+// upTo returns a random duration.
+func (c *campaign) upTo(most time.Duration) time.Duration {
+	return time.Duration(c.random.Int64N(int64(most)))
+}
+
+// sendKnownAgain sends some of what alertd has acknowledged once more: it must
+// know it.
+func (c *campaign) sendKnownAgain(ctx context.Context) {
+	known, addresses := c.ledger.repeatable(), c.fleet.addresses()
+	for range min(sampleSize, len(known)) {
+		p := oneOf(c.random, known)
+		if !c.clients[0].sendOnce(ctx, oneOf(c.random, addresses), p) && ctx.Err() == nil {
+			c.ledger.report(wrong, "%s: sent once more, it is not answered", p.alerts[0].token)
+		}
+	}
+}
+
+// inspect compares all that one alertd shows with the clients' side, and with the
+// database.
+func (c *campaign) inspect(ctx context.Context, address string) {
+	if err := c.compare(ctx, address); err != nil && ctx.Err() == nil {
+		c.ledger.report(wrong, "%s", err)
+	}
+}
+
+func (c *campaign) compare(ctx context.Context, address string) error {
+	if !c.storage.offline() {
+		c.ask(ctx)
+	}
+	if c.tally != nil {
+		if err := c.waitFor(ctx, address, c.tally.lastSeq); err != nil {
+			return err
+		}
+	}
+	log, err := c.api.readLog(ctx, address)
+	if err != nil {
+		return err
+	}
+	c.ledger.verifyLog(log)
+	if c.tally != nil {
+		c.take(verifyTally(*c.tally, log))
+	}
+	c.follower.verify(ctx, log)
+	if len(log) == 0 {
+		return nil
+	}
+	return errors.Join(c.compareSample(ctx, address, log), c.compareStream(ctx, address, log))
+}
+
+// take adds findings.
+func (c *campaign) take(findings []finding) {
+	for _, f := range findings {
+		c.ledger.report(f.fault, "%s", f.detail)
+	}
+}
+
+// waitFor waits until an alertd shows the event with the last number: it may be
+// a moment late with what another one has registered.
+func (c *campaign) waitFor(ctx context.Context, address string, last uint64) error {
+	ctx, cancel := withPatience(ctx, c.patience)
+	defer cancel()
+	var newest uint64
+	err := waitUntil(ctx, func() (bool, error) {
+		log, err := c.api.readPage(ctx, address, "/events?limit=1")
+		newest = lastSeq(log.records)
+		return newest >= last, err
+	})
+	if err != nil {
+		return fmt.Errorf("GET /events comes to seq %d, the database to %d: %w", newest, last, err)
+	}
+	return nil
+}
+
+// compareSample asks for some events by their ids, until one is not as it must be.
+func (c *campaign) compareSample(ctx context.Context, address string, log []record) error {
+	for range min(sampleSize, len(log)) {
+		r := oneOf(c.random, log)
+		body, err := c.api.get(ctx, address, "/events/"+r.id)
+		if err != nil {
+			return err
+		}
+		if got := string(bytes.TrimSpace(body)); got != r.json {
+			return fmt.Errorf("GET /events/%s is not what GET /events has%s", r.id, parting(got, r.json))
+		}
+	}
+	return nil
+}
+
+// compareStream reads the stream from the beginning to the log's end.
+func (c *campaign) compareStream(ctx context.Context, address string, log []record) error {
+	ctx, cancel := withPatience(ctx, c.patience)
+	defer cancel()
+	var seen []record
+	err := c.api.readStream(ctx, address, 0, func(r record) bool {
+		seen = append(seen, r)
+		return r.seq < log[0].seq
+	})
+	if err != nil {
+		return fmt.Errorf("GET /events/stream comes to seq %d, GET /events to %d: %w", lastSeq(seen), log[0].seq, err)
+	}
+	c.take(verifyStream(seen, log))
+	return nil
+}
+
+// nextDisaster draws from a deck of all that can happen.
+func (c *campaign) nextDisaster() disaster {
+	if len(c.deck) == 0 {
+		c.deck = c.disasters()
+		c.random.Shuffle(len(c.deck), func(i, j int) { c.deck[i], c.deck[j] = c.deck[j], c.deck[i] })
+	}
+	next := c.deck[0]
+	c.deck = c.deck[1:]
+	return next
+}
+
+// disasters returns all that can happen, the likelier the more often.
+func (c *campaign) disasters() []disaster {
+	every := disaster{"every alertd is killed", c.killEvery, true}
+	one := disaster{"one of the alertds is killed", c.killOne, false}
+	all := []disaster{every, every, every}
+	if c.scenario.replicas > 1 {
+		all = []disaster{every, one, one, one}
+	}
+	if server, ok := c.storage.(*postgresServer); ok {
+		cluster := server.cluster
+		end := func(how string, end func(context.Context) error) disaster {
+			return disaster{"PostgreSQL is " + how, func(ctx context.Context) error { return c.endDatabase(ctx, cluster, end) }, false}
+		}
+		all = append(all,
+			end("killed", cluster.Kill),
+			end("stopped at once", func(ctx context.Context) error { return cluster.Stop(ctx, pgtest.Immediate) }),
+			end("restarted", func(ctx context.Context) error { return cluster.Stop(ctx, pgtest.Fast) }))
+	}
+	return all
+}
+
+func (c *campaign) killEvery(context.Context) error {
+	for place := range c.fleet.servers {
+		c.fleet.kill(place)
+		c.result.alertdKills++
+	}
+	return nil
+}
+
+func (c *campaign) killOne(context.Context) error {
+	c.fleet.kill(c.random.IntN(len(c.fleet.servers)))
+	c.result.alertdKills++
+	return nil
+}
+
+// endDatabase ends the database, and starts it again after a while.
+func (c *campaign) endDatabase(ctx context.Context, cluster *pgtest.Cluster, end func(context.Context) error) error {
+	c.result.databaseEnds++
+	if err := end(ctx); err != nil {
+		return err
+	}
+	pause(ctx, c.upTo(time.Second))
+	return cluster.Start(ctx)
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// campaignOn plays a campaign against a miniature of alertd and returns what it
+// prints. What it keeps is in the directory.
+func campaignOn(t *testing.T, nature, engine, directory string, args ...string) (string, error) {
+	t.Helper()
+	t.Setenv(envMiniature, nature)
+	var out strings.Builder
+	err := run(t.Context(), append([]string{
+		"-alertd", os.Args[0], "-engines", engine, "-directory", directory, "-seed", "7", "-clients", "6", "-max-batch", "30",
+	}, args...), &out)
+	if strings.Contains(out.String(), engine+": left out") {
+		t.Skip(out.String())
+	}
+	return out.String(), err
+}
+
+// row returns the numbers in the table's row of an engine.
+func row(tb testing.TB, output, engine string) (numbers [7]string) {
+	tb.Helper()
+	for line := range strings.Lines(output) {
+		if fields := strings.Fields(line); len(fields) == 8 && fields[0] == engine {
+			copy(numbers[:], fields[1:])
+			return numbers
+		}
+	}
+	require.Failf(tb, "there is no row", "of %s in %s", engine, output)
+	return numbers
+}
+
+func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
+	for engine, rounds := range map[string]string{"sqlite": "4", "postgres": "4", "replicas": "5"} {
+		t.Run(engine, func(t *testing.T) {
+			directory := t.TempDir()
+			output, err := campaignOn(t, honest, engine, directory, "-rounds", rounds)
+			require.NoError(t, err, output)
+			numbers := row(t, output, engine)
+			require.Equal(t, rounds, numbers[0])
+			require.NotEqual(t, "0", numbers[3], "nothing was acknowledged")
+			require.Equal(t, []string{"0", "0", "0"}, numbers[4:])
+			require.Contains(t, output, "seed 7\n")
+			left, err := os.ReadDir(directory)
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
+}
+
+func TestAnAlertdThatForgetsWhatItHasAcknowledgedIsFoundOut(t *testing.T) {
+	directory := t.TempDir()
+	output, err := campaignOn(t, volatile, "sqlite", directory, "-rounds", "3")
+	require.ErrorContains(t, err, "alertd does not keep its promise")
+	require.NotEqual(t, "0", row(t, output, "sqlite")[4])
+	require.Contains(t, output, "and not in the log")
+	kept, err := filepath.Glob(filepath.Join(directory, "alertd-crash-*", "sqlite", "alertd*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, kept, "what a person would want to look at")
+}
+
+func TestAnAlertdThatDoesNotKnowWhatItHasIsFoundOut(t *testing.T) {
+	output, err := campaignOn(t, forgetful, "sqlite", t.TempDir(), "-rounds", "2")
+	require.ErrorContains(t, err, "alertd does not keep its promise")
+	require.NotEqual(t, "0", row(t, output, "sqlite")[5])
+	require.Contains(t, output, "registered once more")
+}
+
+func TestAnAlertdThatShowsOtherThingsThanItHasIsFoundOut(t *testing.T) {
+	output, err := campaignOn(t, sloppy, "sqlite", t.TempDir(), "-rounds", "2")
+	require.ErrorContains(t, err, "alertd does not keep its promise")
+	for _, detail := range []string{
+		"and not in the log", "the database has ", "sqlite: wrong: GET /events/stream: event 3 of it is not",
+		"a reader that follows through crashes: GET /events/stream: event 3 of it is not", "stop alertd: exit status",
+	} {
+		require.Contains(t, output, detail)
+	}
+	require.Regexp(t, `GET /events/[0-9a-f-]{36} is not what GET /events has, from byte 0 on:\n`, output)
+}
+
+func TestAnAlertdThatDoesNotRecoverIsFoundOut(t *testing.T) {
+	output, err := campaignOn(t, helpless, "postgres", t.TempDir(), "-rounds", "4", "-patience", "4s")
+	require.ErrorContains(t, err, "alertd does not keep its promise")
+	require.Contains(t, output, "alertd does not recover by itself")
+}
+
+func TestAnAlertdThatDoesNotStartShowsItsLog(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "alertd")
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho 'no such thing' >&2; exit 3\n"), 0o700))
+	var out strings.Builder
+	err := run(t.Context(), []string{"-alertd", script, "-engines", "sqlite", "-rounds", "1", "-directory", t.TempDir()}, &out)
+	require.ErrorContains(t, err, "alertd has ended instead of listening: exit status 3")
+	require.ErrorContains(t, err, "no such thing")
+}

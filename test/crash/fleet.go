@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// fleet is the alertds that share one database. Its methods are for one
+// goroutine, but for addresses.
+type fleet struct {
+	alertd    string // the binary
+	directory string
+	storage   string // the table [storage] of the configuration
+	patience  time.Duration
+	api       api
+	servers   []*server // by their places; nil where none runs
+
+	mu      sync.Mutex
+	listens []string // the addresses by the places; "" where none runs
+}
+
+func newFleet(o options, directory, storage string, size int, a api) *fleet {
+	return &fleet{
+		alertd: o.alertd, directory: directory, storage: storage, patience: o.patience, api: a,
+		servers: make([]*server, size), listens: make([]string, size),
+	}
+}
+
+// addresses returns where an alertd runs. Safe for concurrent use.
+func (f *fleet) addresses() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(f.listens), func(address string) bool { return address == "" })
+}
+
+func (f *fleet) setAddress(place int, address string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.listens[place] = address
+}
+
+// launch starts the alertd of a place and does not wait for it.
+func (f *fleet) launch(place, bufferSize int) (*server, error) {
+	config := filepath.Join(f.directory, fmt.Sprintf("alertd-%d.toml", place+1))
+	text := fmt.Sprintf("[storage]\n%s\n[alerting]\nenabled = true\nmin_severity = \"debug\"\nbuffer_size = %d\n", f.storage, bufferSize)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	return launch(f.alertd, config, filepath.Join(f.directory, fmt.Sprintf("alertd-%d.log", place+1)))
+}
+
+// start starts the alertd of a place and returns when it is ready.
+func (f *fleet) start(ctx context.Context, place, bufferSize int) error {
+	s, err := f.launch(place, bufferSize)
+	if err != nil {
+		return err
+	}
+	f.servers[place] = s
+	ctx, cancel := withPatience(ctx, f.patience)
+	defer cancel()
+	address, err := s.waitUntilListening(ctx)
+	if err != nil {
+		return err
+	}
+	var last error
+	err = waitUntil(ctx, func() (bool, error) {
+		_, last = f.api.get(ctx, address, "/readyz")
+		return last == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("alertd is not ready: %w: %w", err, last)
+	}
+	f.setAddress(place, address)
+	return nil
+}
+
+// kill ends the alertd of a place by SIGKILL.
+func (f *fleet) kill(place int) {
+	if s := f.servers[place]; s != nil {
+		s.kill()
+		f.servers[place] = nil
+		f.setAddress(place, "")
+	}
+}
+
+// stop stops every alertd as a service manager does.
+func (f *fleet) stop(ctx context.Context) error {
+	ctx, cancel := withPatience(ctx, f.patience)
+	defer cancel()
+	var all []error
+	for place, s := range f.servers {
+		if s != nil {
+			all = append(all, s.stop(ctx))
+			f.kill(place) // forgets it, and ends what did not stop
+		}
+	}
+	return errors.Join(all...)
+}
+
+// close ends whatever still runs.
+func (f *fleet) close() {
+	for place := range f.servers {
+		f.kill(place)
+	}
+}
