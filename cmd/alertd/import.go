@@ -50,10 +50,6 @@ func (f *importFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	logs, err := newLoggers(cmd.ErrOrStderr(), "warn", "text")
-	if err != nil {
-		return err
-	}
 	file, size, err := openImport(cmd.InOrStdin(), name)
 	if err != nil {
 		return usageError{err}
@@ -72,7 +68,7 @@ func (f *importFlags) run(cmd *cobra.Command, name string) error {
 	}
 	var imported transfer.Imported
 	opened := false
-	err = store.Use(ctx, storeConfig(loaded, logs.main), func(ctx context.Context, s *store.Store) (err error) {
+	err = store.Use(ctx, storeConfig(loaded, warnings(cmd)), func(ctx context.Context, s *store.Store) (err error) {
 		opened = true
 		imported, err = transfer.Import(ctx, s, file, options)
 		return err

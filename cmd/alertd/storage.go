@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -38,8 +39,12 @@ func (f *commonFlags) openNamed(cmd *cobra.Command) (store.Config, error) {
 	if err != nil {
 		return store.Config{}, err
 	}
-	logs, err := newLoggers(cmd.ErrOrStderr(), "warn", "text")
-	return storeConfig(loaded, logs.main), err
+	return storeConfig(loaded, warnings(cmd)), nil
+}
+
+// warnings is a log of what a person who has run a command must hear of.
+func warnings(cmd *cobra.Command) *slog.Logger {
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // untilSignal returns a context that ends with ctx, by Ctrl-C or by SIGTERM. A
