@@ -84,10 +84,23 @@ func (e *postgresEngine) dialect() dialect {
 	}
 }
 
-// write implements engine.
+// write implements engine. A connection on which something went wrong is not used
+// again: the next one may reach another server, or find other settings.
 func (e *postgresEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
-	return inTransaction(ctx, e.readers, upkeep)
+	conn, err := e.readers.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // back to the others
+	if err := inTransaction(ctx, conn, upkeep); err != nil {
+		abandon(conn)
+		return err
+	}
+	return nil
 }
+
+// abandon keeps a connection from being used again.
+func abandon(conn *sql.Conn) { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }
 
 // exclusive implements engine by an advisory lock of a connection.
 func (e *postgresEngine) exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (ran bool, err error) {
@@ -106,7 +119,7 @@ func (e *postgresEngine) exclusive(ctx context.Context, name string, f func(ctx 
 		unlock, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if _, failed := conn.ExecContext(unlock, `SELECT pg_advisory_unlock($1, hashtext($2))`, lockSpace+1, name); failed != nil {
-			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // it is given up, and the lock with it
+			abandon(conn) // and the lock with it
 		}
 	}()
 	return true, f(ctx)

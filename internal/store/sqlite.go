@@ -240,8 +240,13 @@ func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Contex
 	return inTransaction(ctx, e.writers, upkeep)
 }
 
+// beginner is an [*sql.DB] or an [*sql.Conn].
+type beginner interface {
+	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
+}
+
 // inTransaction runs f in a transaction, which is committed if f returns nil.
-func inTransaction(ctx context.Context, db *sql.DB, f func(ctx context.Context, tx *sql.Tx) error) error {
+func inTransaction(ctx context.Context, db beginner, f func(ctx context.Context, tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
