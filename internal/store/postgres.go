@@ -41,6 +41,7 @@ type postgresEngine struct {
 	config   Config
 	settings *pgx.ConnConfig // of every connection
 	readers  *sql.DB
+	probe    string // writes a little
 	log      *slog.Logger
 
 	// Of the one goroutine that appends:
@@ -54,6 +55,7 @@ func openPostgres(ctx context.Context, config Config) (engine, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	e := &postgresEngine{config: config, settings: settings, log: config.Logger, readers: openReaders(config, settings)}
+	e.probe = newQueries(e.dialect()).probe
 	if err := migrate(ctx, e.readers, Postgres); err != nil {
 		if reason := explainPostgres(err); reason != "" {
 			err = fmt.Errorf("%s: %w", reason, err)
