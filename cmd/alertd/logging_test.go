@@ -87,7 +87,7 @@ func TestARecordOfARequestMayWaitButNotForLong(t *testing.T) {
 		synctest.Wait()
 
 		for range logWaiting / 100 {
-			logs.access.Info(strings.Repeat("x", 100))
+			logs.access.Info("long", "text", strings.Repeat("x", 100))
 		}
 		require.Greater(t, len(out.String()), logWaiting/2, "not more than so much waits")
 		logs.flush()

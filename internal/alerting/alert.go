@@ -110,9 +110,13 @@ func normalizeTime(field string, t *time.Time) *Error {
 	}
 	*t = t.UTC().Truncate(time.Microsecond)
 	if year := t.Year(); year < 1970 || year > 9999 {
-		return invalidField(field, "%s is out of range, must be from the year 1970 to 9999", t.Format(time.RFC3339))
+		return outOfRange(field, *t)
 	}
 	return nil
+}
+
+func outOfRange(field string, t time.Time) *Error {
+	return invalidField(field, "%s is out of range, must be from the year 1970 to 9999", t.Format(time.RFC3339))
 }
 
 // Validate returns nil or an [*Error] with [CodeInvalid] that names every field

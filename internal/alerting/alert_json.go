@@ -130,9 +130,9 @@ func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
 	case "message":
 		d.alert.Message = string(text)
 	case "timestamp":
-		d.alert.Timestamp, err = ParseTime(key, string(text))
+		d.alert.Timestamp, err = parseAlertTime(key, text)
 	case "received_at":
-		d.alert.ReceivedAt, err = ParseTime(key, string(text))
+		d.alert.ReceivedAt, err = parseAlertTime(key, text)
 	case "event_id":
 		d.alert.EventID, err = ParseEventID(string(text))
 	case "dedup_key":
@@ -184,6 +184,16 @@ func kindName(kind jsontext.Kind) string {
 	default:
 		return "a boolean"
 	}
+}
+
+// parseAlertTime reads a time that, if it is given, is not zero: that would stand
+// for none in an [Alert].
+func parseAlertTime(field string, text []byte) (time.Time, error) {
+	t, err := ParseTime(field, string(text))
+	if err == nil && t.IsZero() {
+		err = outOfRange(field, t)
+	}
+	return t, err
 }
 
 // ParseTime reads an RFC 3339 time. The error names the field.

@@ -70,6 +70,7 @@ func TestEachInvalidFieldIsNamed(t *testing.T) {
 		"an unknown field":      {minimal + `,"sevirity":1}`, "sevirity", "is not a known field, must be one of severity, category"},
 		"wrong case":            {minimal + `,"Source":"x"}`, "Source", "is not a known field"},
 		"a bad time":            {minimal + `,"timestamp":"yesterday"}`, "timestamp", "must be RFC 3339"},
+		"the zero time":         {minimal + `,"timestamp":"0001-01-01T00:00:00Z"}`, "timestamp", "from the year 1970 to 9999"},
 		"an hour of one digit":  {minimal + `,"timestamp":"2025-12-27T1:30:00Z"}`, "timestamp", "must be RFC 3339"},
 		"a comma in the time":   {minimal + `,"timestamp":"2025-12-27T10:30:00,5Z"}`, "timestamp", "must be RFC 3339"},
 		"an offset of a day":    {minimal + `,"timestamp":"2025-12-27T10:30:00+24:00"}`, "timestamp", "must be RFC 3339"},

@@ -1,8 +1,10 @@
 package alerting_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,17 +20,122 @@ import (
 // own decoder.
 type read map[string]json.RawMessage
 
-// text returns a field that must be a string, or "" if there is none.
-func (r read) text(tb testing.TB, field string) string {
-	tb.Helper()
-	raw, ok := r[field]
-	if !ok {
-		return ""
+// text returns a field's text, whether there is the field, and whether it is one
+// of 1 to most characters without NUL.
+func (r read) text(field string, most int) (text string, given, ok bool) {
+	raw, given := r[field]
+	if !given || raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
+		return "", given, false
 	}
-	var text *string
-	require.NoError(tb, json.Unmarshal(raw, &text), field)
-	require.NotNil(tb, text, "%s is null", field)
-	return *text
+	n := utf8.RuneCountInString(text)
+	return text, true, n >= 1 && n <= most && !strings.Contains(text, "\x00")
+}
+
+var (
+	rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+	aUUID   = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+)
+
+// allowed reports whether the alert is one by the words of the contract.
+func (r read) allowed() bool {
+	for field := range r {
+		if !slices.Contains([]string{"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key"}, field) {
+			return false
+		}
+	}
+	named := func(name string, ok bool, names ...string) bool {
+		return ok && slices.ContainsFunc(names, func(one string) bool { return strings.EqualFold(one, name) })
+	}
+	severity, _, ok := r.text("severity", 255)
+	if !named(severity, ok, "debug", "info", "warning", "error", "critical") {
+		return false
+	}
+	category, _, ok := r.text("category", 255)
+	if !named(category, ok, "risk_limit", "position_violation", "execution_error", "data_quality", "system_health", "compliance", "performance", "other") {
+		return false
+	}
+	source, _, _ := r.text("source", 255) // of which the white space at the ends does not count
+	if n := utf8.RuneCountInString(strings.TrimSpace(source)); n < 1 || n > 255 || strings.Contains(source, "\x00") {
+		return false
+	}
+	message, _, ok := r.text("message", 8192)
+	if !ok || strings.TrimSpace(message) == "" {
+		return false
+	}
+	if _, given, ok := r.text("dedup_key", 255); given && !ok {
+		return false
+	}
+	if id, given, _ := r.text("event_id", 36); given && (!aUUID.MatchString(id) || strings.Trim(id, "0-") == "") {
+		return false
+	}
+	if text, given, _ := r.text("timestamp", 1<<20); given {
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil || !rfc3339.MatchString(text) || at.UTC().Year() < 1970 || at.UTC().Year() > 9999 {
+			return false
+		}
+	}
+	context, given := r["context"]
+	return !given || context[0] == '{' && depth(context) <= 32 && !hasNUL(context)
+}
+
+// depth returns how deep a JSON value is nested.
+func depth(value []byte) int {
+	deepest, now := 0, 0
+	for decoder := json.NewDecoder(bytes.NewReader(value)); ; {
+		token, err := decoder.Token()
+		if err != nil {
+			return deepest
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			now++
+			deepest = max(deepest, now)
+		case json.Delim('}'), json.Delim(']'):
+			now--
+		}
+	}
+}
+
+// hasNUL reports whether a text or a key of a JSON value has a NUL character.
+func hasNUL(value []byte) bool {
+	for decoder := json.NewDecoder(bytes.NewReader(value)); ; {
+		token, err := decoder.Token()
+		if err != nil {
+			return false
+		}
+		if text, ok := token.(string); ok && strings.Contains(text, "\x00") {
+			return true
+		}
+	}
+}
+
+// requireDistinct checks that no object in the value has a key twice.
+func requireDistinct(tb testing.TB, value json.RawMessage) {
+	tb.Helper()
+	switch value[0] {
+	case '[':
+		var items []json.RawMessage
+		require.NoError(tb, json.Unmarshal(value, &items))
+		for _, item := range items {
+			requireDistinct(tb, item)
+		}
+	case '{':
+		var distinct map[string]json.RawMessage
+		require.NoError(tb, json.Unmarshal(value, &distinct))
+		keys := 0
+		decoder := json.NewDecoder(bytes.NewReader(value))
+		_, _ = decoder.Token() // the brace
+		for decoder.More() {
+			_, err := decoder.Token()
+			require.NoError(tb, err)
+			require.NoError(tb, decoder.Decode(new(json.RawMessage)))
+			keys++
+		}
+		require.Len(tb, distinct, keys, "a key is there twice")
+		for _, member := range distinct {
+			requireDistinct(tb, member)
+		}
+	}
 }
 
 // members returns the names of an object's members in their order, and their
@@ -58,16 +165,17 @@ func members(tb testing.TB, object string) (names []string, values map[string]an
 	return names, values
 }
 
-// FuzzDecodeAlert: what is accepted says the same to another decoder, and so does
-// the event that is made of it, its context byte for byte. What is refused is
-// malformed if it is no JSON to the other decoder either.
+// FuzzDecodeAlert: an alert is accepted if it is one by the words of the contract,
+// and then says the same to another decoder, and so does the event that is made of
+// it, its context byte for byte. What is no JSON to the other decoder either is
+// called malformed.
 func FuzzDecodeAlert(f *testing.F) {
 	full := `,"timestamp":"2025-12-27T10:30:00.5+23:59","event_id":"019B5F2C-7A3E-7C4D-9F10-2B6C8D1E4A55","dedup_key":"k","context":{"a":[1,{"b":null}]}}`
 	for _, seed := range []string{
 		minimal + `}`, minimal + full, " \t\r\n" + minimal + full + "\r\n", strings.ReplaceAll(minimal+full, `,"`, " ,\n\t\""), `{}`, `{`, `}`, ``, ` `, `[]`, `null`, `7`, `"x"`, `true`, `nul`, `7 x`, `[] {}`, "\xff", "\xef\xbb\xbf" + minimal + `}`,
 		minimal + `}{}`, minimal + `} x`, minimal + `,}`, minimal + `,"a"}`, minimal + `,"source":"x"}`, minimal + `,"sourc\u0065":"x"}`, `{"s\u006furce":"a","severity":"error","category":"other","message":"m"}`,
 		strings.NewReplacer("error", "ErRoR", "risk_limit", "RISK_LIMIT").Replace(minimal) + `}`, strings.Replace(minimal, "risk_limit", "ri\u017fk_limit", 1) + `}`, strings.Replace(minimal, "error", `err\u006fr`, 1) + `}`, strings.Replace(minimal, "error", " error", 1) + `}`,
-		strings.Replace(minimal, "var_gate", `  \u00a0\u3000a b\u2028\t`, 1) + `}`, strings.Replace(minimal, "var_gate", `\u0000`, 1) + `}`, strings.Replace(minimal, "var_gate", `\ud83d\ude00`, 1) + `}`, strings.Replace(minimal, "var_gate", `\ud83d`, 1) + `}`, strings.Replace(minimal, "var_gate", "\xed\xa0\xbd", 1) + `}`,
+		strings.Replace(minimal, "var_gate", "VaR_Gate É", 1) + `}`, strings.Replace(minimal, "var_gate", `  \u00a0\u3000a b\u2028\t`, 1) + `}`, strings.Replace(minimal, "var_gate", `\u0000`, 1) + `}`, strings.Replace(minimal, "var_gate", `\ud83d\ude00`, 1) + `}`, strings.Replace(minimal, "var_gate", `\ud83d`, 1) + `}`, strings.Replace(minimal, "var_gate", "\xed\xa0\xbd", 1) + `}`,
 		strings.Replace(minimal, "var_gate", strings.Repeat("é", 255), 1) + `}`, strings.Replace(minimal, "var_gate", strings.Repeat("é", 256), 1) + `}`, strings.Replace(minimal, "breach", strings.Repeat("😀", 8192), 1) + `}`, strings.Replace(minimal, "breach", strings.Repeat("x", 8193), 1) + `}`,
 		strings.Replace(minimal, "breach", ` \"\\\/\b\f\n\r\t<&>\u2028\u007f `, 1) + `}`, strings.Replace(minimal, "breach", "a\nb", 1) + `}`, strings.Replace(minimal, "breach", `\n\t `, 1) + `}`,
 		minimal + `,"dedup_key":""}`, minimal + `,"dedup_key":" "}`, minimal + `,"dedup_key":"\u0000"}`, minimal + `,"dedup_key":"` + strings.Repeat("k", 256) + `"}`,
@@ -95,6 +203,9 @@ func FuzzDecodeAlert(f *testing.F) {
 		}
 		var other read
 		require.NoError(t, json.Unmarshal(sent, &other))
+		require.True(t, other.allowed(), "is accepted against the contract")
+		require.True(t, utf8.Valid(sent))
+		requireDistinct(t, bytes.TrimSpace(sent))
 		requireRead(t, other, alert)
 		require.NoError(t, alert.Validate(), "what decodes is valid")
 		requireMade(t, alert, register(t, newManager(t, config), alert))
@@ -114,6 +225,8 @@ func requireRefused(t *testing.T, data []byte, err error) {
 		require.Regexp(t, "duplicate|invalid UTF-8|surrogate", refused.Message)
 	default:
 		require.Equal(t, alerting.CodeInvalid, refused.Code)
+		var other read
+		require.False(t, json.Unmarshal(data, &other) == nil && other.allowed(), "is refused against the contract: %s", err)
 		named := map[string]bool{}
 		for _, problem := range refused.Fields {
 			require.False(t, named[problem.Field], "%s is named twice", problem.Field)
@@ -127,27 +240,28 @@ func requireRefused(t *testing.T, data []byte, err error) {
 // requireRead compares an alert with what another decoder read.
 func requireRead(t *testing.T, other read, alert alerting.Alert) {
 	t.Helper()
-	for field := range other {
-		require.Contains(t, []string{"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key"}, field)
+	text := func(field string) string {
+		text, _, _ := other.text(field, 0)
+		return text
 	}
-	require.True(t, strings.EqualFold(other.text(t, "severity"), alert.Severity.String()))
-	require.True(t, strings.EqualFold(other.text(t, "category"), alert.Category.String()))
-	require.Equal(t, strings.TrimSpace(other.text(t, "source")), alert.Source)
-	require.Equal(t, other.text(t, "message"), alert.Message)
-	require.Equal(t, other.text(t, "dedup_key"), alert.DedupKey)
+	require.True(t, strings.EqualFold(text("severity"), alert.Severity.String()))
+	require.True(t, strings.EqualFold(text("category"), alert.Category.String()))
+	require.Equal(t, strings.TrimSpace(text("source")), alert.Source)
+	require.Equal(t, text("message"), alert.Message)
+	require.Equal(t, text("dedup_key"), alert.DedupKey)
 	require.Empty(t, alert.IdempotencyKey)
 	if context, ok := other["context"]; ok {
 		require.Equal(t, string(context), alert.Context.String(), "byte for byte")
 	} else {
 		require.Equal(t, "{}", alert.Context.String())
 	}
-	if id := other.text(t, "event_id"); id != "" {
+	if id := text("event_id"); id != "" {
 		require.Equal(t, strings.ToLower(id), alert.EventID.String())
 	} else {
 		require.True(t, alert.EventID.IsZero())
 	}
-	if text := other.text(t, "timestamp"); text != "" {
-		at, err := time.Parse(time.RFC3339Nano, text)
+	if sent := text("timestamp"); sent != "" {
+		at, err := time.Parse(time.RFC3339Nano, sent)
 		require.NoError(t, err)
 		require.Equal(t, at.UTC().Truncate(time.Microsecond), alert.Timestamp)
 	} else {

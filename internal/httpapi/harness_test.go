@@ -93,7 +93,7 @@ func (brokenLog) Extent(context.Context) (alerting.Extent, error) {
 
 // onBrokenLog gives an API a log that works no more.
 func onBrokenLog(c *httpapi.Config) {
-	manager, err := alerting.OpenManager(context.Background(), c.Manager.Config(), nil, brokenLog{alerting.NewMemoryLog(1)}) //nolint:usetesting // it has no test
+	manager, err := alerting.OpenManager(context.Background(), c.Manager.Config(), nil, brokenLog{alerting.NewMemoryLog(1)})
 	if err != nil {
 		panic(err) // the configuration is a good one
 	}

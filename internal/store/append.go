@@ -165,6 +165,12 @@ func (s *Store) commit(ctx context.Context, batch []*request) {
 		}
 	}
 	results, err := s.appendDrafts(ctx, drafts)
+	if isDamaged(err) && len(batch) > 1 {
+		for _, r := range batch { // only one of them has asked for what is damaged
+			s.commit(ctx, []*request{r})
+		}
+		return
+	}
 	for _, r := range batch {
 		if r.err = err; err == nil {
 			r.results, results = results[:len(r.drafts):len(r.drafts)], results[len(r.drafts):]
@@ -186,26 +192,30 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 	if isUnknown(err) {
 		err = s.settle(ctx, fresh, err)
 	}
-	if err != nil {
-		unavailable := s.failed("append", err)
-		if limited.Err() != nil {
-			s.refuseWaiting(unavailable)
-		}
-		if isUnknown(err) {
-			return nil, &alerting.Error{Code: alerting.CodeUnavailable, Message: unknownMessage, Cause: err}
-		}
-		s.publisher.forget(fresh)
-		return nil, unavailable
+	switch {
+	case isDamaged(err):
+		return nil, fmt.Errorf("look for known ids: %w", err)
+	case err != nil:
+		return nil, s.notAppended(limited, fresh, err)
 	}
 	s.works()
 	s.counts.commits.Add(1)
 	s.counts.commitNanos.Add(uint64(time.Since(began))) //nolint:gosec // time goes forward
 	s.publisher.publishOwn(ctx, fresh)
-	appended, err := results(places)
-	if err != nil {
-		return nil, fmt.Errorf("read the first event: %w", err)
+	return results(places), nil
+}
+
+// notAppended says what a request is told that was not, or perhaps not, appended.
+func (s *Store) notAppended(limited context.Context, fresh []*alerting.Event, err error) error {
+	unavailable := s.failed("append", err)
+	if limited.Err() != nil {
+		s.refuseWaiting(unavailable)
 	}
-	return appended, nil
+	if isUnknown(err) {
+		return &alerting.Error{Code: alerting.CodeUnavailable, Message: unknownMessage, Cause: err}
+	}
+	s.publisher.forget(fresh)
+	return unavailable
 }
 
 // refuseWaiting tells those who have waited for a database that does not answer

@@ -39,7 +39,7 @@ func Backup(ctx context.Context, config Config, target string) (copied Copied, e
 	if config.Driver != SQLite {
 		return copied, ErrNotSQLite
 	}
-	e, err := connectToRead(ctx, config)
+	e, err := connectToRead(config)
 	if err != nil {
 		return copied, err
 	}

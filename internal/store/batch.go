@@ -8,10 +8,10 @@ type placed struct {
 	seq uint64
 	// event is the new event.
 	event *alerting.Event
-	// first is the JSON of the first event, for one that was in the log before, and
-	// same the index of the draft that has the same id or key, for one that is in
-	// the same batch.
-	first string
+	// first is the first event, for one that was in the log before, and same the
+	// index of the draft that has the same id or key, for one that is in the same
+	// batch.
+	first *alerting.Event
 	same  int
 }
 
@@ -28,10 +28,10 @@ func newBatch(drafts []*alerting.Draft, last int64) *batch {
 	return &batch{drafts: drafts, places: make([]placed, len(drafts)), last: last}
 }
 
-// place places draft i, which was registered before as first unless that is "".
-func (b *batch) place(i int, first string) {
+// place places draft i, which was registered before as first unless that is nil.
+func (b *batch) place(i int, first *alerting.Event) {
 	draft := b.drafts[i]
-	if first != "" {
+	if first != nil {
 		b.places[i] = placed{first: first}
 		return
 	}
@@ -74,21 +74,17 @@ func freshOf(places []placed) []*alerting.Event {
 }
 
 // results returns what Append returns.
-func results(places []placed) ([]alerting.Appended, error) {
+func results(places []placed) []alerting.Appended {
 	appended := make([]alerting.Appended, len(places))
 	for i, place := range places {
 		switch {
 		case place.seq > 0:
 			appended[i].Event = place.event
-		case place.first != "":
-			event, err := alerting.LoadEvent(place.first)
-			if err != nil {
-				return nil, err
-			}
-			appended[i] = alerting.Appended{Event: event, Duplicate: true}
+		case place.first != nil:
+			appended[i] = alerting.Appended{Event: place.first, Duplicate: true}
 		default:
 			appended[i] = alerting.Appended{Event: appended[place.same].Event, Duplicate: true}
 		}
 	}
-	return appended, nil
+	return appended
 }

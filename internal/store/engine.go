@@ -15,17 +15,17 @@ type engine interface {
 	read() *sql.DB
 	// dialect returns the words in which the SQL differs.
 	dialect() dialect
-	// append makes drafts durable in one transaction, and calls expect before that
-	// can be. If the error is an [unknownError], it may have been committed all the
-	// same, and the places are where the drafts are then.
+	// append makes drafts durable in one transaction. Before it commits it calls
+	// expect with their places. If the error is an [unknownError], it may have been
+	// committed all the same.
 	append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error)
 	// committed says whether the transaction that was to append this event was
 	// committed. It waits until that transaction has ended.
 	committed(ctx context.Context, event *alerting.Event) (bool, error)
 	// write runs a short transaction of upkeep, which may be tried again.
 	write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error
-	// exclusive runs f unless another replica runs one under the same name, and
-	// reports whether it did.
+	// exclusive runs f unless this or another replica runs one under the same name,
+	// and reports whether it did.
 	exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error)
 	// giveBack returns free space to the operating system, in small steps.
 	giveBack(ctx context.Context) error

@@ -89,21 +89,22 @@ func (s *Store) quiet() bool {
 func (s *Store) probeLoop(ctx context.Context) error {
 	tick := time.NewTicker(probeFailing)
 	defer tick.Stop()
-	for due := true; ; {
-		if due {
-			s.probe(ctx)
-		}
+	for {
+		due := true
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.health.suspected:
-			due = true
 		case <-tick.C:
 			due = s.quiet()
+		}
+		if due {
+			s.probe(ctx)
 		}
 	}
 }
 
+// probe writes to the database and notes whether that works.
 func (s *Store) probe(ctx context.Context) {
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, s.queries.probe)

@@ -99,19 +99,28 @@ func (x *index) load(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var number uint64
-		var zones, directory, present []byte
-		if err := rows.Scan(&number, &zones, &directory, &present); err != nil {
+		var data segmentData
+		if err := rows.Scan(&number, &data.zones, &data.directory, &data.presence); err != nil {
 			return fmt.Errorf("load index: %w", x.store.reading(err))
 		}
-		loaded, err := decodeSegment(zones, directory, present)
+		loaded, err := decodeSegment(number, data)
 		if err != nil {
-			return fmt.Errorf("load index: segment %d: %w", number, err)
+			x.damaged(number)
+			continue
 		}
 		x.learn(number, loaded)
 	}
 	return x.store.reading(rows.Err())
 }
 
+// damaged gives up a segment's index: its events are all looked at, which is
+// slower and right.
+func (x *index) damaged(number uint64) {
+	x.store.log.Error("a part of the index is damaged, queries that reach it are slower", "segment", number)
+	x.learn(number, nil)
+}
+
+// learn notes that a segment is indexed; nil stands for one that must do without.
 func (x *index) learn(number uint64, s *segment) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -348,35 +357,38 @@ func (l *lookup) narrow(ctx context.Context, groups []group) error {
 			continue
 		}
 		for _, group := range groups {
-			either, err := l.either(l.numbers[i], s, group, blocks)
-			if err != nil {
-				return err
-			}
-			l.sets[i].and(either)
+			l.sets[i].and(l.either(l.numbers[i], s, group, blocks))
 		}
 	}
 	return nil
 }
 
-// either returns the slots of a segment that have a term of the group.
-func (l *lookup) either(number uint64, s *segment, group group, blocks map[uint64][]byte) (*slots, error) {
+// either returns the slots of a segment that have a term of the group. Where the
+// index cannot tell, these are all.
+func (l *lookup) either(number uint64, s *segment, group group, blocks map[uint64][]byte) *slots {
 	var either slots
 	for _, r := range group {
 		if !s.may(r) {
 			continue
 		}
 		for n, to := s.blocksOf(r); n < to; n++ {
-			data, ok := blocks[blockID(number, uint64(n))] //nolint:gosec // not negative
-			if !ok {                                       // retention took it, probably with its events
+			id := blockID(number, uint64(n)) //nolint:gosec // not negative
+			data, ok := blocks[id]
+			if !ok { // retention took it, probably with its events
 				either.fill()
 				continue
 			}
-			if err := readTerms(data, s.directory[n], r, &either); err != nil {
-				return nil, fmt.Errorf("read index: segment %d: %w", number, err)
+			block, err := unseal(id, data)
+			if err == nil {
+				err = readTerms(block, s.directory[n], r, &either)
+			}
+			if err != nil {
+				l.index.damaged(number)
+				either.fill()
 			}
 		}
 	}
-	return &either, nil
+	return &either
 }
 
 func (x *index) readBlocks(ctx context.Context, ids []int64) (blocks map[uint64][]byte, err error) {

@@ -130,11 +130,16 @@ func (x *index) build(ctx context.Context, number uint64) error {
 		return nil
 	}
 	events, err := x.eventsOf(ctx, number)
+	if isDamaged(err) {
+		x.store.log.Error("a part of the log gets no index, queries that reach it are slower", "segment", number, "error", err)
+		x.learn(number, nil)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	data := encodeSegment(events)
-	built, err := decodeSegment(data.zones, data.directory, data.presence)
+	data := encodeSegment(number, events)
+	built, err := decodeSegment(number, data)
 	if err != nil {
 		return fmt.Errorf("build index: segment %d: %w", number, err)
 	}
@@ -142,8 +147,9 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("build index: segment %d: %w", number, err)
-	case ran:
+	case ran && x.segment(number) == nil: // else another replica was faster
 		x.learn(number, built)
+	case ran:
 	default: // another replica is at it, and load will find what it writes
 		newBackoff().sleep(ctx)
 	}
@@ -153,7 +159,7 @@ func (x *index) build(ctx context.Context, number uint64) error {
 // eventsOf returns all events of a complete segment, from memory if they are there.
 func (x *index) eventsOf(ctx context.Context, number uint64) ([]*alerting.Event, error) {
 	events := x.recent.After(firstOf(number)-1, alerting.Filter{})
-	if len(events) >= segmentSize && events[0].Seq() == firstOf(number) {
+	if len(events) >= segmentSize && events[0].Seq() == firstOf(number) && events[segmentSize-1].Seq() == lastOf(number) {
 		return events[:segmentSize], nil
 	}
 	events = nil

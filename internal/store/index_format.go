@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 
+	"github.com/cespare/xxhash/v2"
+
 	"alertd/internal/alerting"
 )
 
@@ -15,7 +17,8 @@ import (
 //	bytes    the slots, ascending, each as a uvarint less the one before; or, if
 //	         that is shorter, all as a bitmap of bitmapSize bytes
 //
-// The length tells the two apart: a list of bitmapSize bytes is not written.
+// The length tells the two apart: a list of bitmapSize bytes is not written. What
+// is stored is sealed, as a wrong bit would otherwise hide events from queries.
 const (
 	bitmapSize = segmentSize / 8
 	// blockTarget is the size from which a block is full: several fit into a page.
@@ -23,6 +26,22 @@ const (
 )
 
 var errDamagedIndex = errors.New("the index is damaged")
+
+// seal adds a checksum of the data and of where they belong.
+func seal(place uint64, data []byte) []byte {
+	return binary.LittleEndian.AppendUint64(data, checksum(place, data))
+}
+
+// unseal returns what was sealed.
+func unseal(place uint64, sealed []byte) ([]byte, error) {
+	n := len(sealed) - 8
+	if n < 0 || checksum(place, sealed[:n]) != binary.LittleEndian.Uint64(sealed[n:]) {
+		return nil, errDamagedIndex
+	}
+	return sealed[:n], nil
+}
+
+func checksum(place uint64, data []byte) uint64 { return xxhash.Sum64(data) ^ place*0x9e3779b97f4a7c15 }
 
 // segmentData is a segment as it is stored.
 type segmentData struct {
@@ -32,7 +51,7 @@ type segmentData struct {
 }
 
 // encodeSegment makes a segment's index of all its events, in their order.
-func encodeSegment(events []*alerting.Event) segmentData {
+func encodeSegment(number uint64, events []*alerting.Event) segmentData {
 	var data segmentData
 	for from := 0; from < len(events); from += zoneSize {
 		z := zone{math.MaxInt64, math.MinInt64}
@@ -43,22 +62,24 @@ func encodeSegment(events []*alerting.Event) segmentData {
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.least)) //nolint:gosec // the bits of it
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.most))  //nolint:gosec // the bits of it
 	}
-	w, postings := blockWriter{data: &data}, postingsOf(events)
+	w, postings := blockWriter{segment: number, data: &data}, postingsOf(events)
 	data.presence = newPresence(len(postings))
 	for _, p := range postings {
 		data.presence.add(p.term)
 		w.add(p.term, p.slots)
 	}
 	w.end()
+	data.zones, data.directory, data.presence = seal(number, data.zones), seal(number, data.directory), seal(number, data.presence)
 	return data
 }
 
 // blockWriter packs entries, whose terms ascend, into blocks.
 type blockWriter struct {
-	data  *segmentData
-	block []byte
-	term  uint64 // the last one
-	list  []byte
+	segment uint64
+	data    *segmentData
+	block   []byte
+	term    uint64 // the last one
+	list    []byte
 }
 
 func (w *blockWriter) add(term uint64, in []uint16) {
@@ -89,13 +110,26 @@ func (w *blockWriter) add(term uint64, in []uint16) {
 
 func (w *blockWriter) end() {
 	if len(w.block) > 0 {
-		w.data.blocks = append(w.data.blocks, w.block)
+		id := blockID(w.segment, uint64(len(w.data.blocks)))
+		w.data.blocks = append(w.data.blocks, seal(id, w.block))
 		w.block = nil
 	}
 }
 
 // decodeSegment reads back what is kept in memory.
-func decodeSegment(zones, directory []byte, present presence) (*segment, error) {
+func decodeSegment(number uint64, data segmentData) (*segment, error) {
+	zones, err := unseal(number, data.zones)
+	if err != nil {
+		return nil, err
+	}
+	directory, err := unseal(number, data.directory)
+	if err != nil {
+		return nil, err
+	}
+	present, err := unseal(number, data.presence)
+	if err != nil {
+		return nil, err
+	}
 	if len(zones) != zoneCount*16 || len(directory)%8 != 0 || len(present) == 0 {
 		return nil, errDamagedIndex
 	}
@@ -110,8 +144,8 @@ func decodeSegment(zones, directory []byte, present presence) (*segment, error) 
 	return s, nil
 }
 
-// readTerms adds the slots of the terms in a range to a set. first is the
-// directory's entry for the block.
+// readTerms adds the slots of the terms in a range to a set. The block was unsealed;
+// first is the directory's entry for it.
 func readTerms(block []byte, first uint64, r termRange, into *slots) error {
 	term := first
 	for len(block) > 0 {

@@ -142,7 +142,7 @@ func (e *postgresEngine) follow(ctx context.Context, wake func()) error {
 			wake()
 		})
 		if ctx.Err() != nil {
-			break
+			return nil //nolint:nilerr // it was told to end
 		}
 		if !lost { // once is enough
 			e.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)
@@ -159,7 +159,7 @@ func (e *postgresEngine) listen(ctx context.Context, wake func()) error {
 	if err != nil {
 		return err
 	}
-	defer giveUp(conn)
+	defer giveUp(ctx, conn)
 	limited, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	_, err = conn.Exec(limited, `LISTEN `+notifyChannel)
 	cancel()
@@ -190,6 +190,6 @@ func (e *postgresEngine) explain(err error) string { return explainPostgres(err)
 
 // close implements engine. Whoever appends has ended.
 func (e *postgresEngine) close() error {
-	e.discard()
+	e.discard(context.Background())
 	return e.readers.Close()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"alertd/internal/alerting"
@@ -20,10 +19,15 @@ func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, e
 	}
 	b := newBatch(drafts, last)
 	for i, draft := range drafts {
-		b.place(i, found.first(draft))
+		first, err := found.first(draft)
+		if err != nil {
+			e.discard(ctx)
+			return nil, err
+		}
+		b.place(i, first)
 	}
 	if err := e.insert(ctx, drafts, b.places, expect); err != nil {
-		e.discard()
+		e.discard(ctx)
 		return b.places, err
 	}
 	e.used = time.Now()
@@ -44,7 +48,7 @@ func (e *postgresEngine) beginAppend(ctx context.Context, drafts []*alerting.Dra
 			return last, found, nil
 		}
 		lost := e.writer.IsClosed()
-		e.discard()
+		e.discard(ctx)
 		if fresh || !lost || ctx.Err() != nil {
 			return 0, firsts{}, err
 		}
@@ -53,17 +57,21 @@ func (e *postgresEngine) beginAppend(ctx context.Context, drafts []*alerting.Dra
 
 // firsts are the events in the log that have an id or a key of a draft.
 type firsts struct {
-	byID  map[alerting.EventID]string
-	byKey map[string]string
+	byID  map[alerting.EventID]keptEvent
+	byKey map[string]keptEvent
 }
 
-func (f firsts) first(draft *alerting.Draft) string {
+// first returns the draft's first event, or nil.
+func (f firsts) first(draft *alerting.Draft) (*alerting.Event, error) {
 	if draft.IDGiven() {
-		if first := f.byID[draft.ID()]; first != "" {
-			return first
+		if first, ok := f.byID[draft.ID()]; ok {
+			return first.load()
 		}
 	}
-	return f.byKey[draft.IdempotencyKey()]
+	if first, ok := f.byKey[draft.IdempotencyKey()]; ok {
+		return first.load()
+	}
+	return nil, nil
 }
 
 // lockAndLook begins a transaction, waits for its turn to append, and reads the
@@ -80,28 +88,29 @@ func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts
 		}
 	}
 	var last int64
-	found := firsts{byID: map[alerting.EventID]string{}, byKey: map[string]string{}}
+	found := firsts{byID: map[alerting.EventID]keptEvent{}, byKey: map[string]keptEvent{}}
 	batch := &pgx.Batch{}
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
 	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
 	batch.Queue(`SELECT coalesce(max(seq), 0) FROM events`).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	if len(ids) > 0 {
-		batch.Queue(`SELECT event_id, json FROM events WHERE event_id = ANY($1::uuid[])`, ids).Query(func(rows pgx.Rows) error {
-			var id uuid.UUID
-			var json string
-			_, err := pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &json}, func() error {
-				found.byID[alerting.EventID(id)] = json
+		batch.Queue(`SELECT event_id, seq, json FROM events WHERE event_id = ANY($1::uuid[])`, ids).Query(func(rows pgx.Rows) error {
+			var id [16]byte
+			var first keptEvent
+			_, err := pgx.ForEachRow(rows, []any{&id, &first.seq, &first.json}, func() error {
+				found.byID[alerting.EventID(id)] = first
 				return nil
 			})
 			return err
 		})
 	}
 	if len(keys) > 0 {
-		batch.Queue(`SELECT k.key, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
+		batch.Queue(`SELECT k.key, e.seq, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
 			WHERE k.key = ANY($1::text[]) AND k.at > alertd_now() - $2::bigint`, keys, keyLifetime.Microseconds()).Query(func(rows pgx.Rows) error {
-			var key, json string
-			_, err := pgx.ForEachRow(rows, []any{&key, &json}, func() error {
-				found.byKey[key] = json
+			var key string
+			var first keptEvent
+			_, err := pgx.ForEachRow(rows, []any{&key, &first.seq, &first.json}, func() error {
+				found.byKey[key] = first
 				return nil
 			})
 			return err
@@ -170,7 +179,7 @@ func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (
 	is.QueryRow(func(row pgx.Row) error { return row.Scan(&found) })
 	batch.Queue(`COMMIT`)
 	if err := e.writer.SendBatch(ctx, batch).Close(); err != nil {
-		e.discard()
+		e.discard(ctx)
 		return false, fmt.Errorf("ask for an event: %w", err)
 	}
 	e.used = time.Now()

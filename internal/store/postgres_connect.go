@@ -106,23 +106,23 @@ func (e *postgresEngine) connect(ctx context.Context) (fresh bool, err error) {
 	if e.writer != nil && !e.writer.IsClosed() && (time.Since(e.used) < pingAfter || e.ping(ctx, e.writer) == nil) {
 		return false, nil
 	}
-	e.discard()
+	e.discard(ctx)
 	e.writer, err = e.dial(ctx)
 	return err == nil, err
 }
 
 // discard gives up the writer's connection, and with it a transaction that is
 // open. The next one may reach another server.
-func (e *postgresEngine) discard() {
+func (e *postgresEngine) discard(ctx context.Context) {
 	if e.writer != nil {
-		giveUp(e.writer)
+		giveUp(ctx, e.writer)
 		e.writer = nil
 	}
 }
 
 // giveUp closes a connection without waiting for the server, which may not answer.
-func giveUp(conn *pgx.Conn) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+func giveUp(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithDeadline(ctx, time.Now())
+	defer cancel()
 	_ = conn.Close(ctx) // it is not used again
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -121,11 +122,16 @@ func (p *publisher) catchUp(ctx context.Context) error {
 	defer func() { <-p.reading }()
 	for {
 		events, err := p.store.readOnFrom(ctx, p.lastPublished()+1, readPage)
-		if err != nil {
+		damaged, isDamaged := errors.AsType[damagedError](err)
+		if err != nil && !isDamaged {
 			return fmt.Errorf("read new events: %w", err)
 		}
 		p.publishRead(events)
-		if len(events) < readPage {
+		switch {
+		case isDamaged: // those that come after it must not wait for ever
+			p.store.log.Error("an event is left out", "error", damaged)
+			p.leaveOut(damaged.seq)
+		case len(events) < readPage:
 			return nil
 		}
 	}
@@ -135,6 +141,12 @@ func (p *publisher) lastPublished() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.last
+}
+
+func (p *publisher) leaveOut(seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = max(p.last, seq)
 }
 
 // publishRead publishes events that were read from the log, but for those that

@@ -34,10 +34,10 @@ func newQueries(d dialect) queries {
 	return queries{
 		extent: sql(`SELECT (SELECT min(seq) FROM events), (SELECT max(seq) FROM events),
 			(SELECT received FROM events ORDER BY seq LIMIT 1), (SELECT received FROM events ORDER BY seq DESC LIMIT 1)`),
-		onFrom: sql(`SELECT json FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`),
-		bySeq:  sql(`SELECT json FROM events WHERE seq ` + d.anyOf + ` ORDER BY seq`),
-		byID:   sql(`SELECT json FROM events WHERE event_id = ?`),
-		byKey: sql(`SELECT e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
+		onFrom: sql(`SELECT seq, json FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`),
+		bySeq:  sql(`SELECT seq, json FROM events WHERE seq ` + d.anyOf + ` ORDER BY seq`),
+		byID:   sql(`SELECT seq, json FROM events WHERE event_id = ?`),
+		byKey: sql(`SELECT e.seq, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
 			WHERE k.key = ? AND k.at > ` + d.now + ` - ?`),
 
 		segments:      sql(`SELECT segment, zones, directory, presence FROM event_segments WHERE segment > ? ORDER BY segment`),
@@ -84,12 +84,46 @@ func (s *Store) reading(err error) error {
 	return err
 }
 
-// loadEvents runs a query for events.
+// keptEvent is an event as the database has it.
+type keptEvent struct {
+	seq  int64
+	json string
+}
+
+// load reads it back. The error is a [damagedError].
+func (k keptEvent) load() (*alerting.Event, error) {
+	event, err := alerting.LoadEvent(k.json)
+	if err == nil && event.Seq() != uint64(k.seq) { //nolint:gosec // numbers are not negative
+		err = fmt.Errorf("it says that it is event %d", event.Seq())
+	}
+	if err != nil {
+		return nil, damagedError{seq: uint64(k.seq), error: err} //nolint:gosec // numbers are not negative
+	}
+	return event, nil
+}
+
+// damagedError says that an event is not what was written.
+type damagedError struct {
+	seq uint64
+	error
+}
+
+func (e damagedError) Error() string { return fmt.Sprintf("event %d is damaged: %s", e.seq, e.error) }
+
+func (e damagedError) Unwrap() error { return e.error }
+
+func isDamaged(err error) bool {
+	_, damaged := errors.AsType[damagedError](err)
+	return damaged
+}
+
+// loadEvents runs a query for events. If one is damaged, it returns those before
+// it, too.
 func (s *Store) loadEvents(ctx context.Context, query string, args ...any) ([]*alerting.Event, error) {
 	return s.loadSome(ctx, math.MaxInt, query, args...)
 }
 
-// loadSome runs a query for events and stops once they have so many bytes.
+// loadSome does so and stops once they have so many bytes.
 func (s *Store) loadSome(ctx context.Context, most int, query string, args ...any) (events []*alerting.Event, err error) {
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
@@ -99,14 +133,14 @@ func (s *Store) loadSome(ctx context.Context, most int, query string, args ...an
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for bytes := 0; bytes < most && rows.Next(); {
-		var json string
-		if err := rows.Scan(&json); err != nil {
+		var kept keptEvent
+		if err := rows.Scan(&kept.seq, &kept.json); err != nil {
 			return nil, fmt.Errorf("read event: %w", s.reading(err))
 		}
-		bytes += len(json)
-		event, err := alerting.LoadEvent(json)
+		bytes += len(kept.json)
+		event, err := kept.load()
 		if err != nil {
-			return nil, fmt.Errorf("read event: %w", err)
+			return events, err
 		}
 		events = append(events, event)
 	}

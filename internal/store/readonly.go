@@ -49,7 +49,7 @@ func (r *Reader) Close() error { return r.store.Close() }
 
 // openToRead returns an engine of which only what reads may be called.
 func openToRead(ctx context.Context, config Config) (engine, error) {
-	e, err := connectToRead(ctx, config)
+	e, err := connectToRead(config)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func openToRead(ctx context.Context, config Config) (engine, error) {
 }
 
 // connectToRead is openToRead without a look at the schema.
-func connectToRead(ctx context.Context, config Config) (engine, error) {
+func connectToRead(config Config) (engine, error) {
 	switch config.Driver {
 	case SQLite:
 		return connectSQLiteToRead(config.Path)

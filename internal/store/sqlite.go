@@ -31,6 +31,8 @@ type sqliteEngine struct {
 	readers *sql.DB
 	writers *sql.DB // has one connection
 
+	busy sync.Map // the names under which something exclusive runs
+
 	mu   sync.Mutex // held while writing
 	last int64      // the last number, -1: to be asked for
 	// The one connection that writes, and the statements of append on it.
@@ -188,23 +190,30 @@ func (e *sqliteEngine) place(ctx context.Context, drafts []*alerting.Draft) ([]p
 	return batch.places, nil
 }
 
-// known returns the JSON of the event that was registered with the draft's id or
-// idempotency key, or "".
-func (e *sqliteEngine) known(ctx context.Context, draft *alerting.Draft) (first string, err error) {
+// known returns the event that was registered with the draft's id or idempotency
+// key, or nil.
+func (e *sqliteEngine) known(ctx context.Context, draft *alerting.Draft) (*alerting.Event, error) {
 	if draft.IDGiven() {
 		id := draft.ID()
-		err = e.byID.QueryRowContext(ctx, id[:]).Scan(&first)
-		if !errors.Is(err, sql.ErrNoRows) {
+		if first, err := knownAs(e.byID.QueryRowContext(ctx, id[:])); first != nil || err != nil {
 			return first, err
 		}
 	}
 	if key := draft.IdempotencyKey(); key != "" {
-		err = e.byKey.QueryRowContext(ctx, key, keyLifetime.Microseconds()).Scan(&first)
-		if !errors.Is(err, sql.ErrNoRows) {
-			return first, err
-		}
+		return knownAs(e.byKey.QueryRowContext(ctx, key, keyLifetime.Microseconds()))
 	}
-	return "", nil
+	return nil, nil
+}
+
+// knownAs returns the event in a row, nil if there is no row.
+func knownAs(row *sql.Row) (*alerting.Event, error) {
+	var kept keptEvent
+	if err := row.Scan(&kept.seq, &kept.json); errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return kept.load()
 }
 
 func (e *sqliteEngine) insert(ctx context.Context, drafts []*alerting.Draft, places []placed) error {
@@ -268,8 +277,13 @@ func inTransaction(ctx context.Context, db beginner, f func(ctx context.Context,
 	return nil
 }
 
-// exclusive implements engine: there are no replicas.
-func (e *sqliteEngine) exclusive(ctx context.Context, _ string, f func(ctx context.Context) error) (bool, error) {
+// exclusive implements engine. There are no replicas, but whoever asks for upkeep
+// may come while it is done anyway.
+func (e *sqliteEngine) exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error) {
+	if _, busy := e.busy.LoadOrStore(name, true); busy {
+		return false, nil
+	}
+	defer e.busy.Delete(name)
 	return true, f(ctx)
 }
 

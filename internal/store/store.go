@@ -158,6 +158,7 @@ func (s *Store) Attach(ctx context.Context, sink alerting.Sink, recent int) erro
 // Run does the store's work until ctx ends, then writes what still waits and
 // returns. [Store.Attach] comes before it.
 func (s *Store) Run(ctx context.Context) error {
+	s.probe(ctx) // so that readiness is true from the start
 	group, upkeep := errgroup.WithContext(ctx)
 	drained := context.WithoutCancel(ctx)
 	group.Go(func() error {

@@ -48,8 +48,8 @@ func TestAPostgresThatIsStoppedUnderLoadLosesNothing(t *testing.T) {
 	dsn := cluster.DSN(pgtest.MaintenanceDatabase)
 	s, other := start(t, postgres(dsn)), start(t, postgres(dsn))
 	first, second := follow(t, s), follow(t, other)
-	clients, others := run(t, s, 8), (*traffic)(nil)
-	others = runOn(t, clients.account, other, 4)
+	clients := run(t, s, 8)
+	others := runOn(t, clients.account, other, 4)
 	clients.waitMore(t, 100)
 
 	for _, stop := range []struct {

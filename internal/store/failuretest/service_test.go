@@ -122,13 +122,14 @@ func (s *service) mustRegister(tb testing.TB, n int) {
 	}
 }
 
-// unavailable returns the error as one that says that the log cannot do it now.
-func unavailable(tb testing.TB, err error) *alerting.Error {
+// requireUnavailable requires an error that says that the log cannot do it now, and
+// why.
+func requireUnavailable(tb testing.TB, err error, reason string) {
 	tb.Helper()
 	known, ok := errors.AsType[*alerting.Error](err)
 	require.True(tb, ok, "%T: %v", err, err)
 	require.Equal(tb, alerting.CodeUnavailable, known.Code, known.Message)
-	return known
+	require.Contains(tb, known.Message, reason)
 }
 
 // waitReady waits until the log takes events again.
@@ -144,7 +145,7 @@ func (s *service) waitNotReady(tb testing.TB, reason string) {
 		err := s.store.Ready()
 		return err != nil && strings.Contains(err.Error(), reason)
 	}, patience, 5*time.Millisecond, "%v", s.store.Ready())
-	unavailable(tb, s.store.Ready())
+	requireUnavailable(tb, s.store.Ready(), reason)
 }
 
 // answer is what came back over HTTP.

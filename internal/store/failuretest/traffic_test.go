@@ -3,7 +3,6 @@ package failuretest_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -207,5 +206,5 @@ func checkCounted(tb testing.TB, log []logged, services ...*service) {
 	for _, s := range services {
 		registered += s.manager.Stats().SinceStart.Registered
 	}
-	require.Equal(tb, len(log), int(registered), fmt.Sprintf("each event counts as registered where it was"))
+	require.Equal(tb, len(log), int(registered), "each event counts as registered where it was")
 }

@@ -45,6 +45,8 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"query", queryCases},
 		{"queue", queueCases},
 		{"retention", retentionCases},
+		{"damage", damageCases},
+		{"open", openCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
@@ -89,10 +91,10 @@ func (db Database) Settings(tb testing.TB, changes ...func(*store.Config)) store
 	return config
 }
 
-// Exec runs a statement outside of the log.
-func (db Database) Exec(tb testing.TB, statement string) {
+// Exec runs a statement outside of the log. Its arguments are $1, $2 and so on.
+func (db Database) Exec(tb testing.TB, statement string, args ...any) {
 	tb.Helper()
-	_, err := db.SQL.ExecContext(tb.Context(), statement)
+	_, err := db.SQL.ExecContext(tb.Context(), statement, args...)
 	require.NoError(tb, err)
 }
 
