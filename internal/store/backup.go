@@ -100,16 +100,15 @@ func copyPages(ctx context.Context, driver any, target string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, backup.Finish()) }()
-	for more := true; more; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if more, err = backup.Step(stepPages); err != nil {
-			return err
+	for more := true; more && err == nil; {
+		if err = ctx.Err(); err == nil {
+			more, err = backup.Step(stepPages)
 		}
 	}
-	return nil
+	if finished := backup.Finish(); err == nil { // else it says the same once more
+		err = finished
+	}
+	return err
 }
 
 // checkCopy looks at all of a copy, and makes no file beside it.
