@@ -56,7 +56,7 @@ func openPostgres(ctx context.Context, config Config) (engine, error) {
 		return nil, err
 	}
 	if err := migrate(ctx, e.readers, Postgres); err != nil {
-		return nil, errors.Join(e.explained(err), e.close())
+		return nil, errors.Join(e.explained(err), e.close()) //nolint:contextcheck // also when ctx has ended
 	}
 	return e, nil
 }
