@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
 	"modernc.org/sqlite"
@@ -29,6 +30,7 @@ type sqliteEngine struct {
 	lock    *flock.Flock
 	readers *sql.DB
 	writers *sql.DB // has one connection
+	files   []openedFile
 
 	busy sync.Map // the names under which something exclusive runs
 
@@ -55,15 +57,29 @@ func openSQLite(ctx context.Context, config Config) (engine, error) {
 		return fail(err)
 	}
 	e := &sqliteEngine{lock: lock, last: -1}
-	if err := e.open(ctx, config.Path); err != nil {
-		return fail(errors.Join(err, e.close()))
+	if err := e.open(ctx, config); err != nil {
+		return fail(errors.Join(whyNotOpen(config.Path, err), e.close()))
 	}
 	return e, nil
 }
 
-func (e *sqliteEngine) open(ctx context.Context, path string) error {
+// whyNotOpen adds what the operating system says of a file that SQLite cannot
+// open, which SQLite itself keeps to itself.
+func whyNotOpen(path string, err error) error {
+	known, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || known.Code()&0xff != sqlite3.SQLITE_CANTOPEN {
+		return err
+	}
+	file, failed := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // G304: the operator's own choice
+	if failed != nil {
+		return fmt.Errorf("%w: %w", err, failed)
+	}
+	return errors.Join(err, file.Close())
+}
+
+func (e *sqliteEngine) open(ctx context.Context, config Config) error {
 	var err error
-	if e.writers, err = openSQLiteFile(path, true); err != nil {
+	if e.writers, err = openSQLiteFile(config, true); err != nil {
 		return err
 	}
 	e.writers.SetMaxOpenConns(1)
@@ -73,7 +89,10 @@ func (e *sqliteEngine) open(ctx context.Context, path string) error {
 	if err := migrate(ctx, e.writers, SQLite); err != nil {
 		return e.explained(err)
 	}
-	if e.readers, err = openSQLiteFile(path, false); err != nil {
+	if e.files, err = statAll(config.Path, config.Path+"-wal"); err != nil {
+		return err
+	}
+	if e.readers, err = openSQLiteFile(config, false); err != nil {
 		return err
 	}
 	e.readers.SetMaxOpenConns(8)
@@ -98,16 +117,50 @@ func (e *sqliteEngine) open(ctx context.Context, path string) error {
 	return nil
 }
 
-// openSQLiteFile returns connections to a file, of which none is made yet.
-func openSQLiteFile(path string, write bool) (*sql.DB, error) {
+// openSQLiteFile returns connections to a file, of which none is made yet. They
+// do not map it into memory: what cannot be read there ends the process.
+func openSQLiteFile(config Config, write bool) (*sql.DB, error) {
+	// Less than the timeout, so that the error says what was waited for.
+	busy := fmt.Sprintf("busy_timeout(%d)", min(config.Timeout/4, 5*time.Second).Milliseconds())
 	options := url.Values{"_pragma": {
-		"busy_timeout(5000)", "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)",
-		"journal_size_limit(67108864)", "wal_autocheckpoint(2000)", "mmap_size(268435456)", "cache_size(-16384)",
+		busy, "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)",
+		"journal_size_limit(67108864)", "wal_autocheckpoint(2000)", "cache_size(-16384)",
 	}, "_txlock": {"immediate"}}
 	if !write {
-		options = url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(true)", "mmap_size(268435456)"}}
+		options = url.Values{"mode": {"ro"}, "_pragma": {busy, "query_only(true)"}}
 	}
-	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+options.Encode())
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: config.Path}).EscapedPath()+"?"+options.Encode())
+}
+
+// openedFile is a file that the engine has open.
+type openedFile struct {
+	path string
+	info os.FileInfo
+}
+
+func statAll(paths ...string) ([]openedFile, error) {
+	files := make([]openedFile, 0, len(paths))
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, openedFile{path, info})
+	}
+	return files, nil
+}
+
+// errReplaced says that what is written now would be lost with the process.
+var errReplaced = errors.New("the database file was removed or replaced while it was in use")
+
+// inPlace makes sure that the files are still those that were opened.
+func (e *sqliteEngine) inPlace() error {
+	for _, file := range e.files {
+		if now, err := os.Stat(file.path); err != nil || !os.SameFile(now, file.info) {
+			return fmt.Errorf("%s: %w", file.path, errReplaced)
+		}
+	}
+	return nil
 }
 
 func (e *sqliteEngine) read() *sql.DB { return e.readers }
@@ -130,6 +183,9 @@ func (e *sqliteEngine) dialect() dialect {
 func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) (places []placed, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.inPlace(); err != nil {
+		return nil, err
+	}
 	tx, err := e.writers.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
@@ -237,6 +293,9 @@ func (e *sqliteEngine) committed(context.Context, *alerting.Event) (bool, error)
 func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.inPlace(); err != nil {
+		return err
+	}
 	return inTransaction(ctx, e.writers, upkeep)
 }
 
@@ -316,6 +375,9 @@ func (e *sqliteEngine) follow(context.Context, func()) error { return nil }
 func (e *sqliteEngine) explain(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "the database does not answer in time"
+	}
+	if errors.Is(err, errReplaced) {
+		return errReplaced.Error() + "; put it back, or start alertd again"
 	}
 	known, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
