@@ -63,13 +63,11 @@ func mount(tb testing.TB, source, target, kind string, flags uintptr, options st
 	require.NoError(tb, syscall.Mount(source, target, kind, flags, options), target)
 }
 
-// smallDisk returns a folder with a file system of its own.
-func smallDisk(tb testing.TB, size string) string {
+// smallDisk gives a folder a file system of its own.
+func smallDisk(tb testing.TB, folder, size string) {
 	tb.Helper()
-	folder := tb.TempDir()
 	mount(tb, "tmpfs", folder, "tmpfs", 0, "mode=755,size="+size)
 	tb.Cleanup(func() { require.NoError(tb, syscall.Unmount(folder, syscall.MNT_DETACH)) })
-	return folder
 }
 
 // fill fills the disk of a folder, and returns how to free it again.

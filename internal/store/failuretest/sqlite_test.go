@@ -58,7 +58,8 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 	if !inMountNamespace(t) {
 		return
 	}
-	disk := smallDisk(t, "16m")
+	disk := t.TempDir()
+	smallDisk(t, disk, "16m")
 	path := filepath.Join(disk, "alertd.db")
 	s := start(t, sqlite(path))
 	stream, clients := follow(t, s), run(t, s)
@@ -220,7 +221,8 @@ func TestAReadOnlyPlaceIsNamedAtTheStart(t *testing.T) {
 	if !inMountNamespace(t) {
 		return
 	}
-	disk := smallDisk(t, "16m")
+	disk := t.TempDir()
+	smallDisk(t, disk, "16m")
 	path := filepath.Join(disk, "alertd.db")
 	makeLog(t, path, 3)
 	mount(t, "", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
