@@ -116,7 +116,7 @@ func Migrate(ctx context.Context, config Config) (Schema, error) {
 // running. A schema that is newer than this alertd is an error; on any other the
 // schema is zero.
 func CheckSchema(ctx context.Context, config Config) (schema Schema, err error) {
-	e, err := connectToRead(config.withDefaults())
+	e, err := connectToRead(config)
 	if errors.Is(err, ErrNoDatabase) {
 		schema.Newest, err = newestVersion(config.Driver)
 		return schema, err

@@ -69,9 +69,10 @@ func openToRead(ctx context.Context, config Config) (engine, error) {
 
 // connectToRead is openToRead without a look at the schema.
 func connectToRead(config Config) (engine, error) {
+	config = config.withDefaults()
 	switch config.Driver {
 	case SQLite:
-		return connectSQLiteToRead(config.Path)
+		return connectSQLiteToRead(config)
 	case Postgres:
 		e, err := connectPostgres(config, nil)
 		if err != nil {
@@ -86,13 +87,13 @@ func connectToRead(config Config) (engine, error) {
 // sqliteReader is an engine without the lock and the connection that writes.
 type sqliteReader struct{ *sqliteEngine }
 
-func connectSQLiteToRead(path string) (engine, error) {
-	e := sqliteReader{newSQLiteEngine(path)}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+func connectSQLiteToRead(config Config) (engine, error) {
+	e := sqliteReader{newSQLiteEngine(config.Path)}
+	if _, err := os.Stat(config.Path); errors.Is(err, fs.ErrNotExist) {
 		return nil, e.explained(ErrNoDatabase)
 	}
 	var err error
-	if e.readers, err = openSQLiteFile(path, false); err != nil {
+	if e.readers, err = openSQLiteFile(config, false); err != nil {
 		return nil, e.explained(err)
 	}
 	return e, nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
 	"modernc.org/sqlite"
@@ -30,6 +31,7 @@ type sqliteEngine struct {
 	lock    *flock.Flock
 	readers *sql.DB
 	writers *sql.DB // has one connection
+	files   []openedFile
 
 	busy sync.Map // the names under which something exclusive runs
 
@@ -56,8 +58,8 @@ func openSQLite(ctx context.Context, config Config) (engine, error) {
 	if err != nil {
 		return nil, e.explained(err)
 	}
-	if err := e.open(ctx); err != nil {
-		return nil, errors.Join(e.explained(err), e.close())
+	if err := e.open(ctx, config); err != nil {
+		return nil, errors.Join(e.explained(whyNotOpen(config.Path, err)), e.close())
 	}
 	return e, nil
 }
@@ -67,9 +69,23 @@ func newSQLiteEngine(path string) *sqliteEngine {
 	return &sqliteEngine{path: path, lock: flock.New(path + ".lock"), last: -1}
 }
 
-func (e *sqliteEngine) open(ctx context.Context) error {
+// whyNotOpen adds what the operating system says of a file that SQLite cannot
+// open, which SQLite itself keeps to itself.
+func whyNotOpen(path string, err error) error {
+	known, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || known.Code()&0xff != sqlite3.SQLITE_CANTOPEN {
+		return err
+	}
+	file, failed := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // G304: the operator's own choice
+	if failed != nil {
+		return fmt.Errorf("%w: %w", err, failed)
+	}
+	return errors.Join(err, file.Close())
+}
+
+func (e *sqliteEngine) open(ctx context.Context, config Config) error {
 	var err error
-	if e.writers, err = openSQLiteFile(e.path, true); err != nil {
+	if e.writers, err = openSQLiteFile(config, true); err != nil {
 		return err
 	}
 	e.writers.SetMaxOpenConns(1)
@@ -82,7 +98,10 @@ func (e *sqliteEngine) open(ctx context.Context) error {
 	if e.conn, err = e.writers.Conn(ctx); err != nil {
 		return err
 	}
-	if e.readers, err = openSQLiteFile(e.path, false); err != nil {
+	if e.files, err = statAll(config.Path, config.Path+"-wal"); err != nil {
+		return err
+	}
+	if e.readers, err = openSQLiteFile(config, false); err != nil {
 		return err
 	}
 	e.readers.SetMaxOpenConns(8)
@@ -110,20 +129,54 @@ func (e *sqliteEngine) open(ctx context.Context) error {
 	return nil
 }
 
-// openSQLiteFile returns connections to a file, of which none is made yet.
-func openSQLiteFile(path string, write bool) (*sql.DB, error) {
+// openSQLiteFile returns connections to a file, of which none is made yet. They
+// do not map it into memory: what cannot be read there ends the process.
+func openSQLiteFile(config Config, write bool) (*sql.DB, error) {
+	// Less than the timeout, so that the error says what was waited for.
+	busy := fmt.Sprintf("busy_timeout(%d)", min(config.Timeout/4, 5*time.Second).Milliseconds())
 	options := url.Values{"_pragma": {
-		"busy_timeout(5000)", "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)",
-		"journal_size_limit(67108864)", "wal_autocheckpoint(2000)", "mmap_size(268435456)", "cache_size(-16384)",
+		busy, "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)",
+		"journal_size_limit(67108864)", "wal_autocheckpoint(2000)", "cache_size(-16384)",
 	}, "_txlock": {"immediate"}}
 	if !write {
-		options = url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(true)", "mmap_size(268435456)"}}
+		options = url.Values{"mode": {"ro"}, "_pragma": {busy, "query_only(true)", "cache_size(-16384)"}}
 	}
-	return sql.Open("sqlite", sqliteURI(path, options))
+	return sql.Open("sqlite", sqliteURI(config.Path, options))
 }
 
 func sqliteURI(path string, options url.Values) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options.Encode()
+}
+
+// openedFile is a file that the engine has open.
+type openedFile struct {
+	path string
+	info os.FileInfo
+}
+
+func statAll(paths ...string) ([]openedFile, error) {
+	files := make([]openedFile, 0, len(paths))
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, openedFile{path, info})
+	}
+	return files, nil
+}
+
+// errReplaced says that what is written now would be lost with the process.
+var errReplaced = errors.New("the database file was removed or replaced while it was in use")
+
+// inPlace makes sure that the files are still those that were opened.
+func (e *sqliteEngine) inPlace() error {
+	for _, file := range e.files {
+		if now, err := os.Stat(file.path); err != nil || !os.SameFile(now, file.info) {
+			return fmt.Errorf("%s: %w", file.path, errReplaced)
+		}
+	}
+	return nil
 }
 
 func (e *sqliteEngine) read() *sql.DB { return e.readers }
@@ -148,6 +201,9 @@ func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft, exp
 	ctx = context.WithoutCancel(ctx) // else the driver starts a goroutine for each statement
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.inPlace(); err != nil {
+		return nil, err
+	}
 	if _, err := e.begin.ExecContext(ctx); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
@@ -253,6 +309,9 @@ func (e *sqliteEngine) committed(context.Context, *alerting.Event) (bool, error)
 func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.inPlace(); err != nil {
+		return err
+	}
 	return inTransaction(ctx, e.conn, upkeep)
 }
 
@@ -332,6 +391,9 @@ func (e *sqliteEngine) follow(context.Context, func()) error { return nil }
 func (e *sqliteEngine) explain(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "the database does not answer in time"
+	}
+	if errors.Is(err, errReplaced) {
+		return errReplaced.Error() + "; put it back, or start alertd again"
 	}
 	known, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {

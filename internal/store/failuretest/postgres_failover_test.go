@@ -15,7 +15,7 @@ func TestAFailoverUnderLoadLosesNothing(t *testing.T) {
 	config := postgres(pgtest.FailoverDSN(pgtest.MaintenanceDatabase, primary, standby))
 	s, other := start(t, config), start(t, config)
 	stream, otherStream := follow(t, s), follow(t, other)
-	clients := run(t, s, 8)
+	clients := run(t, s)
 	others := runOn(t, clients.account, other, 4)
 	clients.waitMore(t, 100)
 	others.waitMore(t, 20)

@@ -3,6 +3,9 @@ package failuretest_test
 import (
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -225,4 +228,52 @@ func TestARestartWhileNobodyAsksIsNotNoticed(t *testing.T) {
 	s.requireQueries(t, 5*time.Second)
 	s.waitReady(t)
 	checkCounted(t, readPostgres(t, dsn), s)
+}
+
+func TestAFullDiskOfTheServerLosesNothing(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to give the server a small disk")
+	}
+	if !inMountNamespace(t) {
+		return
+	}
+	cluster := pgtest.StartCluster(t)
+	admin := connect(t, cluster.DSN(pgtest.MaintenanceDatabase))
+	disk := diskOfServer(t, admin, "24m")
+	execute(t, admin, fmt.Sprintf(`CREATE TABLESPACE small LOCATION '%s'`, disk), `CREATE DATABASE ledger TABLESPACE small`)
+	dsn := cluster.DSN("ledger")
+
+	s := start(t, postgres(dsn))
+	stream, clients := follow(t, s), run(t, s)
+	for range 2 {
+		clients.waitMore(t, 50)
+		free := fill(t, disk)
+		s.waitNotReady(t, "the disk of the database server is full")
+		clients.waitRefused(t, 20)
+		free()
+		clients.waitMore(t, 50)
+		s.waitReady(t)
+	}
+	clients.stop()
+	log := readPostgres(t, dsn)
+	clients.account.check(t, log)
+	stream.check(t, log)
+	checkCounted(t, log, s)
+}
+
+// diskOfServer returns a folder with a file system of its own, which the server
+// can use for tables.
+func diskOfServer(tb testing.TB, connection *pgx.Conn, size string) string {
+	tb.Helper()
+	var data string
+	require.NoError(tb, connection.QueryRow(tb.Context(), `SHOW data_directory`).Scan(&data))
+	info, err := os.Stat(data)
+	require.NoError(tb, err)
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	require.True(tb, ok)
+	folder := filepath.Join(filepath.Dir(data), "small")
+	require.NoError(tb, os.Mkdir(folder, 0o700))
+	smallDisk(tb, folder, size)
+	require.NoError(tb, os.Chown(folder, int(owner.Uid), int(owner.Gid)))
+	return folder
 }

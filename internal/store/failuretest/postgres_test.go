@@ -48,7 +48,7 @@ func TestAPostgresThatIsStoppedUnderLoadLosesNothing(t *testing.T) {
 	dsn := cluster.DSN(pgtest.MaintenanceDatabase)
 	s, other := start(t, postgres(dsn)), start(t, postgres(dsn))
 	first, second := follow(t, s), follow(t, other)
-	clients := run(t, s, 8)
+	clients := run(t, s)
 	others := runOn(t, clients.account, other, 4)
 	clients.waitMore(t, 100)
 

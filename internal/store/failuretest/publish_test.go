@@ -12,8 +12,6 @@ import (
 	"alertd/internal/store"
 )
 
-func sqlite(path string) store.Config { return store.Config{Driver: store.SQLite, Path: path} }
-
 // A stream that resumes, and on PostgreSQL the follower, may read an event from
 // the log before the writer comes to publish it.
 func TestAnEventIsRegisteredHereWhoeverReadsItFirst(t *testing.T) {
@@ -39,7 +37,7 @@ func TestAnEventIsRegisteredHereWhoeverReadsItFirst(t *testing.T) {
 					}
 				})
 			}
-			clients := run(t, s, 8)
+			clients := run(t, s)
 			clients.waitMore(t, 200)
 			clients.stop()
 			cancel()

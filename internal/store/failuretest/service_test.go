@@ -115,12 +115,19 @@ func (s *service) register(tb testing.TB, a alerting.Alert) (*alerting.Event, er
 	return result.Event, err
 }
 
-// mustRegister registers n alerts that must be taken.
+// mustRegister registers n alerts at once, which must be taken.
 func (s *service) mustRegister(tb testing.TB, n int) {
 	tb.Helper()
-	for range n {
-		_, err := s.register(tb, alert())
-		require.NoError(tb, err)
+	alerts := make([]alerting.Alert, n)
+	for i := range alerts {
+		alerts[i] = alert()
+	}
+	ctx, cancel := context.WithTimeout(tb.Context(), 2*patience)
+	defer cancel()
+	results, err := s.manager.RegisterBatch(ctx, alerts)
+	require.NoError(tb, err)
+	for _, result := range results {
+		require.Equal(tb, alerting.OutcomeRegistered, result.Outcome)
 	}
 }
 
@@ -168,12 +175,6 @@ func (s *service) do(tb testing.TB, method, target, body string) answer {
 func (s *service) get(tb testing.TB, target string) answer {
 	tb.Helper()
 	return s.do(tb, http.MethodGet, target, "")
-}
-
-func (s *service) post(tb testing.TB) answer {
-	tb.Helper()
-	return s.do(tb, http.MethodPost, "/alerts",
-		`{"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03"}`)
 }
 
 // into decodes an answer's body.

@@ -92,10 +92,10 @@ type traffic struct {
 	stop    func() // may be called more than once
 }
 
-// run starts clients.
-func run(tb testing.TB, s *service, clients int) *traffic {
+// run starts clients with an account of their own.
+func run(tb testing.TB, s *service) *traffic {
 	tb.Helper()
-	return runOn(tb, newAccount(), s, clients)
+	return runOn(tb, newAccount(), s, 8)
 }
 
 func runOn(tb testing.TB, account *account, s *service, clients int) *traffic {
