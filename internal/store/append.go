@@ -234,10 +234,11 @@ const unknownMessage = "the event log went away while it took the alert, and whe
 // returns nil if it was, and an [unknownError] if that cannot be known.
 func (s *Store) settle(ctx context.Context, events []*alerting.Event, cause error) error {
 	s.counts.unsettled.Add(1)
-	s.log.Warn("the outcome of a commit is not known, asking for its events", "events", len(events), "error", cause)
+	unknown, _ := errors.AsType[unknownError](cause)
 	if len(events) == 0 {
-		return nil // it had nothing to write
+		return unknown.error // it had nothing to keep
 	}
+	s.log.Warn("the outcome of a commit is not known, asking for its events", "events", len(events), "error", cause)
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
 	wait := newBackoff()
@@ -247,7 +248,6 @@ func (s *Store) settle(ctx context.Context, events []*alerting.Event, cause erro
 		case err == nil && committed:
 			return nil
 		case err == nil:
-			unknown, _ := errors.AsType[unknownError](cause)
 			return unknown.error
 		case !wait.sleep(ctx):
 			return unknownError{errors.Join(cause, err)}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"alertd/internal/alerting"
 )
@@ -41,6 +42,7 @@ type postgresEngine struct {
 	config   Config
 	settings *pgx.ConnConfig // of every connection
 	readers  *sql.DB
+	probe    string // writes a little
 	log      *slog.Logger
 
 	// Of the one goroutine that appends:
@@ -49,24 +51,26 @@ type postgresEngine struct {
 }
 
 func openPostgres(ctx context.Context, config Config) (engine, error) {
-	e, err := connectPostgres(config, sessionSettings(config.Timeout))
+	e, err := connectPostgres(config, durableSession(config))
 	if err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, e.readers, Postgres); err != nil {
-		return nil, errors.Join(e.explained(err), e.close())
+		return nil, errors.Join(e.explained(err), e.close()) //nolint:contextcheck // also when ctx has ended
 	}
 	return e, nil
 }
 
-// connectPostgres returns connections, of which none is made yet; each is set up by
-// a statement before it is used, unless that is "".
-func connectPostgres(config Config, setUp string) (*postgresEngine, error) {
+// connectPostgres returns connections, of which none is made yet; each is set up
+// before it is used, if setUp is not nil.
+func connectPostgres(config Config, setUp pgconn.AfterConnectFunc) (*postgresEngine, error) {
 	settings, err := connectionSettings(config, setUp)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return &postgresEngine{config: config, settings: settings, log: config.Logger, readers: openReaders(config, settings)}, nil
+	e := &postgresEngine{config: config, settings: settings, log: config.Logger, readers: openReaders(config, settings)}
+	e.probe = newQueries(e.dialect()).probe
+	return e, nil
 }
 
 // explained implements engine.
@@ -98,10 +102,23 @@ func (e *postgresEngine) dialect() dialect {
 	}
 }
 
-// write implements engine.
+// write implements engine. A connection on which something went wrong is not used
+// again: the next one may reach another server, or find other settings.
 func (e *postgresEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
-	return inTransaction(ctx, e.readers, upkeep)
+	conn, err := e.readers.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // back to the others
+	if err := inTransaction(ctx, conn, upkeep); err != nil {
+		abandon(conn)
+		return err
+	}
+	return nil
 }
+
+// abandon keeps a connection from being used again.
+func abandon(conn *sql.Conn) { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }
 
 // exclusive implements engine by an advisory lock of a connection.
 func (e *postgresEngine) exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (ran bool, err error) {
@@ -120,7 +137,7 @@ func (e *postgresEngine) exclusive(ctx context.Context, name string, f func(ctx 
 		unlock, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if _, failed := conn.ExecContext(unlock, `SELECT pg_advisory_unlock($1, hashtext($2))`, lockSpace+1, name); failed != nil {
-			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // it is given up, and the lock with it
+			abandon(conn) // and the lock with it
 		}
 	}()
 	return true, f(ctx)

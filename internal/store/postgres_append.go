@@ -10,6 +10,11 @@ import (
 	"alertd/internal/alerting"
 )
 
+// beginCommitted begins a transaction each of whose statements sees what is
+// committed by then, whatever the server's default is. That it may write is the
+// server's to say.
+const beginCommitted = `BEGIN ISOLATION LEVEL READ COMMITTED`
+
 // append implements engine, in two round trips. A connection on which something
 // went wrong is not used again.
 func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error) {
@@ -90,7 +95,7 @@ func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts
 	var last int64
 	found := firsts{byID: map[alerting.EventID]keptEvent{}, byKey: map[string]keptEvent{}}
 	batch := &pgx.Batch{}
-	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
+	batch.Queue(beginCommitted)
 	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
 	batch.Queue(`SELECT coalesce(max(seq), 0) FROM events`).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	if len(ids) > 0 {
@@ -152,6 +157,9 @@ func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, p
 		batch.Queue(`INSERT INTO idempotency_keys (key, event_id, at) SELECT key, id, alertd_now() FROM unnest($1::text[], $2::uuid[]) AS new (key, id)
 			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`, keys, keyIDs)
 	}
+	if len(seqs) == 0 {
+		e.queueWrite(batch)
+	}
 	batch.Queue(`COMMIT`)
 	expect(places)
 	err := e.writer.SendBatch(ctx, batch).Close()
@@ -165,6 +173,12 @@ func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, p
 	return unknownError{err}
 }
 
+// queueWrite makes sure that a transaction writes something. What it has read may
+// be on no disk but the server's own, if that stopped waiting for a standby as a
+// connection was lost or it was restarted. The commit of a write waits again, for
+// that and all before it.
+func (e *postgresEngine) queueWrite(batch *pgx.Batch) { batch.Queue(e.probe) }
+
 // committed implements engine. Whoever holds the lock knows that the transaction
 // in question has ended.
 func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (found bool, err error) {
@@ -172,11 +186,12 @@ func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (
 		return false, err
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+	batch.Queue(beginCommitted)
 	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
 	is := batch.Queue(`SELECT EXISTS (SELECT FROM events WHERE event_id = $1 AND seq = $2)`,
 		event.ID().String(), int64(event.Seq())) //nolint:gosec // numbers fit into 63 bits
 	is.QueryRow(func(row pgx.Row) error { return row.Scan(&found) })
+	e.queueWrite(batch)
 	batch.Queue(`COMMIT`)
 	if err := e.writer.SendBatch(ctx, batch).Close(); err != nil {
 		e.discard(ctx)

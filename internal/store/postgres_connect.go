@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,7 @@ const pingAfter = time.Second
 
 // connectionSettings returns how every connection is made and set up. The error holds no
 // secrets.
-func connectionSettings(config Config, setUp string) (*pgx.ConnConfig, error) {
+func connectionSettings(config Config, setUp pgconn.AfterConnectFunc) (*pgx.ConnConfig, error) {
 	settings, err := pgx.ParseConfig(config.DSN)
 	if err != nil {
 		return nil, errors.New("the dsn cannot be read; it must be as libpq takes it, " +
@@ -32,31 +33,40 @@ func connectionSettings(config Config, setUp string) (*pgx.ConnConfig, error) {
 	if settings.RuntimeParams["application_name"] == "" {
 		settings.RuntimeParams["application_name"] = "alertd"
 	}
-	if setUp != "" {
-		settings.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-			return conn.Exec(ctx, setUp).Close()
-		}
-	}
+	settings.AfterConnect = setUp
 	return settings, nil
 }
 
-// sessionSettings returns the statement that sets up a session, whatever the
-// server's or the user's settings are; what a server does not know is left out.
-func sessionSettings(timeout time.Duration) string {
-	value := func(name string, setting int64) string {
-		return fmt.Sprintf(`('%s', '%s')`, name, strconv.FormatInt(setting, 10))
-	}
-	return `SELECT set_config(s.name, v.setting, false) FROM pg_settings s JOIN (VALUES
-		-- A commit is on disk before it is answered; a stricter setting stays.
-		('synchronous_commit', 'on'), ` +
+// durableSession sets up the sessions of an alertd.
+func durableSession(config Config) pgconn.AfterConnectFunc {
+	return sessionSettings(
+		// A commit is on disk before it is answered; a stricter setting stays.
+		setting{"synchronous_commit", "on"},
 		// alertd has timeouts of its own, and the server's could end a commit's wait for
 		// a standby with success.
-		value("statement_timeout", 0) + `, ` +
+		setting{"statement_timeout", "0"},
 		// A replica that is gone in mid-transaction must not keep the log's lock from
 		// the others.
-		value("idle_in_transaction_session_timeout", (timeout/2).Milliseconds()) + `, ` +
-		value("tcp_keepalives_idle", 5) + `, ` + value("tcp_keepalives_interval", 5) + `, ` + value("tcp_keepalives_count", 3) + `
-	) v (name, setting) USING (name) WHERE s.name <> 'synchronous_commit' OR s.setting IN ('off', 'local')`
+		setting{"idle_in_transaction_session_timeout", milliseconds(config.Timeout / 2)},
+		setting{"tcp_keepalives_idle", "5"}, setting{"tcp_keepalives_interval", "5"}, setting{"tcp_keepalives_count", "3"},
+	)
+}
+
+// setting is one of a session, whatever the server's or the user's is.
+type setting struct{ name, value string }
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// sessionSettings returns what sets up a session. What a server does not know is
+// left out.
+func sessionSettings(settings ...setting) pgconn.AfterConnectFunc {
+	values := make([]string, 0, len(settings))
+	for _, s := range settings {
+		values = append(values, "('"+s.name+"', '"+s.value+"')")
+	}
+	query := `SELECT set_config(s.name, v.setting, false) FROM pg_settings s JOIN (VALUES ` + strings.Join(values, ", ") +
+		`) v (name, setting) USING (name) WHERE s.name <> 'synchronous_commit' OR s.setting IN ('off', 'local')`
+	return func(ctx context.Context, conn *pgconn.PgConn) error { return conn.Exec(ctx, query).Close() }
 }
 
 // openReaders returns the connections for queries and upkeep.

@@ -43,6 +43,8 @@ func explainState(code string) string {
 		return "the database server is read-only, such as a standby"
 	case "3D000":
 		return "the database does not exist"
+	case "42501":
+		return "the database server does not allow it to the user"
 	case "55P03", "57014":
 		return "the database does not answer in time"
 	case "25P03", "25P04", "57P05":

@@ -73,7 +73,7 @@ func connectToRead(config Config) (engine, error) {
 	case SQLite:
 		return connectSQLiteToRead(config.Path)
 	case Postgres:
-		e, err := connectPostgres(config, "")
+		e, err := connectPostgres(config, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -256,7 +256,7 @@ func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Contex
 	return inTransaction(ctx, e.conn, upkeep)
 }
 
-// beginner is a connection or several.
+// beginner is an [*sql.DB] or an [*sql.Conn].
 type beginner interface {
 	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
 }

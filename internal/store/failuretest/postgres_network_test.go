@@ -17,7 +17,7 @@ import (
 func TestAConnectionThatIsLostDuringCommitIsSettled(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		at   atCommit
+		at   fault
 		kept bool
 	}{
 		{"the server has committed: it is acknowledged", cutAfter, true},
@@ -35,9 +35,9 @@ func TestAConnectionThatIsLostDuringCommitIsSettled(t *testing.T) {
 				event, err := s.register(t, a)
 				require.NoError(t, told.note(a.EventID, event, err))
 			}
-			through.atNextCommit(c.at)
+			through.failNext(c.at)
 			event, err := s.register(t, one)
-			require.Len(t, through.commits, 1, "the proxy has not met the commit")
+			require.Len(t, through.failed, 1, "the proxy has not met the commit")
 			require.NoError(t, told.note(one.EventID, event, err))
 			if c.kept {
 				require.NoError(t, err)

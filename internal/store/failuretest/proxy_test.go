@@ -7,37 +7,48 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// atCommit is what a proxy does when the log commits.
-type atCommit int
+// fault is what a proxy does to one transaction that appends.
+type fault int
 
 const (
-	// pass forwards it.
-	pass atCommit = iota
-	// cutBefore loses the connection: the server never hears of the commit.
+	// none forwards it.
+	none fault = iota
+	// cutBefore loses the connection at the commit: the server never hears of it.
 	cutBefore
 	// cutAfter loses it as well, but not before the server has committed.
 	cutAfter
-	// hangBefore forwards nothing more of this connection.
-	hangBefore
+	// hangInTransaction forwards nothing more of the connection, once the log's lock
+	// is held.
+	hangInTransaction
 )
+
+// at returns how the statement begins where it happens. Nobody but the log writes
+// it so.
+func (f fault) at() string {
+	if f == hangInTransaction {
+		return "INSERT INTO events ("
+	}
+	return "COMMIT"
+}
 
 // proxy is what lies between alertd and a PostgreSQL server, and fails.
 type proxy struct {
 	listener net.Listener
-	server   string // its address
-	commits  chan struct{}
+	server   string        // its address
+	failed   chan struct{} // holds one: a fault has happened
 	group    sync.WaitGroup
 
 	mu    sync.Mutex
 	links map[*link]struct{}
-	hung  bool     // new links forward nothing
-	next  atCommit // of the next commit only
+	hung  bool  // new links forward nothing
+	next  fault // of one transaction only
 	ended bool
 }
 
@@ -60,7 +71,7 @@ func startProxy(tb testing.TB, dsn string) (*proxy, string) {
 	require.NoError(tb, err)
 	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
-	p := &proxy{listener: listener, server: to.Host, commits: make(chan struct{}, 1), links: make(map[*link]struct{})}
+	p := &proxy{listener: listener, server: to.Host, failed: make(chan struct{}, 1), links: make(map[*link]struct{})}
 	p.group.Go(func() { p.accept(tb) })
 	tb.Cleanup(p.close)
 	to.Host = listener.Addr().String()
@@ -123,19 +134,23 @@ func (p *proxy) link(client, server net.Conn) {
 	})
 }
 
-// atNextCommit says what happens at the next commit, which is told by a value in
-// commits.
-func (p *proxy) atNextCommit(what atCommit) {
+// failNext has the next transaction that appends meet a fault, which a value in
+// failed tells.
+func (p *proxy) failNext(what fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next = what
 }
 
-func (p *proxy) takeCommit() atCommit {
+// take returns what happens at a statement.
+func (p *proxy) take(statement string) fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.next == none || !strings.HasPrefix(statement, p.next.at()) {
+		return none
+	}
 	what := p.next
-	p.next = pass
+	p.next = none
 	return what
 }
 
@@ -226,18 +241,16 @@ func (l *link) fromClient() error {
 		if err != nil {
 			return err
 		}
-		if l.commits(message) {
-			switch l.proxy.takeCommit() {
-			case cutBefore:
-				l.proxy.commits <- struct{}{}
-				return nil
-			case cutAfter:
-				l.swallowAnswers()
-			case hangBefore:
-				l.stall()
-				l.proxy.commits <- struct{}{}
-			case pass:
-			}
+		switch l.proxy.take(l.statement(message)) {
+		case cutBefore:
+			l.proxy.failed <- struct{}{}
+			return nil
+		case cutAfter:
+			l.swallowAnswers()
+		case hangInTransaction:
+			l.stall()
+			l.proxy.failed <- struct{}{}
+		case none:
 		}
 		if err := l.send(l.server, message); err != nil {
 			return err
@@ -258,17 +271,17 @@ func readBody(from io.Reader, message []byte) ([]byte, error) {
 	return append(append(message, length[:]...), body...), nil
 }
 
-// commits reports whether a message begins a commit of events: it runs a prepared
-// statement that is COMMIT in capitals, as only the log writes it.
-func (l *link) commits(message []byte) bool {
+// statement returns the statement that a message begins to run, if it was
+// prepared.
+func (l *link) statement(message []byte) string {
 	parts := bytes.SplitN(message[5:], []byte{0}, 3)
 	switch {
 	case message[0] == 'P' && len(parts) > 1: // Parse: name, query
 		l.statements[string(parts[0])] = string(parts[1])
 	case message[0] == 'B' && len(parts) > 1: // Bind: portal, name
-		return l.statements[string(parts[1])] == "COMMIT"
+		return l.statements[string(parts[1])]
 	}
-	return false
+	return ""
 }
 
 func (l *link) swallowAnswers() {
@@ -293,7 +306,7 @@ func (l *link) fromServer() error {
 		}
 		if l.swallows() {
 			if bytes.Contains(data[:n], []byte("COMMIT\x00")) { // the server says that it has committed
-				l.proxy.commits <- struct{}{}
+				l.proxy.failed <- struct{}{}
 				return nil
 			}
 			continue

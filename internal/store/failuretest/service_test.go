@@ -52,6 +52,8 @@ func (l *logText) String() string {
 	return l.text.String()
 }
 
+func newLogger(out *logText) *slog.Logger { return slog.New(slog.NewTextHandler(out, nil)) }
+
 // start opens a log and runs it until the test ends.
 func start(tb testing.TB, config store.Config) *service {
 	tb.Helper()
@@ -61,7 +63,7 @@ func start(tb testing.TB, config store.Config) *service {
 func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *service {
 	tb.Helper()
 	s := &service{log: &logText{}}
-	config.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+	config.Logger = newLogger(s.log)
 	var err error
 	s.store, err = store.Open(tb.Context(), config)
 	require.NoError(tb, err)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -271,8 +272,8 @@ func checkStretch(model []*alerting.Event, filter alerting.Filter, after uint64,
 
 // listBefore answers a question.
 func listBefore(model []*alerting.Event, q alerting.Query) (events []*alerting.Event, more bool) {
-	for i := len(model) - 1; i >= 0; i-- {
-		if event := model[i]; (q.Before == 0 || event.Seq() < q.Before) && q.Filter.Matches(event) {
+	for _, event := range slices.Backward(model) {
+		if (q.Before == 0 || event.Seq() < q.Before) && q.Filter.Matches(event) {
 			if len(events) == q.Limit {
 				return events, true
 			}

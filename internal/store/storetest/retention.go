@@ -223,14 +223,15 @@ func deletesUnderReaders(t *testing.T, db Database) {
 	for range 2 {
 		group.Go(func() error {
 			for ctx.Err() == nil {
-				stretch, err := log.After(t.Context(), 0, alerting.Filter{})
+				stretch, err := log.After(t.Context(), 0, alerting.Filter{}) //nolint:contextcheck // it goes on to its end
 				if err != nil {
 					return err
 				}
 				if n := stretch.Through - stretch.From + 1; uint64(len(stretch.Events)) != n {
 					return fmt.Errorf("%d events from %d to %d", len(stretch.Events), stretch.From, stretch.Through)
 				}
-				page, err := log.Query(t.Context(), alerting.Query{Limit: 700, Before: stretch.Through + 1})
+				page, err := log.Query(t.Context(), alerting.Query{ //nolint:contextcheck // it goes on to its end
+					Limit: 700, Before: stretch.Through + 1})
 				if err != nil {
 					return err
 				}
