@@ -1,0 +1,249 @@
+package alertd_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"alertd/internal/pgtest"
+)
+
+const operations = "docs/operations.md"
+
+// section returns what stands below a heading of the document.
+func section(tb testing.TB, heading string) string {
+	tb.Helper()
+	_, text, found := strings.Cut(readFile(tb, operations), "\n## "+heading+"\n")
+	require.True(tb, found, "%s has no section %q", operations, heading)
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+// scripts returns the shell blocks of a section.
+func scripts(tb testing.TB, heading string) []string {
+	tb.Helper()
+	var found []string
+	for _, b := range blocks(section(tb, heading)) {
+		if b.language == "sh" {
+			found = append(found, b.text)
+		}
+	}
+	return found
+}
+
+// host is the machine on which the document's commands are typed: its folders are
+// the test's, and its alertd runs by a systemctl of the test's.
+type host struct {
+	directory   string
+	environment []string
+}
+
+func newHost(tb testing.TB, environment ...string) *host {
+	tb.Helper()
+	requireBuilt(tb)
+	h := &host{directory: tb.TempDir(), environment: environment}
+	for _, folder := range []string{"bin", "etc", "lib", "backups"} {
+		require.NoError(tb, os.Mkdir(h.path(folder), 0o700))
+	}
+	h.write(tb, "etc/config.toml", fmt.Sprintf("[storage]\npath = %q\n", h.path("lib/alertd.db")))
+	binary, err := filepath.Abs("bin/alertd")
+	require.NoError(tb, err)
+	require.NoError(tb, os.Symlink(binary, h.path("bin/alertd")))
+	h.write(tb, "bin/sudo", "#!/bin/bash\n[ \"$1 $2\" = '-u alertd' ] || exit 1\nexec \"${@:3}\"\n")
+	h.write(tb, "bin/systemctl", `#!/bin/bash
+set -euo pipefail
+cd "$HOST"
+case "$1 $2" in
+"start alertd")
+	: >log
+	alertd serve --config etc/config.toml --listen 127.0.0.1:0 >/dev/null 2>log </dev/null &
+	echo $! >pid
+	until grep -q '"msg":"listening"' log; do
+		kill -0 "$(<pid)" || { cat log >&2; exit 1; }
+		sleep 0.02
+	done
+	;;
+"stop alertd")
+	kill -"${END:-TERM}" "$(<pid)"
+	until ! kill -0 "$(<pid)" 2>/dev/null; do sleep 0.02; done
+	rm pid
+	;;
+*) exit 1 ;;
+esac
+`)
+	tb.Cleanup(func() {
+		if _, err := os.Stat(h.path("pid")); err == nil {
+			h.run(tb, "systemctl stop alertd")
+		}
+	})
+	return h
+}
+
+func (h *host) path(name string) string { return filepath.Join(h.directory, name) }
+
+func (h *host) write(tb testing.TB, name, text string) {
+	tb.Helper()
+	require.NoError(tb, os.WriteFile(h.path(name), []byte(text), 0o700))
+}
+
+// run runs what is typed; what it sets lasts for what is typed next.
+func (h *host) run(tb testing.TB, script string) string {
+	tb.Helper()
+	script = strings.NewReplacer("/etc/alertd", h.path("etc"), "/var/lib/alertd", h.path("lib"), "/var/backups/alertd", h.path("backups")).Replace(script)
+	script = "set -eu\n[ ! -e $HOST/variables ] || source $HOST/variables\n" + script + "\n[ ! -v BACKUP ] || declare -p BACKUP >$HOST/variables\n"
+	cmd := command(context.WithoutCancel(tb.Context()), "bash", "-c", script) // also at the test's end
+	cmd.Env = append(append(cmd.Env, h.environment...), "HOST="+h.directory, "PATH="+h.path("bin")+":"+os.Getenv("PATH"))
+	cmd.Dir = h.directory
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.WaitDelay = patience
+	require.NoError(tb, cmd.Run(), "%s%s", script, &stderr)
+	return stdout.String()
+}
+
+// post registers alerts with the alertd that runs.
+func (h *host) post(tb testing.TB, messages ...string) {
+	tb.Helper()
+	var lines strings.Builder
+	for _, message := range messages {
+		_, _ = fmt.Fprintf(&lines, `{"severity":"critical","category":"risk_limit","source":"var_gate","message":%q}`+"\n", message)
+	}
+	log, err := os.ReadFile(h.path("log"))
+	require.NoError(tb, err)
+	addr := regexp.MustCompile(`"msg":"listening","addr":"([^"]+)"`).FindSubmatch(log)
+	require.NotNil(tb, addr, "%s", log)
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, fmt.Sprintf("http://%s/alerts", addr[1]), strings.NewReader(lines.String()))
+	require.NoError(tb, err)
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := client.Do(request)
+	require.NoError(tb, err)
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(tb, err)
+	require.NoError(tb, answer.Body.Close())
+	require.Contains(tb, string(body), fmt.Sprintf(`{"registered":%d,`, len(messages)))
+}
+
+// messages returns those of all events, in their order.
+func (h *host) messages(tb testing.TB) []string {
+	tb.Helper()
+	return strings.Fields(h.run(tb, "alertd export --config /etc/alertd/config.toml | jq -r .message"))
+}
+
+func TestTheStepsOfBackupAndRestoreBringBackWhatWasThere(t *testing.T) {
+	steps := scripts(t, "Backup and restore, SQLite")
+	require.Len(t, steps, 2)
+	h := newHost(t, "END=KILL") // as a crash, which leaves the write-ahead log behind
+	h.run(t, "systemctl start alertd")
+	h.post(t, "one", "two")
+	require.Contains(t, h.run(t, steps[0]), " holds events 1 to 2 in ")
+	h.post(t, "three")
+	require.Equal(t, "schema version 1, newest 1\n", h.run(t, steps[1]))
+	require.Equal(t, []string{"one", "two"}, h.messages(t))
+	h.post(t, "four")
+	require.Equal(t, []string{"one", "two", "four"}, h.messages(t))
+}
+
+func TestTheExportsOfTheDocumentAreTheEvents(t *testing.T) {
+	steps := scripts(t, "Export and import")
+	require.Len(t, steps, 1)
+	h := newHost(t)
+	h.run(t, "systemctl start alertd")
+	h.post(t, "one", "two")
+	h.run(t, steps[0])
+	require.Equal(t, 2, strings.Count(readFile(t, h.path("backups/all.ndjson")), "\n"))
+	require.Equal(t, 3, strings.Count(readFile(t, h.path("backups/all.csv")), "\n"))
+}
+
+func TestTheStepsFromSQLiteToPostgreSQLMoveTheLog(t *testing.T) {
+	const heading = "From SQLite to PostgreSQL"
+	steps := scripts(t, heading)
+	require.Len(t, steps, 1)
+	cluster := pgtest.StartCluster(t)
+	h := newHost(t, "DATABASE_URL="+cluster.DSN(pgtest.MaintenanceDatabase))
+	for _, b := range blocks(section(t, heading)) {
+		if b.language == "toml" {
+			h.write(t, "etc/postgres.toml", b.text)
+		}
+	}
+	h.run(t, "systemctl start alertd")
+	h.post(t, "one", "two", "three")
+	before := h.run(t, "alertd export --config /etc/alertd/config.toml")
+	moved := h.run(t, steps[0])
+	require.Contains(t, moved, "imported 3, duplicates 0, invalid 0\n")
+	require.Contains(t, moved, "imported 0, duplicates 3, invalid 0\n")
+	require.Equal(t, before, h.run(t, "alertd export --config /etc/alertd/config.toml"))
+	require.Contains(t, readFile(t, h.path("log")), `"driver":"postgres"`)
+	h.post(t, "four")
+	require.Equal(t, []string{"one", "two", "three", "four"}, h.messages(t))
+}
+
+func TestTheOperationsDocumentNamesTheMetricsThatThereAre(t *testing.T) {
+	requireBuilt(t)
+	d := startDaemon(t, "bin/alertd", "serve", "--config", ownConfig(t), "--listen", "127.0.0.1:0")
+	get(t, d.url()+"/healthz") // a request, so that there is one to be counted
+	metrics := get(t, d.url()+"/metrics")
+	text := readFile(t, operations)
+	names := func(pattern, text string) []string {
+		var found []string
+		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			found = append(found, match[1])
+		}
+		slices.Sort(found)
+		return slices.Compact(found)
+	}
+	require.Equal(t, names(`(?m)^# TYPE (alertd_\w+) `, metrics), names(`\b(alertd_[a-z_]+)`, text))
+	for _, labels := range regexp.MustCompile(`(alertd_[a-z_]+)\{([a-z_,]+)\}`).FindAllStringSubmatch(text, -1) {
+		series := regexp.MustCompile(`(?m)^` + labels[1] + `\{.*$`).FindString(metrics)
+		for label := range strings.SplitSeq(labels[2], ",") {
+			if series != "" { // there is no reason for a rejection yet
+				require.Contains(t, series, label+`="`)
+			}
+		}
+	}
+}
+
+func TestTheRulesForPrometheusAreWellFormed(t *testing.T) {
+	var files []block
+	for _, b := range blocks(section(t, "What to watch")) {
+		if b.language == "yaml" {
+			files = append(files, b)
+		}
+	}
+	require.Len(t, files, 1)
+	var rules struct {
+		Groups []struct {
+			Name  string `yaml:"name"`
+			Rules []struct {
+				Alert       string            `yaml:"alert"`
+				Expr        string            `yaml:"expr"`
+				For         string            `yaml:"for"`
+				Labels      map[string]string `yaml:"labels"`
+				Annotations map[string]string `yaml:"annotations"`
+			} `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(files[0].text))
+	decoder.KnownFields(true)
+	require.NoError(t, decoder.Decode(&rules))
+	require.Len(t, rules.Groups, 1)
+	require.NotEmpty(t, rules.Groups[0].Rules)
+	for _, rule := range rules.Groups[0].Rules {
+		require.Regexp(t, `^Alertd[A-Za-z]+$`, rule.Alert)
+		require.Regexp(t, `alertd_|up\{job="alertd"\}`, rule.Expr)
+		require.Contains(t, []string{"critical", "warning"}, rule.Labels["severity"])
+		require.Contains(t, rule.Annotations["summary"], "$labels.instance")
+		require.Equal(t, strings.Count(rule.Expr, "("), strings.Count(rule.Expr, ")"))
+	}
+}
