@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"flag"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -17,7 +18,23 @@ import (
 	"alertd/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
+// TestMain looks at fewer random cases than rapid would, as each asks a log of
+// many events; -rapid.checks=1000 looks longer.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		checks := "50"
+		if storetest.Slow {
+			checks = "5"
+		}
+		if err := flag.Set("rapid.checks", checks); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(pgtest.Main(m))
+}
 
 func TestSQLiteKeepsWhatALogPromises(t *testing.T) {
 	t.Parallel()

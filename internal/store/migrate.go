@@ -9,7 +9,6 @@ import (
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations
@@ -34,11 +33,7 @@ func migrate(ctx context.Context, db *sql.DB, driver string) error {
 func newProvider(db *sql.DB, driver string) (*goose.Provider, error) {
 	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if driver == Postgres {
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return nil, fmt.Errorf("migrate schema: %w", err)
-		}
-		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
+		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(migrationLock{}))
 	}
 	files, err := fs.Sub(migrations, "migrations/"+driver)
 	if err != nil {
@@ -49,6 +44,30 @@ func newProvider(db *sql.DB, driver string) (*goose.Provider, error) {
 		return nil, fmt.Errorf("migrate schema: %w", err)
 	}
 	return provider, nil
+}
+
+// migrationLock lets replicas that start together migrate one after the other.
+// goose's own asks every few seconds. It does not wait in the database, as a
+// statement there would hold up an index that is built concurrently.
+type migrationLock struct{}
+
+// SessionLock implements lock.SessionLocker.
+func (migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	for wait := newBackoff(); ; {
+		var locked bool
+		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockSpace, lockMigrate).Scan(&locked); err != nil || locked {
+			return err
+		}
+		if !wait.sleep(ctx) {
+			return ctx.Err()
+		}
+	}
+}
+
+// SessionUnlock implements lock.SessionLocker.
+func (migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1, $2)`, lockSpace, lockMigrate)
+	return err
 }
 
 // Schema is the version of a database's schema, 0 if it has none yet, and the

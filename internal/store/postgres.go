@@ -20,8 +20,9 @@ import (
 
 // The keys of advisory locks: the first number is alertd's, the second says what for.
 const (
-	lockSpace  = 0x616c7274 // "alrt"
-	lockAppend = 1
+	lockSpace   = 0x616c7274 // "alrt"
+	lockAppend  = 1
+	lockMigrate = 2
 )
 
 // notifyChannel is where a replica tells the others that it has appended.

@@ -156,15 +156,20 @@ func originOfCatchUp(t *testing.T, db Database) {
 }
 
 func attachFillsTheBuffer(t *testing.T, db Database) {
-	const events = 40_000 // more than the log keeps in memory for itself
-	db.Open(t).Stop()     // makes the schema
+	events := 2000
+	sizes := []int{1, 999, events, 2 * events}
+	if !Slow { // more than the log keeps in memory for itself
+		events = recentCapacity + 1000
+		sizes = append(sizes, recentCapacity+500, 2*events)
+	}
+	db.Open(t).Stop() // makes the schema
 	db.Insert(t, History(t, events)...)
-	for _, size := range []int{1, 999, 33_000, events, 2 * events} {
+	for _, size := range sizes {
 		log := db.Open(t)
 		require.NoError(t, log.Attach(t.Context(), log.Sink, size))
 		published := seqsOf(log.Sink.Events())
 		require.GreaterOrEqual(t, len(published), min(size, events))
-		requireSeqs(t, ascending(events+1-uint64(len(published)), events), published)
+		requireSeqs(t, ascending(uint64(events-len(published))+1, uint64(events)), published)
 		require.Empty(t, log.Sink.Here())
 		log.Stop()
 	}

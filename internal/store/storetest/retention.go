@@ -154,17 +154,17 @@ func deletedIsGone(t *testing.T, db Database) {
 
 func deletesIndex(t *testing.T, db Database) {
 	db.Open(t).Stop() // makes the schema
-	db.Insert(t, History(t, 3*segmentSize+10)...)
+	db.Insert(t, History(t, 2*segmentSize+10)...)
 	log := db.Start(t, keepEvents(segmentSize))
-	waitUntil(t, func() bool { return log.Counts().Unindexed < segmentSize && log.Counts().Deleted == 2*segmentSize+10 })
-	require.Equal(t, int64(2), db.Number(t, `SELECT min(segment) FROM event_segments`))
-	require.Equal(t, int64(2<<16), db.Number(t, `SELECT min(id) FROM event_blocks`))
+	waitUntil(t, func() bool { return log.Counts().Unindexed < segmentSize && log.Counts().Deleted == segmentSize+10 })
+	require.Equal(t, int64(1), db.Number(t, `SELECT min(segment) FROM event_segments`))
+	require.Equal(t, int64(1<<16), db.Number(t, `SELECT min(id) FROM event_blocks`))
 	require.Equal(t, int64(1), db.Number(t, `SELECT count(*) FROM event_segments`))
-	requireKept(t, log, 2*segmentSize+11, 3*segmentSize+10)
+	requireKept(t, log, segmentSize+11, 2*segmentSize+10)
 }
 
 func deletesInSteps(t *testing.T, db Database) {
-	const events = 20_000
+	const events = 8000
 	db.Open(t).Stop() // makes the schema
 	db.Insert(t, History(t, events)...)
 	log := db.Open(t, keepEvents(1))
@@ -186,7 +186,7 @@ func deletesInSteps(t *testing.T, db Database) {
 }
 
 func deletesMeanwhile(t *testing.T, db Database) {
-	const events = 20_000
+	const events = 8000
 	db.Open(t).Stop() // makes the schema
 	db.Insert(t, History(t, events)...)
 	log := db.Start(t, keepEvents(1000)) // it begins to delete at once
@@ -208,7 +208,7 @@ func deletesMeanwhile(t *testing.T, db Database) {
 // deletesUnderReaders: whoever resumes at a number must learn of every event
 // after it, or that it is gone.
 func deletesUnderReaders(t *testing.T, db Database) {
-	const events = 30_000
+	const events = 8000
 	db.Open(t).Stop() // makes the schema
 	db.Insert(t, History(t, events)...)
 	log := db.Open(t, keepEvents(1))
@@ -248,7 +248,7 @@ func deletesUnderReaders(t *testing.T, db Database) {
 }
 
 func deletesKeys(t *testing.T, db Database) {
-	const keys = 50_000
+	const keys = 20_000
 	log := db.Open(t)
 	require.NoError(t, log.Attach(t.Context(), log.Sink, 1))
 	log.Run()
