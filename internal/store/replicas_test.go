@@ -80,7 +80,7 @@ func TestEveryReplicaHasAllEventsInOneOrder(t *testing.T) {
 	}
 	slices.Sort(here)
 	require.Equal(t, total, len(slices.Compact(here)), "each event was registered at one replica") //nolint:testifylint // Len would show them all
-	require.Equal(t, total, len(here), "and at no other")                                         //nolint:testifylint // Len would show them all
+	require.Equal(t, total, len(here), "and at no other")                                          //nolint:testifylint // Len would show them all
 }
 
 func TestAnEventIsVisibleAtOtherReplicasAtOnce(t *testing.T) {

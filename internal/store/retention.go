@@ -95,7 +95,8 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		return 0, nil
 	}
 	whole := segmentOf(keep) // segments below it have no events left
-	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	// What has begun goes on to its end, so that what it did is known.
+	err = s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx) (err error) {
 		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep))); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}

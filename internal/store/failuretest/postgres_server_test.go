@@ -249,7 +249,7 @@ func TestAFullDiskOfTheServerLosesNothing(t *testing.T) {
 		clients.waitMore(t, 50)
 		free := fill(t, disk)
 		s.waitNotReady(t, "the disk of the database server is full")
-		clients.waitRefused(t, 20)
+		clients.waitRefused(t)
 		free()
 		clients.waitMore(t, 50)
 		s.waitReady(t)

@@ -61,7 +61,7 @@ func TestAPostgresThatIsStoppedUnderLoadLosesNothing(t *testing.T) {
 		{"killed", cluster.Kill},
 	} {
 		require.NoError(t, stop.stop(t.Context()), stop.name)
-		clients.waitRefused(t, 20)
+		clients.waitRefused(t)
 		s.waitNotReady(t, "database")
 		require.NoError(t, cluster.Start(t.Context()), stop.name)
 		back := time.Now()

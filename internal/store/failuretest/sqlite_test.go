@@ -67,7 +67,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 	for range 3 {
 		free := fill(t, disk)
 		s.waitNotReady(t, "the disk is full")
-		clients.waitRefused(t, 20)
+		clients.waitRefused(t)
 		require.Equal(t, uint64(0), s.store.Counts().Unsettled)
 		_, err := s.store.After(t.Context(), 0, alerting.Filter{})
 		require.NoError(t, err, "what there is can be read")
@@ -103,7 +103,7 @@ func TestADiskThatReportsErrorsLosesNothing(t *testing.T) {
 		clients.waitMore(t, 50)
 		limit(16 << 10)
 		s.waitNotReady(t, "the disk reports an error")
-		clients.waitRefused(t, 20)
+		clients.waitRefused(t)
 		limit(math.MaxUint64)
 		clients.waitMore(t, 50)
 		s.waitReady(t)

@@ -42,7 +42,7 @@ func unindexedBacklog(t *testing.T, db Database) {
 	if Slow {
 		segments = 2
 	}
-	db.Open(t).Stop()  // makes the schema
+	db.Open(t).Stop() // makes the schema
 	model := History(t, segments*segmentSize+10)
 	db.Insert(t, model...)
 	log := db.Start(t)
