@@ -68,8 +68,8 @@ func TestWhatIsBelowTheLogLevelIsNotLogged(t *testing.T) {
 
 func TestARecordOfARequestMayWaitButNotForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out strings.Builder
-		logs, err := newLoggers(&out, "info", "text")
+		out := newLogBuffer() // which the timer writes to as well
+		logs, err := newLoggers(out, "info", "text")
 		require.NoError(t, err)
 		logs.access.Info("first")
 		require.Empty(t, out.String())

@@ -7,6 +7,10 @@
 // replicas append; an indexer keeps up the index that queries need; retention
 // deletes what is too old.
 //
+// Beside an alertd that runs, [OpenReadOnly] reads the log, [Backup] copies an
+// SQLite file, and [CheckSchema] tells how the schema stands, none of which writes
+// to it; [Migrate] and [Use] are for jobs that do.
+//
 // What the package promises:
 //
 //   - Append returns without an error only once the transaction with the events
