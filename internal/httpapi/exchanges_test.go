@@ -1,3 +1,5 @@
+//go:build !fuzz
+
 package httpapi_test
 
 import (
@@ -39,21 +41,12 @@ type exchange struct {
 	despite string
 }
 
-const (
-	asJSON   = "application/json"
-	asNDJSON = "application/x-ndjson"
-	knownID  = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"
-)
-
 // Why the document judges a request otherwise than alertd does.
 const (
 	onlyInWords  = "the document says it in words only"
 	lenientBatch = "a batch is answered 200 whatever its alerts are"
 	anyCase      = "the document lists severities and categories as alertd writes them"
 )
-
-// with returns the alert of the seed's example with more fields.
-func with(fields string) string { return strings.Replace(breach, "{", "{"+fields+",", 1) }
 
 // exchanges has every documented status of every operation, but for what is in
 // undriven.

@@ -22,6 +22,15 @@ import (
 
 const breach = `{"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","context":{"current_var":0.0500}}`
 
+const (
+	asJSON   = "application/json"
+	asNDJSON = "application/x-ndjson"
+	knownID  = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"
+)
+
+// with returns the alert of the seed's example with more fields.
+func with(fields string) string { return strings.Replace(breach, "{", "{"+fields+",", 1) }
+
 // harness is an API with all its real parts.
 type harness struct {
 	tb      testing.TB
