@@ -54,7 +54,7 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.directory, "dir", "", "the `folder` on whose disk the databases are; empty: the one for temporary files")
 	flags.IntVar(&o.many, "many", 1_000_000, "how many stored events are many")
 	flags.IntVar(&o.few, "few", 10_000, "how many are few")
-	flags.IntVar(&o.requests, "requests", 100, "how many requests for each query")
+	flags.IntVar(&o.requests, "requests", 300, "how many requests for each query")
 	flags.IntVar(&o.rounds, "rounds", 5, "how many rounds of ingest")
 	flags.IntVar(&o.batches, "batches", 100, "how many batches of 1,000 in each round")
 	if err := flags.Parse(args); err != nil {

@@ -56,5 +56,5 @@ func TestPercentilesAreOfTheSortedTimes(t *testing.T) {
 	for i := range times {
 		times[i] = time.Duration(100 - i)
 	}
-	require.Equal(t, [2]time.Duration{51, 100}, percentiles(times))
+	require.Equal(t, [2]time.Duration{50, 99}, percentiles(times))
 }

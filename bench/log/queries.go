@@ -108,10 +108,10 @@ func measureQueries(ctx context.Context, out io.Writer, o options, directory str
 	return reportQueries(out, o, results)
 }
 
-// percentiles returns p50 and p99.
+// percentiles returns p50 and p99, by the nearest rank.
 func percentiles(times []time.Duration) [2]time.Duration {
 	slices.Sort(times)
-	return [2]time.Duration{times[len(times)/2], times[min(len(times)-1, len(times)*99/100)]}
+	return [2]time.Duration{times[(len(times)-1)/2], times[(len(times)*99+99)/100-1]}
 }
 
 // ask sends a query and returns how long the answer took.

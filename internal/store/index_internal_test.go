@@ -1,0 +1,85 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+)
+
+// segmentEvents returns the events of one segment, with messages of some 60
+// characters that differ in their numbers.
+func segmentEvents(tb testing.TB) []*alerting.Event {
+	tb.Helper()
+	events := make([]*alerting.Event, 0, segmentSize)
+	for i := range segmentSize {
+		draft, err := alerting.NewDraft(alerting.Alert{
+			Severity: alerting.Severities()[i%5], Category: alerting.Categories()[i%8], Source: fmt.Sprintf("source-%d", i%500),
+			Message: fmt.Sprintf("VaR limit breached: %.4f > %.4f for desk %d", float64(i*7919%10_000)/1e4, float64(i)/1e4, i%50),
+		}, time.UnixMicro(int64(i+1)))
+		require.NoError(tb, err)
+		events = append(events, draft.Finish(uint64(i+1)))
+	}
+	return events
+}
+
+// BenchmarkIndex is what the index costs an event, in the background.
+func BenchmarkIndex(b *testing.B) {
+	events := segmentEvents(b)
+	bytes := 0
+	for _, block := range encodeSegment(0, events).blocks {
+		bytes += len(block)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		encodeSegment(0, events)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*segmentSize), "ns/event")
+	b.ReportMetric(float64(bytes)/segmentSize, "bytes/event")
+}
+
+func TestAPresenceKnowsEveryTermThatItHasAndFewOthers(t *testing.T) {
+	const terms = 5000
+	p := newPresence(terms)
+	for i := range uint64(terms) {
+		p.add(termText | i)
+	}
+	wrong := 0
+	for i := range uint64(terms) {
+		require.True(t, p.may(termText|i))
+		if p.may(termSource | i) {
+			wrong++
+		}
+	}
+	require.Less(t, wrong, terms*3/100, "about one of a hundred is expected")
+}
+
+func TestAPlanLooksForWhatNarrowsMostFirst(t *testing.T) {
+	p := newPlan(alerting.Filter{
+		MinSeverity: alerting.SeverityError, Categories: []alerting.Category{alerting.CategoryOther}, Sources: []string{"a", "b"}, Text: "Kill switch",
+	})
+	require.Len(t, p.stages, 3)
+	require.Equal(t, group{only(sourceTerm("a")), only(sourceTerm("b"))}, p.stages[0][0])
+	require.Len(t, p.stages[0], 1+firstTextTerms)
+	require.Len(t, p.stages[1], maxTextTerms-firstTextTerms)
+	require.Equal(t, []group{{
+		only(kindTerm(alerting.SeverityError, alerting.CategoryOther)), only(kindTerm(alerting.SeverityCritical, alerting.CategoryOther)),
+	}}, p.stages[2])
+	require.Empty(t, newPlan(alerting.Filter{}).stages)
+
+	for text, folded := range map[string]string{"É": "é", "x": "x", "Ab": "ab", "abc": "abc", "0.5123": "0.5123"} {
+		for _, groups := range newPlan(alerting.Filter{Text: text}).stages {
+			for _, g := range groups {
+				has := false
+				for at := range len(folded) {
+					term := textTerm(folded, at)
+					has = has || (g[0].from <= term && term <= g[0].to)
+				}
+				require.True(t, has, "a message that is %q has what is looked for", folded)
+			}
+		}
+	}
+}
