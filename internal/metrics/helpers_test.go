@@ -12,6 +12,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/metrics"
+	"alertd/internal/store"
 )
 
 // parts are alertd's metrics on one registry, as alertd puts them together.
@@ -22,6 +23,11 @@ type parts struct {
 	streams  int
 }
 
+// logSource is a log that has counted what it is made with.
+type logSource struct{ counts store.Counts }
+
+func (s logSource) Counts() store.Counts { return s.counts }
+
 func newParts(tb testing.TB) *parts {
 	tb.Helper()
 	manager, err := alerting.NewManager(alerting.Config{Enabled: true, MinSeverity: alerting.SeverityWarning, BufferSize: 3}, nil)
@@ -30,7 +36,7 @@ func newParts(tb testing.TB) *parts {
 	p.http = metrics.NewHTTP(p.registry)
 	p.registry.MustRegister(
 		metrics.NewEvents(manager), metrics.NewBuildInfo("v1.2.3", "abc", "go1.26"),
-		metrics.NewStreams(func() int { return p.streams }),
+		metrics.NewStreams(func() int { return p.streams }), metrics.NewLog(logSource{}),
 	)
 	return p
 }

@@ -56,6 +56,16 @@ func TestNoLabelTakesWhatComesFromOutside(t *testing.T) {
 		"alertd_http_request_duration_seconds": {"method", "route"},
 		"alertd_streams":                       nil,
 		"alertd_build_info":                    {"commit", "goversion", "version"},
+		"alertd_log_commits_total":             nil,
+		"alertd_log_commit_seconds_total":      nil,
+		"alertd_log_failures_total":            nil,
+		"alertd_log_unsettled_commits_total":   nil,
+		"alertd_log_queue_full_total":          nil,
+		"alertd_log_deleted_events_total":      nil,
+		"alertd_log_queue_bytes":               nil,
+		"alertd_log_queue_capacity_bytes":      nil,
+		"alertd_log_unindexed_events":          nil,
+		"alertd_log_writable":                  nil,
 	}, labelNames(t, p.registry))
 	for name := range series(t, p.registry) {
 		for _, outside := range []string{"var_gate", "stress_gate", "kill_switch", "breach"} {
