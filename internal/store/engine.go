@@ -58,6 +58,8 @@ type dialect struct {
 	anyOf string
 	// list turns numbers into that placeholder's argument.
 	list func(numbers []int64) any
+	// keeping ends a query whose rows nobody may delete until the transaction ends.
+	keeping string
 	// now is an expression for the time in microseconds since 1970.
 	now string
 	// id turns an event's id into an argument.

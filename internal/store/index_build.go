@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -19,8 +20,8 @@ type posting struct {
 func postingsOf(events []*alerting.Event) []posting {
 	named := make(map[uint64][]uint16)
 	text := make([]uint64, 0, 64*len(events))
-	for i, event := range events {
-		slot := uint16(i)
+	for _, event := range events {
+		slot := uint16(slotOf(event.Seq()))
 		kind, source := kindTerm(event.Severity(), event.Category()), sourceTerm(event.Source())
 		named[kind] = append(named[kind], slot)
 		named[source] = append(named[source], slot)
@@ -125,11 +126,7 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	if err := x.load(ctx); err != nil || x.segment(number) != nil {
 		return err
 	}
-	if extent.First > firstOf(number) { // its beginning is gone, and the rest will be soon
-		x.learn(number, nil)
-		return nil
-	}
-	events, err := x.eventsOf(ctx, number)
+	events, err := x.eventsBetween(ctx, max(extent.First, firstOf(number)), lastOf(number))
 	if isDamaged(err) {
 		x.store.log.Error("a part of the log gets no index, queries that reach it are slower", "segment", number, "error", err)
 		x.learn(number, nil)
@@ -145,6 +142,7 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	}
 	ran, err := x.store.engine.exclusive(ctx, "index", func(ctx context.Context) error { return x.save(ctx, number, data) })
 	switch {
+	case errors.Is(err, sql.ErrNoRows): // retention was faster
 	case err != nil:
 		return fmt.Errorf("build index: segment %d: %w", number, err)
 	case ran && x.segment(number) == nil: // else another replica was faster
@@ -156,16 +154,18 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	return nil
 }
 
-// eventsOf returns all events of a complete segment, from memory if they are there.
-func (x *index) eventsOf(ctx context.Context, number uint64) ([]*alerting.Event, error) {
-	events := x.recent.After(firstOf(number)-1, alerting.Filter{})
-	if len(events) >= segmentSize && events[0].Seq() == firstOf(number) && events[segmentSize-1].Seq() == lastOf(number) {
-		return events[:segmentSize], nil
+// eventsBetween returns all events of a run of numbers, both ends included, from
+// memory if they are there.
+func (x *index) eventsBetween(ctx context.Context, first, last uint64) ([]*alerting.Event, error) {
+	n := int(last - first + 1) //nolint:gosec // at most segmentSize
+	events := x.recent.After(first-1, alerting.Filter{})
+	if len(events) >= n && events[0].Seq() == first && events[n-1].Seq() == last {
+		return events[:n], nil
 	}
 	events = nil
-	for len(events) < segmentSize {
-		next := firstOf(number) + uint64(len(events))
-		more, err := x.store.readOnFrom(ctx, next, min(readPage, segmentSize-len(events)))
+	for len(events) < n {
+		next := first + uint64(len(events))
+		more, err := x.store.readOnFrom(ctx, next, min(readPage, n-len(events)))
 		if err != nil {
 			return nil, err
 		}
@@ -183,6 +183,11 @@ func (x *index) save(ctx context.Context, number uint64, data segmentData) error
 		return err
 	}
 	return x.store.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		// Retention deletes an index with its events: it must not come after that.
+		var last int64
+		if err := tx.QueryRowContext(ctx, x.store.queries.keepEvent, int64(lastOf(number))).Scan(&last); err != nil {
+			return err
+		}
 		insert, err := tx.PrepareContext(ctx, x.store.queries.insertBlock)
 		if err != nil {
 			return err

@@ -50,15 +50,19 @@ type segmentData struct {
 	blocks           [][]byte
 }
 
-// encodeSegment makes a segment's index of all its events, in their order.
+// encodeSegment makes a segment's index of its events, in their order. The first
+// ones may be missing, as retention has deleted them.
 func encodeSegment(number uint64, events []*alerting.Event) segmentData {
+	var zones [zoneCount]zone
+	for i := range zones {
+		zones[i] = zone{math.MaxInt64, math.MinInt64}
+	}
+	for _, event := range events {
+		z, at := &zones[slotOf(event.Seq())/zoneSize], event.Timestamp().UnixMicro()
+		z.least, z.most = min(z.least, at), max(z.most, at)
+	}
 	var data segmentData
-	for from := 0; from < len(events); from += zoneSize {
-		z := zone{math.MaxInt64, math.MinInt64}
-		for _, event := range events[from:min(from+zoneSize, len(events))] {
-			at := event.Timestamp().UnixMicro()
-			z.least, z.most = min(z.least, at), max(z.most, at)
-		}
+	for _, z := range zones {
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.least)) //nolint:gosec // the bits of it
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.most))  //nolint:gosec // the bits of it
 	}

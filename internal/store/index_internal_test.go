@@ -83,3 +83,26 @@ func TestAPlanLooksForWhatNarrowsMostFirst(t *testing.T) {
 		}
 	}
 }
+
+func TestASegmentWhoseBeginningIsGoneIsIndexedInItsPlace(t *testing.T) {
+	const gone = 1000
+	events := segmentEvents(t)[gone:]
+	built, err := decodeSegment(0, encodeSegment(0, events))
+	require.NoError(t, err)
+	everything := newPlan(alerting.Filter{})
+	set := everything.inTime(built)
+	require.False(t, set.has(gone/zoneSize*zoneSize-1), "a zone without events is never in time")
+	require.True(t, set.has(gone))
+
+	term := sourceTerm(events[0].Source())
+	var found slots
+	data := encodeSegment(0, events)
+	from, to := built.blocksOf(only(term))
+	for n := from; n < to; n++ {
+		block, err := unseal(blockID(0, uint64(n)), data.blocks[n])
+		require.NoError(t, err)
+		require.NoError(t, readTerms(block, built.directory[n], only(term), &found))
+	}
+	require.True(t, found.has(gone), "an event is found at its own slot")
+	require.False(t, found.has(0))
+}

@@ -96,10 +96,11 @@ func (e *postgresEngine) dialect() dialect {
 			}
 			return out.String()
 		},
-		anyOf: `= ANY(?::bigint[])`,
-		list:  func(numbers []int64) any { return numbers },
-		now:   `alertd_now()`,
-		id:    func(id alerting.EventID) any { return uuid.UUID(id).String() },
+		anyOf:   `= ANY(?::bigint[])`,
+		list:    func(numbers []int64) any { return numbers },
+		keeping: ` FOR KEY SHARE`,
+		now:     `alertd_now()`,
+		id:      func(id alerting.EventID) any { return uuid.UUID(id).String() },
 	}
 }
 

@@ -23,10 +23,10 @@ const keyLifetime = 24 * time.Hour
 
 // queries is the SQL that both databases understand, each in its dialect.
 type queries struct {
-	extent, onFrom, bySeq, byID, byKey                   string
-	segments, blocks, insertSegment, insertBlock         string
-	keepFrom, deleteEvents, deleteBlocks, deleteSegments string
-	deleteKeys, slowest, saveCursor, probe               string
+	extent, onFrom, bySeq, byID, byKey                      string
+	segments, blocks, keepEvent, insertSegment, insertBlock string
+	keepFrom, deleteEvents, deleteBlocks, deleteSegments    string
+	deleteKeys, slowest, saveCursor, probe                  string
 }
 
 func newQueries(d dialect) queries {
@@ -42,6 +42,7 @@ func newQueries(d dialect) queries {
 
 		segments:      sql(`SELECT segment, zones, directory, presence FROM event_segments WHERE segment > ? ORDER BY segment`),
 		blocks:        sql(`SELECT id, data FROM event_blocks WHERE id ` + d.anyOf),
+		keepEvent:     sql(`SELECT seq FROM events WHERE seq = ?` + d.keeping),
 		insertSegment: sql(`INSERT INTO event_segments (segment, zones, directory, presence) VALUES (?, ?, ?, ?)`),
 		insertBlock:   sql(`INSERT INTO event_blocks (id, data) VALUES (?, ?)`),
 

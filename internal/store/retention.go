@@ -116,7 +116,10 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 // deleteOldKeys deletes the idempotency keys that are no longer remembered.
 func (s *Store) deleteOldKeys(ctx context.Context) error {
 	for n := uint64(1); n > 0; {
-		err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx) (err error) {
 			n, err = affected(tx.ExecContext(ctx, s.queries.deleteKeys, keyLifetime.Microseconds(), retainBatch))
 			return err
 		})
