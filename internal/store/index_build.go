@@ -21,7 +21,7 @@ func postingsOf(events []*alerting.Event) []posting {
 	named := make(map[uint64][]uint16)
 	text := make([]uint64, 0, 64*len(events))
 	for _, event := range events {
-		slot := uint16(slotOf(event.Seq()))
+		slot := uint16(slotOf(event.Seq())) //nolint:gosec // less than segmentSize
 		kind, source := kindTerm(event.Severity(), event.Category()), sourceTerm(event.Source())
 		named[kind] = append(named[kind], slot)
 		named[source] = append(named[source], slot)
@@ -185,7 +185,7 @@ func (x *index) save(ctx context.Context, number uint64, data segmentData) error
 	return x.store.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		// Retention deletes an index with its events: it must not come after that.
 		var last int64
-		if err := tx.QueryRowContext(ctx, x.store.queries.keepEvent, int64(lastOf(number))).Scan(&last); err != nil {
+		if err := tx.QueryRowContext(ctx, x.store.queries.keepEvent, int64(lastOf(number))).Scan(&last); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
 		insert, err := tx.PrepareContext(ctx, x.store.queries.insertBlock)
