@@ -23,8 +23,8 @@ import (
 // The terms of a segment are sorted and packed into blocks. In memory there are,
 // for each segment, the first term of each block (the directory), the zones, and a
 // filter that tells of most terms which segments do not have them: about 12 KiB
-// for 8,192 events. What is not indexed yet is in memory too, as a
-// [alerting.Buffer].
+// for 8,192 events. The newest events are in memory as they are, and
+// with them what is not indexed yet, unless that is very much.
 //
 // The index only ever narrows down: each event that it names is looked at again
 // with the filter itself.
@@ -33,9 +33,6 @@ const (
 	segmentSize = 1 << segmentBits
 	zoneSize    = 256
 	zoneCount   = segmentSize / zoneSize
-	// recentCapacity is how many of the newest events are kept in memory for
-	// queries and for the indexer, which may be that far behind.
-	recentCapacity = 4 * segmentSize
 )
 
 // segmentOf, slotOf and lastOf place a sequence number, which is at least 1.
@@ -69,7 +66,7 @@ func (s *segment) blocksOf(r termRange) (from, to int) {
 // index finds events by what is in them. Safe for concurrent use.
 type index struct {
 	store  *Store
-	recent *alerting.Buffer
+	recent *recent
 	wake   chan struct{} // holds one: a segment may be complete
 
 	mu       sync.RWMutex
@@ -80,7 +77,7 @@ type index struct {
 
 func newIndex(s *Store) *index {
 	return &index{
-		store: s, recent: alerting.NewBuffer(recentCapacity), wake: make(chan struct{}, 1),
+		store: s, recent: newRecent(), wake: make(chan struct{}, 1),
 		segments: make(map[uint64]*segment),
 	}
 }
@@ -139,15 +136,7 @@ func (x *index) keepFrom(first uint64) {
 		}
 	}
 	x.next = max(x.next, below)
-	// More of them may come meanwhile, so that it drops too many: they are still
-	// in the database.
-	switch kept := x.last + 1 - min(first, x.last+1); {
-	case kept == 0:
-		x.recent.Clear()
-	case kept < recentCapacity:
-		x.recent.Resize(int(kept))
-		x.recent.Resize(recentCapacity)
-	}
+	x.recent.keepFrom(first)
 }
 
 func (x *index) segment(number uint64) *segment {
@@ -172,7 +161,7 @@ func (x *index) unindexed() uint64 {
 
 // add takes the events that were just published.
 func (x *index) add(events []*alerting.Event) {
-	x.recent.Append(events...)
+	x.recent.add(events)
 	x.mu.Lock()
 	x.last = events[len(events)-1].Seq()
 	complete := x.last >= lastOf(x.next)

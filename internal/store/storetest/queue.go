@@ -20,6 +20,7 @@ var queueCases = []testCase{
 	{"a request that is larger than the queue is taken alone", largerThanTheQueue},
 	{"requests that do not fit into one transaction take several", severalTransactions},
 	{"what was written is no longer in memory for it", writtenIsForgotten},
+	{"large events do not fill the memory", largeEventsInMemory},
 	{"a client that goes away leaves its batch whole or leaves none", clientGoesAway},
 	{"Run writes what waits before it returns, and then nothing is taken", runDrains},
 }
@@ -136,6 +137,39 @@ func writtenIsForgotten(t *testing.T, db Database) {
 		}
 		return true
 	})
+}
+
+// largeEventsInMemory has more bytes of events than the log keeps in memory, if
+// far fewer events than it would keep otherwise.
+func largeEventsInMemory(t *testing.T, db Database) {
+	const most = 64 << 20
+	context, err := alerting.ParseContext(fmt.Appendf(nil, `{"trace":%q}`, strings.Repeat("x", 1<<20)))
+	require.NoError(t, err)
+	alert := Alert("large")
+	alert.Context = context
+	log := attached(t, db)
+	log.Run()
+	var events []weak.Pointer[alerting.Event]
+	for i := range 80 {
+		log.Add(t, alert)
+		for _, event := range log.Sink.Forget() {
+			events = append(events, weak.Make(event))
+		}
+		require.Len(t, events, i+1)
+	}
+	waitUntil(t, func() bool {
+		runtime.GC()
+		alive := 0
+		for _, event := range events {
+			if event.Value() != nil {
+				alive++
+			}
+		}
+		return alive <= most>>20
+	})
+	page, err := log.Query(t.Context(), alerting.Query{Limit: 200})
+	require.NoError(t, err)
+	require.Len(t, page.Events, 80)
 }
 
 func clientGoesAway(t *testing.T, db Database) {

@@ -210,6 +210,15 @@ func (s *Sink) Events() []*alerting.Event {
 	return slices.Clip(s.events)
 }
 
+// Forget returns what was published so far, and keeps nothing of it.
+func (s *Sink) Forget() []*alerting.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	events := s.events
+	s.events, s.here = nil, nil
+	return events
+}
+
 // Here returns the numbers of those that were registered through this log.
 func (s *Sink) Here() []uint64 {
 	s.mu.Lock()
