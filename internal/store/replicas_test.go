@@ -298,3 +298,73 @@ func TestReplicasBuildTheIndexOnceAndAllUseIt(t *testing.T) {
 		require.Len(t, page.Events, 2*segment)
 	}
 }
+
+// TestAStreamResumesAtAnotherReplica has a reader that goes from one replica to
+// the next, while all of them take alerts.
+func TestAStreamResumesAtAnotherReplica(t *testing.T) {
+	t.Parallel()
+	db := postgresDatabase(t)
+	logs, managers := make([]*storetest.Log, 3), make([]*alerting.Manager, 3)
+	for i := range logs {
+		logs[i] = db.Open(t)
+		var err error
+		managers[i], err = alerting.OpenManager(t.Context(), alerting.Config{BufferSize: 20, MinSeverity: alerting.SeverityDebug}, nil, logs[i])
+		require.NoError(t, err)
+		logs[i].Run()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	const most = 200
+	var reader errgroup.Group
+	reader.Go(func() error {
+		last := uint64(0)
+		for turn := 0; last < most; turn++ {
+			var err error
+			if last, err = readSome(ctx, managers[turn%3], last, 17); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	require.GreaterOrEqual(t, write(t, logs, 50), most)
+	require.NoError(t, reader.Wait())
+}
+
+// readSome resumes a stream after an event, reads at least n further ones, each of
+// which must be the next, and returns the last.
+func readSome(ctx context.Context, manager *alerting.Manager, after uint64, n int) (uint64, error) {
+	last := after
+	take := func(events ...*alerting.Event) error {
+		for _, event := range events {
+			if event.Seq() != last+1 {
+				return fmt.Errorf("event %d came after %d", event.Seq(), last)
+			}
+			last = event.Seq()
+		}
+		return nil
+	}
+	s, err := manager.Follow(ctx, alerting.Filter{}, alerting.Resume{Active: true, After: after}, func(part alerting.Replay) error {
+		if part.Gap != nil {
+			return fmt.Errorf("gap %v", part.Gap)
+		}
+		return take(part.Events...)
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	if err := take(s.Backlog()...); err != nil {
+		return 0, err
+	}
+	for last < after+uint64(n) {
+		select {
+		case event := <-s.Events():
+			if err := take(event); err != nil {
+				return 0, err
+			}
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	return last, nil
+}

@@ -43,6 +43,7 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"order", orderCases},
 		{"identity", identityCases},
 		{"query", queryCases},
+		{"stream", streamCases},
 		{"queue", queueCases},
 		{"retention", retentionCases},
 		{"damage", damageCases},
