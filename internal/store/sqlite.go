@@ -305,14 +305,19 @@ func (e *sqliteEngine) insert(ctx context.Context, drafts []*alerting.Draft, pla
 // committed implements engine. It is never asked; see append.
 func (e *sqliteEngine) committed(context.Context, *alerting.Event) (bool, error) { return false, nil }
 
-// write implements engine.
+// write implements engine. What has begun goes on to its end: database/sql rolls a
+// transaction back whenever its context ends, even after this has returned, and
+// the connection is that of append.
 func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := e.inPlace(); err != nil {
 		return err
 	}
-	return inTransaction(ctx, e.conn, upkeep)
+	return inTransaction(context.WithoutCancel(ctx), e.conn, upkeep)
 }
 
 // beginner is an [*sql.DB] or an [*sql.Conn].
@@ -371,11 +376,11 @@ func (e *sqliteEngine) giveBack(ctx context.Context) error {
 	return e.runPragma(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
 }
 
-// runPragma runs one that does its work as its rows are read.
+// runPragma runs one that does its work as its rows are read, to its end.
 func (e *sqliteEngine) runPragma(ctx context.Context, pragma string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	rows, err := e.conn.QueryContext(ctx, pragma)
+	rows, err := e.conn.QueryContext(context.WithoutCancel(ctx), pragma)
 	if err != nil {
 		return fmt.Errorf("give back space: %w", err)
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -55,6 +57,7 @@ func readSQLite(tb testing.TB, path string) []logged {
 }
 
 func TestAFullDiskLosesNothing(t *testing.T) {
+	t.Parallel()
 	if !inMountNamespace(t) {
 		return
 	}
@@ -89,6 +92,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 
 // A file that may not grow fails in write(2), as a broken disk does.
 func TestADiskThatReportsErrorsLosesNothing(t *testing.T) {
+	t.Parallel()
 	if !inChild(t, nil) {
 		return
 	}
@@ -145,6 +149,7 @@ func TestAnotherProgramThatLocksTheFileIsNamed(t *testing.T) {
 }
 
 func TestAFileThatCannotBeUsedIsNamedAtTheStart(t *testing.T) {
+	t.Parallel()
 	write := func(path, text string) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
@@ -218,6 +223,7 @@ func damage(tb testing.TB, path string, from, to int64) {
 }
 
 func TestAReadOnlyPlaceIsNamedAtTheStart(t *testing.T) {
+	t.Parallel()
 	if !inMountNamespace(t) {
 		return
 	}
@@ -234,6 +240,7 @@ func TestAReadOnlyPlaceIsNamedAtTheStart(t *testing.T) {
 }
 
 func TestAFileThatMayNotBeWrittenIsNamedAtTheStart(t *testing.T) {
+	t.Parallel()
 	if !inChild(t, nil) {
 		return
 	}
@@ -267,6 +274,7 @@ func TestAFileThatMayNotBeWrittenIsNamedAtTheStart(t *testing.T) {
 // What is acknowledged while the file is being damaged can be read, or not be
 // read at all: it is never another event.
 func TestDamageToTheFileInUseIsReported(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		refuses bool
@@ -326,6 +334,7 @@ func TestDamageToTheFileInUseIsReported(t *testing.T) {
 
 // SQLite itself would write on, into files that nobody can find any more.
 func TestAFileThatIsReplacedWhileInUseTakesNoMoreEvents(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		replace func(tb testing.TB, path string)
@@ -356,4 +365,33 @@ func TestAFileThatIsReplacedWhileInUseTakesNoMoreEvents(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Whoever calls off a write on the one connection must not call off what comes
+// after it there.
+func TestAWriteThatIsCalledOffHarmsNoEvent(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "alertd.db")
+	s := start(t, sqlite(path))
+	stream, clients := follow(t, s), run(t, s)
+	writing, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	for range 4 {
+		writers.Go(func() {
+			for writing.Err() == nil {
+				ctx, cancel := context.WithTimeout(writing, time.Duration(rand.IntN(400))*time.Microsecond)
+				_ = s.store.SaveCursor(ctx, "reader", 1) // it may work or not
+				cancel()
+			}
+		})
+	}
+	clients.waitMore(t, 500)
+	stop()
+	writers.Wait()
+	clients.stop()
+	require.Zero(t, clients.refused.Load())
+	log := readSQLite(t, path)
+	clients.account.check(t, log)
+	stream.check(t, log)
+	checkCounted(t, log, s)
 }
