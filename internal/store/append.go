@@ -179,7 +179,8 @@ func (s *Store) commit(ctx context.Context, batch []*request) {
 	}
 }
 
-// appendDrafts makes drafts durable and publishes them.
+// appendDrafts makes drafts durable and publishes them. If there are none, it
+// finds out whether the database can be written.
 func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error) {
 	began := time.Now()
 	limited, cancel := s.limit(ctx)
@@ -199,15 +200,17 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 		return nil, s.notAppended(limited, fresh, err)
 	}
 	s.works()
-	s.counts.commits.Add(1)
-	s.counts.commitNanos.Add(uint64(time.Since(began))) //nolint:gosec // time goes forward
+	if len(drafts) > 0 {
+		s.counts.commits.Add(1)
+		s.counts.commitNanos.Add(uint64(time.Since(began))) //nolint:gosec // time goes forward
+	}
 	s.publisher.publishOwn(ctx, fresh)
 	return results(places), nil
 }
 
 // notAppended says what a request is told that was not, or perhaps not, appended.
 func (s *Store) notAppended(limited context.Context, fresh []*alerting.Event, err error) error {
-	unavailable := s.failed("append", err)
+	unavailable := s.failed(err)
 	if limited.Err() != nil {
 		s.refuseWaiting(unavailable)
 	}

@@ -13,11 +13,13 @@ import (
 type engine interface {
 	// read returns the connections for queries.
 	read() *sql.DB
+	// upkeep returns what the log itself reads by: queries cannot hold it up.
+	upkeep() *sql.DB
 	// dialect returns the words in which the SQL differs.
 	dialect() dialect
 	// append makes drafts durable in one transaction. Before it commits it calls
 	// expect with their places. If the error is an [unknownError], it may have been
-	// committed all the same.
+	// committed all the same. Without drafts it writes something else.
 	append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error)
 	// committed says whether the transaction that was to append this event was
 	// committed. It waits until that transaction has ended.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -49,7 +48,7 @@ func (s *Store) works() {
 }
 
 // failed turns a failed write into an error for the user, and notes it.
-func (s *Store) failed(doing string, err error) error {
+func (s *Store) failed(err error) error {
 	s.counts.failures.Add(1)
 	reason := s.engine.explain(err)
 	if reason == "" {
@@ -64,7 +63,7 @@ func (s *Store) failed(doing string, err error) error {
 	s.health.failure = known
 	s.health.mu.Unlock()
 	if first {
-		s.log.Error("the event log does not work", "doing", doing, "reason", known.Message, "error", err)
+		s.log.Error("the event log does not work", "reason", known.Message, "error", err)
 	}
 	return known
 }
@@ -84,8 +83,9 @@ func (s *Store) quiet() bool {
 	return s.health.failure != nil || time.Since(s.health.written) >= probeIdle
 }
 
-// probeLoop writes to the database when nobody else does, so that readiness is
-// true also without traffic, and comes back by itself.
+// probeLoop has the writer append nothing when nobody else appends, which writes
+// all the same, so that readiness is true also without traffic, and comes back by
+// itself.
 func (s *Store) probeLoop(ctx context.Context) error {
 	tick := time.NewTicker(probeFailing)
 	defer tick.Stop()
@@ -99,22 +99,8 @@ func (s *Store) probeLoop(ctx context.Context) error {
 			due = s.quiet()
 		}
 		if due {
-			s.probe(ctx)
+			_, _ = s.Append(ctx, nil) // the writer notes whether that works
 		}
-	}
-}
-
-// probe writes to the database and notes whether that works.
-func (s *Store) probe(ctx context.Context) {
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, s.queries.probe)
-		return err
-	})
-	switch {
-	case err == nil:
-		s.works()
-	case ctx.Err() == nil:
-		_ = s.failed("probe", err) // it is logged and shown
 	}
 }
 
@@ -123,11 +109,20 @@ type backoff struct{ next time.Duration }
 
 func newBackoff() *backoff { return &backoff{next: 20 * time.Millisecond} }
 
+// duration returns how long to wait for the next attempt.
+func (b *backoff) duration() time.Duration {
+	d := b.next/2 + rand.N(b.next) //nolint:gosec // jitter
+	b.next = min(2*b.next, 250*time.Millisecond)
+	return d
+}
+
 // sleep waits for the next attempt; it returns false if ctx ended before.
-func (b *backoff) sleep(ctx context.Context) bool {
-	timer := time.NewTimer(b.next/2 + rand.N(b.next)) //nolint:gosec // jitter
+func (b *backoff) sleep(ctx context.Context) bool { return sleep(ctx, b.duration()) }
+
+// sleep waits; it returns false if ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
-	b.next = min(2*b.next, time.Second)
 	select {
 	case <-ctx.Done():
 		return false

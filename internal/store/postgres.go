@@ -37,18 +37,22 @@ const pollEvery = 500 * time.Millisecond
 // number, and holds it until it has ended, so that numbers become visible in
 // order and none is left out.
 //
-// The writer and the follower have a connection each, which no query can take
-// from them; the readers share the others.
+// The writer, the follower and who reads what others append have a connection
+// each, which no query can take from them.
 type postgresEngine struct {
 	config   Config
 	settings *pgx.ConnConfig // of every connection
-	readers  *sql.DB
-	probe    string // writes a little
+	readers  *sql.DB         // for queries and what may wait for them
+	others   *sql.DB         // for what the log itself reads
+	probe    string          // writes a little
 	log      *slog.Logger
 
 	// Of the one goroutine that appends:
-	writer *pgx.Conn // nil: to be made
-	used   time.Time // when the writer's connection worked last
+	writer  *pgx.Conn // nil: to be made
+	used    time.Time // when the writer's connection worked last
+	refused error     // why it could not be made
+	again   time.Time // when the next attempt is due
+	wait    *backoff
 }
 
 func openPostgres(ctx context.Context, config Config) (engine, error) {
@@ -69,7 +73,10 @@ func connectPostgres(config Config, setUp pgconn.AfterConnectFunc) (*postgresEng
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	e := &postgresEngine{config: config, settings: settings, log: config.Logger, readers: openReaders(config, settings)}
+	e := &postgresEngine{
+		config: config, settings: settings, log: config.Logger, wait: newBackoff(),
+		readers: openReaders(config, settings, max(3, config.MaxConnections-3)), others: openReaders(config, settings, 1),
+	}
 	e.probe = newQueries(e.dialect()).probe
 	return e, nil
 }
@@ -82,7 +89,8 @@ func (e *postgresEngine) explained(err error) error {
 	return fmt.Errorf("open database: %w", err)
 }
 
-func (e *postgresEngine) read() *sql.DB { return e.readers }
+func (e *postgresEngine) read() *sql.DB   { return e.readers }
+func (e *postgresEngine) upkeep() *sql.DB { return e.others }
 
 func (e *postgresEngine) dialect() dialect {
 	return dialect{
@@ -210,5 +218,5 @@ func (e *postgresEngine) explain(err error) string { return explainPostgres(err)
 // close implements engine. Whoever appends has ended.
 func (e *postgresEngine) close() error {
 	e.discard(context.Background())
-	return e.readers.Close()
+	return errors.Join(e.readers.Close(), e.others.Close())
 }

@@ -69,8 +69,8 @@ func sessionSettings(settings ...setting) pgconn.AfterConnectFunc {
 	return func(ctx context.Context, conn *pgconn.PgConn) error { return conn.Exec(ctx, query).Close() }
 }
 
-// openReaders returns the connections for queries and upkeep.
-func openReaders(config Config, settings *pgx.ConnConfig) *sql.DB {
+// openReaders returns connections that read, and write now and then.
+func openReaders(config Config, settings *pgx.ConnConfig, most int) *sql.DB {
 	ping := func(ctx context.Context, p stdlib.ShouldPingParams) bool {
 		if p.IdleDuration < pingAfter {
 			return false
@@ -81,7 +81,6 @@ func openReaders(config Config, settings *pgx.ConnConfig) *sql.DB {
 		return p.Conn.PgConn().Ping(ctx) != nil
 	}
 	db := stdlib.OpenDB(*settings, stdlib.OptionShouldPing(ping))
-	most := max(3, config.MaxConnections-2) // the others are the writer's and the follower's
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -111,14 +110,22 @@ func (e *postgresEngine) dial(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // connect makes sure of the writer's connection, and says whether it was made
-// just now.
+// just now. A server that cannot be reached is not asked at each request: they wait
+// for the next attempt, which is due soon.
 func (e *postgresEngine) connect(ctx context.Context) (fresh bool, err error) {
 	if e.writer != nil && !e.writer.IsClosed() && (time.Since(e.used) < pingAfter || e.ping(ctx, e.writer) == nil) {
 		return false, nil
 	}
 	e.discard(ctx)
-	e.writer, err = e.dial(ctx)
-	return err == nil, err
+	if wait := time.Until(e.again); wait > 0 && !sleep(ctx, wait) {
+		return false, e.refused
+	}
+	if e.writer, e.refused = e.dial(ctx); e.refused != nil {
+		e.again = time.Now().Add(e.wait.duration())
+		return false, e.refused
+	}
+	e.again, e.wait = time.Time{}, newBackoff()
+	return true, nil
 }
 
 // discard gives up the writer's connection, and with it a transaction that is

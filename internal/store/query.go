@@ -120,15 +120,15 @@ func isDamaged(err error) bool {
 
 // loadEvents runs a query for events. If one is damaged, it returns those before
 // it, too.
-func (s *Store) loadEvents(ctx context.Context, query string, args ...any) ([]*alerting.Event, error) {
-	return s.loadSome(ctx, math.MaxInt, query, args...)
+func (s *Store) loadEvents(ctx context.Context, db *sql.DB, query string, args ...any) ([]*alerting.Event, error) {
+	return s.loadSome(ctx, db, math.MaxInt, query, args...)
 }
 
 // loadSome does so and stops once they have so many bytes.
-func (s *Store) loadSome(ctx context.Context, most int, query string, args ...any) (events []*alerting.Event, err error) {
+func (s *Store) loadSome(ctx context.Context, db *sql.DB, most int, query string, args ...any) (events []*alerting.Event, err error) {
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
-	rows, err := s.engine.read().QueryContext(ctx, query, args...)
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, s.reading(err)
 	}
@@ -148,22 +148,23 @@ func (s *Store) loadSome(ctx context.Context, most int, query string, args ...an
 	return events, s.reading(rows.Err())
 }
 
-// readOnFrom returns up to limit events from a number on, oldest first.
+// readOnFrom returns up to limit events from a number on, oldest first. It is for
+// the log itself.
 func (s *Store) readOnFrom(ctx context.Context, from uint64, limit int) ([]*alerting.Event, error) {
-	return s.loadEvents(ctx, s.queries.onFrom, int64(from), limit) //nolint:gosec // numbers fit into 63 bits
+	return s.loadEvents(ctx, s.engine.upkeep(), s.queries.onFrom, int64(from), limit) //nolint:gosec // numbers fit into 63 bits
 }
 
 // Find implements alerting.Log.
 func (s *Store) Find(ctx context.Context, id alerting.EventID, key string) (*alerting.Event, error) {
 	if !id.IsZero() {
-		if events, err := s.loadEvents(ctx, s.queries.byID, s.engine.dialect().id(id)); err != nil || len(events) > 0 {
+		if events, err := s.loadEvents(ctx, s.engine.read(), s.queries.byID, s.engine.dialect().id(id)); err != nil || len(events) > 0 {
 			return first(events), err
 		}
 	}
 	if key == "" {
 		return nil, nil
 	}
-	events, err := s.loadEvents(ctx, s.queries.byKey, key, keyLifetime.Microseconds())
+	events, err := s.loadEvents(ctx, s.engine.read(), s.queries.byKey, key, keyLifetime.Microseconds())
 	return first(events), err
 }
 
@@ -228,7 +229,7 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 		if err != nil || len(batch) == 0 {
 			return page, err
 		}
-		events, err := s.loadEvents(ctx, s.queries.bySeq, s.engine.dialect().list(batch))
+		events, err := s.loadEvents(ctx, s.engine.read(), s.queries.bySeq, s.engine.dialect().list(batch))
 		if err != nil {
 			return page, err
 		}
@@ -287,7 +288,7 @@ func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last
 	if len(batch) == 0 {
 		return false, nil
 	}
-	events, err := s.loadSome(ctx, readBytes, s.queries.bySeq, s.engine.dialect().list(batch))
+	events, err := s.loadSome(ctx, s.engine.read(), readBytes, s.queries.bySeq, s.engine.dialect().list(batch))
 	if n := len(events); n > 0 && n < len(batch) { // it has stopped, or retention took what came first
 		stretch.Through = min(stretch.Through, events[n-1].Seq())
 	}

@@ -181,6 +181,9 @@ func (e *sqliteEngine) inPlace() error {
 
 func (e *sqliteEngine) read() *sql.DB { return e.readers }
 
+// upkeep implements engine: ingest has nothing to read, as nobody else appends.
+func (e *sqliteEngine) upkeep() *sql.DB { return e.readers }
+
 func (e *sqliteEngine) dialect() dialect {
 	return dialect{
 		rebind: func(query string) string { return query },
@@ -224,6 +227,11 @@ func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft, exp
 	}
 	if err := e.insert(ctx, drafts, places); err != nil {
 		return nil, err
+	}
+	if len(drafts) == 0 {
+		if _, err := e.conn.ExecContext(ctx, newQueries(e.dialect()).probe); err != nil {
+			return nil, fmt.Errorf("probe: %w", err)
+		}
 	}
 	expect(places)
 	if _, err := e.commit.ExecContext(ctx); err != nil {

@@ -30,8 +30,7 @@ type Config struct {
 	// hosts. It holds a secret.
 	DSN string
 	// MaxConnections bounds the connections to PostgreSQL; 0 stands for 8, and less
-	// than 5 for 5: the writer and the follower have one each, the rest is for
-	// queries.
+	// than 6 for 6: three are for what queries must not hold up.
 	MaxConnections int
 	// Retention is how long events are kept, by when they were received; 0: for good.
 	Retention time.Duration
@@ -158,9 +157,9 @@ func (s *Store) Attach(ctx context.Context, sink alerting.Sink, recent int) erro
 // Run does the store's work until ctx ends, then writes what still waits and
 // returns. [Store.Attach] comes before it.
 func (s *Store) Run(ctx context.Context) error {
-	s.probe(ctx) // so that readiness is true from the start
-	group, upkeep := errgroup.WithContext(ctx)
 	drained := context.WithoutCancel(ctx)
+	_, _ = s.appendDrafts(drained, nil) // so that readiness is true from the start
+	group, upkeep := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		s.writeLoop(drained)
 		return nil

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,7 +69,10 @@ func requireProblem(tb testing.TB, a answer, detail string) {
 	}
 	a.into(tb, &problem)
 	require.Equal(tb, http.StatusServiceUnavailable, problem.Status)
-	require.Equal(tb, detail, problem.Detail)
+	require.Contains(tb, problem.Detail, detail)
+	for _, inside := range []string{"SQL", "INSERT", "127.0.0.1", "postgres", "alertd.db"} {
+		require.NotContains(tb, problem.Detail, inside)
+	}
 }
 
 // metric returns the value of a metric, which must be there.
@@ -101,6 +105,7 @@ func (s *service) readyz(tb testing.TB, status int) readiness {
 }
 
 func TestTheAPIDuringAnOutage(t *testing.T) {
+	t.Parallel()
 	for _, engine := range []struct {
 		name string
 		make func(*testing.T) outage
@@ -118,9 +123,19 @@ func TestTheAPIDuringAnOutage(t *testing.T) {
 			newest := s.get(t, "/events?limit=50").body
 
 			mend := o.fail()
+			const unavailable = "the event log is not available: the database"
 			detail := "the event log is not available: " + o.reason
-			requireProblem(t, post(body), detail)
-			requireProblem(t, post(fmt.Sprintf(`[%s,%s,{"severity":"odd"}]`, body, body)), detail)
+			refused := 2.0 // of a batch, then single ones
+			requireProblem(t, post(fmt.Sprintf(`[%s,%s,{"severity":"odd"}]`, body, body)), unavailable)
+			for deadline := time.Now().Add(patience); ; {
+				answer := post(body)
+				refused++
+				requireProblem(t, answer, unavailable)
+				if strings.Contains(answer.body, detail) { // a server that stops says so first
+					break
+				}
+				require.Less(t, time.Now(), deadline, answer.body)
+			}
 			notReady := s.readyz(t, http.StatusServiceUnavailable)
 			require.Equal(t, "not ready", notReady.Status)
 			require.False(t, notReady.Checks["log"].OK)
@@ -134,12 +149,12 @@ func TestTheAPIDuringAnOutage(t *testing.T) {
 				if answer := s.get(t, target); o.readable {
 					require.Equal(t, http.StatusOK, answer.status, target)
 				} else {
-					requireProblem(t, answer, detail)
+					requireProblem(t, answer, unavailable)
 				}
 			}
 			require.InDelta(t, 0, s.metric(t, "alertd_log_writable"), 0)
 			require.GreaterOrEqual(t, s.metric(t, "alertd_log_failures_total"), 2.0)
-			require.InDelta(t, 3, s.metric(t, `alertd_alerts_rejected_total{reason="unavailable"}`), 0)
+			require.InDelta(t, refused, s.metric(t, `alertd_alerts_rejected_total{reason="unavailable"}`), 0)
 			require.Contains(t, s.log.String(), "the event log does not work")
 
 			mend()

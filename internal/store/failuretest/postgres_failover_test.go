@@ -10,6 +10,7 @@ import (
 )
 
 func TestAFailoverUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.StartCluster(t)
 	standby := pgtest.StartStandby(t, primary)
 	config := postgres(pgtest.FailoverDSN(pgtest.MaintenanceDatabase, primary, standby))
@@ -40,6 +41,7 @@ func TestAFailoverUnderLoadLosesNothing(t *testing.T) {
 // The server shows a commit that it has stopped waiting for to all, though it is
 // on no disk but its own.
 func TestWhatNoStandbyHasIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.StartCluster(t)
 	standby := pgtest.StartStandby(t, primary)
 	config := postgres(pgtest.FailoverDSN(pgtest.MaintenanceDatabase, primary, standby))
@@ -67,6 +69,7 @@ func TestWhatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 }
 
 func TestAStandbyAloneIsReadOnly(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.StartCluster(t)
 	start(t, postgres(primary.DSN(pgtest.MaintenanceDatabase))).mustRegister(t, 3)
 	standby := pgtest.StartStandby(t, primary)

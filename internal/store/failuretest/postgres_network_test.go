@@ -15,6 +15,7 @@ import (
 )
 
 func TestAConnectionThatIsLostDuringCommitIsSettled(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		at   fault
@@ -198,4 +199,41 @@ func TestConnectionsThatAreLostWithoutAWordAreReplaced(t *testing.T) {
 		require.Less(t, time.Now(), deadline, "word of other replicas' events comes late")
 	}
 	checkCounted(t, readPostgres(t, dsn), s, other)
+}
+
+func TestAServerThatIsDownIsNotAskedAtEachRequest(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.StartCluster(t)
+	through, proxied := startProxy(t, cluster.DSN(pgtest.MaintenanceDatabase))
+	s := start(t, postgres(proxied))
+	clients := run(t, s)
+	clients.waitMore(t, 20)
+	require.NoError(t, cluster.Stop(t.Context(), pgtest.Fast))
+	clients.waitRefused(t)
+	began, before := time.Now(), through.accepted.Load()
+	clients.waitRefused(t)
+	attempts := float64(through.accepted.Load() - before)
+	require.Less(t, attempts/time.Since(began).Seconds(), 60.0, "attempts a second")
+	require.NoError(t, cluster.Start(t.Context()))
+	clients.waitMore(t, 20)
+}
+
+func TestStoppingDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
+	through, proxied := startProxy(t, pgtest.DSN(t))
+	config := postgres(proxied)
+	config.Timeout = time.Second
+	s := start(t, config)
+	s.mustRegister(t, 3)
+	s.warmUp(t)
+	clients := run(t, s)
+	clients.waitMore(t, 20)
+	through.hang()
+	s.waitNotReady(t, "the database")
+	atOnce(t, 2*config.Timeout, 1, func() error {
+		s.stop()
+		return nil
+	})
+	clients.stop()
+	_, err := s.register(t, alert())
+	requireUnavailable(t, err, "alertd is stopping")
 }

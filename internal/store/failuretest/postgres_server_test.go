@@ -1,10 +1,13 @@
 package failuretest_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/alerting"
 	"alertd/internal/pgtest"
 	"alertd/internal/store"
 )
@@ -35,6 +39,7 @@ func thisDatabase(tb testing.TB, connection *pgx.Conn) string {
 const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
 
 func TestAServerThatCannotBeUsedIsNamedAtTheStart(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.DSN(t)
 	change := func(f func(*url.URL)) string {
 		parsed, err := url.Parse(dsn)
@@ -72,6 +77,7 @@ func TestAServerThatCannotBeUsedIsNamedAtTheStart(t *testing.T) {
 
 // A trigger writes down what holds in the very session that appends.
 func TestCommitsAreSyncedWhateverTheServersSettings(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ server, session string }{
 		{"off", "on"}, {"local", "on"}, {"on", "on"}, {"remote_apply", "remote_apply"},
 	} {
@@ -96,39 +102,39 @@ func TestCommitsAreSyncedWhateverTheServersSettings(t *testing.T) {
 }
 
 func TestAServerThatRefusesSaysWhyAndIngestGoesOnAfterwards(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.StartCluster(t)
 	for _, c := range []struct {
 		name, fail, mend, reason string
 	}{
 		{
 			"read-only by its settings",
-			`ALTER DATABASE %s SET default_transaction_read_only = on`,
-			`ALTER DATABASE %s SET default_transaction_read_only = off`,
+			`ALTER DATABASE LEDGER SET default_transaction_read_only = on`,
+			`ALTER DATABASE LEDGER SET default_transaction_read_only = off`,
 			"the database server is read-only",
 		},
 		{
 			"it takes no more connections",
-			`ALTER ROLE clerk CONNECTION LIMIT 0`,
-			`ALTER ROLE clerk CONNECTION LIMIT -1`,
+			`ALTER ROLE CLERK CONNECTION LIMIT 0`,
+			`ALTER ROLE CLERK CONNECTION LIMIT -1`,
 			"the database server has too many connections",
 		},
 		{
 			"the user may not write any more",
-			`REVOKE INSERT ON events FROM clerk; ALTER TABLE events OWNER TO postgres`,
-			`ALTER TABLE events OWNER TO clerk; GRANT INSERT ON events TO clerk`,
+			`REVOKE INSERT ON events FROM CLERK; ALTER TABLE events OWNER TO postgres`,
+			`ALTER TABLE events OWNER TO CLERK; GRANT INSERT ON events TO CLERK`,
 			"the database server does not allow it to the user",
 		},
 		{
 			"the user may not log in any more",
-			`ALTER ROLE clerk NOLOGIN`,
-			`ALTER ROLE clerk LOGIN`,
+			`ALTER ROLE CLERK NOLOGIN`,
+			`ALTER ROLE CLERK LOGIN`,
 			"the database server refuses the user or the password",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dsn, admin := asClerk(t)
-			statement := func(format string) string {
-				return fmt.Sprintf(format+`%[2]s`, thisDatabase(t, admin), "")
-			}
+			dsn, admin, clerk := asClerk(t, cluster)
+			statement := strings.NewReplacer("CLERK", clerk, "LEDGER", thisDatabase(t, admin)).Replace
 			s := start(t, postgres(dsn))
 			s.mustRegister(t, 3)
 			stream, told := follow(t, s), newAccount()
@@ -157,17 +163,17 @@ func TestAServerThatRefusesSaysWhyAndIngestGoesOnAfterwards(t *testing.T) {
 	}
 }
 
-// asClerk returns a database as the user clerk, who owns it and is no superuser,
-// and a superuser's connection to it.
-func asClerk(t *testing.T) (string, *pgx.Conn) {
+// asClerk returns a new database as a user who owns it and is no superuser, a
+// superuser's connection to it, and the user's name.
+func asClerk(t *testing.T, cluster *pgtest.Cluster) (string, *pgx.Conn, string) {
 	t.Helper()
-	cluster := pgtest.StartCluster(t)
-	admin := connect(t, cluster.DSN(pgtest.MaintenanceDatabase))
-	execute(t, admin, `CREATE ROLE clerk LOGIN`, `CREATE DATABASE ledger OWNER clerk`)
-	dsn, err := url.Parse(cluster.DSN("ledger"))
+	name := "clerk_" + strings.ToLower(rand.Text())
+	execute(t, connect(t, cluster.DSN(pgtest.MaintenanceDatabase)),
+		`CREATE ROLE `+name+` LOGIN`, `CREATE DATABASE `+name+` OWNER `+name)
+	dsn, err := url.Parse(cluster.DSN(name))
 	require.NoError(t, err)
-	dsn.User = url.User("clerk")
-	return dsn.String(), connect(t, cluster.DSN("ledger"))
+	dsn.User = url.User(name)
+	return dsn.String(), connect(t, cluster.DSN(name)), name
 }
 
 func TestALockThatSomebodyElseHoldsIsWaitedForAndNotForLong(t *testing.T) {
@@ -218,6 +224,7 @@ func TestAReplicaThatHangsInMidTransactionDoesNotStopTheOthers(t *testing.T) {
 }
 
 func TestARestartWhileNobodyAsksIsNotNoticed(t *testing.T) {
+	t.Parallel()
 	cluster := pgtest.StartCluster(t)
 	dsn := cluster.DSN(pgtest.MaintenanceDatabase)
 	s := start(t, postgres(dsn))
@@ -231,6 +238,7 @@ func TestARestartWhileNobodyAsksIsNotNoticed(t *testing.T) {
 }
 
 func TestAFullDiskOfTheServerLosesNothing(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to give the server a small disk")
 	}
@@ -276,4 +284,39 @@ func diskOfServer(tb testing.TB, connection *pgx.Conn, size string) string {
 	smallDisk(tb, folder, size)
 	require.NoError(tb, os.Chown(folder, int(owner.Uid), int(owner.Gid)))
 	return folder
+}
+
+func TestQueriesThatHangNeitherStopIngestNorMakeItLookBroken(t *testing.T) {
+	dsn := pgtest.DSN(t)
+	config := postgres(dsn)
+	config.Timeout = 1500 * time.Millisecond
+	s, other := start(t, config), start(t, postgres(dsn))
+	s.mustRegister(t, 1)
+	s.warmUp(t)
+	stream := follow(t, s)
+	execute(t, connect(t, dsn), `BEGIN`, `LOCK TABLE idempotency_keys IN ACCESS EXCLUSIVE MODE`)
+	var queries sync.WaitGroup
+	for range 20 {
+		queries.Go(func() {
+			if _, err := s.store.Find(t.Context(), alerting.EventID{}, "key"); err == nil {
+				t.Error("a query got through")
+			}
+		})
+	}
+	atOnce(t, time.Second, 1, func() error {
+		for range 20 { // each comes after one that has to be read
+			other.mustRegister(t, 1)
+			s.mustRegister(t, 1)
+			require.NoError(t, s.store.Ready())
+		}
+		return nil
+	})
+	queries.Wait()
+	s.mustRegister(t, 1)
+	require.NoError(t, s.store.Ready())
+	require.NotContains(t, s.log.String(), "the event log does not work")
+	log := readPostgres(t, dsn)
+	require.Len(t, log, 42)
+	stream.check(t, log)
+	checkCounted(t, log, s, other)
 }

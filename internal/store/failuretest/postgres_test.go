@@ -44,6 +44,7 @@ func readPostgres(tb testing.TB, dsn string) []logged {
 }
 
 func TestAPostgresThatIsStoppedUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
 	cluster := pgtest.StartCluster(t)
 	dsn := cluster.DSN(pgtest.MaintenanceDatabase)
 	s, other := start(t, postgres(dsn)), start(t, postgres(dsn))

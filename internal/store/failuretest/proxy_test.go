@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,7 @@ type proxy struct {
 	server   string        // its address
 	failed   chan struct{} // holds one: a fault has happened
 	group    sync.WaitGroup
+	accepted atomic.Int64 // connections so far
 
 	mu    sync.Mutex
 	links map[*link]struct{}
@@ -96,6 +98,7 @@ func (p *proxy) accept(tb testing.TB) {
 		if err != nil {
 			return
 		}
+		p.accepted.Add(1)
 		server, err := new(net.Dialer).DialContext(tb.Context(), "tcp", p.server)
 		if err != nil {
 			_ = client.Close()
