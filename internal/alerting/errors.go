@@ -17,6 +17,10 @@ const (
 	CodeInvalid
 	// CodeUnavailable: alertd cannot do it now; the same call may succeed later.
 	CodeUnavailable
+	// CodeNotFound: there is no such thing.
+	CodeNotFound
+	// CodeConflict: well-formed, but it cannot be done to what is there.
+	CodeConflict
 )
 
 // FieldError says what is wrong with one field of the input.
