@@ -1,0 +1,53 @@
+package delivery
+
+import (
+	"strings"
+
+	"alertd/internal/alerting"
+	"alertd/internal/channel"
+)
+
+// Status says how far a delivery has come. The zero value is none.
+type Status uint8
+
+// The statuses.
+const (
+	// Waiting: to be sent, or to be sent again.
+	Waiting Status = iota + 1
+	// Sending: an attempt is under way.
+	Sending
+	// Delivered: the other side has it.
+	Delivered
+	// Failed: given up. It can be retried by hand.
+	Failed
+	// Superseded: a later message left nothing to be said by it.
+	Superseded
+)
+
+// statusNames is indexed by the status; index 0 is none.
+var statusNames = [...]string{"", "waiting", "sending", "delivered", "failed", "superseded"}
+
+// Statuses returns every status.
+func Statuses() []Status { return []Status{Waiting, Sending, Delivered, Failed, Superseded} }
+
+// ParseStatus reads a status' name in any case. The error is an
+// [*alerting.Error] with [alerting.CodeInvalid].
+func ParseStatus(name string) (Status, error) {
+	for _, s := range Statuses() {
+		if strings.EqualFold(statusNames[s], name) {
+			return s, nil
+		}
+	}
+	return 0, channel.Invalid(alerting.FieldError{Field: "status", Message: "must be one of " + strings.Join(statusNames[1:], ", ")})
+}
+
+// String returns the name, or "invalid".
+func (s Status) String() string {
+	if s < Waiting || s > Superseded {
+		return "invalid"
+	}
+	return statusNames[s]
+}
+
+// MarshalText writes the name.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
