@@ -35,12 +35,32 @@ var imports = map[string]row{
 		strict: true,
 		why:    "the core: what an alert means does not depend on how it comes or goes",
 	},
+	"internal/incident": {
+		may: []string{"internal/alerting"},
+		why: "pure: how events fold into incidents, and what is told of them",
+	},
+	"internal/channel": {
+		may: []string{"internal/alerting", "internal/incident"},
+		why: "what a message is and what may become of it; the kinds are below it",
+	},
+	"internal/channel/outbound": {
+		may: []string{"internal/channel"},
+		why: "the HTTP client of the kinds that need one",
+	},
+	"internal/delivery": {
+		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
+		why: "pure: who is told, and what follows from an attempt",
+	},
+	"internal/engine": {
+		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
+		why: "ties the decisions to the store and the channels; no HTTP of its own",
+	},
 	"internal/wholefile": {
 		why: "files that appear whole or not at all, whoever writes them",
 	},
 	"internal/store": {
-		may: []string{"internal/alerting", "internal/wholefile"},
-		why: "keeps the core's events; all SQL is here",
+		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/wholefile"},
+		why: "keeps events, incidents and deliveries; all SQL is here",
 	},
 	"internal/store/failuretest": {
 		why: "tests alone: the log with a database that fails, behind the API",
@@ -117,6 +137,7 @@ var dependencies = map[string]string{
 	"github.com/prometheus/client_golang":   "metrics",
 	"github.com/rogpeppe/go-internal":       "tests: conversations with the command line as scripts",
 	"github.com/schollz/progressbar/v3":     "how far an import has come, on a terminal",
+	"github.com/sony/gobreaker/v2":          "the circuit breaker of a channel",
 	"github.com/spf13/cobra":                "subcommands, flags, help and completion",
 	"github.com/stretchr/testify":           "tests: assertions",
 	"go.uber.org/goleak":                    "tests: goroutines that nobody waited for",

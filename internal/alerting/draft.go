@@ -14,6 +14,7 @@ type Draft struct {
 	head, tail     []byte
 	idempotencyKey string
 	idGiven        bool
+	dispatch       bool
 }
 
 // NewDraft checks an alert that was received at now and makes a draft of it.
@@ -85,6 +86,10 @@ func (d *Draft) IDGiven() bool { return d.idGiven }
 
 // IdempotencyKey returns the request's key, or "".
 func (d *Draft) IdempotencyKey() string { return d.idempotencyKey }
+
+// Dispatch reports whether alerting was enabled when the alert was registered, so
+// that somebody is to be told of the event. A draft of [NewDraft] is only kept.
+func (d *Draft) Dispatch() bool { return d.dispatch }
 
 // Size returns about how many bytes the event's JSON will have.
 func (d *Draft) Size() int { return len(d.head) + len(d.tail) + 20 }

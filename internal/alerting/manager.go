@@ -143,7 +143,9 @@ func prepare(config *Config, alert *Alert, at time.Time) (*Draft, Registration) 
 			Reason:  "severity " + alert.Severity.String() + " is below min_severity " + config.MinSeverity.String(),
 		}
 	}
-	return newDraft(alert, at), Registration{Outcome: OutcomeRegistered}
+	draft := newDraft(alert, at)
+	draft.dispatch = config.Enabled
+	return draft, Registration{Outcome: OutcomeRegistered}
 }
 
 // settle takes over what the log says.

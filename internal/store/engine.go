@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"alertd/internal/alerting"
 )
@@ -24,6 +25,9 @@ type engine interface {
 	// committed says whether the transaction that was to append this event was
 	// committed. It waits until that transaction has ended.
 	committed(ctx context.Context, event *alerting.Event) (bool, error)
+	// work runs a short transaction of the engine of deliveries, which may be tried again; now
+	// is the time for all of it.
+	work(ctx context.Context, f func(ctx context.Context, tx *sql.Tx, now time.Time) error) error
 	// write runs a short transaction of upkeep, which may be tried again.
 	write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error
 	// exclusive runs f unless this or another replica runs one under the same name,
@@ -60,10 +64,29 @@ type dialect struct {
 	anyOf string
 	// list turns numbers into that placeholder's argument.
 	list func(numbers []int64) any
+	// anyText and texts are the same for texts.
+	anyText string
+	texts   func(texts []string) any
+	// pairs is a query for rows of two numbers: one placeholder each for the first
+	// and the second ones, as list makes them.
+	pairs string
+	// skipLocked ends a query whose rows are this transaction's alone: it leaves out
+	// what is another's. The rows are those of table d.
+	skipLocked string
+	// hold ends a query for a row that nobody else may have until the transaction ends.
+	hold string
 	// keeping ends a query whose rows nobody may delete until the transaction ends.
 	keeping string
 	// now is an expression for the time in microseconds since 1970.
 	now string
 	// id turns an event's id into an argument.
 	id func(id alerting.EventID) any
+}
+
+// number is a condition as the database keeps it.
+func number(condition bool) int64 {
+	if condition {
+		return 1
+	}
+	return 0
 }

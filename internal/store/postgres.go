@@ -38,12 +38,13 @@ const pollEvery = 500 * time.Millisecond
 // order and none is left out.
 //
 // The writer, the follower and who reads what others append have a connection
-// each, which no query can take from them.
+// each, the engine of deliveries has two, which no query can take from them.
 type postgresEngine struct {
 	config   Config
 	settings *pgx.ConnConfig // of every connection
 	readers  *sql.DB         // for queries and what may wait for them
 	others   *sql.DB         // for what the log itself reads
+	workers  *sql.DB         // for the engine of deliveries
 	probe    string          // writes a little
 	log      *slog.Logger
 
@@ -75,7 +76,8 @@ func connectPostgres(config Config, setUp pgconn.AfterConnectFunc) (*postgresEng
 	}
 	e := &postgresEngine{
 		config: config, settings: settings, log: config.Logger, wait: newBackoff(),
-		readers: openReaders(config, settings, max(3, config.MaxConnections-3)), others: openReaders(config, settings, 1),
+		readers: openReaders(config, settings, max(3, config.MaxConnections-5)), others: openReaders(config, settings, 1),
+		workers: openReaders(config, settings, 2),
 	}
 	e.probe = newQueries(e.dialect()).probe
 	return e, nil
@@ -104,11 +106,16 @@ func (e *postgresEngine) dialect() dialect {
 			}
 			return out.String()
 		},
-		anyOf:   `= ANY(?::bigint[])`,
-		list:    func(numbers []int64) any { return numbers },
-		keeping: ` FOR KEY SHARE`,
-		now:     `alertd_now()`,
-		id:      func(id alerting.EventID) any { return uuid.UUID(id).String() },
+		anyOf:      `= ANY(?::bigint[])`,
+		list:       func(numbers []int64) any { return numbers },
+		anyText:    `= ANY(?::text[])`,
+		texts:      func(texts []string) any { return texts },
+		pairs:      `SELECT * FROM unnest(?::bigint[], ?::bigint[])`,
+		keeping:    ` FOR KEY SHARE`,
+		skipLocked: ` FOR UPDATE OF d SKIP LOCKED`,
+		hold:       ` FOR UPDATE`,
+		now:        `alertd_now()`,
+		id:         func(id alerting.EventID) any { return uuid.UUID(id).String() },
 	}
 }
 
@@ -120,11 +127,33 @@ func (e *postgresEngine) write(ctx context.Context, upkeep func(ctx context.Cont
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // back to the others
-	if err := inTransaction(ctx, conn, upkeep); err != nil {
+	if err := inTransaction(ctx, conn, nil, upkeep); err != nil {
 		abandon(conn)
 		return err
 	}
 	return nil
+}
+
+// work implements engine. All of it sees one time, the database's.
+func (e *postgresEngine) work(ctx context.Context, f func(ctx context.Context, tx *sql.Tx, now time.Time) error) error {
+	conn, err := e.workers.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // back to the others
+	// Each statement sees what is committed by then, whatever the server's default is.
+	committed := &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	err = inTransaction(ctx, conn, committed, func(ctx context.Context, tx *sql.Tx) error {
+		var now int64
+		if err := tx.QueryRowContext(ctx, `SELECT alertd_now()`).Scan(&now); err != nil {
+			return fmt.Errorf("ask for the time: %w", err)
+		}
+		return f(ctx, tx, time.UnixMicro(now))
+	})
+	if err != nil {
+		abandon(conn)
+	}
+	return err
 }
 
 // abandon keeps a connection from being used again.
@@ -218,5 +247,5 @@ func (e *postgresEngine) explain(err error) string { return explainPostgres(err)
 // close implements engine. Whoever appends has ended.
 func (e *postgresEngine) close() error {
 	e.discard(context.Background())
-	return errors.Join(e.readers.Close(), e.others.Close())
+	return errors.Join(e.readers.Close(), e.others.Close(), e.workers.Close())
 }

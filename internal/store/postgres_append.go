@@ -130,7 +130,7 @@ func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts
 // insert writes the new events and commits. From here on an error may mean
 // that the transaction was committed, unless the server says that it was not.
 func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, places []placed, expect func([]placed)) error {
-	var seqs, received []int64
+	var seqs, received, dispatch []int64
 	var ids, jsons, keys, keyIDs []string
 	for i, draft := range drafts {
 		if places[i].seq == 0 {
@@ -143,14 +143,15 @@ func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, p
 		ids = append(ids, id)
 		received = append(received, event.ReceivedAt().UnixMicro())
 		jsons = append(jsons, event.JSON())
+		dispatch = append(dispatch, number(draft.Dispatch()))
 		if key := draft.IdempotencyKey(); key != "" {
 			keys, keyIDs = append(keys, key), append(keyIDs, id)
 		}
 	}
 	batch := &pgx.Batch{}
 	if len(seqs) > 0 {
-		batch.Queue(`INSERT INTO events (seq, event_id, received, json) SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[])`,
-			seqs, ids, received, jsons)
+		batch.Queue(`INSERT INTO events (seq, event_id, received, json, dispatch)
+			SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])`, seqs, ids, received, jsons, dispatch)
 		batch.Queue(`SELECT pg_notify($1, '')`, notifyChannel)
 	}
 	if len(keys) > 0 {

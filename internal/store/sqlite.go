@@ -20,9 +20,12 @@ import (
 	"alertd/internal/alerting"
 )
 
-// insertRows are how many rows one INSERT statement takes: as many as fit, then
-// the rest one by one.
-const insertRows = 16
+// insertRows are how many rows of insertColumns values one INSERT statement takes: as
+// many as fit, then the rest one by one.
+const (
+	insertRows    = 16
+	insertColumns = 5
+)
 
 // sqliteEngine keeps the log in one SQLite file, with a write-ahead log that is
 // synced at each commit. One connection writes, several read.
@@ -107,7 +110,7 @@ func (e *sqliteEngine) open(ctx context.Context, config Config) error {
 	e.readers.SetMaxOpenConns(8)
 	e.readers.SetMaxIdleConns(8)
 	queries := newQueries(e.dialect())
-	const insert = `INSERT INTO events (seq, event_id, received, json) VALUES (?, ?, ?, ?)`
+	const insert = `INSERT INTO events (seq, event_id, received, json, dispatch) VALUES (?, ?, ?, ?, ?)`
 	for _, statement := range []struct {
 		into **sql.Stmt
 		text string
@@ -116,7 +119,7 @@ func (e *sqliteEngine) open(ctx context.Context, config Config) error {
 		{&e.commit, `COMMIT`},
 		{&e.rollback, `ROLLBACK`},
 		{&e.insertOne, insert},
-		{&e.insertMany, insert + strings.Repeat(`, (?, ?, ?, ?)`, insertRows-1)},
+		{&e.insertMany, insert + strings.Repeat(`, (?, ?, ?, ?, ?)`, insertRows-1)},
 		{&e.byID, queries.byID},
 		{&e.byKey, queries.byKey},
 		{&e.insertKey, `INSERT INTO idempotency_keys (key, event_id, at) VALUES (?, ?, ` + e.dialect().now + `)
@@ -192,8 +195,14 @@ func (e *sqliteEngine) dialect() dialect {
 			text, _ := json.Marshal(numbers) // numbers encode
 			return string(text)
 		},
-		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
-		id:  func(id alerting.EventID) any { return id[:] },
+		anyText: `IN (SELECT value FROM json_each(?))`,
+		texts: func(texts []string) any {
+			text, _ := json.Marshal(texts) // texts encode
+			return string(text)
+		},
+		pairs: `SELECT a.value, b.value FROM json_each(?) a JOIN json_each(?) b ON a.key = b.key`,
+		now:   `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+		id:    func(id alerting.EventID) any { return id[:] },
 	}
 }
 
@@ -281,14 +290,14 @@ func knownAs(row *sql.Row) (*alerting.Event, error) {
 }
 
 func (e *sqliteEngine) insert(ctx context.Context, drafts []*alerting.Draft, places []placed) error {
-	args := make([]any, 0, 4*insertRows)
+	args := make([]any, 0, insertColumns*insertRows)
 	for i, draft := range drafts {
 		if places[i].seq == 0 {
 			continue
 		}
 		event := draft.Finish(places[i].seq)
 		id := event.ID()
-		args = append(args, int64(places[i].seq), id[:], event.ReceivedAt().UnixMicro(), event.JSON()) //nolint:gosec // numbers fit into 63 bits
+		args = append(args, int64(places[i].seq), id[:], event.ReceivedAt().UnixMicro(), event.JSON(), number(draft.Dispatch())) //nolint:gosec // numbers fit into 63 bits
 		places[i].event = event
 		if len(args) == cap(args) {
 			if _, err := e.insertMany.ExecContext(ctx, args...); err != nil {
@@ -302,8 +311,8 @@ func (e *sqliteEngine) insert(ctx context.Context, drafts []*alerting.Draft, pla
 			}
 		}
 	}
-	for ; len(args) > 0; args = args[4:] {
-		if _, err := e.insertOne.ExecContext(ctx, args[:4]...); err != nil {
+	for ; len(args) > 0; args = args[insertColumns:] {
+		if _, err := e.insertOne.ExecContext(ctx, args[:insertColumns]...); err != nil {
 			return fmt.Errorf("insert event: %w", err)
 		}
 	}
@@ -325,7 +334,12 @@ func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Contex
 	if err := e.inPlace(); err != nil {
 		return err
 	}
-	return inTransaction(context.WithoutCancel(ctx), e.conn, upkeep)
+	return inTransaction(context.WithoutCancel(ctx), e.conn, nil, upkeep)
+}
+
+// work implements engine.
+func (e *sqliteEngine) work(ctx context.Context, f func(ctx context.Context, tx *sql.Tx, now time.Time) error) error {
+	return e.write(ctx, func(ctx context.Context, tx *sql.Tx) error { return f(ctx, tx, time.Now()) })
 }
 
 // beginner is an [*sql.DB] or an [*sql.Conn].
@@ -334,8 +348,8 @@ type beginner interface {
 }
 
 // inTransaction runs f in a transaction, which is committed if f returns nil.
-func inTransaction(ctx context.Context, db beginner, f func(ctx context.Context, tx *sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
+func inTransaction(ctx context.Context, db beginner, options *sql.TxOptions, f func(ctx context.Context, tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, options)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

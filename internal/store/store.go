@@ -29,8 +29,8 @@ type Config struct {
 	// DSN is where PostgreSQL is, as a URL or in keywords; it may name several
 	// hosts. It holds a secret.
 	DSN string
-	// MaxConnections bounds the connections to PostgreSQL; 0 stands for 8, and less
-	// than 6 for 6: three are for what queries must not hold up.
+	// MaxConnections bounds the connections to PostgreSQL; 0 stands for 10, and less
+	// than 8 for 8: five are for what queries must not hold up.
 	MaxConnections int
 	// Retention is how long events are kept, by when they were received; 0: for good.
 	Retention time.Duration
@@ -101,7 +101,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.MaxConnections, 8)
+	setDefault(&c.MaxConnections, 10)
 	setDefault(&c.MaxQueue, 64<<20)
 	setDefault(&c.Timeout, 10*time.Second)
 	return c

@@ -1,0 +1,58 @@
+package delivery
+
+import (
+	"fmt"
+	"time"
+
+	"alertd/internal/channel"
+)
+
+// Step is what follows for a delivery.
+type Step struct {
+	// Status is [Waiting], [Delivered] or [Failed].
+	Status Status
+	// DueAt is when a delivery that waits is tried again.
+	DueAt time.Time
+	// Why says in words what follows, for the timeline.
+	Why string
+}
+
+// After returns what follows from an attempt: one that has failed for now is repeated
+// after a wait that doubles with each attempt, and not before the other side wants it;
+// one that comes too late for that, and one that has failed for good, ends the
+// delivery. luck is from 0 to 1, and random; number counts the attempt from 1.
+func After(d Delivery, number int, r channel.Result, p Retry, luck float64, now time.Time) Step {
+	switch r.Outcome {
+	case channel.Delivered:
+		return Step{Status: Delivered, DueAt: now, Why: "delivered"}
+	case channel.Permanent:
+		return Step{Status: Failed, DueAt: now, Why: "it would not be taken later either"}
+	case channel.Transient:
+	}
+	due := now.Add(p.wait(number, r.RetryAfter, luck))
+	if !due.Before(d.GiveUpAt) {
+		return Step{Status: Failed, DueAt: now, Why: fmt.Sprintf(
+			"given up after %s: no further attempt is possible before %s", count(number), d.GiveUpAt.UTC().Format(time.RFC3339))}
+	}
+	return Step{Status: Waiting, DueAt: due, Why: fmt.Sprintf("attempt %d failed, the next is due in %s", number, due.Sub(now).Round(time.Millisecond))}
+}
+
+func count(attempts int) string {
+	if attempts == 1 {
+		return "1 attempt"
+	}
+	return fmt.Sprintf("%d attempts", attempts)
+}
+
+// wait returns how long to wait after an attempt.
+func (p Retry) wait(number int, atLeast time.Duration, luck float64) time.Duration {
+	longest := p.Initial
+	for i := 1; i < number && longest < p.Max; i++ {
+		longest *= 2
+	}
+	longest = min(longest, p.Max)
+	if p.Jitter {
+		longest = time.Duration(luck * float64(longest))
+	}
+	return max(longest, atLeast)
+}

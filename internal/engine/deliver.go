@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"alertd/internal/channel"
+	"alertd/internal/delivery"
+	"alertd/internal/store"
+)
+
+// deliverLoop claims what is due on each channel, and has it sent.
+func (e *Engine) deliverLoop(ctx context.Context) {
+	failing := false
+	for {
+		next, err := e.claimAll(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !failing { // once is enough
+			e.log.Error("deliveries cannot be claimed", "error", err)
+		}
+		failing = err != nil
+		if !e.claiming.wait(ctx, min(pollEvery, max(0, time.Until(next)))) {
+			return
+		}
+	}
+}
+
+// claimAll goes through the channels, and returns when to do so again.
+func (e *Engine) claimAll(ctx context.Context) (next time.Time, err error) {
+	s := e.current.Load()
+	next = time.Now().Add(pollEvery)
+	if !s.settings.Enabled {
+		return next, nil
+	}
+	for _, o := range s.outlets {
+		now := time.Now()
+		at, probe := o.next(now)
+		if at.After(now) {
+			next = earlier(next, at)
+			continue
+		}
+		if failed := e.claimOn(ctx, o, probe, now); failed != nil {
+			err = failed
+			continue
+		}
+		at, _ = o.next(now)
+		next = earlier(next, at)
+	}
+	return next, err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// claimOn claims what may be sent on a channel now, and sends it. While the breaker is
+// half open that is one message, whether it is due or not.
+func (e *Engine) claimOn(ctx context.Context, o *outlet, probe bool, now time.Time) error {
+	o.looking(now)
+	most := cap(o.slots)
+	if probe {
+		if most = 1; len(o.slots) > 0 { // it is under way
+			o.expectMore()
+			return nil
+		}
+	}
+	tickets := make([]*ticket, 0, most)
+	for len(tickets) < most {
+		t, wait := o.ticket()
+		if t == nil {
+			if wait > 0 {
+				o.lookAt(now.Add(wait))
+			} else {
+				o.expectMore() // whoever gives a slot back has us look again
+			}
+			break
+		}
+		tickets = append(tickets, t)
+	}
+	if len(tickets) == 0 {
+		return nil
+	}
+	claimed, more, err := e.claim(ctx, o, store.Which{Channel: o.policy.Name, Most: len(tickets), Early: probe})
+	for n, c := range claimed {
+		e.start(c, tickets[n])
+	}
+	for _, t := range tickets[len(claimed):] {
+		t.giveBack()
+	}
+	if more {
+		o.expectMore()
+	}
+	if len(claimed) == most && !probe {
+		o.lookNow()
+	}
+	return err
+}
+
+func (e *Engine) claim(ctx context.Context, o *outlet, which store.Which) (claimed []store.Claimed, more bool, err error) {
+	claim := store.Claim{ID: delivery.NewID(), For: o.lease()}
+	err = e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		claimed, more, err = tx.Claim(ctx, which, claim)
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("claim deliveries of channel %s: %w", o.policy.Name, err)
+	}
+	return claimed, more, nil
+}
+
+// done is an attempt that has come to its end.
+type done struct {
+	outlet  *outlet
+	claimed store.Claimed
+	attempt delivery.Attempt
+	result  channel.Result
+	// skipped says that nothing was sent, so that the delivery is to be given back.
+	skipped bool
+	// recovered says that the channel works again.
+	recovered bool
+}
+
+// start sends a message that is claimed.
+func (e *Engine) start(c store.Claimed, t *ticket) {
+	e.sends.Go(func() {
+		d := e.send(c, t.outlet)
+		t.done()
+		if t.outlet.lookAgain() { // for the slot
+			e.claiming.ring()
+		}
+		e.outcomes <- d
+	})
+}
+
+// send makes one attempt.
+func (e *Engine) send(c store.Claimed, o *outlet) done {
+	d := done{outlet: o, claimed: c, skipped: true}
+	state := o.breakerState()
+	verdict, err := o.breaker.Allow()
+	if err != nil { // it has opened since
+		return d
+	}
+	d.attempt, d.result = e.attempt(o, e.notification(c))
+	switch {
+	case e.sending.Err() != nil && d.result.Outcome != channel.Delivered: // it was interrupted
+		verdict(errNoVerdict)
+		return d
+	case d.result.Outcome == channel.Transient && d.result.RetryAfter > 0 && d.result.Code < 500:
+		verdict(errNoVerdict) // it works, and wants to be left alone
+		o.leaveAlone(d.result.RetryAfter)
+	case d.result.Outcome == channel.Transient:
+		verdict(errAttempt)
+	default:
+		verdict(nil)
+		d.recovered = state == delivery.BreakerHalfOpen
+	}
+	d.skipped = false
+	return d
+}
+
+// attempt sends a message within the channel's timeout.
+func (e *Engine) attempt(o *outlet, n channel.Notification) (delivery.Attempt, channel.Result) {
+	ctx, cancel := context.WithTimeout(e.sending, o.policy.Timeout)
+	defer cancel()
+	began := time.Now()
+	result := sendSafely(ctx, o.sender, n)
+	took := time.Since(began)
+	e.meter.Attempted(o.policy.Name, result.Outcome, took)
+	return delivery.Attempt{At: began, Duration: took, Outcome: result.Outcome, Code: result.Code, Error: result.Error}, result
+}
+
+// sendSafely makes a panic the message's own misfortune.
+func sendSafely(ctx context.Context, sender channel.Channel, n channel.Notification) (result channel.Result) {
+	defer func() {
+		if value := recover(); value != nil {
+			result = channel.Result{Outcome: channel.Permanent, Error: fmt.Sprintf("the channel has panicked: %v", value)}
+		}
+	}()
+	return sender.Send(ctx, n)
+}
+
+func (e *Engine) notification(c store.Claimed) channel.Notification {
+	n := channel.Notification{Key: c.Delivery.ID.String(), Notice: c.Notice, Thread: c.Thread}
+	if url := e.current.Load().settings.PublicURL; url != "" {
+		n.URL = url + "/incidents/" + c.Notice.Incident.ID.String()
+	}
+	return n
+}

@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"alertd/internal/alerting"
+	"alertd/internal/channel"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+	"alertd/internal/store"
+)
+
+// pollEvery is how often a loop looks for work that nothing has told it of.
+const pollEvery = time.Second
+
+// patience is how long what is being sent may take to finish when the engine ends.
+const patience = 5 * time.Second
+
+// Meter counts what the engine does. Its methods are called often and must not block.
+type Meter interface {
+	// Attempted counts an attempt by its outcome.
+	Attempted(channel string, outcome channel.Outcome, took time.Duration)
+	// Finished counts a delivery that has come to its end otherwise than by being
+	// delivered.
+	Finished(channel string, status delivery.Status)
+	// Opened counts incidents that were opened.
+	Opened(incidents int)
+	// Noticed counts a notice.
+	Noticed(reason incident.Reason)
+}
+
+// Config is what an engine needs. All fields are required.
+type Config struct {
+	Store *store.Store
+	// Raise registers an alert of alertd's own. An alert whose id is known is no error.
+	Raise  func(ctx context.Context, alert alerting.Alert) error
+	Meter  Meter
+	Logger *slog.Logger
+}
+
+// Settings are what can be changed while the engine runs.
+type Settings struct {
+	// Enabled says whether anything is sent. What happens meanwhile is folded, and what
+	// waits is kept.
+	Enabled bool
+	// RepeatInterval is the time between two updates about an incident that grows.
+	RepeatInterval time.Duration
+	// PublicURL is where people reach alertd, without a slash at the end; "" if they do
+	// not.
+	PublicURL string
+	Channels  []Channel
+}
+
+// Channel is one that is configured.
+type Channel struct {
+	Policy delivery.Policy
+	// Config is what Open goes by. A channel whose Policy and Config are the same as
+	// before goes on as it is.
+	Config any
+	// Open makes the channel. It is called only if the channel is on.
+	Open func() (channel.Channel, error)
+}
+
+// Engine folds and delivers. Safe for concurrent use.
+type Engine struct {
+	store *store.Store
+	raise func(ctx context.Context, alert alerting.Alert) error
+	meter Meter
+	log   *slog.Logger
+
+	changing sync.Mutex // held while the settings change
+	current  atomic.Pointer[state]
+	retired  sync.WaitGroup // channels that are being closed
+
+	folding   bell // there may be events to fold
+	claiming  bell // there may be deliveries to claim
+	reporting bell // a delivery has failed
+	outcomes  chan done
+	sends     sync.WaitGroup
+
+	// Of the fold's goroutine:
+	cursor   uint64    // the last event folded; 0: to be asked for
+	reminded time.Time // when it last looked for incidents to tell of again
+
+	health atomic.Pointer[alerting.Error]
+
+	// sending ends what is being sent; it is set before anything is.
+	sending context.Context //nolint:containedctx // it is the engine's own
+	hurry   context.CancelFunc
+}
+
+// state is what the engine goes by, between two changes of its settings.
+type state struct {
+	settings Settings
+	policies []delivery.Policy // by name
+	outlets  map[string]*outlet
+}
+
+// New returns an engine that has opened the channels that are on, and starts nothing.
+// [Engine.Close] is due also if it never runs.
+func New(config Config, settings Settings) (*Engine, error) {
+	if config.Store == nil || config.Raise == nil || config.Meter == nil || config.Logger == nil {
+		return nil, errors.New("engine: Store, Raise, Meter and Logger are required")
+	}
+	e := &Engine{
+		store: config.Store, raise: config.Raise, meter: config.Meter, log: config.Logger,
+		folding: newBell(), claiming: newBell(), reporting: newBell(), outcomes: make(chan done, 1024),
+	}
+	e.sending, e.hurry = context.WithCancel(context.Background()) //nolint:gosec // Run and Close call it
+	e.current.Store(&state{outlets: map[string]*outlet{}})
+	if err := e.Reconfigure(settings); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Reconfigure puts new settings into force. If a channel cannot be opened, nothing
+// has changed. Messages that are being sent go on.
+func (e *Engine) Reconfigure(settings Settings) error {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	before := e.current.Load()
+	next := &state{settings: settings, outlets: make(map[string]*outlet, len(settings.Channels))}
+	var opened []*outlet
+	for _, c := range settings.Channels {
+		next.policies = append(next.policies, c.Policy)
+		if same := before.outlets[c.Policy.Name]; same != nil && same.isLike(c) {
+			next.outlets[c.Policy.Name] = same
+			continue
+		}
+		if !c.Policy.Enabled {
+			continue
+		}
+		fresh, err := e.open(c)
+		if err != nil {
+			for _, o := range opened {
+				err = errors.Join(err, o.sender.Close())
+			}
+			return fmt.Errorf("open channel %s: %w", c.Policy.Name, err)
+		}
+		opened = append(opened, fresh)
+		next.outlets[c.Policy.Name] = fresh
+	}
+	slices.SortFunc(next.policies, func(a, b delivery.Policy) int { return strings.Compare(a.Name, b.Name) })
+	e.current.Store(next)
+	for name, o := range before.outlets {
+		if next.outlets[name] != o {
+			e.retire(o)
+		}
+	}
+	e.claiming.ring()
+	return nil
+}
+
+// retire closes a channel once what it is sending has been sent.
+func (e *Engine) retire(o *outlet) {
+	e.retired.Go(func() {
+		o.close()
+		if err := o.sender.Close(); err != nil {
+			e.log.Warn("a channel could not be closed properly", "channel", o.policy.Name, "error", err)
+		}
+	})
+}
+
+// Dispatch implements alerting.Dispatcher: there is an event to fold.
+func (e *Engine) Dispatch(*alerting.Event) { e.folding.ring() }
+
+// Reopen has channels open their files anew, as after a rotation by somebody else.
+func (e *Engine) Reopen() error {
+	var errs []error
+	for name, o := range e.current.Load().outlets {
+		if r, ok := o.sender.(channel.Reopener); ok {
+			if err := r.Reopen(); err != nil {
+				errs = append(errs, fmt.Errorf("channel %s: %w", name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Run works until ctx ends, then lets what is being sent finish for a moment, records
+// what became of it, and returns. It is called once.
+func (e *Engine) Run(ctx context.Context) error {
+	recorded, drained := make(chan struct{}), context.WithoutCancel(ctx)
+	go func() {
+		defer close(recorded)
+		e.recordLoop(drained)
+	}()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, loop := range []func(context.Context){e.foldLoop, e.deliverLoop, e.expireLoop, e.reportLoop} {
+		group.Go(func() error {
+			loop(ctx)
+			return nil
+		})
+	}
+	err := group.Wait()
+	late := time.AfterFunc(patience, e.hurry) // also for a database that takes nothing
+	defer late.Stop()
+	e.sends.Wait()
+	close(e.outcomes)
+	<-recorded
+	return err
+}
+
+// Close closes the channels. [Engine.Run], if it was called, must have returned.
+func (e *Engine) Close() error {
+	e.hurry()
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	last := e.current.Swap(&state{outlets: map[string]*outlet{}})
+	for _, o := range last.outlets {
+		e.retire(o)
+	}
+	e.retired.Wait()
+	return nil
+}
+
+// Ready returns nil if the engine works, else an [*alerting.Error] that says why not.
+func (e *Engine) Ready() error {
+	if err := e.health.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// works notes whether the fold does, and logs when that changes.
+func (e *Engine) works(err error) {
+	if err == nil {
+		if e.health.Swap(nil) != nil {
+			e.log.Info("events are folded into incidents again")
+		}
+		return
+	}
+	known := &alerting.Error{Code: alerting.CodeUnavailable, Message: "events are not folded into incidents at the moment", Cause: err}
+	if cause, ok := errors.AsType[*alerting.Error](err); ok {
+		known.Message += ": " + cause.Message
+	}
+	if e.health.Swap(known) == nil {
+		e.log.Error("events are not folded into incidents", "error", err)
+	}
+}
+
+// bell wakes one loop. To ring it never blocks; however often it was rung, the loop
+// wakes once.
+type bell chan struct{}
+
+func newBell() bell { return make(bell, 1) }
+
+func (b bell) ring() {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns when the bell rings, and after a while anyway; false if ctx has ended.
+func (b bell) wait(ctx context.Context, longest time.Duration) bool {
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-b:
+	case <-timer.C:
+	}
+	return ctx.Err() == nil
+}

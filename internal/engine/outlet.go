@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"errors"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+
+	"alertd/internal/channel"
+	"alertd/internal/delivery"
+)
+
+const (
+	// breakerAfter is how many attempts in a row must fail for the breaker to open.
+	breakerAfter = 5
+	// breakerPause is how long it stays open before one attempt is made, to see.
+	breakerPause = 15 * time.Second
+	// leaseMargin is how long a claim lasts beyond the attempt that it is for.
+	leaseMargin = 30 * time.Second
+)
+
+// outlet is a channel that is on, with what bounds its use. Safe for concurrent use.
+type outlet struct {
+	policy  delivery.Policy
+	config  any
+	sender  channel.Channel
+	slots   chan struct{} // one for each attempt under way
+	limiter *rate.Limiter
+	breaker *gobreaker.TwoStepCircuitBreaker[any]
+
+	mu     sync.Mutex
+	look   time.Time // when to look for deliveries
+	quiet  time.Time // not before: the other side wants to be left alone
+	opened time.Time // when the breaker opened last
+	more   bool      // deliveries wait that could not be claimed yet
+	closed bool      // nothing is sent any more
+}
+
+// open opens a channel that is on.
+func (e *Engine) open(c Channel) (*outlet, error) {
+	sender, err := c.Open()
+	if err != nil {
+		return nil, err
+	}
+	o := &outlet{policy: c.Policy, config: c.Config, sender: sender, slots: make(chan struct{}, max(1, c.Policy.Concurrency)), limiter: rate.NewLimiter(rate.Inf, 0)}
+	if r := c.Policy.RateLimit; r.Count > 0 {
+		o.limiter = rate.NewLimiter(rate.Limit(float64(r.Count)/r.Per.Seconds()), burst(r))
+	}
+	o.breaker = gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
+		Name: c.Policy.Name, MaxRequests: 1, Timeout: breakerPause,
+		ReadyToTrip: func(counts gobreaker.Counts) bool { return counts.ConsecutiveFailures >= breakerAfter },
+		IsExcluded:  func(err error) bool { return errors.Is(err, errNoVerdict) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				o.mu.Lock()
+				o.opened = time.Now()
+				o.mu.Unlock()
+			}
+			e.log.Info("the breaker of a channel has changed", "channel", c.Policy.Name, "from", from.String(), "to", to.String())
+		},
+	})
+	return o, nil
+}
+
+// burst is how many attempts may begin at once under a rate: what is allowed in a
+// second, at least one.
+func burst(r delivery.Rate) int { return max(1, int(float64(r.Count)/r.Per.Seconds())) }
+
+// Why a breaker is told that an attempt has failed, or that it says nothing of how the
+// other side does.
+var (
+	errAttempt   = errors.New("the attempt has failed")
+	errNoVerdict = errors.New("the attempt says nothing about the channel")
+)
+
+// isLike reports whether a channel's settings are those of the outlet.
+func (o *outlet) isLike(c Channel) bool {
+	return reflect.DeepEqual(o.policy, c.Policy) && reflect.DeepEqual(o.config, c.Config)
+}
+
+// lease is how long a claim lasts.
+func (o *outlet) lease() time.Duration { return o.policy.Timeout + leaseMargin }
+
+// ticket is the right to make one attempt.
+type ticket struct {
+	outlet *outlet
+	rate   *rate.Reservation
+}
+
+// reserve returns a ticket, or nil if no attempt may begin now.
+func (o *outlet) reserve() *ticket {
+	if !o.usable() || o.breaker.State() != gobreaker.StateClosed {
+		return nil
+	}
+	t, _ := o.ticket()
+	return t
+}
+
+// usable reports whether the other side may be spoken to now.
+func (o *outlet) usable() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.closed && !time.Now().Before(o.quiet)
+}
+
+// ticket returns a ticket if there is a slot and the rate allows it, else nil, and how
+// long to wait if it is the rate that does not.
+func (o *outlet) ticket() (*ticket, time.Duration) {
+	select {
+	case o.slots <- struct{}{}:
+	default:
+		return nil, 0
+	}
+	r := o.limiter.Reserve()
+	if wait := r.Delay(); wait > 0 {
+		r.Cancel()
+		<-o.slots
+		return nil, wait
+	}
+	return &ticket{o, r}, 0
+}
+
+// giveBack returns a ticket that was not used.
+func (t *ticket) giveBack() {
+	t.rate.Cancel()
+	t.done()
+}
+
+// done returns a ticket that was used.
+func (t *ticket) done() { <-t.outlet.slots }
+
+// close returns once nothing is being sent any more, and lets nothing more be.
+func (o *outlet) close() {
+	o.mu.Lock()
+	o.closed = true
+	o.mu.Unlock()
+	for range cap(o.slots) {
+		o.slots <- struct{}{}
+	}
+}
+
+// lookNow has the deliver loop look for deliveries.
+func (o *outlet) lookNow() { o.lookAt(time.Time{}) }
+
+// lookAt has the deliver loop look for deliveries at that time, or earlier.
+func (o *outlet) lookAt(at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if at.Before(o.look) {
+		o.look = at
+	}
+}
+
+// leaveAlone has nothing sent for a while.
+func (o *outlet) leaveAlone(wait time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if until := time.Now().Add(wait); until.After(o.quiet) {
+		o.quiet = until
+	}
+}
+
+// next returns when to look for deliveries, and at which of them.
+func (o *outlet) next(now time.Time) (at time.Time, probe bool) {
+	state := o.breaker.State()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at = o.look
+	if state == gobreaker.StateOpen {
+		at = later(at, o.opened.Add(breakerPause))
+	}
+	at = later(at, o.quiet)
+	return at, state == gobreaker.StateHalfOpen
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// looking notes that somebody looks for deliveries now. What is planned from now on
+// may be missed, and is looked for anew.
+func (o *outlet) looking(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.look, o.more = now.Add(pollEvery), false
+}
+
+// expectMore notes that deliveries wait which could not be claimed yet.
+func (o *outlet) expectMore() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.more = true
+}
+
+// lookAgain has the deliver loop look now if deliveries wait that could not be claimed
+// before, and reports whether.
+func (o *outlet) lookAgain() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.more {
+		o.look = time.Time{}
+	}
+	return o.more
+}
+
+// breakerState returns the breaker's state in our words.
+func (o *outlet) breakerState() delivery.Breaker {
+	switch o.breaker.State() {
+	case gobreaker.StateOpen:
+		return delivery.BreakerOpen
+	case gobreaker.StateHalfOpen:
+		return delivery.BreakerHalfOpen
+	case gobreaker.StateClosed:
+	}
+	return delivery.BreakerClosed
+}

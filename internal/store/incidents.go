@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"alertd/internal/alerting"
+	"alertd/internal/incident"
+)
+
+// conditions gathers what a query asks for.
+type conditions struct {
+	text string
+	args []any
+}
+
+func (c *conditions) add(condition string, args ...any) {
+	if c.text != "" {
+		c.text += " AND "
+	}
+	c.text += condition
+	c.args = append(c.args, args...)
+}
+
+// oneOf adds that a column has one of some numbers, if there are any.
+func oneOf[T ~uint8](c *conditions, d dialect, column string, values []T) {
+	if len(values) == 0 {
+		return
+	}
+	numbers := make([]int64, len(values))
+	for i, value := range values {
+		numbers[i] = int64(value)
+	}
+	c.add(column+" "+d.anyOf, d.list(numbers))
+}
+
+// incidentsPage is how many incidents are looked at at once.
+const incidentsPage = 500
+
+// Incidents returns the incidents that match, the latest opened first.
+func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page, error) {
+	d := s.engine.dialect()
+	var page incident.Page
+	for before := int64(q.Before); ; { //nolint:gosec // numbers fit into 63 bits
+		c := conditions{text: "status > 0"}
+		if before > 0 {
+			c.add("number < ?", before)
+		}
+		oneOf(&c, d, "status", q.Statuses)
+		oneOf(&c, d, "category", q.Categories)
+		if q.MinSeverity > 0 {
+			c.add("severity >= ?", int64(q.MinSeverity))
+		}
+		if len(q.Sources) > 0 {
+			c.add("source "+d.anyText, d.texts(q.Sources))
+		}
+		if !q.Since.IsZero() {
+			c.add("last_seen >= ?", q.Since.UnixMicro())
+		}
+		looked := 0
+		err := s.each(ctx, func(rows *sql.Rows) error {
+			looked++
+			i, err := scanIncident(rows)
+			if err != nil {
+				return err
+			}
+			before = int64(i.Number) //nolint:gosec // numbers fit into 63 bits
+			if page.More || q.Text != "" && !strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.Text)) {
+				return nil
+			}
+			if len(page.Incidents) == q.Limit {
+				page.More = true
+				return nil
+			}
+			page.Incidents = append(page.Incidents, i)
+			return nil
+		}, `SELECT state FROM incidents WHERE `+c.text+` ORDER BY number DESC LIMIT ?`, append(c.args, min(incidentsPage, q.Limit+1))...)
+		if err != nil {
+			return page, fmt.Errorf("look for incidents: %w", err)
+		}
+		if page.More || looked < min(incidentsPage, q.Limit+1) {
+			return page, nil
+		}
+	}
+}
+
+// Incident returns one incident. The error is an [*alerting.Error] with
+// [alerting.CodeNotFound] if there is none.
+func (s *Store) Incident(ctx context.Context, id incident.ID) (incident.Incident, error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	i, err := oneIncident(s.engine.read().QueryRowContext(ctx, s.sql(`SELECT state FROM incidents WHERE incident_id = ?`), s.incidentKey(id)), id)
+	return i, s.reading(err)
+}
+
+// RemindersDue reports whether there are incidents that are to be told of again.
+func (s *Store) RemindersDue(ctx context.Context) (bool, error) {
+	now, err := s.now(ctx)
+	if err != nil {
+		return false, err
+	}
+	n, err := s.readNumber(ctx, s.sql(`SELECT count(*) FROM (SELECT 1 FROM incidents WHERE update_due <= ? LIMIT 1) AS due`), now.UnixMicro())
+	return n.Int64 > 0, s.reading(err)
+}
+
+// Timeline returns what happened to an incident, oldest first.
+func (s *Store) Timeline(ctx context.Context, id incident.ID) ([]incident.Entry, error) {
+	var entries []incident.Entry
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var text string
+		var entry incident.Entry
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		err := decode(text, &entry)
+		entries = append(entries, entry)
+		return err
+	}, `SELECT e.entry FROM incidents i JOIN incident_entries e ON e.incident = i.number WHERE i.incident_id = ? ORDER BY e.id`, s.incidentKey(id))
+	return entries, wrap("read timeline", err)
+}
+
+// IncidentEvents returns the latest events of an incident that are still kept,
+// newest first, at most limit.
+func (s *Store) IncidentEvents(ctx context.Context, id incident.ID, limit int) ([]*alerting.Event, error) {
+	return s.loadEvents(ctx, s.engine.read(), s.sql(`SELECT e.seq, e.json FROM incidents i
+		JOIN incident_events m ON m.incident = i.number JOIN events e ON e.seq = m.seq
+		WHERE i.incident_id = ? ORDER BY m.seq DESC LIMIT ?`), s.incidentKey(id), limit)
+}
+
+// IncidentsOf returns which incidents events belong to, by the events' numbers. Those
+// that belong to none, or not yet, are missing.
+func (s *Store) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[uint64]incident.ID, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	seqs := make([]int64, len(events))
+	for i, event := range events {
+		seqs[i] = int64(event.Seq()) //nolint:gosec // numbers fit into 63 bits
+	}
+	d := s.engine.dialect()
+	ids := make(map[uint64]incident.ID, len(events))
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var seq int64
+		var id uuidValue
+		err := rows.Scan(&seq, &id)
+		ids[uint64(max(0, seq))] = incident.ID(id)
+		return err
+	}, `SELECT m.seq, i.incident_id FROM incident_events m JOIN incidents i ON i.number = m.incident WHERE m.seq `+d.anyOf, d.list(seqs))
+	return ids, wrap("look for the incidents of events", err)
+}
+
+// Event returns the event with this number, nil if it is not kept.
+func (t *Tx) Event(ctx context.Context, seq uint64) (*alerting.Event, error) {
+	var kept keptEvent
+	err := t.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&kept.seq, &kept.json) },
+		`SELECT seq, json FROM events WHERE seq = ?`, int64(seq)) //nolint:gosec // numbers fit into 63 bits
+	if err != nil || kept.seq == 0 {
+		return nil, wrap("read event", err)
+	}
+	event, err := kept.load()
+	if err != nil {
+		t.store.log.Error("an incident's event cannot be shown", "error", err)
+		return nil, nil
+	}
+	return event, nil
+}

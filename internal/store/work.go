@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"alertd/internal/alerting"
+)
+
+// engineCursor is the name of the engine's place in the log.
+const engineCursor = "engine"
+
+// Tx is a transaction of the engine: what it does happens as a whole or not at all,
+// at one time. It belongs to one goroutine, and ends with the function that it was
+// given to.
+type Tx struct {
+	store *Store
+	tx    *sql.Tx
+	now   time.Time
+}
+
+// Now is the time of all that happens in the transaction, in UTC, to the microsecond:
+// on PostgreSQL the database's, so that replicas agree.
+func (t *Tx) Now() time.Time { return t.now }
+
+// Decide runs a transaction that changes incidents. No other one does at the same
+// time, on any replica. f may be called again if the transaction came to nothing.
+func (s *Store) Decide(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
+	return s.Work(ctx, func(ctx context.Context, t *Tx) error {
+		var one int64
+		if err := t.one(ctx, `SELECT id FROM engine WHERE id = 1`+s.engine.dialect().hold).Scan(&one); err != nil {
+			return fmt.Errorf("take the engine's turn: %w", err)
+		}
+		return f(ctx, t)
+	})
+}
+
+// Work runs a transaction that changes deliveries only. Others may run at the same
+// time.
+func (s *Store) Work(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	err := s.engine.work(ctx, func(ctx context.Context, tx *sql.Tx, now time.Time) error {
+		return f(ctx, &Tx{store: s, tx: tx, now: now.UTC().Truncate(time.Microsecond)})
+	})
+	if _, known := errors.AsType[*alerting.Error](err); known {
+		return err
+	}
+	return s.reading(err)
+}
+
+// exec runs a statement and returns how many rows it has changed.
+func (t *Tx) exec(ctx context.Context, statement string, args ...any) (uint64, error) {
+	return affected(t.tx.ExecContext(ctx, t.store.sql(statement), args...))
+}
+
+func (t *Tx) one(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.tx.QueryRowContext(ctx, t.store.sql(query), args...)
+}
+
+// each calls scan for each row of a query.
+func (t *Tx) each(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
+	return eachRow(ctx, t.tx, scan, t.store.sql(query), args...)
+}
+
+// querier is an [*sql.DB] or an [*sql.Tx].
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func eachRow(ctx context.Context, db querier, scan func(rows *sql.Rows) error, query string, args ...any) (err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// each calls scan for each row of a query outside of any transaction.
+func (s *Store) each(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	return s.reading(eachRow(ctx, s.engine.read(), scan, s.sql(query), args...))
+}
+
+// sql returns a statement as the database writes it.
+func (s *Store) sql(text string) string { return s.engine.dialect().rebind(text) }
+
+// micros is a time as the database keeps it, nil for none.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// timeOf is the reverse of micros; 0 stands for none, too.
+func timeOf(n sql.NullInt64) time.Time {
+	if !n.Valid || n.Int64 == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.Int64).UTC()
+}
+
+func encode(value any) (string, error) {
+	text, err := json.Marshal(value)
+	return string(text), err
+}
+
+// decode reads back what encode wrote, perhaps by an earlier alertd.
+func decode(text string, into any) error {
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return fmt.Errorf("read back %T: %w", into, err)
+	}
+	return nil
+}
+
+// Unfolded is a part of the log that is to be folded.
+type Unfolded struct {
+	// Events are those that somebody is to be told of, oldest first.
+	Events []*alerting.Event
+	// Through is the last number that was looked at.
+	Through uint64
+}
+
+// Unfolded returns what comes after a number, at most limit events.
+func (s *Store) Unfolded(ctx context.Context, after uint64, limit int) (Unfolded, error) {
+	through := min(s.publisher.lastPublished(), after+uint64(limit)) //nolint:gosec // limits are small
+	if through <= after {
+		return Unfolded{Through: after}, nil
+	}
+	events, err := s.loadEvents(ctx, s.engine.upkeep(), s.sql(`SELECT seq, json FROM events
+		WHERE seq > ? AND seq <= ? AND dispatch = 1 ORDER BY seq`), int64(after), int64(through)) //nolint:gosec // numbers fit into 63 bits
+	if isDamaged(err) { // the others must not wait for ever
+		damaged, _ := errors.AsType[damagedError](err)
+		s.log.Error("an event is left out of its incident", "error", damaged)
+		return Unfolded{Events: events, Through: damaged.seq}, nil
+	}
+	return Unfolded{events, through}, err
+}
+
+// EngineCursor returns the number of the last event that was folded.
+func (s *Store) EngineCursor(ctx context.Context) (uint64, error) {
+	cursor, err := s.readNumber(ctx, s.sql(`SELECT max(seq) FROM log_cursors WHERE name = ?`), engineCursor)
+	return uint64(max(0, cursor.Int64)), s.reading(err)
+}
+
+// Cursor is [Store.EngineCursor] within the transaction.
+func (t *Tx) Cursor(ctx context.Context) (uint64, error) {
+	var cursor int64
+	err := t.one(ctx, `SELECT seq FROM log_cursors WHERE name = ?`, engineCursor).Scan(&cursor)
+	if err != nil {
+		return 0, fmt.Errorf("read the engine's place: %w", err)
+	}
+	return uint64(max(0, cursor)), nil
+}
+
+// Advance notes that all events up to a number were folded.
+func (t *Tx) Advance(ctx context.Context, through uint64) error {
+	_, err := t.tx.ExecContext(ctx, t.store.queries.saveCursor, engineCursor, int64(through)) //nolint:gosec // numbers fit into 63 bits
+	return wrap("move the engine's place", err)
+}
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// wrap says what was being done, if there is an error.
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,372 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"alertd/internal/alerting"
+	"alertd/internal/channel"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+)
+
+// Claim says whose a delivery is while it is sent. It ends by itself, so that another
+// replica sends what a process has left behind that is gone.
+type Claim struct {
+	// ID is a new one for each claim: whoever comes back late has another's no more.
+	ID delivery.ID
+	// For is how long it lasts.
+	For time.Duration
+}
+
+// Claimed is a delivery that is the caller's to send.
+type Claimed struct {
+	Delivery delivery.Delivery
+	Notice   incident.Notice
+	// Thread is what the first message about the incident on the channel has left.
+	Thread string
+	Claim  delivery.ID
+}
+
+const deliveryColumns = `d.delivery_id, d.number, d.incident, d.notice, d.reason, d.channel, d.status, d.created, d.due, d.give_up,
+	d.finished, d.attempts, d.error, d.thread, d.fallback_for, d.lease`
+
+// scanDelivery reads deliveryColumns, and then into more.
+func (s *Store) scanDelivery(row scanner, now time.Time, more ...any) (delivery.Delivery, error) {
+	var d delivery.Delivery
+	var id, fallbackFor uuidValue
+	var number, incidentNumber, reason, status, created, due, giveUp int64
+	var finished, lease sql.NullInt64
+	err := row.Scan(append([]any{
+		&id, &number, &incidentNumber, &d.Notice, &reason, &d.Channel, &status, &created, &due, &giveUp,
+		&finished, &d.Attempts, &d.Error, &d.Thread, &fallbackFor, &lease,
+	}, more...)...)
+	d.ID, d.FallbackFor = delivery.ID(id), delivery.ID(fallbackFor)
+	d.Number, d.Incident = uint64(max(0, number)), uint64(max(0, incidentNumber))
+	d.Reason, d.Status = incident.Reason(reason), delivery.Status(status) //nolint:gosec // as they were written
+	d.CreatedAt, d.DueAt, d.GiveUpAt = time.UnixMicro(created).UTC(), time.UnixMicro(due).UTC(), time.UnixMicro(giveUp).UTC()
+	d.FinishedAt = timeOf(finished)
+	if d.Status == delivery.Waiting && timeOf(lease).After(now) {
+		d.Status = delivery.Sending
+	}
+	return d, err
+}
+
+// uuidValue is a UUID as either driver returns it; none is the zero value.
+type uuidValue [16]byte
+
+// Scan implements sql.Scanner.
+func (u *uuidValue) Scan(value any) error {
+	switch value := value.(type) {
+	case nil:
+		*u = uuidValue{}
+		return nil
+	case []byte:
+		if len(value) == len(u) {
+			copy(u[:], value)
+			return nil
+		}
+	case string:
+		id, err := delivery.ParseID(value)
+		*u = uuidValue(id)
+		return err
+	}
+	return fmt.Errorf("%T is not a UUID", value)
+}
+
+// deliveryKey turns an id into an argument; the zero id is NULL.
+func (s *Store) deliveryKey(id delivery.ID) any {
+	if id.IsZero() {
+		return nil
+	}
+	return s.engine.dialect().id(alerting.EventID(id))
+}
+
+// AddDelivery plans a delivery, and reports whether it is new: a notice is told once
+// on a channel. With a claim it is the caller's to send.
+func (t *Tx) AddDelivery(ctx context.Context, d delivery.Delivery, claim Claim) (bool, error) {
+	var lease any
+	if !claim.ID.IsZero() {
+		lease = t.now.Add(claim.For).UnixMicro()
+	}
+	n, err := t.exec(ctx, `INSERT INTO deliveries
+		(delivery_id, incident, notice, reason, channel, status, created, due, give_up, claim, lease, fallback_for, error)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '') ON CONFLICT (incident, channel, notice) DO NOTHING`,
+		t.store.deliveryKey(d.ID), int64(d.Incident), d.Notice, int64(d.Reason), d.Channel, int64(delivery.Waiting), //nolint:gosec // numbers fit into 63 bits
+		t.now.UnixMicro(), t.now.UnixMicro(), d.GiveUpAt.UnixMicro(), t.store.deliveryKey(claim.ID), lease, t.store.deliveryKey(d.FallbackFor))
+	return n > 0, wrap("plan delivery", err)
+}
+
+// Thread returns what the first message about an incident on a channel has left for
+// later ones; "" if there was none.
+func (t *Tx) Thread(ctx context.Context, number uint64, name string) (string, error) {
+	var thread string
+	err := t.one(ctx, `SELECT f.thread FROM deliveries f WHERE f.incident = ? AND f.channel = ? AND f.thread <> ''
+		ORDER BY f.notice LIMIT 1`, int64(number), name).Scan(&thread) //nolint:gosec // numbers fit into 63 bits
+	if isNoRows(err) {
+		return "", nil
+	}
+	return thread, wrap("look for the first message", err)
+}
+
+// Told returns, for an incident, the channels that were told something of it or are
+// about to be.
+func (t *Tx) Told(ctx context.Context, number uint64) (map[string]bool, error) {
+	told := map[string]bool{}
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		told[name] = true
+		return err
+	}, `SELECT DISTINCT channel FROM deliveries WHERE incident = ? AND status <> ?`, int64(number), int64(delivery.Failed)) //nolint:gosec // numbers fit into 63 bits
+	return told, wrap("look for who was told", err)
+}
+
+// others returns the deliveries of the same incident on the same channel that come
+// before, or after, a notice.
+func (t *Tx) others(ctx context.Context, d delivery.Delivery, relation string, status delivery.Status) ([]delivery.Delivery, error) {
+	var others []delivery.Delivery
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		other, err := t.store.scanDelivery(rows, t.now)
+		others = append(others, other)
+		return err
+	}, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.incident = ? AND d.channel = ? AND d.notice `+relation+` ? AND d.status = ?
+		ORDER BY d.notice`, int64(d.Incident), d.Channel, d.Notice, int64(status)) //nolint:gosec // numbers fit into 63 bits
+	return others, wrap("look for other messages about an incident", err)
+}
+
+// Supersede ends what waits on a channel and is overtaken by a delivery that was just
+// planned, and returns it. waiting is what waits on, so that the delivery has to wait
+// for it.
+func (t *Tx) Supersede(ctx context.Context, by delivery.Delivery) (superseded []delivery.Delivery, waiting bool, err error) {
+	earlier, err := t.others(ctx, by, "<", delivery.Waiting)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, d := range earlier {
+		if d.Status != delivery.Waiting || !by.Reason.Overtakes(d.Reason) {
+			waiting = true
+			continue
+		}
+		n, err := t.exec(ctx, `UPDATE deliveries SET status = ?, finished = ?, error = ?
+			WHERE delivery_id = ? AND status = ? AND (lease IS NULL OR lease <= ?)`,
+			int64(delivery.Superseded), t.now.UnixMicro(), overtaken(by), t.store.deliveryKey(d.ID), int64(delivery.Waiting), t.now.UnixMicro())
+		if err != nil {
+			return nil, false, fmt.Errorf("supersede delivery: %w", err)
+		}
+		if n == 0 { // somebody has begun to send it
+			waiting = true
+			continue
+		}
+		superseded = append(superseded, d)
+	}
+	return superseded, waiting, nil
+}
+
+func overtaken(by delivery.Delivery) string {
+	return fmt.Sprintf("overtaken by notice %d (%s)", by.Notice, by.Reason)
+}
+
+// Overtaken returns the notice that leaves nothing to be said by a delivery, or nil.
+func (t *Tx) Overtaken(ctx context.Context, d delivery.Delivery) (*delivery.Delivery, error) {
+	for _, status := range []delivery.Status{delivery.Waiting, delivery.Delivered} {
+		later, err := t.others(ctx, d, ">", status)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range later {
+			if other.Reason.Overtakes(d.Reason) {
+				return &other, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// Which says which deliveries are wanted of a channel.
+type Which struct {
+	Channel string
+	// Most is how many, at most.
+	Most int
+	// Early takes what is not due yet, too.
+	Early bool
+}
+
+// Claim takes deliveries of a channel that wait to be sent, the longest due first: of
+// each incident only the first one, so that its messages go out in order. more says
+// that others wait: they come later, or there were too many.
+func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Claimed, more bool, err error) {
+	due := t.now
+	if which.Early {
+		due = t.now.AddDate(100, 0, 0)
+	}
+	err = t.each(ctx, func(rows *sql.Rows) error {
+		var notice string
+		var thread sql.NullString
+		d, err := t.store.scanDelivery(rows, t.now, &notice, &thread)
+		if err != nil {
+			return err
+		}
+		c := Claimed{Delivery: d, Thread: thread.String, Claim: claim.ID}
+		claimed = append(claimed, c)
+		return decode(notice, &claimed[len(claimed)-1].Notice)
+	}, `SELECT `+deliveryColumns+`, n.notice, (SELECT f.thread FROM deliveries f
+			WHERE f.incident = d.incident AND f.channel = d.channel AND f.thread <> '' ORDER BY f.notice LIMIT 1)
+		FROM deliveries d JOIN notices n ON n.incident = d.incident AND n.number = d.notice
+		WHERE d.channel = ? AND d.status = 1 AND d.due <= ? AND d.give_up > ? AND (d.lease IS NULL OR d.lease <= ?)
+			AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.incident = d.incident AND e.channel = d.channel
+				AND e.notice < d.notice AND e.status = 1)
+		ORDER BY d.due LIMIT ?`+t.store.engine.dialect().skipLocked,
+		which.Channel, due.UnixMicro(), t.now.UnixMicro(), t.now.UnixMicro(), which.Most)
+	if err != nil {
+		return nil, false, fmt.Errorf("look for deliveries: %w", err)
+	}
+	for _, c := range claimed {
+		_, err := t.exec(ctx, `UPDATE deliveries SET claim = ?, lease = ? WHERE delivery_id = ?`,
+			t.store.deliveryKey(claim.ID), t.now.Add(claim.For).UnixMicro(), t.store.deliveryKey(c.Delivery.ID))
+		if err != nil {
+			return nil, false, fmt.Errorf("claim delivery: %w", err)
+		}
+	}
+	var others int64
+	err = t.one(ctx, `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE channel = ? AND status = 1 AND due <= ? AND claim IS NULL LIMIT 1) AS other`,
+		which.Channel, t.now.UnixMicro()).Scan(&others)
+	return claimed, others > 0, wrap("look for other deliveries", err)
+}
+
+// Finish records an attempt and what follows from it, and reports whether the claim
+// still held: if not, nothing is recorded, as the delivery is another's.
+func (t *Tx) Finish(ctx context.Context, c Claimed, a delivery.Attempt, next delivery.Step, thread string) (bool, error) {
+	var finished any
+	if next.Status != delivery.Waiting {
+		finished = t.now.UnixMicro()
+	}
+	var number int64
+	err := t.one(ctx, `UPDATE deliveries SET status = ?, due = ?, finished = ?, error = ?, thread = ?,
+			attempts = attempts + 1, claim = NULL, lease = NULL
+		WHERE delivery_id = ? AND claim = ? AND status = 1 RETURNING attempts`,
+		int64(next.Status), next.DueAt.UnixMicro(), finished, a.Error, thread,
+		t.store.deliveryKey(c.Delivery.ID), t.store.deliveryKey(c.Claim)).Scan(&number)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("record delivery: %w", err)
+	}
+	_, err = t.exec(ctx, `INSERT INTO delivery_attempts (delivery_id, number, at, took, outcome, code, error) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		t.store.deliveryKey(c.Delivery.ID), number, a.At.UnixMicro(), a.Duration.Microseconds(), int64(a.Outcome), a.Code, a.Error)
+	return true, wrap("record attempt", err)
+}
+
+// Release gives a delivery back that was not sent, to be sent at once.
+func (t *Tx) Release(ctx context.Context, c Claimed) error {
+	_, err := t.exec(ctx, `UPDATE deliveries SET claim = NULL, lease = NULL, due = ? WHERE delivery_id = ? AND claim = ? AND status = 1`,
+		t.now.UnixMicro(), t.store.deliveryKey(c.Delivery.ID), t.store.deliveryKey(c.Claim))
+	return wrap("give delivery back", err)
+}
+
+// End ends a delivery that waits, and reports whether it still did.
+func (t *Tx) End(ctx context.Context, d delivery.Delivery, status delivery.Status, why string) (bool, error) {
+	n, err := t.exec(ctx, `UPDATE deliveries SET status = ?, finished = ?, error = ?, claim = NULL, lease = NULL
+		WHERE delivery_id = ? AND status = 1 AND (lease IS NULL OR lease <= ?)`,
+		int64(status), t.now.UnixMicro(), why, t.store.deliveryKey(d.ID), t.now.UnixMicro())
+	return n > 0, wrap("end delivery", err)
+}
+
+// Expired returns deliveries that wait and are to be given up.
+func (t *Tx) Expired(ctx context.Context, limit int) ([]delivery.Delivery, error) {
+	var expired []delivery.Delivery
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		d, err := t.store.scanDelivery(rows, t.now)
+		expired = append(expired, d)
+		return err
+	}, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.status = 1 AND d.give_up <= ? AND (d.lease IS NULL OR d.lease <= ?)
+		ORDER BY d.give_up LIMIT ?`+t.store.engine.dialect().skipLocked, t.now.UnixMicro(), t.now.UnixMicro(), limit)
+	return expired, wrap("look for deliveries to give up", err)
+}
+
+// Retry makes a delivery that has failed wait again, until giveUp. The error is an
+// [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict] if it has not
+// failed.
+func (t *Tx) Retry(ctx context.Context, id delivery.ID, giveUp time.Time) error {
+	n, err := t.exec(ctx, `UPDATE deliveries SET status = ?, due = ?, give_up = ?, finished = NULL, reported = 0 WHERE delivery_id = ? AND status = ?`,
+		int64(delivery.Waiting), t.now.UnixMicro(), giveUp.UnixMicro(), t.store.deliveryKey(id), int64(delivery.Failed))
+	if err != nil || n > 0 {
+		return wrap("retry delivery", err)
+	}
+	d, err := t.Delivery(ctx, id)
+	if err != nil {
+		return err
+	}
+	return &alerting.Error{Code: alerting.CodeConflict, Message: fmt.Sprintf(
+		"delivery %s is %s; only one that has failed can be retried", id, d.Status)}
+}
+
+// Delivery returns one delivery. The error is an [*alerting.Error] with
+// [alerting.CodeNotFound] if there is none.
+func (t *Tx) Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error) {
+	d, err := t.store.scanDelivery(t.one(ctx, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.delivery_id = ?`, t.store.deliveryKey(id)), t.now)
+	return d, noSuchDelivery(id, err)
+}
+
+func noSuchDelivery(id delivery.ID, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return &alerting.Error{Code: alerting.CodeNotFound, Message: fmt.Sprintf("there is no delivery with the id %s", id)}
+	}
+	return wrap("read delivery", err)
+}
+
+// Unreported is a delivery that has failed and about which alertd has not raised an
+// alert yet.
+type Unreported struct {
+	Delivery delivery.Delivery
+	Incident incident.Incident
+}
+
+// Unreported returns such deliveries, the first planned first.
+func (s *Store) Unreported(ctx context.Context, limit int) ([]Unreported, error) {
+	var unreported []Unreported
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var state string
+		d, err := s.scanDelivery(rows, time.Time{}, &state)
+		if err != nil {
+			return err
+		}
+		unreported = append(unreported, Unreported{Delivery: d})
+		return decode(state, &unreported[len(unreported)-1].Incident)
+	}, `SELECT `+deliveryColumns+`, i.state FROM deliveries d JOIN incidents i ON i.number = d.incident
+		WHERE d.status = 4 AND d.reported = 0 ORDER BY d.number LIMIT ?`, limit)
+	return unreported, wrap("look for deliveries that have failed", err)
+}
+
+// Reported notes that an alert was raised about a delivery, unless it was tried again
+// since.
+func (t *Tx) Reported(ctx context.Context, d delivery.Delivery) error {
+	_, err := t.exec(ctx, `UPDATE deliveries SET reported = 1 WHERE delivery_id = ? AND status = 4 AND attempts = ?`,
+		t.store.deliveryKey(d.ID), d.Attempts)
+	return wrap("note an alert about a delivery", err)
+}
+
+// Hurry makes everything due that waits on a channel.
+func (t *Tx) Hurry(ctx context.Context, name string) error {
+	_, err := t.exec(ctx, `UPDATE deliveries SET due = ? WHERE channel = ? AND status = 1 AND due > ?`,
+		t.now.UnixMicro(), name, t.now.UnixMicro())
+	return wrap("bring deliveries forward", err)
+}
+
+// Note records in a channel's record what became of an attempt.
+func (t *Tx) Note(ctx context.Context, name string, r channel.Result) error {
+	success, failure := number(r.Outcome == channel.Delivered), number(r.Outcome != channel.Delivered)
+	_, err := t.exec(ctx, `INSERT INTO channel_records AS r (channel, successes, failures, consecutive, last_error, last_failure, last_success)
+		VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (channel) DO UPDATE SET successes = r.successes + excluded.successes, failures = r.failures + excluded.failures,
+			consecutive = CASE excluded.failures WHEN 0 THEN 0 ELSE r.consecutive + 1 END,
+			last_error = CASE excluded.failures WHEN 0 THEN r.last_error ELSE excluded.last_error END,
+			last_failure = CASE excluded.failures WHEN 0 THEN r.last_failure ELSE excluded.last_failure END,
+			last_success = CASE excluded.failures WHEN 0 THEN excluded.last_success ELSE r.last_success END`,
+		name, success, failure, failure, r.Error, failure*t.now.UnixMicro(), success*t.now.UnixMicro())
+	return wrap("keep the channel's record", err)
+}
