@@ -1,0 +1,48 @@
+package incident
+
+import "alertd/internal/alerting"
+
+// View is an incident as others see it: its JSON is that of the API and of webhooks.
+// Times are RFC 3339 in UTC.
+type View struct {
+	ID       ID                `json:"incident_id"`
+	Number   uint64            `json:"number"`
+	Status   Status            `json:"status"`
+	Severity alerting.Severity `json:"severity"`
+	Category alerting.Category `json:"category"`
+	Source   string            `json:"source"`
+	Message  string            `json:"message"`
+	Count    uint64            `json:"count"`
+
+	FirstSeen string `json:"first_seen"`
+	LastSeen  string `json:"last_seen"`
+
+	Fingerprint Fingerprint `json:"fingerprint"`
+	Grouping    Grouping    `json:"grouped_by"`
+	Pattern     string      `json:"pattern"`
+
+	// These are "" unless it was acknowledged, or resolved.
+	AcknowledgedAt string `json:"acknowledged_at,omitzero"`
+	AcknowledgedBy string `json:"acknowledged_by,omitzero"`
+	ResolvedAt     string `json:"resolved_at,omitzero"`
+	ResolvedBy     string `json:"resolved_by,omitzero"`
+}
+
+// View returns what others see of the incident. What only the fold needs is not in
+// there.
+func (i Incident) View() View {
+	v := View{
+		ID: i.ID, Number: i.Number, Status: i.Status, Severity: i.Severity, Category: i.Category,
+		Source: i.Source, Message: i.Message, Count: i.Count,
+		FirstSeen: alerting.FormatTime(i.FirstSeen), LastSeen: alerting.FormatTime(i.LastSeen),
+		Fingerprint: i.Fingerprint, Grouping: i.Grouping, Pattern: i.Pattern,
+		AcknowledgedBy: i.AcknowledgedBy, ResolvedBy: i.ResolvedBy,
+	}
+	if !i.AcknowledgedAt.IsZero() {
+		v.AcknowledgedAt = alerting.FormatTime(i.AcknowledgedAt)
+	}
+	if !i.ResolvedAt.IsZero() {
+		v.ResolvedAt = alerting.FormatTime(i.ResolvedAt)
+	}
+	return v
+}
