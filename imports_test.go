@@ -84,6 +84,21 @@ var imports = map[string]row{
 	"api": {
 		why: "the contract and its page, embedded",
 	},
+	"internal/channel/channeltest": {
+		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
+		why: "the suite that every kind of channel passes; only tests import it",
+	},
+	"internal/channel/pagerduty": {
+		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
+		why: "a kind of channel: PagerDuty",
+	},
+	"internal/channel/pagerduty/pagerdutytest": {
+		why: "stands in for PagerDuty, in tests and demonstrations; it knows the protocol, not alertd",
+	},
+	"internal/channel/webhook": {
+		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
+		why: "a kind of channel: signed webhooks",
+	},
 	"internal/httpapi": {
 		may: []string{"api", "internal/alerting", "internal/metrics"},
 		why: "serves the core by the contract; cmd hands it its settings, so it knows no file",

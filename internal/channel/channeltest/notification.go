@@ -1,0 +1,134 @@
+package channeltest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"alertd/internal/alerting"
+	"alertd/internal/channel"
+	"alertd/internal/incident"
+)
+
+// IncidentID is the incident's that [Notification] tells of, and TestID the one that
+// a test message has.
+const (
+	IncidentID = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"
+	TestID     = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4aff"
+)
+
+// Reasons returns every reason there is to tell of, as they follow on each other in
+// the life of an incident, and a test.
+func Reasons() []incident.Reason {
+	return []incident.Reason{
+		incident.Opened, incident.SeverityRaised, incident.Updated, incident.WasAcknowledged, incident.WasResolved, incident.Test,
+	}
+}
+
+// Notification returns a message about an incident of a VaR gate, each time the same
+// for the same reason. The incident is as old as the reason asks for: it begins as an
+// error, becomes critical, goes on for 41 events, is acknowledged by ada and resolved
+// by grace. Its Key is a UUID, and another one for each reason.
+func Notification(reason incident.Reason) channel.Notification {
+	n := channel.Notification{
+		Key:    fmt.Sprintf("019b5f2c-8000-7000-8000-00000000000%d", reason),
+		Notice: story(reason),
+		URL:    "https://alerts.example.com/incidents/" + IncidentID,
+	}
+	if reason == incident.Test {
+		n.URL = ""
+	}
+	return n
+}
+
+// Opened returns a message with a key of its own that an incident was opened with
+// that message, in its own incident, for tests of what a channel makes of texts.
+// context is a JSON object.
+func Opened(severity alerting.Severity, source, message, context string) channel.Notification {
+	e := event(1, began, severity, source, message, context)
+	_, change := incident.Open(incident.NewID(), 1, e, began)
+	return channel.Notification{
+		Key: uuid.Must(uuid.NewV7()).String(), Notice: *change.Notice, URL: "https://alerts.example.com/incidents/1",
+	}
+}
+
+// began is when the incident was opened.
+var began = time.Date(2025, 12, 27, 10, 30, 0, 123456000, time.UTC)
+
+// The texts of the incident's events.
+const (
+	source   = "var_gate"
+	breached = "VaR limit breached: 0.0512 > 0.0300"
+	details  = `{"portfolio":"EQ-LS-1","var":0.0512,"limit":0.0300,"confidence":0.99,"horizon_days":1,` +
+		`"blocked":true,"positions":["AAPL","MSFT"],"note":"R&D <desk> said \"hold\""}`
+)
+
+func event(seq uint64, at time.Time, severity alerting.Severity, source, message, context string) *alerting.Event {
+	data, err := alerting.ParseContext([]byte(context))
+	if err != nil {
+		panic(fmt.Sprintf("the context of a test's event: %v", err))
+	}
+	draft, err := alerting.NewDraft(alerting.Alert{
+		Severity: severity, Category: alerting.CategoryRiskLimit, Source: source, Message: message, Context: data, Timestamp: at,
+	}, at)
+	if err != nil {
+		panic(fmt.Sprintf("the alert of a test's event: %v", err))
+	}
+	return draft.Finish(seq)
+}
+
+func mustID(text string) incident.ID {
+	id, err := incident.ParseID(text)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+// story returns the notice that a reason stands for, as the fold itself makes it.
+func story(reason incident.Reason) incident.Notice {
+	if reason == incident.Test {
+		i, change := incident.Open(mustID(TestID), 0, event(1, began, alerting.SeverityInfo, "alertd", "A test of this channel", "{}"), began)
+		change.Notice.Reason, change.Notice.Why = incident.Test, "a test that ada asked for"
+		change.Notice.Incident = i
+		return *change.Notice
+	}
+	const repeat = 15 * time.Minute
+	first := event(40, began, alerting.SeverityError, source, breached, details)
+	i, change := incident.Open(mustID(IncidentID), 12, first, began)
+	var last *alerting.Event
+	now := began
+	steps := []func() incident.Change{
+		incident.Opened: func() incident.Change { return change },
+		incident.SeverityRaised: func() incident.Change {
+			last = event(41, now, alerting.SeverityCritical, source, strings.Replace(breached, "512", "733", 1), strings.Replace(details, "512", "733", 1))
+			return i.Add(last, repeat, now)
+		},
+		incident.Updated: func() incident.Change {
+			for seq := uint64(42); seq < 80; seq++ {
+				_ = i.Add(event(seq, now, alerting.SeverityCritical, source, breached, details), repeat, now)
+			}
+			now = now.Add(repeat)
+			last = event(80, now, alerting.SeverityCritical, source, breached, details)
+			return i.Add(last, repeat, now)
+		},
+		incident.WasAcknowledged: func() incident.Change {
+			change, err := i.Acknowledge(incident.Action{By: "ada", Note: "Looking at the hedge"}, last, now)
+			if err != nil {
+				panic(err)
+			}
+			return change
+		},
+		incident.WasResolved: func() incident.Change {
+			return i.Resolve(incident.Action{By: "grace", Note: "Hedged, limit holds again"}, last, now)
+		},
+	}
+	var notice *incident.Notice
+	for step := incident.Opened; step <= reason; step++ {
+		now = now.Add(time.Minute)
+		notice = steps[step]().Notice
+	}
+	return *notice
+}
