@@ -1,0 +1,60 @@
+package webhook
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"alertd/internal/alerting"
+	"alertd/internal/channel"
+	"alertd/internal/incident"
+)
+
+// payload is the body. api/openapi.yaml has its schema, WebhookMessage.
+type payload struct {
+	Type string `json:"type"`
+	// Timestamp is when it happened, whenever it is sent.
+	Timestamp string `json:"timestamp"`
+	Data      data   `json:"data"`
+}
+
+type data struct {
+	DeliveryID string          `json:"delivery_id"`
+	Reason     incident.Reason `json:"reason"`
+	Why        string          `json:"why"`
+	NewEvents  uint64          `json:"new_events"`
+	By         string          `json:"by,omitzero"`
+	Note       string          `json:"note,omitzero"`
+	URL        string          `json:"url,omitzero"`
+	Incident   incident.View   `json:"incident"`
+	Event      event           `json:"event"`
+}
+
+type event struct {
+	Seq              uint64         `json:"seq"`
+	Context          jsontext.Value `json:"context"`
+	ContextTruncated bool           `json:"context_truncated"`
+}
+
+// encode returns the body of a message, the same each time.
+func encode(n channel.Notification) ([]byte, error) {
+	notice := n.Notice
+	name := notice.Reason.String()
+	if notice.Reason != incident.Test {
+		name = "incident." + name
+	}
+	body, err := json.Marshal(payload{
+		Type: name, Timestamp: alerting.FormatTime(notice.At),
+		Data: data{
+			DeliveryID: n.Key, Reason: notice.Reason, Why: notice.Why, NewEvents: notice.Since,
+			By: notice.By, Note: notice.Note, URL: n.URL,
+			Incident: notice.Incident.View(),
+			Event:    event{Seq: notice.Event, Context: notice.Context.Object(), ContextTruncated: notice.Context.Cut},
+		},
+	}, jsontext.AllowInvalidUTF8(true)) // a message is not lost for a broken character
+	if err != nil {
+		return nil, fmt.Errorf("encode the message: %w", err)
+	}
+	return body, nil
+}
