@@ -54,9 +54,3 @@ type Result struct {
 	// this one, such as Slack's ts or a Message-ID; "" if nothing.
 	Thread string
 }
-
-// Reopener is a channel that holds a file which others may move away.
-type Reopener interface {
-	// Reopen closes the file and opens, or makes, the one that has its name now.
-	Reopen() error
-}

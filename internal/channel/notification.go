@@ -40,23 +40,23 @@ const (
 // Color returns green for what is resolved, blue for what is acknowledged, and else
 // that of the severity.
 func (n Notification) Color() Color {
-	switch i := n.Notice.Incident; {
-	case i.Status == incident.Resolved:
+	switch n.Notice.Incident.Status {
+	case incident.Resolved:
 		return Green
-	case i.Status == incident.Acknowledged:
+	case incident.Acknowledged:
 		return Blue
-	default:
-		return map[alerting.Severity]Color{
-			alerting.SeverityCritical: Red, alerting.SeverityError: Orange, alerting.SeverityWarning: Yellow,
-		}[i.Severity].or(Grey)
+	case incident.Triggered:
 	}
-}
-
-func (c Color) or(other Color) Color {
-	if c == "" {
-		return other
+	switch n.Notice.Incident.Severity {
+	case alerting.SeverityCritical:
+		return Red
+	case alerting.SeverityError:
+		return Orange
+	case alerting.SeverityWarning:
+		return Yellow
+	case alerting.SeverityInfo, alerting.SeverityDebug:
 	}
-	return c
+	return Grey
 }
 
 // Label is the first word of a message: the severity, or what has changed.
@@ -114,9 +114,13 @@ type Fact struct{ Name, Value string }
 func (n Notification) Facts() []Fact {
 	i := n.Notice.Incident
 	facts := []Fact{
-		{"Severity", i.Severity.String()}, {"Category", i.Category.String()}, {"Source", OneLine(i.Source)},
-		{"Status", i.Status.String()}, {"Events", strconv.FormatUint(i.Count, 10)},
-		{"First seen", showTime(i.FirstSeen)}, {"Last seen", showTime(i.LastSeen)},
+		{"Severity", i.Severity.String()},
+		{"Category", i.Category.String()},
+		{"Source", OneLine(i.Source)},
+		{"Status", i.Status.String()},
+		{"Events", strconv.FormatUint(i.Count, 10)},
+		{"First seen", showTime(i.FirstSeen)},
+		{"Last seen", showTime(i.LastSeen)},
 	}
 	if i.AcknowledgedBy != "" && n.Notice.Reason != incident.WasAcknowledged {
 		facts = append(facts, Fact{"Acknowledged by", OneLine(i.AcknowledgedBy)})

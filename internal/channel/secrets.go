@@ -32,6 +32,11 @@ func NewSecrets(texts ...string) Secrets {
 	return s
 }
 
+// With returns s and further secrets.
+func (s Secrets) With(texts ...string) Secrets {
+	return NewSecrets(append(slices.Clone(s.texts), texts...)...)
+}
+
 // URLSecrets returns what is secret of a URL: all but its scheme and host.
 func URLSecrets(raw string) []string {
 	u, err := url.Parse(raw)
@@ -39,7 +44,7 @@ func URLSecrets(raw string) []string {
 		return []string{raw}
 	}
 	secrets := []string{raw, u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery}
-	for _, part := range strings.Split(u.EscapedPath(), "/") {
+	for part := range strings.SplitSeq(u.EscapedPath(), "/") {
 		if len(part) >= 8 { // a word such as services is none
 			secrets = append(secrets, part)
 		}

@@ -92,55 +92,107 @@ func TestTheDocumentAndAlertdAgreeOnEveryAlert(t *testing.T) {
 	})
 }
 
-// queryValues has for each parameter values about its limits. Left out is what the
-// document says in words only.
-func queryValues() map[string][]string {
+// Whoever checks an action by the document must come to the same as alertd, too.
+func TestTheDocumentAndAlertdAgreeOnEveryAction(t *testing.T) {
+	c := newContract(t)
+	schema := c.schema(t, "Action")
+	h := newHarness(t).folded(breach)
+	text := alertValues()["source"]
+	values := map[string][]string{
+		"by":   text,
+		"note": append(slices.Clone(text), `"`+strings.Repeat("é", 8192)+`"`, `"`+strings.Repeat("é", 8193)+`"`, `" `+strings.Repeat("😀", 8191)+`"`, `" `+strings.Repeat("x", 8192)+`"`),
+		"more": {`1`},
+	}
+	agree := func(t require.TestingT, fields map[string]string) {
+		members := make([]string, 0, len(fields))
+		for _, name := range sortedKeys(fields) {
+			members = append(members, `"`+name+`":`+fields[name])
+		}
+		body := "{" + strings.Join(members, ",") + "}"
+		a := h.do(http.MethodPost, "/incidents/"+incidentText+"/acknowledge", body)
+		breaches := c.judge(schema, []byte(body))
+		if a.status == http.StatusUnprocessableEntity {
+			require.NotEmpty(t, breaches, "the document would take what alertd refuses: %.300s\n%s", body, a.body)
+			return
+		}
+		require.Equal(t, http.StatusOK, a.status, a.body)
+		require.Empty(t, breaches, "the document would refuse what alertd takes: %.300s", body)
+	}
+	agree(t, nil)
+	for field, each := range values {
+		for _, value := range each {
+			agree(t, map[string]string{field: value})
+			fields := map[string]string{"by": `"Ada"`, "note": `"n"`}
+			fields[field] = value
+			agree(t, fields)
+		}
+	}
+}
+
+// queryValues has for each list and each of its parameters values about its limits.
+// Left out is what the document says in words only.
+func queryValues() map[string]map[string][]string {
 	times := []string{
 		"", "2025-12-27T10:30:00Z", "2025-12-27T10:30:00.5+01:00", "0001-01-01T00:00:00Z", "2025-12-27", "2025-12-27T10:30:00", "2025-12-27T1:30:00Z", "2025-02-30T00:00:00Z", "now",
 	}
-	return map[string][]string{
-		"limit":        {"", "1", "10", "1000", "0", "1001", "-1", "1.5", "ten", "99999999999999999999"},
-		"min_severity": {"", "debug", "critical", "loud", "3"},
-		"category":     {"", "risk_limit", "other", "risk", "null"},
-		"source":       {"", "a", " ", "a b", "é", strings.Repeat("é", 255), strings.Repeat("é", 256)},
-		"since":        times,
-		"until":        times,
-		"q":            {"", "a", " ", "%", "é", strings.Repeat("é", 255), strings.Repeat("é", 256)},
-		"cursor":       {"", "djEuMQ", "djEuNDI", "djEuMTg0NDY3NDQwNzM3MDk1NTE2MTU", "djEu", "d", "djEuNDI=", strings.Repeat("A", 41)},
-		"more":         {"1"},
+	limits := []string{"", "1", "10", "1000", "0", "1001", "-1", "1.5", "ten", "99999999999999999999"}
+	severities := []string{"", "debug", "critical", "loud", "3"}
+	categories := []string{"", "risk_limit", "other", "risk", "null"}
+	texts := []string{"", "a", " ", "%", "a b", "é", strings.Repeat("é", 255), strings.Repeat("é", 256)}
+	noCursors := []string{"", "djEu", "d", "djEuNDI=", strings.Repeat("A", 41)}
+	return map[string]map[string][]string{
+		"/events": {
+			"limit": limits, "min_severity": severities, "category": categories, "source": texts, "since": times, "until": times, "q": texts,
+			"cursor": append([]string{"djEuMQ", "djEuNDI", "djEuMTg0NDY3NDQwNzM3MDk1NTE2MTU"}, noCursors...),
+			"more":   {"1"},
+		},
+		"/incidents": {
+			"limit": limits, "min_severity": severities, "category": categories, "source": texts, "since": times, "q": texts,
+			"status": {"", "triggered", "acknowledged", "resolved", "open", "1"},
+			"cursor": append([]string{"aTEuMQ", "aTEuNDI", "aTEuMTg0NDY3NDQwNzM3MDk1NTE2MTU"}, noCursors...),
+			"until":  times, "more": {"1"},
+		},
+		"/deliveries": {
+			"limit": limits, "channel": texts,
+			"status":      {"", "waiting", "sending", "delivered", "failed", "superseded", "lost", "1"},
+			"incident_id": {"", incidentText, strings.ToUpper(incidentText), "00000000-0000-0000-0000-000000000000", "019b5f2c7a3e7c4d9f102b6c8d1e4a55", "7"},
+			"cursor":      append([]string{"ZDEuMQ", "ZDEuNDI", "ZDEuMTg0NDY3NDQwNzM3MDk1NTE2MTU"}, noCursors...),
+			"more":        {"1"},
+		},
 	}
 }
 
 func TestTheDocumentAndAlertdAgreeOnEveryQuery(t *testing.T) {
 	c := newContract(t)
 	h := newHarness(t)
-	agree := func(t require.TestingT, query url.Values) {
-		target := "/events?" + query.Encode()
-		a := h.get(target)
-		breaches := c.judgeRequest("/events", request(h.tb, http.MethodGet, target, ""))
-		if a.status == http.StatusBadRequest {
-			require.NotEmpty(t, breaches, "the document would take what alertd refuses: %.300s\n%s", target, a.body)
-			return
+	for list, values := range queryValues() {
+		agree := func(t require.TestingT, query url.Values) {
+			target := list + "?" + query.Encode()
+			a := h.get(target)
+			breaches := c.judgeRequest(list, request(h.tb, http.MethodGet, target, ""))
+			if a.status == http.StatusBadRequest {
+				require.NotEmpty(t, breaches, "the document would take what alertd refuses: %.300s\n%s", target, a.body)
+				return
+			}
+			require.Equal(t, http.StatusOK, a.status, a.body)
+			require.Empty(t, breaches, "the document would refuse what alertd takes: %.300s", target)
 		}
-		require.Equal(t, http.StatusOK, a.status, a.body)
-		require.Empty(t, breaches, "the document would refuse what alertd takes: %.300s", target)
-	}
-	values := queryValues()
-	for name, each := range values {
-		for _, value := range each {
-			for _, times := range []int{1, 2, 8, 9, 100, 101} {
-				agree(t, url.Values{name: slices.Repeat([]string{value}, times)})
+		for name, each := range values {
+			for _, value := range each {
+				for _, times := range []int{1, 2, 3, 4, 5, 6, 8, 9, 100, 101} {
+					agree(t, url.Values{name: slices.Repeat([]string{value}, times)})
+				}
 			}
 		}
+		rapid.Check(t, func(rt *rapid.T) {
+			query := url.Values{}
+			for range rapid.IntRange(2, 5).Draw(rt, "parameters") {
+				name := rapid.SampledFrom(sortedKeys(values)).Draw(rt, "name")
+				query.Add(name, rapid.SampledFrom(values[name]).Draw(rt, "value"))
+			}
+			agree(rt, query)
+		})
 	}
-	rapid.Check(t, func(rt *rapid.T) {
-		query := url.Values{}
-		for range rapid.IntRange(2, 5).Draw(rt, "parameters") {
-			name := rapid.SampledFrom(sortedKeys(values)).Draw(rt, "name")
-			query.Add(name, rapid.SampledFrom(values[name]).Draw(rt, "value"))
-		}
-		agree(rt, query)
-	})
 }
 
 // sortedKeys returns a map's keys in an order that does not change, so that a

@@ -1,24 +1,16 @@
 package httpapi
 
 import (
-	"bytes"
 	"errors"
-	"io"
-	"mime"
-	"net"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"alertd/internal/alerting"
 )
 
-const contentNDJSON = "application/x-ndjson"
-
 // postAlerts registers one alert, or a batch as a JSON array or as NDJSON. What
 // is refused as a whole counts as one rejected alert.
 func (a *API) postAlerts(w *response, r *http.Request) error {
-	ndjson, err := isNDJSON(r)
+	media, err := mediaOf(r, contentJSON, contentNDJSON)
 	if err != nil {
 		a.config.Manager.CountRejected(alerting.RejectUnsupported, 1)
 		return err
@@ -26,8 +18,10 @@ func (a *API) postAlerts(w *response, r *http.Request) error {
 	body := getBuffer()
 	defer putBuffer(body)
 	if err := a.readBody(w, r, body); err != nil {
+		a.config.Manager.CountRejected(unreadReason(err), 1)
 		return err
 	}
+	ndjson := media == contentNDJSON
 	data := trimSpace(body.Bytes())
 	batch := ndjson || len(data) > 0 && data[0] == '['
 	key, err := idempotencyKey(r, batch)
@@ -75,55 +69,6 @@ func (a *API) postOne(w *response, r *http.Request, data []byte, key string) err
 	return nil
 }
 
-// readBody reads the whole body, or counts and says why it cannot be had.
-func (a *API) readBody(w *response, r *http.Request, body *bytes.Buffer) error {
-	most := a.config.MaxBody
-	err := error(&http.MaxBytesError{Limit: most})
-	if r.ContentLength <= most { // else it is not even begun
-		// MaxBytesReader knows net/http's own writer only.
-		_, err = body.ReadFrom(http.MaxBytesReader(w.ResponseWriter, r.Body, most))
-	}
-	if err == nil {
-		return nil
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		a.config.Manager.CountRejected(alerting.RejectTooLarge, 1)
-		return newProblem(http.StatusRequestEntityTooLarge, "the request body is over the limit of %d bytes", most)
-	}
-	a.config.Manager.CountRejected(alerting.RejectMalformed, 1)
-	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, io.ErrUnexpectedEOF) || ok && !timeout.Timeout() {
-		w.gone = true
-	}
-	p := newProblem(http.StatusBadRequest, "the request body could not be read to its end")
-	p.cause = err
-	return p
-}
-
-// isNDJSON tells the two media types apart and refuses every other.
-func isNDJSON(r *http.Request) (bool, error) {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return false, newProblem(http.StatusUnsupportedMediaType, "Content-Encoding %s is not supported, the body must not be compressed", strconv.Quote(shorten(encoding)))
-	}
-	contentType := r.Header.Get("Content-Type")
-	switch contentType {
-	case "", contentJSON:
-		return false, nil
-	case contentNDJSON:
-		return true, nil
-	}
-	media, parameters, err := mime.ParseMediaType(contentType)
-	charset, given := parameters["charset"]
-	if err == nil && (!given || strings.EqualFold(charset, "utf-8")) {
-		switch media {
-		case contentJSON:
-			return false, nil
-		case contentNDJSON:
-			return true, nil
-		}
-	}
-	return false, newProblem(http.StatusUnsupportedMediaType, "Content-Type %s is not supported, must be %s or %s, in UTF-8", strconv.Quote(shorten(contentType)), contentJSON, contentNDJSON)
-}
-
 // idempotencyKey returns the request's key, or "" if it has none.
 func idempotencyKey(r *http.Request, batch bool) (string, error) {
 	keys := r.Header["Idempotency-Key"]
@@ -160,5 +105,10 @@ func rejectReason(err error) alerting.RejectReason {
 	return alerting.RejectInvalid
 }
 
-// trimSpace drops what is white space in JSON.
-func trimSpace(data []byte) []byte { return bytes.Trim(data, " \t\r\n") }
+// unreadReason is the reason for a body that readBody has not read.
+func unreadReason(err error) alerting.RejectReason {
+	if toProblem(err).Status == http.StatusRequestEntityTooLarge {
+		return alerting.RejectTooLarge
+	}
+	return alerting.RejectMalformed
+}

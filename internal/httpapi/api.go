@@ -47,6 +47,13 @@ type Config struct {
 	// LogReady says why the event log takes no events, if so. Its error is an
 	// [*alerting.Error]. nil stands for a log that always does.
 	LogReady func() error
+	// EngineReady says why incidents are not kept and nobody is told, if so. Its error
+	// is an [*alerting.Error]. nil stands for an engine that always works.
+	EngineReady func() error
+	// Incidents and Deliveries are what there is beyond events. Without both of them
+	// there is nothing but events.
+	Incidents  Incidents
+	Deliveries Deliveries
 	// EffectiveConfig returns what GET /config shows, without secrets.
 	EffectiveConfig func() map[string]any
 	// Reload reads the configuration again and returns the keys whose change
@@ -78,6 +85,9 @@ func New(config Config) (*API, error) {
 	}
 	if config.LogReady == nil {
 		config.LogReady = func() error { return nil }
+	}
+	if config.EngineReady == nil {
+		config.EngineReady = func() error { return nil }
 	}
 	setDefault(&config.MaxBody, 8<<20)
 	setDefault(&config.MaxStreams, 256)
@@ -136,6 +146,15 @@ func (a *API) routes() chi.Router {
 	get("/events", a.getEvents)
 	get("/events/stream", a.streamEvents)
 	get("/events/{event_id}", a.getEvent)
+	get("/incidents", a.ifIncidents(a.getIncidents))
+	get("/incidents/{incident_id}", a.ifIncidents(a.getIncident))
+	post("/incidents/{incident_id}/acknowledge", a.ifIncidents(a.postAcknowledge))
+	post("/incidents/{incident_id}/resolve", a.ifIncidents(a.postResolve))
+	get("/channels", a.ifIncidents(a.getChannels))
+	post("/channels/{name}/test", a.ifIncidents(a.postTest))
+	get("/deliveries", a.ifIncidents(a.getDeliveries))
+	get("/deliveries/{delivery_id}", a.ifIncidents(a.getDelivery))
+	post("/deliveries/{delivery_id}/retry", a.ifIncidents(a.postRetry))
 	get("/stats", a.getStats)
 	get("/metrics", a.metricsHandler())
 	get("/healthz", a.getHealthz)
@@ -149,4 +168,12 @@ func (a *API) routes() chi.Router {
 	r.NotFound((&route{api: a, pattern: unmatched, handle: notFound}).ServeHTTP)
 	r.MethodNotAllowed((&route{api: a, pattern: unmatched, handle: a.methodNotAllowed}).ServeHTTP)
 	return r
+}
+
+// ifIncidents answers as if there were no such route where there are no incidents.
+func (a *API) ifIncidents(h handler) handler {
+	if a.config.Incidents == nil || a.config.Deliveries == nil {
+		return notFound
+	}
+	return h
 }

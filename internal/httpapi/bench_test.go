@@ -117,6 +117,12 @@ func BenchmarkGetEvents(b *testing.B) {
 				h.bench(b, http.MethodGet, "/events?limit=100"+query.query, "", http.StatusOK)
 			})
 		}
+		page, err := h.manager.QueryEvents(b.Context(), alerting.Query{Limit: 100})
+		require.NoError(b, err)
+		h.desk.fold(page.Events...)
+		b.Run(fmt.Sprintf("buffer=%d/with incidents", size), func(b *testing.B) {
+			h.bench(b, http.MethodGet, "/events?limit=100", "", http.StatusOK)
+		})
 	}
 }
 

@@ -6,29 +6,43 @@ import (
 	"strings"
 )
 
-// cursorPrefix is the form of the cursors that this version makes. A cursor is
-// opaque to clients: it says after which event, by its number in the log, the
-// next page begins, so new events do not disturb it.
-const cursorPrefix = "v1."
+// cursorKind is the form of the cursors of one list, so that no list takes
+// another's. A cursor is opaque to clients: it says after which entry, by its
+// number, the next page begins, so new ones do not disturb it.
+type cursorKind string
 
-func encodeCursor(seq uint64) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(cursorPrefix + strconv.FormatUint(seq, 10)))
+// The forms that this version makes.
+const (
+	eventCursor    cursorKind = "v1."
+	incidentCursor cursorKind = "i1."
+	deliveryCursor cursorKind = "d1."
+)
+
+func (k cursorKind) encode(number uint64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(string(k) + strconv.FormatUint(number, 10)))
 }
 
-// decodeCursor returns the number in a cursor. Only what encodeCursor makes is
-// accepted.
-func decodeCursor(cursor string) (uint64, bool) {
+// decode returns the number in a cursor. Only what encode makes is accepted.
+func (k cursorKind) decode(cursor string) (uint64, bool) {
 	plain, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
 		return 0, false
 	}
-	digits, ok := strings.CutPrefix(string(plain), cursorPrefix)
+	digits, ok := strings.CutPrefix(string(plain), string(k))
 	if !ok {
 		return 0, false
 	}
-	seq, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || seq == 0 || encodeCursor(seq) != cursor {
+	number, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || number == 0 || k.encode(number) != cursor {
 		return 0, false
 	}
-	return seq, true
+	return number, true
+}
+
+// next returns the cursor after the entry with a number, or nil at the end.
+func (k cursorKind) next(number uint64, more bool) *string {
+	if !more {
+		return nil
+	}
+	return new(k.encode(number))
 }

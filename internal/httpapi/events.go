@@ -1,16 +1,19 @@
 package httpapi
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"alertd/internal/alerting"
+	"alertd/internal/incident"
 )
 
 // getEvents answers with events, newest first, as they were encoded when they
-// were registered. An answer may be large, as contexts may; it is never
-// held as a whole.
+// were registered.
 func (a *API) getEvents(w *response, r *http.Request) error {
 	query, err := parseEventQuery(r.URL.RawQuery)
 	if err != nil {
@@ -22,29 +25,9 @@ func (a *API) getEvents(w *response, r *http.Request) error {
 	}
 	tail := "],\"next_cursor\":null}\n"
 	if page.More {
-		tail = `],"next_cursor":"` + encodeCursor(page.Events[len(page.Events)-1].Seq()) + "\"}\n"
+		tail = `],"next_cursor":"` + eventCursor.encode(page.Events[len(page.Events)-1].Seq()) + "\"}\n"
 	}
-	const head = `{"events":[`
-	length := len(head) + max(0, len(page.Events)-1) + len(tail)
-	for _, event := range page.Events {
-		length += len(event.JSON())
-	}
-	w.begin(http.StatusOK, contentJSON, length)
-	answer := getBuffer()
-	defer putBuffer(answer)
-	answer.WriteString(head)
-	for i, event := range page.Events {
-		if i > 0 {
-			answer.WriteByte(',')
-		}
-		answer.WriteString(event.JSON())
-		if answer.Len() >= flushAt {
-			w.put(answer.Bytes())
-			answer.Reset()
-		}
-	}
-	answer.WriteString(tail)
-	w.put(answer.Bytes())
+	w.sendEvents(`{"events":[`, tail, page.Events, a.incidentsOf(w, r, page.Events...))
 	return nil
 }
 
@@ -61,6 +44,77 @@ func (a *API) getEvent(w *response, r *http.Request) error {
 	if event == nil {
 		return newProblem(http.StatusNotFound, "there is no event with the id %s", id)
 	}
-	w.sendEvent(http.StatusOK, event)
+	w.sendEvents("", "\n", []*alerting.Event{event}, a.incidentsOf(w, r, event))
 	return nil
+}
+
+// incidentsWait is how long an answer with events waits for their incidents. The
+// buffer has the events also while the database does not answer.
+const incidentsWait = 2 * time.Second
+
+// incidentsOf returns the incidents of events, by the events' numbers. If they cannot
+// be had, that is for the log.
+func (a *API) incidentsOf(w *response, r *http.Request, events ...*alerting.Event) func(uint64) incident.ID {
+	if a.config.Incidents == nil || len(events) == 0 {
+		return noIncident
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), incidentsWait)
+	defer cancel()
+	known, err := a.config.Incidents.IncidentsOf(ctx, events)
+	if err != nil {
+		w.cause = fmt.Errorf("incidents of the events: %w", err)
+		return noIncident
+	}
+	return func(seq uint64) incident.ID { return known[seq] }
+}
+
+func noIncident(uint64) incident.ID { return incident.ID{} }
+
+// incidentMember is what stands before an incident's id at the end of an event.
+const incidentMember = `,"incident_id":"`
+
+// sendEvents answers with events, separated by commas, between a head and a tail, each
+// with its incident if it has one. An answer may be large; it is never held as a whole.
+func (w *response) sendEvents(head, tail string, events []*alerting.Event, incidentOf func(uint64) incident.ID) {
+	const idLength = 36
+	length := len(head) + max(0, len(events)-1) + len(tail)
+	for _, event := range events {
+		length += len(event.JSON())
+		if !incidentOf(event.Seq()).IsZero() {
+			length += len(incidentMember) + idLength + len(`"`)
+		}
+	}
+	w.begin(http.StatusOK, contentJSON, length)
+	answer := getBuffer()
+	defer putBuffer(answer)
+	answer.WriteString(head)
+	for i, event := range events {
+		if i > 0 {
+			answer.WriteByte(',')
+		}
+		text := event.JSON()
+		if id := incidentOf(event.Seq()); !id.IsZero() { // in place of the closing brace
+			answer.WriteString(text[:len(text)-1])
+			answer.WriteString(incidentMember)
+			scratch, _ := id.AppendText(answer.AvailableBuffer()) // it knows no error
+			answer.Write(scratch)
+			text = `"}`
+		}
+		answer.WriteString(text)
+		if answer.Len() >= flushAt {
+			w.put(answer.Bytes())
+			answer.Reset()
+		}
+	}
+	answer.WriteString(tail)
+	w.put(answer.Bytes())
+}
+
+// sendEvent answers with one event, as it was encoded.
+func (w *response) sendEvent(status int, event *alerting.Event) {
+	answer := getBuffer()
+	defer putBuffer(answer)
+	answer.WriteString(event.JSON())
+	answer.WriteByte('\n')
+	w.send(status, contentJSON, answer.Bytes())
 }

@@ -20,6 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/channel"
+	"alertd/internal/delivery"
 	"alertd/internal/httpapi"
 )
 
@@ -99,6 +101,26 @@ func exchanges() map[string]exchange {
 		many[i] = `"x` + strconv.Itoa(i) + `":1`
 	}
 	large := strings.Replace(breach, "VaR", strings.Repeat("x", 2000), 1)
+	told := given(func(h *harness, _ *httptest.Server) { h.folded(breach, breach).desk.furnish() })
+	away := given(func(h *harness, _ *httptest.Server) { h.desk.err = errDiskFull })
+	act := func(does, body string, status int) exchange {
+		x := post(body, status)
+		x.target = "/incidents/" + incidentText + "/" + does
+		return adding(x, told)
+	}
+	acknowledged := given(func(h *harness, _ *httptest.Server) {
+		h.folded(breach).desk.act(h.tb, "acknowledge")
+	})
+	resolved := given(func(h *harness, _ *httptest.Server) {
+		h.folded(breach).desk.act(h.tb, "acknowledge", "resolve")
+	})
+	ask := func(target, body string, status int) exchange {
+		return adding(exchange{method: http.MethodPost, target: target, body: body, status: status}, told)
+	}
+	asJSONBody := header("Content-Type", asJSON)
+	retry, test := "/deliveries/"+deliveryText+"/retry", "/channels/slack/test"
+	foreign := header("Origin", "https://elsewhere.example")
+	const ada = `{"by":"Ada","note":"Looking at it"}`
 
 	return map[string]exchange{
 		// GET /
@@ -229,7 +251,101 @@ func exchanges() map[string]exchange {
 		"another method, to post": {method: http.MethodPut, target: "/alerts", body: breach, status: 405, want: []string{"Allow", "POST"}},
 		"get where to post":       adding(get("/alerts", 405), want("Allow", "POST")),
 		"get where to reload":     adding(get("/-/reload", 405), want("Allow", "POST")),
+		"get where to test":       adding(get(test, 405), want("Allow", "POST")),
+
+		// GET /incidents
+		"incidents":                    adding(get("/incidents", 200), told, says(`"incidents":[{"incident_id":"`+incidentText+`","number":1,"status":"triggered"`)),
+		"no incidents":                 adding(get("/incidents", 200), says(`{"incidents":[],"next_cursor":null}`)),
+		"resolved incidents":           adding(get("/incidents", 200), resolved, says(`"resolved_by":"Ada"`)),
+		"a page of incidents":          adding(get("/incidents?limit=1", 200), says(`"next_cursor":"aTEuMg"`), given(func(h *harness, _ *httptest.Server) { h.folded(breach, with(`"dedup_key":"k"`)) })),
+		"incidents by every filter":    adding(get("/incidents?status=triggered&status=acknowledged&min_severity=error&category=risk_limit&source=var_gate&since=2020-01-01T00:00:00Z&q=LIMIT&limit=10&cursor=aTEuMg", 200), told, says("var_gate")),
+		"incidents of no status":       adding(get("/incidents?status=open", 400), says("must be one of triggered, acknowledged, resolved")),
+		"incidents until":              adding(get("/incidents?until=2020-01-01T00:00:00Z", 400), says("not a known parameter")),
+		"incidents by an event cursor": adding(get("/incidents?cursor=djEuMw", 400), says("not a cursor of this list"), despite("what a cursor holds is alertd's own")),
+		"incidents, the engine away":   adding(get("/incidents", 503), away, want("Retry-After", "5"), says("the disk is full")),
+		"an incident":                  adding(get("/incidents/"+incidentText, 200), told, says(`"timeline":[{"at":"2025-12-27T12:00:00.000000Z","kind":"opened"`)),
+		"an incident, bare":            adding(get("/incidents/"+incidentText, 200), says(`"deliveries":[]`), given(func(h *harness, _ *httptest.Server) { h.folded(breach).desk.forget() })),
+		"an incident with its story":   adding(get("/incidents/"+incidentText, 200), resolved, says(`"kind":"resolved"`)),
+		"an incident that is not":      adding(get("/incidents/"+incidentText, 404), says("there is no incident with the id")),
+		"an incident without an id":    adding(get("/incidents/7", 400), says("must be a UUID")),
+		"an incident, the engine away": adding(get("/incidents/"+incidentText, 503), away, says("the disk is full")),
+		"an event of an incident":      adding(get("/events", 200), told, says(`,"incident_id":"`+incidentText+`"}`)),
+		"events, the engine away":      adding(get("/events", 200), says("var_gate"), given(func(h *harness, _ *httptest.Server) { h.folded(breach).desk.err = errDiskFull })),
+
+		// POST /incidents/{incident_id}/acknowledge
+		"acknowledged":                     adding(act("acknowledge", ada, 200), says(`"acknowledged_by":"Ada"`)),
+		"acknowledged, no note":            adding(act("acknowledge", `{"by":" Ada "}`, 200), says(`"acknowledged_by":"Ada"`)),
+		"acknowledged, no content type":    adding(ask("/incidents/"+incidentText+"/acknowledge", ada, 200), despite(onlyInWords)),
+		"acknowledged twice":               adding(act("acknowledge", ada, 200), acknowledged),
+		"acknowledged by no JSON":          adding(act("acknowledge", "by=Ada", 400), says("malformed JSON")),
+		"acknowledged by nothing":          adding(act("acknowledge", "", 400), says("ends too soon")),
+		"acknowledged by two":              adding(act("acknowledge", `{"by":"Ada","by":"Eve"}`, 400), says("a field twice"), despite(onlyInWords)),
+		"acknowledged from a foreign page": adding(act("acknowledge", ada, 403), foreign),
+		"acknowledged, but not there":      adding(act("acknowledge", ada, 404), given(func(*harness, *httptest.Server) {})),
+		"acknowledged, but resolved":       adding(act("acknowledge", ada, 409), resolved, says("was resolved by Ada")),
+		"acknowledged at length":           adding(act("acknowledge", `{"by":"Ada","note":"`+strings.Repeat("x", 2000)+`"}`, 413), small, given(func(*harness, *httptest.Server) {})),
+		"acknowledged by a form":           {method: http.MethodPost, target: "/incidents/" + incidentText + "/acknowledge", header: []string{"Content-Type", "application/x-www-form-urlencoded"}, body: "by=Ada", status: 415, says: "must be application/json"},
+		"acknowledged by nobody":           adding(act("acknowledge", `{"note":"n"}`, 422), says(`"by","message":"is missing or empty, must have 1 to 255 characters"`)),
+		"acknowledged with more":           adding(act("acknowledge", `{"by":"Ada","until":"noon"}`, 422), says("not a known field, must be one of by, note")),
+		"acknowledged, the engine away":    adding(act("acknowledge", ada, 503), away, want("Retry-After", "5")),
+
+		// POST /incidents/{incident_id}/resolve
+		"resolved":                     adding(act("resolve", ada, 200), says(`"resolved_by":"Ada"`)),
+		"resolved twice":               adding(act("resolve", ada, 200), resolved),
+		"resolved by an array":         adding(act("resolve", "[", 400), says("ends too soon")),
+		"resolved from a foreign page": adding(act("resolve", ada, 403), foreign),
+		"resolved, but not there":      adding(act("resolve", ada, 404), given(func(*harness, *httptest.Server) {})),
+		"resolved at length":           adding(act("resolve", `{"by":"Ada","note":"`+strings.Repeat("x", 2000)+`"}`, 413), small, given(func(*harness, *httptest.Server) {})),
+		"resolved by lines":            {method: http.MethodPost, target: "/incidents/" + incidentText + "/resolve", header: []string{"Content-Type", asNDJSON}, body: ada, status: 415},
+		"resolved by a number":         adding(act("resolve", `{"by":7}`, 422), says(`"by","message":"must be a string"`)),
+		"resolved, the engine away":    adding(act("resolve", ada, 503), away),
+
+		// GET /channels, POST /channels/{name}/test
+		"channels":                     adding(get("/channels", 200), told, says(`"breaker":"half_open"`)),
+		"no channels":                  adding(get("/channels", 200), says(`{"channels":[]}`)),
+		"channels, the engine away":    adding(get("/channels", 503), away),
+		"a test":                       adding(ask(test, "", 200), says(`{"channel":"slack","outcome":"transient","code":503,"error":"503 Service Unavailable","duration_ms":12.345,"delivery_id":"`+deliveryText+`"}`)),
+		"a test that is delivered":     adding(ask(test, "{}", 200), asJSONBody, says(`"outcome":"delivered","code":null,"error":null`), given(func(h *harness, _ *httptest.Server) { h.desk.furnish(); h.desk.result.Attempt = delivered() })),
+		"a test by half a body":        adding(ask(test, "{", 400), asJSONBody, says("ends too soon")),
+		"a test from a foreign page":   adding(ask(test, "", 403), foreign),
+		"a test of no channel":         adding(ask("/channels/fax/test", "", 404), says("there is no channel")),
+		"a test of a disabled channel": adding(ask("/channels/console/test", "", 409), says("is disabled")),
+		"a test by a large body":       adding(ask(test, "{"+strings.Repeat(" ", 2000)+"}", 413), asJSONBody, small, given(func(*harness, *httptest.Server) {})),
+		"a test by a form":             adding(ask(test, "a=b", 415), header("Content-Type", "application/x-www-form-urlencoded")),
+		"a test with a text":           adding(ask(test, `{"message":"hello"}`, 422), asJSONBody, says("there must be none")),
+		"a test, the engine away":      adding(ask(test, "", 503), away),
+
+		// GET /deliveries
+		"deliveries":                    adding(get("/deliveries", 200), told, says(`"status":"superseded"`)),
+		"no deliveries":                 adding(get("/deliveries", 200), says(`{"deliveries":[],"next_cursor":null}`)),
+		"a page of deliveries":          adding(get("/deliveries?limit=2", 200), told, says(`"next_cursor":"ZDEuNQ"`)),
+		"deliveries by every filter":    adding(get("/deliveries?status=failed&status=waiting&channel=slack&incident_id="+incidentText+"&limit=1&cursor=ZDEuMw", 200), told, says(deliveryText)),
+		"deliveries of no status":       adding(get("/deliveries?status=lost", 400), says("must be one of waiting, sending, delivered, failed, superseded")),
+		"deliveries by another's place": adding(get("/deliveries?cursor=aTEuMg", 400), says("not a cursor of this list"), despite("what a cursor holds is alertd's own")),
+		"deliveries, the engine away":   adding(get("/deliveries", 503), away),
+		"a delivery":                    adding(get("/deliveries/"+deliveryText, 200), told, says(`"attempt_count":2,"error":"503 Service Unavailable","fallback_for":null,"attempts":[{"number":1,"time":"2025-12-27T12:00:00.000000Z","duration_ms":1.5,"outcome":"transient","code":null,"error":"connection refused"}`)),
+		"a delivery that is not":        adding(get("/deliveries/"+deliveryText, 404), says("there is no delivery")),
+		"a delivery without an id":      adding(get("/deliveries/7", 400), says("must be a UUID")),
+		"a delivery, the engine away":   adding(get("/deliveries/"+deliveryText, 503), away),
+
+		// POST /deliveries/{delivery_id}/retry
+		"a retry":                   adding(ask(retry, "", 200), says(`"status":"waiting"`)),
+		"a retry, by an object":     adding(ask(retry, "{ }", 200), asJSONBody, says(`"due_at":"2025-12-27T14:00:00.000000Z","finished_at":null`)),
+		"a retry by no JSON":        adding(ask(retry, "now", 400), asJSONBody, says("malformed JSON")),
+		"a retry from elsewhere":    adding(ask(retry, "", 403), foreign),
+		"a retry of nothing":        adding(ask(retry, "", 404), given(func(*harness, *httptest.Server) {})),
+		"a retry of what waits":     adding(ask(retry, "", 409), says("only one that is failed"), given(func(h *harness, _ *httptest.Server) { h.desk.furnish(); h.desk.deliveries[0].Status = delivery.Waiting })),
+		"a retry at length":         adding(ask(retry, "{"+strings.Repeat(" ", 2000)+"}", 413), asJSONBody, small, given(func(*harness, *httptest.Server) {})),
+		"a retry by text":           adding(ask(retry, "{}", 415), header("Content-Type", "text/plain")),
+		"a retry by a list":         adding(ask(retry, "[]", 422), asJSONBody, says("must be a JSON object")),
+		"a retry, the engine away":  adding(ask(retry, "", 503), away),
+		"not ready, without engine": adding(get("/readyz", 503), config(func(c *httpapi.Config) { c.EngineReady = func() error { return errDiskFull } }), want("Retry-After", "5"), says(`"engine":{"ok":false,"reason":"the event log is not available: the disk is full"}`)),
 	}
+}
+
+// delivered is an attempt that worked, by a channel that knows no codes.
+func delivered() delivery.Attempt {
+	return delivery.Attempt{Number: 1, At: noon(), Duration: time.Millisecond, Outcome: channel.Delivered}
 }
 
 // badConfig is the error of a configuration that is wrong.

@@ -27,9 +27,12 @@ import (
 func quiet(c *httpapi.Config) { c.Logger = slog.New(slog.DiscardHandler) }
 
 // raw asks for events with a query that no URL parser has seen.
-func (h *harness) raw(query string) answer {
+func (h *harness) raw(query string) answer { return h.rawOf("/events", query) }
+
+// rawOf asks for a list with a query that no URL parser has seen.
+func (h *harness) rawOf(list, query string) answer {
 	h.tb.Helper()
-	request := httptest.NewRequestWithContext(h.tb.Context(), http.MethodGet, "/events", nil)
+	request := httptest.NewRequestWithContext(h.tb.Context(), http.MethodGet, list, nil)
 	request.URL.RawQuery = query
 	recorder := httptest.NewRecorder()
 	h.api.Handler().ServeHTTP(recorder, request)
@@ -60,38 +63,59 @@ type known struct {
 	Message   string
 }
 
-// asked is a query of GET /events as its contract has it, read by other means
-// than alertd's.
+// asked is a query of a list as its contract has it, read by other means than
+// alertd's.
 type asked struct {
+	list         fuzzedList
 	limit        int
 	minimum      string
 	categories   []string
 	sources      []string
+	statuses     []string
 	since, until *time.Time
 	text         string
+	channel      string
+	incident     string
 	before       uint64
 }
+
+// fuzzedList is a list that is asked for: how often each parameter may be given, what
+// its cursors begin with, and the statuses of what is in it.
+type fuzzedList struct {
+	parameters map[string]int
+	cursor     string
+	statuses   []string
+}
+
+var (
+	eventList = fuzzedList{
+		parameters: map[string]int{"limit": 1, "min_severity": 1, "category": 8, "source": 100, "since": 1, "until": 1, "q": 1, "cursor": 1},
+		cursor:     "v1.",
+	}
+	incidentList = fuzzedList{
+		parameters: map[string]int{"limit": 1, "min_severity": 1, "category": 8, "source": 100, "since": 1, "q": 1, "cursor": 1, "status": 3},
+		cursor:     "i1.", statuses: []string{"triggered", "acknowledged", "resolved"},
+	}
+	deliveryList = fuzzedList{
+		parameters: map[string]int{"limit": 1, "cursor": 1, "status": 5, "channel": 1, "incident_id": 1},
+		cursor:     "d1.", statuses: []string{"waiting", "sending", "delivered", "failed", "superseded"},
+	}
+)
 
 var (
 	limitPattern = regexp.MustCompile(`^\+?0*([1-9][0-9]{0,2}|1000)$`)
 	timePattern  = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
-	placePattern = regexp.MustCompile(`^v1\.[1-9][0-9]*$`)
+	placePattern = regexp.MustCompile(`^[1-9][0-9]*$`)
+	uuidPattern  = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
-// readQuery reads a query; it reports whether the contract allows it.
-func readQuery(raw string) (q asked, ok bool) {
+// read reads a query; it reports whether the contract allows it.
+func (l fuzzedList) read(raw string) (q asked, ok bool) {
 	values, err := url.ParseQuery(raw)
 	ok = err == nil
-	q.limit = 100
+	q.list, q.limit = l, 100
 	for name, given := range values {
-		switch name {
-		case "category":
-			ok = ok && len(given) <= 8
-		case "source":
-			ok = ok && len(given) <= 100
-		default:
-			ok = ok && len(given) == 1
-		}
+		ok = ok && len(given) <= l.parameters[name]
 		for _, value := range given {
 			ok = q.read(name, value) && ok
 		}
@@ -113,6 +137,11 @@ func (q *asked) read(name, value string) (ok bool) {
 	case "source":
 		q.sources = append(q.sources, value)
 		return isText(value)
+	case "status":
+		i := slices.IndexFunc(q.list.statuses, func(status string) bool { return strings.EqualFold(status, value) })
+		if ok = i >= 0; ok {
+			q.statuses = append(q.statuses, q.list.statuses[i])
+		}
 	case "since":
 		q.since, ok = readTime(value)
 	case "until":
@@ -120,8 +149,14 @@ func (q *asked) read(name, value string) (ok bool) {
 	case "q":
 		q.text = value
 		return isText(value)
+	case "channel":
+		q.channel = value
+		return isText(value)
+	case "incident_id":
+		q.incident = strings.ToLower(value)
+		return uuidPattern.MatchString(value) && strings.Trim(value, "0-") != ""
 	case "cursor":
-		q.before, ok = readCursor(value)
+		q.before, ok = q.list.readCursor(value)
 	}
 	return ok
 }
@@ -149,20 +184,23 @@ func readTime(value string) (*time.Time, bool) {
 	return &t, err == nil && timePattern.MatchString(value)
 }
 
-func readCursor(value string) (uint64, bool) {
+func (l fuzzedList) readCursor(value string) (uint64, bool) {
 	place, err := base64.RawURLEncoding.Strict().DecodeString(value)
-	if err != nil || !placePattern.Match(place) || len(value) < 6 || len(value) > 40 || strings.ContainsAny(value, "\r\n") {
+	digits, ours := strings.CutPrefix(string(place), l.cursor)
+	if err != nil || !ours || !placePattern.MatchString(digits) || len(value) < 6 || len(value) > 40 || strings.ContainsAny(value, "\r\n") {
 		return 0, false
 	}
-	seq, err := strconv.ParseUint(string(place[len("v1."):]), 10, 64)
-	return seq, err == nil
+	number, err := strconv.ParseUint(digits, 10, 64)
+	return number, err == nil
+}
+
+// rank orders severities; "" is below all of them.
+func rank(severity string) int {
+	return slices.Index([]string{"", "debug", "info", "warning", "error", "critical"}, severity)
 }
 
 // matches is the filter of the contract, in its simplest form.
 func (q *asked) matches(e known) bool {
-	rank := func(severity string) int {
-		return slices.Index([]string{"", "debug", "info", "warning", "error", "critical"}, severity)
-	}
 	return rank(e.Severity) >= rank(q.minimum) &&
 		(len(q.categories) == 0 || slices.Contains(q.categories, e.Category)) &&
 		(len(q.sources) == 0 || slices.Contains(q.sources, e.Source)) &&
@@ -200,7 +238,7 @@ func FuzzQuery(f *testing.F) {
 	require.Len(f, all.Events, 40)
 	f.Fuzz(func(t *testing.T, query string) {
 		a := h.on(t).raw(query)
-		q, allowed := readQuery(query)
+		q, allowed := eventList.read(query)
 		if !allowed {
 			require.NotEmpty(t, requireRefusal(t, a, http.StatusBadRequest).Errors)
 			return
@@ -222,7 +260,7 @@ func FuzzQuery(f *testing.F) {
 			require.Nil(t, got.NextCursor)
 			return
 		}
-		before, ok := readCursor(*got.NextCursor)
+		before, ok := eventList.readCursor(*got.NextCursor)
 		require.True(t, ok, *got.NextCursor)
 		require.Equal(t, got.Events[q.limit-1].Seq, before)
 	})
@@ -244,7 +282,7 @@ func FuzzCursor(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, cursor string) {
 		a := h.on(t).raw("limit=1&cursor=" + url.QueryEscape(cursor))
-		before, ok := readCursor(cursor)
+		before, ok := eventList.readCursor(cursor)
 		if !ok {
 			requireField(t, requireRefusal(t, a, http.StatusBadRequest), "cursor", "next_cursor")
 			return

@@ -37,6 +37,7 @@ type harness struct {
 	api     *httpapi.API
 	manager *alerting.Manager
 	log     *logBuffer
+	desk    *desk
 }
 
 // logBuffer is a log that a test can read while it is written.
@@ -64,7 +65,9 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	require.NoError(tb, err)
 	log := &logBuffer{}
 	registry := prometheus.NewRegistry()
+	desk := newDesk()
 	config := httpapi.Config{
+		Incidents: desk, Deliveries: desk,
 		Manager: manager, Registry: registry, Logger: slog.New(slog.NewJSONHandler(log, nil)),
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
 		EffectiveConfig: func() map[string]any { return map[string]any{"server": map[string]any{"listen": "127.0.0.1:8080"}} },
@@ -76,7 +79,19 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	registry.MustRegister(metrics.NewEvents(config.Manager))
 	api, err := httpapi.New(config)
 	require.NoError(tb, err)
-	return &harness{tb: tb, api: api, manager: config.Manager, log: log}
+	return &harness{tb: tb, api: api, manager: config.Manager, log: log, desk: desk}
+}
+
+// folded registers alerts, each given by its JSON, and folds them.
+func (h *harness) folded(alerts ...string) *harness {
+	h.tb.Helper()
+	for _, alert := range alerts {
+		require.Equal(h.tb, http.StatusCreated, h.post(alert).status)
+	}
+	page, err := h.manager.QueryEvents(h.tb.Context(), alerting.Query{Limit: len(alerts)})
+	require.NoError(h.tb, err)
+	h.desk.fold(page.Events...)
+	return h
 }
 
 // brokenLog is a log that works no more.

@@ -36,14 +36,17 @@ type readyAnswer struct {
 	Checks map[string]readyCheck `json:"checks"`
 }
 
-// getReadyz says whether alertd takes alerts, and if not, why.
+// getReadyz says whether alertd takes alerts and tells of them, and if not, why.
 func (a *API) getReadyz(w *response, _ *http.Request) error {
-	answer := readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}, "log": {OK: true}}}
+	answer := readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}, "log": {OK: true}, "engine": {OK: true}}}
 	if a.shuttingDown() {
 		answer.Checks["accepting"] = readyCheck{Reason: "shutting down"}
 	}
 	if err := a.config.LogReady(); err != nil {
 		answer.Checks["log"] = readyCheck{Reason: toProblem(err).Detail}
+	}
+	if err := a.config.EngineReady(); err != nil {
+		answer.Checks["engine"] = readyCheck{Reason: toProblem(err).Detail}
 	}
 	for _, check := range answer.Checks {
 		if !check.OK {

@@ -45,6 +45,8 @@ var statuses = map[alerting.Code]int{
 	alerting.CodeMalformed:   http.StatusBadRequest,
 	alerting.CodeInvalid:     http.StatusUnprocessableEntity,
 	alerting.CodeUnavailable: http.StatusServiceUnavailable,
+	alerting.CodeNotFound:    http.StatusNotFound,
+	alerting.CodeConflict:    http.StatusConflict,
 }
 
 // maxFieldErrors bounds what one alert or query is told, so that a body full of

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"alertd/internal/alerting"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
 )
 
 const (
@@ -22,11 +24,13 @@ const (
 	maxText       = 255
 )
 
-// The parameters that the two calls with filters take.
+// The parameters that the calls with filters take.
 var (
-	filterParameters = []string{"min_severity", "category", "source", "since", "q"}
-	eventParameters  = append(slices.Clone(filterParameters), "until", "limit", "cursor")
-	streamParameters = append(slices.Clone(filterParameters), "last_event_id")
+	filterParameters   = []string{"min_severity", "category", "source", "since", "q"}
+	eventParameters    = append(slices.Clone(filterParameters), "until", "limit", "cursor")
+	streamParameters   = append(slices.Clone(filterParameters), "last_event_id")
+	incidentParameters = append(slices.Clone(filterParameters), "status", "limit", "cursor")
+	deliveryParameters = []string{"status", "channel", "incident_id", "limit", "cursor"}
 )
 
 // queryReader reads parameters and gathers what is wrong with them.
@@ -113,21 +117,29 @@ func (q *queryReader) time(name string) time.Time {
 	return t
 }
 
+// severalOf reads a parameter that may be given again and again, and returns its
+// values, each once.
+func severalOf[T comparable](q *queryReader, name string, most int, parse func(string) (T, error)) []T {
+	var values []T
+	for _, text := range q.several(name, most) {
+		value, err := parse(text)
+		q.take(name, err)
+		if err == nil && !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
 // filter reads the parameters that make a filter.
 func (q *queryReader) filter() alerting.Filter {
 	var f alerting.Filter
-	var err error
 	if text, ok := q.one("min_severity"); ok {
+		var err error
 		f.MinSeverity, err = alerting.ParseSeverity(text)
 		q.take("min_severity", err)
 	}
-	for _, text := range q.several("category", maxCategories) {
-		category, err := alerting.ParseCategory(text)
-		q.take("category", err)
-		if err == nil && !slices.Contains(f.Categories, category) {
-			f.Categories = append(f.Categories, category)
-		}
-	}
+	f.Categories = severalOf(q, "category", maxCategories, alerting.ParseCategory)
 	f.Sources = q.several("source", maxSources)
 	for _, source := range f.Sources {
 		q.text("source", source, alerting.MaxSourceLength)
@@ -138,6 +150,32 @@ func (q *queryReader) filter() alerting.Filter {
 		f.Text = text
 	}
 	return f
+}
+
+// limit reads how many are wanted.
+func (q *queryReader) limit() int {
+	text, ok := q.one("limit")
+	if !ok {
+		return defaultLimit
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxLimit {
+		q.problem("limit", "%s is not allowed, must be a number from 1 to %d", strconv.Quote(shorten(text)), maxLimit)
+	}
+	return n
+}
+
+// before reads a cursor and returns its number; 0: there is none.
+func (q *queryReader) before(kind cursorKind) uint64 {
+	text, ok := q.one("cursor")
+	if !ok {
+		return 0
+	}
+	number, valid := kind.decode(text)
+	if !valid {
+		q.problem("cursor", "is not a cursor of this list, must be the next_cursor of an earlier answer")
+	}
+	return number
 }
 
 // err returns nil or a problem with everything that is wrong.
@@ -160,20 +198,37 @@ func badParameter(name, message string) *problem {
 // parseEventQuery reads the query of GET /events.
 func parseEventQuery(raw string) (alerting.Query, error) {
 	q := newQueryReader(raw, eventParameters)
-	query := alerting.Query{Filter: q.filter(), Limit: defaultLimit}
-	if text, ok := q.one("limit"); ok {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxLimit {
-			q.problem("limit", "%s is not allowed, must be a number from 1 to %d", strconv.Quote(shorten(text)), maxLimit)
-		}
-		query.Limit = n
+	query := alerting.Query{Filter: q.filter(), Limit: q.limit(), Before: q.before(eventCursor)}
+	return query, q.err()
+}
+
+// parseIncidentQuery reads the query of GET /incidents.
+func parseIncidentQuery(raw string) (incident.Query, error) {
+	q := newQueryReader(raw, incidentParameters)
+	filter := q.filter()
+	query := incident.Query{
+		Statuses:    severalOf(q, "status", len(incident.Statuses()), incident.ParseStatus),
+		MinSeverity: filter.MinSeverity, Categories: filter.Categories, Sources: filter.Sources, Since: filter.Since, Text: filter.Text,
+		Before: q.before(incidentCursor), Limit: q.limit(),
 	}
-	if text, ok := q.one("cursor"); ok {
-		seq, valid := decodeCursor(text)
-		if !valid {
-			q.problem("cursor", "is not a cursor, must be the next_cursor of an earlier answer")
-		}
-		query.Before = seq
+	return query, q.err()
+}
+
+// parseDeliveryQuery reads the query of GET /deliveries.
+func parseDeliveryQuery(raw string) (delivery.Query, error) {
+	q := newQueryReader(raw, deliveryParameters)
+	query := delivery.Query{
+		Statuses: severalOf(q, "status", len(delivery.Statuses()), delivery.ParseStatus),
+		Before:   q.before(deliveryCursor), Limit: q.limit(),
+	}
+	if name, ok := q.one("channel"); ok {
+		q.text("channel", name, maxText)
+		query.Channel = name
+	}
+	if text, ok := q.one("incident_id"); ok {
+		var err error
+		query.Incident, err = incident.ParseID(text)
+		q.take("incident_id", err)
 	}
 	return query, q.err()
 }

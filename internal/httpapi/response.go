@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-
-	"alertd/internal/alerting"
 )
 
 // response is the ResponseWriter that handlers get. It remembers what the log
@@ -67,7 +65,11 @@ func (w *response) send(status int, contentType string, body []byte) {
 	w.put(body)
 }
 
-const contentJSON = "application/json"
+// The media types of bodies.
+const (
+	contentJSON   = "application/json"
+	contentNDJSON = "application/x-ndjson"
+)
 
 // sendJSON answers with a value. It is for answers that are not made of events.
 func (w *response) sendJSON(status int, value any) error {
@@ -77,15 +79,6 @@ func (w *response) sendJSON(status int, value any) error {
 	}
 	w.send(status, contentJSON, append(body, '\n'))
 	return nil
-}
-
-// sendEvent answers with one event.
-func (w *response) sendEvent(status int, event *alerting.Event) {
-	answer := getBuffer()
-	defer putBuffer(answer)
-	answer.WriteString(event.JSON())
-	answer.WriteByte('\n')
-	w.send(status, contentJSON, answer.Bytes())
 }
 
 // appendJSON appends a value's JSON, without escapes for HTML.

@@ -1,6 +1,8 @@
 package incident
 
 import (
+	"encoding/hex"
+
 	"github.com/google/uuid"
 
 	"alertd/internal/alerting"
@@ -31,6 +33,17 @@ func (id ID) IsZero() bool { return id == ID{} }
 
 // MarshalText returns what [ID.String] does.
 func (id ID) MarshalText() ([]byte, error) { return uuid.UUID(id).MarshalText() }
+
+// AppendText appends what [ID.String] returns, and no error.
+func (id ID) AppendText(text []byte) ([]byte, error) {
+	for i, part := range [...][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
+		if i > 0 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, part)
+	}
+	return text, nil
+}
 
 // UnmarshalText reads what [ParseID] does.
 func (id *ID) UnmarshalText(text []byte) error {

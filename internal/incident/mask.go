@@ -142,9 +142,6 @@ func isTimeOrDuration(token string) bool {
 		for digits < len(rest) && isDigit(rest[digits]) {
 			digits++
 		}
-		if digits == 0 {
-			return false
-		}
 		rest = rest[digits:]
 		if rest == "" {
 			return true

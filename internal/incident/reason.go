@@ -46,10 +46,17 @@ func (r *Reason) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a reason", text)
 }
 
+// Introduces reports whether a notice for this reason tells those who have heard
+// nothing so far that there is an incident. That one is over tells them nothing.
+func (r Reason) Introduces() bool {
+	return r == Opened || r == SeverityRaised || r == Updated
+}
+
 // Overtakes reports whether a notice for this reason leaves nothing to be said by
-// an earlier one for the other that has not gone out yet. That an incident was
-// opened is always said, and that it is over: who hears of neither knows nothing,
-// and who hears of the first only waits for the second.
+// an earlier one for the other that has not gone out yet, to those who have heard of
+// the incident: for the others it must also be one that [Reason.Introduces]. That an
+// incident was opened is always said, and that it is over: who hears of neither knows
+// nothing, and who hears of the first only waits for the second.
 func (r Reason) Overtakes(earlier Reason) bool {
 	switch earlier {
 	case Updated:

@@ -30,7 +30,7 @@ type View struct {
 
 // View returns what others see of the incident. What only the fold needs is not in
 // there.
-func (i Incident) View() View {
+func (i *Incident) View() View {
 	v := View{
 		ID: i.ID, Number: i.Number, Status: i.Status, Severity: i.Severity, Category: i.Category,
 		Source: i.Source, Message: i.Message, Count: i.Count,

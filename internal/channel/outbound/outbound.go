@@ -71,7 +71,7 @@ func (c Config) TLS() (*tls.Config, error) {
 	if c.CAFile == "" {
 		return settings, nil
 	}
-	pem, err := os.ReadFile(c.CAFile) //nolint:gosec // the operator names the file
+	pem, err := os.ReadFile(c.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
@@ -108,8 +108,10 @@ func New(config Config, secrets channel.Secrets) (*Client, error) {
 	transport := &http.Transport{
 		Proxy: proxy, TLSClientConfig: settings, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10,
+		HTTP2:        &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second}, // finds connections that are dead
 		MaxIdleConns: 32, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second,
 	}
+	secrets = secrets.With(channel.URLSecrets(config.Proxy)...)
 	return &Client{secrets: secrets, HTTP: &http.Client{Transport: limited{transport}, CheckRedirect: sameHost}}, nil
 }
 

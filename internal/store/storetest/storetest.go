@@ -110,8 +110,12 @@ func (db Database) Number(tb testing.TB, query string) int64 {
 // Open opens the log, which is closed when the test ends. Nothing runs yet.
 func (db Database) Open(tb testing.TB, changes ...func(*store.Config)) *Log {
 	tb.Helper()
-	opened, err := store.Open(tb.Context(), db.Settings(tb, changes...))
+	settings := db.Settings(tb, changes...)
+	opened, err := store.Open(tb.Context(), settings)
 	require.NoError(tb, err)
+	if settings.Retention > 0 || settings.RetentionEvents > 0 { // no engine reads here, for which it would wait
+		db.Exec(tb, `DELETE FROM log_cursors WHERE name = 'engine'`)
+	}
 	log := &Log{Store: opened, Sink: NewSink(), tb: tb}
 	log.close = sync.OnceFunc(func() { require.NoError(tb, opened.Close()) })
 	tb.Cleanup(log.Stop)

@@ -1,0 +1,140 @@
+package console_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+	"alertd/internal/channel"
+	"alertd/internal/channel/channeltest"
+	"alertd/internal/channel/console"
+	"alertd/internal/incident"
+)
+
+// said returns what a message looks like.
+func said(tb testing.TB, n channel.Notification, colored bool) string {
+	tb.Helper()
+	var out bytes.Buffer
+	c := console.New(console.Config{}, &out, colored)
+	require.Equal(tb, channel.Result{Outcome: channel.Delivered}, c.Send(tb.Context(), n))
+	require.NoError(tb, c.Close())
+	return out.String()
+}
+
+func TestAMessageIsOneLineAndDetailsBelow(t *testing.T) {
+	assert.Equal(t, `2025-12-27T10:30:00.123456Z [ERROR] var_gate: VaR limit breached: 0.0512 > 0.0300
+    Incident 12 opened, risk_limit, 1 event
+    Severity: error
+    Status: triggered
+    First seen: 2025-12-27 10:30:00 UTC
+    Last seen: 2025-12-27 10:30:00 UTC
+    portfolio: EQ-LS-1
+    var: 0.0512
+    limit: 0.0300
+    confidence: 0.99
+    horizon_days: 1
+    blocked: true
+    positions: ["AAPL","MSFT"]
+    note: R&D <desk> said "hold"
+    https://alerts.example.com/incidents/019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55
+`, said(t, channeltest.Notification(incident.Opened), false))
+	resolved := said(t, channeltest.Notification(incident.WasResolved), false)
+	assert.Contains(t, resolved, "[RESOLVED] var_gate: ")
+	assert.Contains(t, resolved, "Incident 12 resolved by grace, risk_limit, 41 events\n")
+	assert.Contains(t, resolved, "    Note: Hedged, limit holds again\n")
+}
+
+func TestColoursTellTheSeverity(t *testing.T) {
+	n := channeltest.Opened(alerting.SeverityCritical, "feed", "stale", `{}`)
+	assert.Contains(t, said(t, n, true), " \x1b[1;31m[CRITICAL]\x1b[0m feed: stale\n")
+	assert.NotContains(t, said(t, n, false), "\x1b")
+}
+
+func TestWhatComesFromOutsideCommandsNoTerminal(t *testing.T) {
+	const evil = "\x1b]0;pwned\x07\x1b[2J\u009b31m\rall is well\u202e"
+	n := channeltest.Opened(alerting.SeverityCritical, "feed"+evil, "stale"+evil, `{"a\u001b[2J\n[CRITICAL] false": "b\u001b[2J\n    Severity: debug"}`)
+	n.Notice.By, n.Notice.Note, n.Notice.Incident.AcknowledgedBy, n.URL = evil, evil, evil, "https://example.com/"+evil
+	for _, reason := range channeltest.Reasons() {
+		n.Notice.Reason = reason
+		text := said(t, n, false)
+		for _, r := range []string{"\x1b", "\x07", "\u009b", "\r", "\u202e"} {
+			assert.NotContains(t, text, r, "%s %q", reason, r)
+		}
+		first, rest, _ := strings.Cut(text, "\n")
+		assert.Contains(t, first, `stale`)
+		for line := range strings.Lines(rest) {
+			assert.True(t, strings.HasPrefix(line, "    "), "%q looks like a message", line)
+		}
+		assert.Contains(t, text, `b\x1b[2J`+"\n        "+`    Severity: debug`, "further lines of a value are indented")
+	}
+}
+
+func TestColoursAreForTerminalsAndWhoeverWantsThem(t *testing.T) {
+	none := func(string) string { return "" }
+	assert.False(t, console.Colors(&bytes.Buffer{}, none))
+	file, err := os.Create(t.TempDir() + "/out")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, file.Close()) })
+	assert.False(t, console.Colors(file, none))
+
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("there are no terminals here:", err)
+	}
+	t.Cleanup(func() { assert.NoError(t, terminal.Close()) })
+	assert.True(t, console.Colors(terminal, none))
+	for name, value := range map[string]string{"NO_COLOR": "1", "TERM": "dumb"} {
+		assert.False(t, console.Colors(terminal, func(asked string) string {
+			if asked == name {
+				return value
+			}
+			return ""
+		}), name)
+	}
+}
+
+func TestMessagesDoNotMix(t *testing.T) {
+	var out slow
+	c := console.New(console.Config{}, &out, false)
+	n := channeltest.Notification(incident.Opened)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { assert.Equal(t, channel.Delivered, c.Send(t.Context(), n).Outcome) })
+	}
+	all.Wait()
+	assert.Equal(t, strings.Repeat(said(t, n, false), 20), out.text.String())
+}
+
+// slow is a writer that the race detector would catch two in.
+type slow struct{ text bytes.Buffer }
+
+func (s *slow) Write(p []byte) (int, error) { return s.text.Write(p) }
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken\npipe") }
+
+func TestAWriterThatFailsIsTransient(t *testing.T) {
+	c := console.New(console.Config{}, broken{}, false)
+	assert.Equal(t, channel.Result{Outcome: channel.Transient, Error: "broken pipe"}, c.Send(t.Context(), channeltest.Notification(incident.Opened)))
+}
+
+func TestNothingIsWrittenOnceTheTimeIsUp(t *testing.T) {
+	var out bytes.Buffer
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.Equal(t, channel.Transient, console.New(console.Config{}, &out, false).Send(ctx, channeltest.Notification(incident.Opened)).Outcome)
+	assert.Empty(t, out.String())
+}
+
+func TestThereIsNothingToConfigure(t *testing.T) {
+	require.NoError(t, console.Config{}.Validate())
+}

@@ -1,0 +1,101 @@
+package email
+
+import (
+	_ "embed" // the HTML's template
+	"fmt"
+	"html/template"
+	"strings"
+	"unicode/utf8"
+
+	"alertd/internal/channel"
+)
+
+// view is what both parts of a message show.
+type view struct {
+	Color           channel.Color
+	Subject         string
+	Label, Headline string
+	Message, Why    string
+	Facts, Details  []channel.Fact
+	// More says what is left out of the details; "" if nothing.
+	More string
+	URL  string
+	Key  string
+}
+
+func viewOf(n channel.Notification, t thread) view {
+	v := view{
+		Color: n.Color(), Subject: "[" + n.Label() + "] " + t.subject, Label: n.Label(), Headline: n.Headline(),
+		Message: channel.Printable(n.Notice.Incident.Message), Why: channel.OneLine(n.Notice.Why),
+		Facts: printable(n.Facts()), Details: printable(n.Details()), URL: n.URL, Key: n.Key,
+	}
+	if strings.Contains(v.Headline, v.Why) {
+		v.Why = ""
+	}
+	more := len(v.Details) - maxDetails
+	switch {
+	case more > 0:
+		v.Details = v.Details[:maxDetails]
+		v.More = fmt.Sprintf("and %d more: the event has all of them", more)
+	case n.Notice.Context.Cut:
+		v.More = "and more: the event has all of them"
+	}
+	return v
+}
+
+func printable(facts []channel.Fact) []channel.Fact {
+	clean := make([]channel.Fact, 0, len(facts))
+	for _, f := range facts {
+		clean = append(clean, channel.Fact{Name: channel.Printable(f.Name), Value: channel.Printable(f.Value)})
+	}
+	return clean
+}
+
+// text returns the part for programs that show no HTML, and for previews.
+func (v view) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[%s] %s\n\n%s\n\n", v.Label, v.Headline, v.Message)
+	if v.Why != "" {
+		fmt.Fprintf(&b, "%s\n\n", v.Why)
+	}
+	writeFacts(&b, v.Facts)
+	if len(v.Details) > 0 || v.More != "" {
+		b.WriteString("\nDetails\n\n")
+		writeFacts(&b, v.Details)
+		if v.More != "" {
+			b.WriteString(v.More + "\n")
+		}
+	}
+	if v.URL != "" {
+		b.WriteString("\n" + v.URL + "\n")
+	}
+	// A line of two dashes and a space begins a signature (RFC 3676).
+	fmt.Fprintf(&b, "\n-- \nalertd, message %s\n", v.Key)
+	return b.String()
+}
+
+// maxName is how wide the names of facts may make their column.
+const maxName = 20
+
+func writeFacts(b *strings.Builder, facts []channel.Fact) {
+	width := 0
+	for _, f := range facts {
+		width = max(width, min(utf8.RuneCountInString(f.Name), maxName))
+	}
+	for _, f := range facts {
+		value := strings.ReplaceAll(f.Value, "\n", "\n"+strings.Repeat(" ", width+2))
+		fmt.Fprintf(b, "%-*s %s\n", width+1, f.Name+":", value)
+	}
+}
+
+//go:embed message.html.tmpl
+var htmlSource string
+
+var page = template.Must(template.New("message").Parse(htmlSource))
+
+// html returns the part for everybody else.
+func (v view) html() (string, error) {
+	var b strings.Builder
+	err := page.Execute(&b, v)
+	return b.String(), err
+}

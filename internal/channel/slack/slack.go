@@ -1,0 +1,93 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	api "github.com/slack-go/slack"
+
+	"alertd/internal/channel"
+	"alertd/internal/channel/outbound"
+)
+
+// Channel posts in one channel of Slack. Safe for concurrent use.
+type Channel struct {
+	webhook string // "" with a bot token
+	token   string
+	api     string
+	channel string
+	mention string
+	client  *outbound.Client
+}
+
+var _ channel.Channel = (*Channel)(nil)
+
+// New returns a channel, or what [Config.Validate] does.
+func New(c Config) (*Channel, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	webhook, err := c.webhook()
+	if err != nil {
+		return nil, err
+	}
+	hidden := append(channel.URLSecrets(c.WebhookURL), channel.URLSecrets(c.APIURL)...)
+	client, err := outbound.New(c.Outbound, channel.NewSecrets(append(hidden, c.BotToken)...))
+	if err != nil {
+		return nil, err
+	}
+	var mentions strings.Builder
+	for _, who := range c.Mention {
+		mentions.WriteString(mention(who) + " ")
+	}
+	return &Channel{webhook: webhook, token: c.BotToken, api: c.api(), channel: c.Channel, mention: mentions.String(), client: client}, nil
+}
+
+// Send implements [channel.Channel].
+func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
+	if c.webhook != "" {
+		return c.sendWebhook(ctx, c.whole(n))
+	}
+	if root, ok := c.thread(n.Thread); ok {
+		return c.follow(ctx, root, n)
+	}
+	return c.open(ctx, n)
+}
+
+// sendWebhook posts by the incoming webhook. Slack's library would lose what Slack
+// has to say, so only the payload is its.
+func (c *Channel) sendWebhook(ctx context.Context, m message) channel.Result {
+	off := false
+	body, err := json.Marshal(api.WebhookMessage{
+		Text: m.text, Blocks: &api.Blocks{BlockSet: m.blocks}, Attachments: m.attachments, UnfurlLinks: &off, UnfurlMedia: &off,
+	})
+	if err != nil {
+		return c.unsent(err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.webhook, bytes.NewReader(body))
+	if err != nil {
+		return c.unsent(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "alertd")
+	answer, result := c.client.Do(request)
+	switch {
+	case result.Outcome == channel.Delivered && !saysOK(answer.Body):
+		return c.unclear(answer)
+	case result.Outcome == channel.Permanent:
+		result.Error += advice(strings.TrimSpace(string(answer.Body)))
+	}
+	return result
+}
+
+// saysOK reports whether a webhook has answered that it took the message: ok, or
+// what is left of that after a broken connection, or the like of it in JSON.
+func saysOK(body []byte) bool {
+	return strings.HasPrefix("ok", strings.TrimSpace(string(body))) || readTaken(body).ok
+}
+
+// Close implements [channel.Channel].
+func (c *Channel) Close() error { return c.client.Close() }

@@ -1,0 +1,99 @@
+package telegram
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"alertd/internal/channel"
+	"alertd/internal/incident"
+)
+
+// How long a message and its parts may be, in UTF-16 code units. Telegram takes 4096;
+// the parts before the details are never more than that together.
+const (
+	mostMessage  = 4096
+	mostHeadline = 300
+	mostText     = 1600
+	mostNote     = 500
+	mostFact     = 100
+	mostDetail   = 120
+	mostName     = 60
+	mostDetails  = 20 // Telegram reads at most 100 tags of a message
+	mostLink     = 2000
+	forEnd       = 300 // what comes after the details
+)
+
+// compose returns a message in HTML. moved, if not "", is the new id of the chat.
+func compose(n channel.Notification, moved string) string {
+	p := &page{left: mostMessage - forEnd}
+	p.write("b", "["+n.Label()+"]")
+	p.write("", " ")
+	p.outside(channel.OneLine(n.Headline()), mostHeadline)
+	p.write("", "\n")
+	p.write("pre", cut(n.Notice.Incident.Message, mostText))
+	for _, fact := range n.Facts() {
+		most := mostFact
+		if fact.Name == "Note" {
+			most = mostNote
+		}
+		if strings.TrimSpace(fact.Value) != "" {
+			p.line(fact.Name, fact.Value, most)
+		}
+	}
+	shown := 0
+	all := n.Details()
+	if len(all) > 0 {
+		p.write("", "\n")
+	}
+	for _, detail := range all {
+		if shown == mostDetails || !p.detail(detail) {
+			break
+		}
+		shown++
+	}
+	p.left += forEnd
+	if left := len(all) - shown; left > 0 {
+		p.write("", fmt.Sprintf("\n%d more details", left))
+	}
+	if n.Notice.Context.Cut {
+		p.write("", "\nThe context is longer than this")
+	}
+	if moved != "" {
+		p.write("", "\nThis group has become a supergroup: chat_id should now be ")
+		p.write("code", moved)
+	}
+	p.link(n.URL, "Open in alertd")
+	return p.html.String()
+}
+
+// detail adds a member of the event's context, if it fits. Its name too is from
+// outside.
+func (p *page) detail(d channel.Fact) bool {
+	name, value := cut(d.Name, mostName), cut(d.Value, mostDetail)
+	if width("\n"+name+": ")+width(value) > p.left {
+		return false
+	}
+	return p.write("", "\n") && p.outside(name, mostName) && p.write("", ": ") && p.outside(value, mostDetail)
+}
+
+// link adds a link, if it is one that a browser opens.
+func (p *page) link(address, label string) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(u.String()) > mostLink {
+		return
+	}
+	p.write("", "\n\n")
+	p.left -= width(label)
+	p.html.WriteString(`<a href="` + control.Replace(u.String()) + `">` + control.Replace(label) + "</a>")
+}
+
+// silent reports whether nobody need look at once.
+func silent(r incident.Reason) bool {
+	switch r {
+	case incident.Updated, incident.WasAcknowledged, incident.WasResolved:
+		return true
+	case incident.Opened, incident.SeverityRaised, incident.Test:
+	}
+	return false
+}

@@ -1,0 +1,116 @@
+package telegram
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+
+	"alertd/internal/channel"
+	"alertd/internal/channel/outbound"
+)
+
+// Channel sends to one chat. Safe for concurrent use.
+type Channel struct {
+	url    string
+	chat   string
+	client *outbound.Client
+}
+
+var _ channel.Channel = (*Channel)(nil)
+
+// New returns a channel, or what [Config.Validate] does.
+func New(c Config) (*Channel, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	client, err := outbound.New(c.Outbound, c.secrets())
+	if err != nil {
+		return nil, err
+	}
+	return &Channel{url: c.sendMessage(), chat: c.ChatID, client: client}, nil
+}
+
+// Send implements [channel.Channel].
+func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
+	result, moved := c.send(ctx, c.chat, n, "")
+	if moved == "" {
+		return result
+	}
+	result, _ = c.send(ctx, moved, n, moved)
+	if result.Outcome != channel.Delivered {
+		result.Error = "the group has become the supergroup " + moved + ", which chat_id should be, and there: " + result.Error
+	}
+	return result
+}
+
+// request is what sendMessage takes.
+type request struct {
+	ChatID    string  `json:"chat_id"`
+	Text      string  `json:"text"`
+	ParseMode string  `json:"parse_mode"`
+	Preview   preview `json:"link_preview_options"`
+	Silent    bool    `json:"disable_notification,omitzero"`
+	Reply     *reply  `json:"reply_parameters,omitzero"`
+}
+
+type preview struct {
+	Disabled bool `json:"is_disabled"`
+}
+
+type reply struct {
+	MessageID int64 `json:"message_id"`
+	OrWithout bool  `json:"allow_sending_without_reply"`
+}
+
+// thread is the id of a chat, and that of the first message there.
+var thread = regexp.MustCompile(`^(-?\d{1,19})/(\d{1,18})$`)
+
+// replyTo returns which message to reply to. Messages of another chat have other
+// numbers.
+func replyTo(text, chat string) *reply {
+	parts := thread.FindStringSubmatch(text)
+	if parts == nil || isNumber.MatchString(chat) && chat != parts[1] {
+		return nil
+	}
+	id, err := strconv.ParseInt(parts[2], 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &reply{MessageID: id, OrWithout: true}
+}
+
+// send sends a message to a chat, once. moved is the new id of that chat, if that is
+// why it was not taken.
+func (c *Channel) send(ctx context.Context, chat string, n channel.Notification, note string) (result channel.Result, moved string) {
+	body, err := json.Marshal(request{
+		ChatID: chat, Text: compose(n, note), ParseMode: "HTML", Preview: preview{Disabled: true},
+		Silent: silent(n.Notice.Reason), Reply: replyTo(n.Thread, chat),
+	})
+	if err != nil {
+		return c.unsent(err), ""
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return c.unsent(err), ""
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "alertd")
+	answer, result := c.client.Do(request)
+	if answer.Status == 0 {
+		return result, ""
+	}
+	return c.judge(answer, result)
+}
+
+// unsent is the result of a message that there is no request for. The error may hold
+// the address, and with it the token.
+func (c *Channel) unsent(err error) channel.Result {
+	return channel.Result{Outcome: channel.Permanent, Error: "make the request: " + c.client.Quote([]byte(err.Error()))}
+}
+
+// Close implements [channel.Channel].
+func (c *Channel) Close() error { return c.client.Close() }

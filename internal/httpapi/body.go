@@ -1,0 +1,215 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"alertd/internal/alerting"
+)
+
+// mediaOf returns which of the allowed media types a request's body has, the first
+// one unless it says, and refuses every other.
+func mediaOf(r *http.Request, allowed ...string) (string, error) {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return "", newProblem(http.StatusUnsupportedMediaType, "Content-Encoding %s is not supported, the body must not be compressed", strconv.Quote(shorten(encoding)))
+	}
+	contentType := r.Header.Get("Content-Type")
+	if contentType == "" {
+		return allowed[0], nil
+	}
+	if slices.Contains(allowed, contentType) {
+		return contentType, nil
+	}
+	media, parameters, err := mime.ParseMediaType(contentType)
+	charset, given := parameters["charset"]
+	if err == nil && (!given || strings.EqualFold(charset, "utf-8")) && slices.Contains(allowed, media) {
+		return media, nil
+	}
+	return "", newProblem(http.StatusUnsupportedMediaType, "Content-Type %s is not supported, must be %s, in UTF-8", strconv.Quote(shorten(contentType)), strings.Join(allowed, " or "))
+}
+
+// readBody reads the whole body, or says why it cannot be had: 413 if it is over the
+// limit, else 400.
+func (a *API) readBody(w *response, r *http.Request, body *bytes.Buffer) error {
+	most := a.config.MaxBody
+	err := error(&http.MaxBytesError{Limit: most})
+	if r.ContentLength <= most { // else it is not even begun
+		// MaxBytesReader knows net/http's own writer only.
+		_, err = body.ReadFrom(http.MaxBytesReader(w.ResponseWriter, r.Body, most))
+	}
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return newProblem(http.StatusRequestEntityTooLarge, "the request body is over the limit of %d bytes", most)
+	}
+	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, io.ErrUnexpectedEOF) || ok && !timeout.Timeout() {
+		w.gone = true
+	}
+	p := newProblem(http.StatusBadRequest, "the request body could not be read to its end")
+	p.cause = err
+	return p
+}
+
+// trimSpace drops what is white space in JSON.
+func trimSpace(data []byte) []byte { return bytes.Trim(data, " \t\r\n") }
+
+// bodyReader reads the members of a JSON object and gathers what is wrong with them.
+type bodyReader struct {
+	known    []string
+	values   map[string]jsontext.Value
+	problems []alerting.FieldError
+}
+
+// readObject reads the request's body, which must be one JSON object. What is wrong
+// with its members is gathered; a body that cannot be read is an error.
+func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyReader, error) {
+	if _, err := mediaOf(r, contentJSON); err != nil {
+		return nil, err
+	}
+	buffer := getBuffer()
+	defer putBuffer(buffer)
+	if err := a.readBody(w, r, buffer); err != nil {
+		return nil, err
+	}
+	body := &bodyReader{known: known, values: map[string]jsontext.Value{}}
+	data := trimSpace(buffer.Bytes())
+	if len(data) == 0 && len(known) == 0 {
+		return body, nil
+	}
+	return body, body.decode(data)
+}
+
+// readNothing checks the body of a request that has nothing to say: it must be empty,
+// or an object without members.
+func (a *API) readNothing(w *response, r *http.Request) error {
+	body, err := a.readObject(w, r)
+	if err != nil {
+		return err
+	}
+	return body.err()
+}
+
+func (b *bodyReader) decode(data []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
+	if dec.PeekKind() != '{' {
+		if err := errors.Join(dec.SkipValue(), atEnd(dec)); err != nil {
+			return malformedBody(err)
+		}
+		return &alerting.Error{Code: alerting.CodeInvalid, Message: "the body must be a JSON object"}
+	}
+	_, _ = dec.ReadToken() // the opening brace that was just seen
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadValue()
+		if err != nil {
+			return malformedBody(err)
+		}
+		member := unquote(name) // before the decoder goes on
+		value, err := dec.ReadValue()
+		if err != nil {
+			return malformedBody(err)
+		}
+		b.add(member, value.Clone())
+	}
+	_, _ = dec.ReadToken() // the closing brace that was just seen
+	if err := atEnd(dec); err != nil {
+		return malformedBody(err)
+	}
+	return nil
+}
+
+func (b *bodyReader) add(name string, value jsontext.Value) {
+	switch {
+	case slices.Contains(b.known, name):
+		b.values[name] = value
+	case len(b.known) == 0:
+		b.problem(name, "is not a known field, there must be none")
+	default:
+		b.problem(name, "is not a known field, must be one of %s", strings.Join(b.known, ", "))
+	}
+}
+
+// unquote returns the text of a JSON string that the decoder has checked.
+func unquote(value jsontext.Value) string {
+	text, _ := jsontext.AppendUnquote(nil, value)
+	return string(text)
+}
+
+var errMore = errors.New("there is more after the first value")
+
+// atEnd returns nil if nothing follows the value that was read.
+func atEnd(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errMore
+	}
+	return nil
+}
+
+// malformedBody says why a body cannot be read. The decoder's own words may quote
+// the input, so they are for the log.
+func malformedBody(err error) error {
+	what := "cannot be read"
+	syntax, known := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		what = "ends too soon"
+	case errors.Is(err, jsontext.ErrDuplicateName) && known:
+		what = fmt.Sprintf("has a field twice at byte %d", syntax.ByteOffset)
+	case known:
+		what = fmt.Sprintf("cannot be read at byte %d", syntax.ByteOffset)
+	case errors.Is(err, errMore):
+		what = "has more after the first value"
+	}
+	return &alerting.Error{Code: alerting.CodeMalformed, Message: "malformed JSON: the body " + what, Cause: err}
+}
+
+func (b *bodyReader) problem(field, format string, args ...any) {
+	b.problems = append(b.problems, alerting.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// text returns the text of a member, or "" if it is not there, or no text.
+func (b *bodyReader) text(name string) string {
+	value, ok := b.values[name]
+	switch {
+	case !ok:
+		return ""
+	case value.Kind() != '"':
+		b.problem(name, "must be a string")
+		return ""
+	}
+	return unquote(value)
+}
+
+// check checks a member's text, unless something is wrong with it already.
+func (b *bodyReader) check(name, text string, least, most int) {
+	if slices.ContainsFunc(b.problems, func(p alerting.FieldError) bool { return p.Field == name }) {
+		return
+	}
+	switch n := utf8.RuneCountInString(text); {
+	case n < least:
+		b.problem(name, "is missing or empty, must have %d to %d characters", least, most)
+	case n > most:
+		b.problem(name, "has %d characters, must have %d to %d", n, least, most)
+	case strings.IndexByte(text, 0) >= 0:
+		b.problem(name, "contains a NUL character, which is not allowed")
+	}
+}
+
+// err returns nil or an error with everything that is wrong.
+func (b *bodyReader) err() error {
+	if len(b.problems) == 0 {
+		return nil
+	}
+	return &alerting.Error{Code: alerting.CodeInvalid, Fields: b.problems}
+}

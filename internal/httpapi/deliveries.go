@@ -1,0 +1,163 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"alertd/internal/alerting"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+)
+
+// Deliveries is what the API asks about messages and channels. Its errors are as
+// those of [Incidents]. Safe for concurrent use.
+type Deliveries interface {
+	// Deliveries returns deliveries, the latest planned first.
+	Deliveries(ctx context.Context, q delivery.Query) (delivery.Page, error)
+	// Delivery returns one and its attempts, the oldest first.
+	Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery, []delivery.Attempt, error)
+	// RetryDelivery has a delivery that has failed tried again.
+	RetryDelivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error)
+	// Channels returns how each configured channel does, in the order to show them.
+	Channels(ctx context.Context) ([]delivery.ChannelStatus, error)
+	// TestChannel sends one message by a channel, and waits for what becomes of it.
+	TestChannel(ctx context.Context, name string) (delivery.TestResult, error)
+}
+
+// deliveryView is a delivery as the API shows it; null stands for what is not.
+type deliveryView struct {
+	ID           delivery.ID     `json:"delivery_id"`
+	IncidentID   *incident.ID    `json:"incident_id"` // a test has none
+	Notice       int             `json:"notice"`
+	Reason       incident.Reason `json:"reason"`
+	Channel      string          `json:"channel"`
+	Status       delivery.Status `json:"status"`
+	CreatedAt    string          `json:"created_at"`
+	DueAt        *string         `json:"due_at"`
+	FinishedAt   *string         `json:"finished_at"`
+	GiveUpAt     string          `json:"give_up_at"`
+	AttemptCount int             `json:"attempt_count"`
+	Error        *string         `json:"error"`
+	FallbackFor  *delivery.ID    `json:"fallback_for"`
+}
+
+func viewDelivery(d delivery.Delivery) deliveryView {
+	view := deliveryView{
+		ID: d.ID, IncidentID: maybe(d.IncidentID), Notice: d.Notice, Reason: d.Reason, Channel: d.Channel, Status: d.Status,
+		CreatedAt: alerting.FormatTime(d.CreatedAt), FinishedAt: maybeTime(d.FinishedAt), GiveUpAt: alerting.FormatTime(d.GiveUpAt),
+		AttemptCount: d.Attempts, Error: maybe(d.Error), FallbackFor: maybe(d.FallbackFor),
+	}
+	if d.FinishedAt.IsZero() {
+		view.DueAt = maybeTime(d.DueAt)
+	}
+	return view
+}
+
+func deliveryViews(deliveries []delivery.Delivery) []deliveryView {
+	views := make([]deliveryView, len(deliveries))
+	for i, d := range deliveries {
+		views[i] = viewDelivery(d)
+	}
+	return views
+}
+
+// attemptView is one attempt as the API shows it.
+type attemptView struct {
+	Number     int     `json:"number"`
+	Time       string  `json:"time"`
+	DurationMS float64 `json:"duration_ms"`
+	Outcome    string  `json:"outcome"`
+	Code       *int    `json:"code"`
+	Error      *string `json:"error"`
+}
+
+func viewAttempt(a delivery.Attempt) attemptView {
+	return attemptView{
+		Number: a.Number, Time: alerting.FormatTime(a.At), DurationMS: milliseconds(a.Duration),
+		Outcome: a.Outcome.String(), Code: maybe(a.Code), Error: maybe(a.Error),
+	}
+}
+
+// maybe returns nil for the zero value, which JSON shows as null.
+func maybe[T comparable](value T) *T {
+	var zero T
+	if value == zero {
+		return nil
+	}
+	return &value
+}
+
+func maybeTime(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(alerting.FormatTime(t))
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (a *API) getDeliveries(w *response, r *http.Request) error {
+	query, err := parseDeliveryQuery(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	page, err := a.config.Deliveries.Deliveries(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Deliveries []deliveryView `json:"deliveries"`
+		NextCursor *string        `json:"next_cursor"`
+	}{Deliveries: deliveryViews(page.Deliveries)}
+	if n := len(page.Deliveries); n > 0 {
+		answer.NextCursor = deliveryCursor.next(page.Deliveries[n-1].Number, page.More)
+	}
+	return w.sendJSON(http.StatusOK, answer)
+}
+
+func (a *API) getDelivery(w *response, r *http.Request) error {
+	id, err := deliveryID(r)
+	if err != nil {
+		return err
+	}
+	found, attempts, err := a.config.Deliveries.Delivery(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		deliveryView
+		Attempts []attemptView `json:"attempts"`
+	}{viewDelivery(found), make([]attemptView, len(attempts))}
+	for i, attempt := range attempts {
+		answer.Attempts[i] = viewAttempt(attempt)
+	}
+	return w.sendJSON(http.StatusOK, answer)
+}
+
+// deliveryID returns the id in a request's path.
+func deliveryID(r *http.Request) (delivery.ID, error) {
+	id, err := delivery.ParseID(chi.URLParam(r, "delivery_id"))
+	if err != nil {
+		return delivery.ID{}, badParameter("delivery_id", "must be a UUID such as 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55")
+	}
+	return id, nil
+}
+
+// postRetry has a delivery that was given up tried again.
+func (a *API) postRetry(w *response, r *http.Request) error {
+	id, err := deliveryID(r)
+	if err != nil {
+		return err
+	}
+	if err := a.readNothing(w, r); err != nil {
+		return err
+	}
+	retried, err := a.config.Deliveries.RetryDelivery(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return w.sendJSON(http.StatusOK, viewDelivery(retried))
+}

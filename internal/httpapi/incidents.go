@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"alertd/internal/alerting"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+)
+
+// Incidents is what the API asks about incidents. Errors are an [*alerting.Error]
+// with [alerting.CodeNotFound], [alerting.CodeConflict] or
+// [alerting.CodeUnavailable] where the caller can act on them. Safe for concurrent use.
+type Incidents interface {
+	// Incidents returns incidents, the latest opened first.
+	Incidents(ctx context.Context, q incident.Query) (incident.Page, error)
+	Incident(ctx context.Context, id incident.ID) (incident.Incident, error)
+	// Timeline returns what has happened to an incident, the oldest first.
+	Timeline(ctx context.Context, id incident.ID) ([]incident.Entry, error)
+	// IncidentEvents returns its last events, the newest first.
+	IncidentEvents(ctx context.Context, id incident.ID, limit int) ([]*alerting.Event, error)
+	// IncidentsOf returns the incidents of events, by the events' numbers. What is not
+	// folded is missing.
+	IncidentsOf(ctx context.Context, events []*alerting.Event) (map[uint64]incident.ID, error)
+	// Acknowledge and Resolve return the incident as it is then.
+	Acknowledge(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error)
+	Resolve(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error)
+}
+
+// shownLimit is how many events and deliveries the answer about one incident has.
+const shownLimit = 100
+
+// Limits of an action's texts, in characters.
+const (
+	maxBy   = 255
+	maxNote = 8192
+)
+
+func (a *API) getIncidents(w *response, r *http.Request) error {
+	query, err := parseIncidentQuery(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	page, err := a.config.Incidents.Incidents(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Incidents  []incident.View `json:"incidents"`
+		NextCursor *string         `json:"next_cursor"`
+	}{Incidents: make([]incident.View, len(page.Incidents))}
+	for i, one := range page.Incidents {
+		answer.Incidents[i] = one.View()
+		answer.NextCursor = incidentCursor.next(one.Number, page.More)
+	}
+	return w.sendJSON(http.StatusOK, answer)
+}
+
+// entryView is an entry of a timeline with its time as alertd writes it.
+type entryView struct {
+	At string `json:"at"`
+	incident.Entry
+}
+
+// getIncident answers with one incident and all that belongs to it: its own members
+// first, then the lists, with the events as they were encoded.
+func (a *API) getIncident(w *response, r *http.Request) error {
+	id, err := incidentID(r)
+	if err != nil {
+		return err
+	}
+	found, err := a.config.Incidents.Incident(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	timeline, err := a.config.Incidents.Timeline(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	events, err := a.config.Incidents.IncidentEvents(r.Context(), id, shownLimit)
+	if err != nil {
+		return err
+	}
+	page, err := a.config.Deliveries.Deliveries(r.Context(), delivery.Query{Incident: id, Limit: shownLimit})
+	if err != nil {
+		return err
+	}
+	entries := make([]entryView, len(timeline))
+	for i, entry := range timeline {
+		entries[i] = entryView{alerting.FormatTime(entry.At), entry}
+	}
+	head, err := appendJSON(nil, struct {
+		incident.View
+		Timeline []entryView `json:"timeline"`
+	}{found.View(), entries})
+	if err != nil {
+		return err
+	}
+	tail, err := appendJSON([]byte(`],"deliveries":`), deliveryViews(page.Deliveries))
+	if err != nil {
+		return err
+	}
+	w.sendEvents(string(head[:len(head)-1])+`,"events":[`, string(tail)+"}\n", events, func(uint64) incident.ID { return id })
+	return nil
+}
+
+// incidentID returns the id in a request's path.
+func incidentID(r *http.Request) (incident.ID, error) {
+	id, err := incident.ParseID(chi.URLParam(r, "incident_id"))
+	if err != nil {
+		return incident.ID{}, badParameter("incident_id", "must be a UUID such as 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55")
+	}
+	return id, nil
+}
+
+func (a *API) postAcknowledge(w *response, r *http.Request) error {
+	return a.act(w, r, a.config.Incidents.Acknowledge)
+}
+
+func (a *API) postResolve(w *response, r *http.Request) error {
+	return a.act(w, r, a.config.Incidents.Resolve)
+}
+
+// act does what somebody wants done to an incident, and answers with what it is then.
+func (a *API) act(w *response, r *http.Request, do func(context.Context, incident.ID, incident.Action) (incident.Incident, error)) error {
+	id, err := incidentID(r)
+	if err != nil {
+		return err
+	}
+	body, err := a.readObject(w, r, "by", "note")
+	if err != nil {
+		return err
+	}
+	action := incident.Action{By: strings.TrimSpace(body.text("by")), Note: body.text("note")}
+	body.check("by", action.By, 1, maxBy)
+	body.check("note", action.Note, 0, maxNote)
+	if err := body.err(); err != nil {
+		return err
+	}
+	changed, err := do(r.Context(), id, action)
+	if err != nil {
+		return err
+	}
+	return w.sendJSON(http.StatusOK, changed.View())
+}
