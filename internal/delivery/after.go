@@ -19,8 +19,8 @@ type Step struct {
 
 // After returns what follows from an attempt: one that has failed for now is repeated
 // after a wait that doubles with each attempt, and not before the other side wants it;
-// one that comes too late for that, and one that has failed for good, ends the
-// delivery. luck is from 0 to 1, and random; number counts the attempt from 1.
+// one that ends when the delivery is to be given up, and one that has failed for good,
+// ends it. luck is from 0 to 1, and random; number counts the attempt from 1.
 func After(d Delivery, number int, r channel.Result, p Retry, luck float64, now time.Time) Step {
 	switch r.Outcome {
 	case channel.Delivered:
@@ -29,10 +29,17 @@ func After(d Delivery, number int, r channel.Result, p Retry, luck float64, now 
 		return Step{Status: Failed, DueAt: now, Why: "it would not be taken later either"}
 	case channel.Transient:
 	}
+	if !now.Before(d.GiveUpAt) {
+		return Step{Status: Failed, DueAt: now, Why: "given up after " + count(number)}
+	}
 	due := now.Add(p.wait(number, r.RetryAfter, luck))
+	if last := d.GiveUpAt.Add(-p.Initial); due.After(last) { // one more attempt just before the end, if it may be made
+		if due = d.GiveUpAt; last.After(now.Add(max(p.Initial, r.RetryAfter))) {
+			due = last
+		}
+	}
 	if !due.Before(d.GiveUpAt) {
-		return Step{Status: Failed, DueAt: now, Why: fmt.Sprintf(
-			"given up after %s: no further attempt is possible before %s", count(number), d.GiveUpAt.UTC().Format(time.RFC3339))}
+		return Step{Status: Waiting, DueAt: d.GiveUpAt, Why: fmt.Sprintf("attempt %d failed, and was the last: it is given up in %s", number, d.GiveUpAt.Sub(now).Round(time.Millisecond))}
 	}
 	return Step{Status: Waiting, DueAt: due, Why: fmt.Sprintf("attempt %d failed, the next is due in %s", number, due.Sub(now).Round(time.Millisecond))}
 }
