@@ -1,72 +1,150 @@
 package config
 
 import (
+	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"alertd/internal/alerting"
+	"alertd/internal/channel/console"
+	"alertd/internal/channel/email"
+	"alertd/internal/channel/logfile"
+	"alertd/internal/channel/outbound"
+	"alertd/internal/channel/pagerduty"
+	"alertd/internal/channel/slack"
+	"alertd/internal/channel/telegram"
+	"alertd/internal/channel/webhook"
+	"alertd/internal/delivery"
 )
 
-// kind says which keys a kind of channel takes.
+// Channel is one channel's settings.
+type Channel struct {
+	Policy delivery.Policy
+	// Settings are those of its kind: a slack.Config, email.Config and so on. If the
+	// channel is off they may be incomplete.
+	Settings Settings
+}
+
+// Settings are those of a kind of channel. Validate returns nil or an
+// [*alerting.Error] that names each key which is wrong.
+type Settings interface{ Validate() error }
+
+// kind says how the settings of a kind of channel are read, and which of its keys a
+// channel that is on needs.
 type kind struct {
-	keys     map[string]func(*table, string)
+	read     func(t *table) Settings
 	required []string
 }
 
 // channelKinds returns the kinds of channel by name.
 func channelKinds() map[string]kind {
 	return map[string]kind{
-		"slack": {keys: map[string]func(*table, string){
-			"webhook_url": text, "bot_token": text, "channel": text, "api_url": text,
-		}},
-		"email": {required: []string{"smtp_host", "from", "to"}, keys: map[string]func(*table, string){
-			"smtp_host": text, "smtp_port": port, "smtp_user": text, "smtp_password": text, "from": text, "to": list,
-			"tls": func(t *table, name string) { t.oneOf(name, "starttls", "tls", "none") },
-		}},
-		"pagerduty": {required: []string{"routing_key"}, keys: map[string]func(*table, string){"routing_key": text, "api_url": text}},
-		"webhook":   {required: []string{"url"}, keys: map[string]func(*table, string){"url": text, "secret": text, "headers": textTable, "api_url": text}},
-		"logfile": {required: []string{"path"}, keys: map[string]func(*table, string){
-			"path": text, "max_size": size, "max_age": duration, "max_backups": count,
-		}},
-		"console":  {},
-		"telegram": {required: []string{"bot_token", "chat_id"}, keys: map[string]func(*table, string){"bot_token": text, "chat_id": text, "api_url": text}},
+		"slack":     {read: readSlack},
+		"email":     {read: readEmail, required: []string{"smtp_host", "from", "to"}},
+		"pagerduty": {read: readPagerDuty, required: []string{"routing_key"}},
+		"webhook":   {read: readWebhook, required: []string{"url"}},
+		"logfile":   {read: readLogfile, required: []string{"path"}},
+		"console":   {read: func(*table) Settings { return console.Config{} }},
+		"telegram":  {read: readTelegram, required: []string{"bot_token", "chat_id"}},
 	}
 }
 
-// readChannel checks one channel's table and reports whether it is enabled.
-func readChannel(t *table, name string) bool {
-	var enabled, resolved bool
-	t.bool("enabled", &enabled)
-	var severity alerting.Severity
-	t.severity("min_severity", &severity)
-	categories(t, "categories")
-	list(t, "sources")
-	duration(t, "timeout")
-	count(t, "concurrency")
-	text(t, "rate_limit")
-	text(t, "fallback")
-	t.bool("resolved", &resolved)
-	retry := t.table("retry")
-	for _, name := range []string{"initial", "max", "give_up_after"} {
-		duration(retry, name)
+func readSlack(t *table) Settings {
+	c := slack.Config{Mention: []string{"channel"}}
+	t.string("webhook_url", &c.WebhookURL)
+	t.string("bot_token", &c.BotToken)
+	t.string("channel", &c.Channel)
+	t.string("api_url", &c.APIURL)
+	t.strings("mention", &c.Mention)
+	c.Outbound = readOutbound(t)
+	switch bot := !empty(c.BotToken) && !empty(c.Channel); { // a bot can do more, so it comes first
+	case bot:
+		c.WebhookURL = ""
+	case !empty(c.WebhookURL):
+		c.BotToken, c.Channel = "", ""
 	}
-	var jitter bool
-	retry.bool("jitter", &jitter)
-	retry.done()
+	return c
+}
+
+func readEmail(t *table) Settings {
+	var c email.Config
+	t.string("smtp_host", &c.Host)
+	t.int("smtp_port", 65535, &c.Port)
+	t.string("smtp_user", &c.User)
+	t.string("smtp_password", &c.Password)
+	c.TLS = t.oneOf("tls", "starttls", "tls", "none")
+	c.Auth = t.oneOf("auth", "", "plain", "login", "cram-md5", "xoauth2")
+	t.string("from", &c.From)
+	t.strings("to", &c.To)
+	c.To = slices.DeleteFunc(c.To, func(to string) bool { return strings.TrimSpace(to) == "" }) // a reference with an empty default
+	t.string("hello", &c.Hello)
+	t.string("ca_file", &c.CAFile)
+	t.string("proxy", &c.Proxy)
+	return c
+}
+
+func readPagerDuty(t *table) Settings {
+	var c pagerduty.Config
+	t.string("routing_key", &c.RoutingKey)
+	t.string("api_url", &c.APIURL)
+	c.Outbound = readOutbound(t)
+	return c
+}
+
+func readWebhook(t *table) Settings {
+	c := webhook.Config{Headers: readTexts(t, "headers")}
+	t.string("url", &c.URL)
+	t.string("secret", &c.Secret)
+	t.string("api_url", &c.APIURL)
+	c.Outbound = readOutbound(t)
+	return c
+}
+
+func readLogfile(t *table) Settings {
+	var c logfile.Config
+	t.string("path", &c.Path)
+	t.size("max_size", 1, 1<<40, &c.MaxSize)
+	t.duration("rotate_every", 0, 366*day, &c.RotateEvery)
+	t.duration("max_age", 0, 10*366*day, &c.MaxAge)
+	t.intFrom("max_backups", 0, 100_000, &c.MaxBackups)
+	return c
+}
+
+func readTelegram(t *table) Settings {
+	var c telegram.Config
+	t.string("bot_token", &c.BotToken)
+	t.string("chat_id", &c.ChatID)
+	t.string("api_url", &c.APIURL)
+	c.Outbound = readOutbound(t)
+	return c
+}
+
+// readOutbound reads how a channel gets out.
+func readOutbound(t *table) outbound.Config {
+	var c outbound.Config
+	t.string("proxy", &c.Proxy)
+	t.string("ca_file", &c.CAFile)
+	return c
+}
+
+// readChannel reads one channel's table.
+func readChannel(t *table, name string) Channel {
+	c := Channel{Policy: readPolicy(t, name)}
 	kindName, k, ok := t.kind(name)
 	if !ok {
-		return false // which other keys are known depends on the kind
+		return c // which other keys are known depends on the kind
 	}
-	for _, name := range slices.Sorted(maps.Keys(k.keys)) {
-		k.keys[name](t, name)
-	}
+	c.Policy.Kind = kindName
+	c.Settings = k.read(t)
 	t.done()
-	if enabled {
-		t.require(kindName, k.required)
+	if c.Policy.Enabled {
+		if t.require(kindName, k.required) {
+			t.validate(c.Settings)
+		}
 	}
-	return enabled
+	return c
 }
 
 // kind reads which kind of channel this is: unless it says so, its name does.
@@ -91,8 +169,9 @@ func (t *table) kind(channel string) (string, kind, bool) {
 	return name, k, ok
 }
 
-// require reports the keys that an enabled channel lacks.
-func (t *table) require(kindName string, required []string) {
+// require reports the keys that an enabled channel lacks, and whether it has all.
+func (t *table) require(kindName string, required []string) bool {
+	before := len(t.r.problems)
 	if kindName == "slack" && t.empty("webhook_url") && (t.empty("bot_token") || t.empty("channel")) {
 		t.r.problem(join(t.key, "webhook_url"), "is missing or empty, an enabled channel of kind slack needs webhook_url, or bot_token and channel")
 	}
@@ -101,6 +180,52 @@ func (t *table) require(kindName string, required []string) {
 			t.r.problem(join(t.key, name), "is missing or empty, an enabled channel of kind %s needs it", kindName)
 		}
 	}
+	return len(t.r.problems) == before
+}
+
+// validate reports what the kind finds wrong with keys of which nothing is reported
+// yet. A table's key, such as headers.X-Token, has a dot.
+func (t *table) validate(settings Settings) {
+	invalid, ok := errors.AsType[*alerting.Error](settings.Validate())
+	if !ok {
+		return
+	}
+	for _, field := range invalid.Fields {
+		first, rest, nested := strings.Cut(field.Field, ".")
+		key := join(t.key, first)
+		if nested {
+			key = join(key, rest)
+		}
+		if !t.r.reported(key) {
+			t.r.problem(key, "%s", t.r.withoutEnvironment(key, t.values[first], field.Message))
+		}
+	}
+}
+
+// withoutEnvironment returns a message about a key without what its value has from the
+// environment, which may be a secret.
+func (r *reader) withoutEnvironment(key string, value any, message string) string {
+	switch value := value.(type) {
+	case string:
+		if r.origins[key].env && value != "" {
+			message = strings.ReplaceAll(strings.ReplaceAll(message, strconv.Quote(value), notShown), value, notShown)
+		}
+	case []any:
+		for i, inner := range value {
+			message = r.withoutEnvironment(element(key, i), inner, message)
+		}
+	}
+	return message
+}
+
+// reported reports whether something is wrong with a key, or with a part of its value.
+func (r *reader) reported(key string) bool {
+	if r.origins[key].broken {
+		return true
+	}
+	return slices.ContainsFunc(r.problems, func(p Problem) bool {
+		return p.Key == key || strings.HasPrefix(p.Key, key+"[") || strings.HasPrefix(p.Key, key+".")
+	})
 }
 
 func (t *table) empty(name string) bool { return empty(t.values[name]) }
@@ -120,63 +245,26 @@ func empty(value any) bool {
 	}
 }
 
-func (t *table) oneOf(name string, allowed ...string) {
+// oneOf reads a text that is one of those allowed; the first one is the default.
+func (t *table) oneOf(name string, allowed ...string) string {
 	value := allowed[0]
 	if t.string(name, &value); !slices.Contains(allowed, value) {
-		t.problem(name, value, "one of "+strings.Join(allowed, ", "))
+		t.problem(name, value, "one of "+strings.Join(slices.DeleteFunc(slices.Clone(allowed), func(s string) bool { return s == "" }), ", "))
 	}
+	return value
 }
 
-func text(t *table, name string) {
-	var value string
-	t.string(name, &value)
-}
-
-func list(t *table, name string) {
-	var values []string
-	t.strings(name, &values)
-}
-
-func categories(t *table, name string) {
-	var names []string
-	t.strings(name, &names)
-	var known []string
-	for _, category := range alerting.Categories() {
-		known = append(known, category.String())
-	}
-	for i, category := range names {
-		if _, err := alerting.ParseCategory(category); err != nil {
-			key := element(join(t.key, name), i)
-			t.r.problem(key, "%s is not one of %s", t.show(key, category), strings.Join(known, ", "))
-		}
-	}
-}
-
-func port(t *table, name string) {
-	var n int
-	t.int(name, 65535, &n)
-}
-
-func count(t *table, name string) {
-	var n int
-	t.int(name, 1000, &n)
-}
-
-func size(t *table, name string) {
-	var n int64
-	t.size(name, 1, 1<<40, &n)
-}
-
-func duration(t *table, name string) {
-	var d time.Duration
-	t.duration(name, time.Millisecond, 366*day, &d)
-}
-
-func textTable(t *table, name string) {
+// readTexts reads a table of texts.
+func readTexts(t *table, name string) map[string]string {
 	values := t.table(name)
+	texts := make(map[string]string, len(values.values))
 	for _, header := range slices.Sorted(maps.Keys(values.values)) {
-		if _, ok := values.values[header].(string); !ok {
+		text, ok := values.values[header].(string)
+		if !ok {
 			t.r.problem(join(values.key, header), "must be a string")
+			continue
 		}
+		texts[header] = text
 	}
+	return texts
 }

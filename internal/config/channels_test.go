@@ -4,32 +4,41 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+	"alertd/internal/delivery"
 )
 
-// notDelivered is what this version says of a channel that is enabled.
-func notDelivered(name string) string {
-	return "alerting.channels." + name + " is enabled, but this version does not deliver to channels yet: events go to the in-memory dispatcher only"
-}
+// notEnabled is what is said of channels that are on while alerting is off.
+const notEnabled = "alerting.channels: channels are enabled and alerting is not: nobody is told of anything"
 
 // kinds has, for each kind of channel, its own keys with a value that is
 // allowed, as the documentation has them.
 var kinds = map[string]map[string]string{
 	"slack": {
-		"webhook_url": `"https://hooks.slack.example/x"`, "bot_token": `"xoxb-1"`, "channel": `"#risk"`, "api_url": `"http://127.0.0.1:1"`,
+		"webhook_url": `"https://hooks.slack.example/x"`, "bot_token": `"xoxb-1234567890-abcdefghij"`, "channel": `"#risk"`, "api_url": `"http://127.0.0.1:1"`,
+		"mention": `["here"]`, "proxy": `"http://127.0.0.1:3128"`, "ca_file": `""`,
 	},
 	"email": {
-		"smtp_host": `"smtp.example.com"`, "smtp_port": `587`, "smtp_user": `"risk"`, "smtp_password": `"p"`, "tls": `"none"`,
-		"from": `"alertd@example.com"`, "to": `["risk@example.com", "desk@example.com"]`,
+		"smtp_host": `"smtp.example.com"`, "smtp_port": `587`, "smtp_user": `"risk"`, "smtp_password": `"p"`, "tls": `"tls"`,
+		"from": `"alertd@example.com"`, "to": `["risk@example.com", "desk@example.com"]`, "auth": `"plain"`, "hello": `"alertd.example.com"`,
+		"proxy": `""`, "ca_file": `""`,
 	},
-	"pagerduty": {"routing_key": `"0123"`, "api_url": `"http://127.0.0.1:1"`},
+	"pagerduty": {
+		"routing_key": `"0123456789abcdef0123456789abcdef"`, "api_url": `"http://127.0.0.1:1"`, "proxy": `"socks5://127.0.0.1:1080"`, "ca_file": `""`,
+	},
 	"webhook": {
-		"url": `"https://example.com/hook"`, "secret": `"s"`, "headers": `{ Authorization = "Bearer x", X-Any = "" }`, "api_url": `"http://127.0.0.1:1"`,
+		"url": `"https://example.com/hook"`, "secret": `"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`, "headers": `{ Authorization = "Bearer x", X-Any = "" }`,
+		"api_url": `"http://127.0.0.1:1"`, "proxy": `""`, "ca_file": `""`,
 	},
-	"logfile":  {"path": `"alerts.log"`, "max_size": `"64MiB"`, "max_age": `"30d"`, "max_backups": `7`},
-	"console":  {},
-	"telegram": {"bot_token": `"1:a"`, "chat_id": `"-100"`, "api_url": `"http://127.0.0.1:1"`},
+	"logfile": {"path": `"alerts.log"`, "max_size": `"64MiB"`, "rotate_every": `"1d"`, "max_age": `"30d"`, "max_backups": `7`},
+	"console": {},
+	"telegram": {
+		"bot_token": `"123456789:AAEabcdefghijklmnopqrstuvwxyz012345"`, "chat_id": `"-100"`, "api_url": `"http://127.0.0.1:1"`, "proxy": `""`, "ca_file": `""`,
+	},
 }
 
 // common are the keys that every kind of channel takes.
@@ -78,9 +87,10 @@ func channel(name string, keys ...map[string]string) string {
 func TestEveryKeyOfEveryKindIsAllowed(t *testing.T) {
 	for kind, keys := range kinds {
 		t.Run(kind, func(t *testing.T) {
-			c := requireGood(t, channel(kind, map[string]string{"enabled": "true"}, common, keys), nil)
+			c := requireGood(t, channel(kind, map[string]string{"enabled": "true"}, common, keys)+
+				channel("other", map[string]string{"kind": `"console"`, "enabled": "true"}), nil)
 			require.True(t, c.Alerting.ChannelEnabled(kind))
-			require.Equal(t, []string{notDelivered(kind)}, c.Warnings)
+			require.Equal(t, []string{notEnabled}, c.Warnings)
 			settings, ok := c.Alerting.ChannelConfig(kind)
 			require.True(t, ok)
 			require.Len(t, settings, 1+len(common)+len(keys), "every key is handed on")
@@ -131,7 +141,7 @@ func TestTheOtherKeysOfAChannelOfUnknownKindAreCheckedToo(t *testing.T) {
 	requireProblems(t, channel("x", map[string]string{"timeout": `"soon"`, "retry": `{ first = "1s" }`, "anything": "1"}), nil,
 		`alerting.channels.x.kind: is missing, and the channel's name "x" is not a kind, must be one of console, email, logfile, pagerduty, slack, telegram, webhook`,
 		`alerting.channels.x.retry.first: is not a known key, must be one of give_up_after, initial, jitter, max`,
-		`alerting.channels.x.timeout: "soon" is not allowed, must be a duration from 1ms to 366d such as 500ms, 30s, 15m, 8h or 90d`,
+		`alerting.channels.x.timeout: "soon" is not allowed, must be a duration from 1ms to 10m such as 500ms, 30s, 15m, 8h or 90d`,
 	)
 }
 
@@ -146,7 +156,7 @@ func TestAChannelIsOffUnlessEnabledIsTrue(t *testing.T) {
 	}
 	c := requireGood(t, channel("console", map[string]string{"enabled": `"${ON}"`}), env{"ON": "true"})
 	require.True(t, c.Alerting.ChannelEnabled("console"))
-	require.Equal(t, []string{notDelivered("console")}, c.Warnings)
+	require.Equal(t, []string{notEnabled}, c.Warnings)
 }
 
 func TestAnEnabledChannelNeedsItsRequiredKeys(t *testing.T) {
@@ -200,9 +210,9 @@ func TestSlackTakesAWebhookOrABot(t *testing.T) {
 		good bool
 	}{
 		"a webhook":                           {map[string]string{"webhook_url": `"https://x"`}, true},
-		"a bot and its channel":               {map[string]string{"bot_token": `"x"`, "channel": `"#risk"`}, true},
+		"a bot and its channel":               {map[string]string{"bot_token": `"xoxb-1234567890-abcdefghij"`, "channel": `"#risk"`}, true},
 		"both":                                {kinds["slack"], true},
-		"a webhook and a bot without channel": {map[string]string{"webhook_url": `"https://x"`, "bot_token": `"x"`}, true},
+		"a webhook and a bot without channel": {map[string]string{"webhook_url": `"https://x"`, "bot_token": `"xoxb-1234567890-abcdefghij"`}, true},
 		"a bot without channel":               {map[string]string{"bot_token": `"x"`}, false},
 		"a channel without bot":               {map[string]string{"channel": `"#risk"`}, false},
 		"an empty webhook":                    {map[string]string{"webhook_url": `""`}, false},
@@ -223,7 +233,9 @@ func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
 		notText     = " is not allowed, must be a string"
 		notList     = " is not allowed, must be a list of strings"
 		notDuration = " is not allowed, must be a duration from 1ms to 366d such as 500ms, 30s, 15m, 8h or 90d"
+		notTimeout  = " is not allowed, must be a duration from 1ms to 10m such as 500ms, 30s, 15m, 8h or 90d"
 		notCount    = " is not allowed, must be a whole number from 1 to 1000"
+		notRate     = " is not allowed, must be a number of messages and a time, such as 60/min, 1/s, 1000/h or 10/30s"
 		notBoolean  = " is not allowed, must be true or false"
 		hidden      = "the value (not shown)"
 		categories  = " is not one of risk_limit, position_violation, execution_error, data_quality, system_health, compliance, performance, other"
@@ -238,11 +250,15 @@ func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
 		{"categories", `["loud", 5]`, `categories: ["loud", 5]` + notList},
 		{"sources", `"var_gate"`, `sources: "var_gate"` + notList},
 		{"sources", `[1, ["x"], {}]`, `sources: [1, ["x"], a table]` + notList},
-		{"timeout", `"0"`, `timeout: "0"` + notDuration},
-		{"timeout", `"367d"`, `timeout: "367d"` + notDuration},
+		{"timeout", `"0"`, `timeout: "0"` + notTimeout},
+		{"timeout", `"11m"`, `timeout: "11m"` + notTimeout},
 		{"concurrency", `0`, `concurrency: 0` + notCount},
 		{"concurrency", `1001`, `concurrency: 1001` + notCount},
 		{"rate_limit", `10`, `rate_limit: 10` + notText},
+		{"rate_limit", `"10"`, `rate_limit: "10"` + notRate},
+		{"rate_limit", `"0/s"`, `rate_limit: "0/s"` + notRate},
+		{"rate_limit", `"1/year"`, `rate_limit: "1/year"` + notRate},
+		{"rate_limit", `"1/-1s"`, `rate_limit: "1/-1s"` + notRate},
 		{"fallback", `["other"]`, `fallback: ["other"]` + notText},
 		{"resolved", `"yes"`, `resolved: "yes"` + notBoolean},
 		{"retry", `"1s"`, `retry: is a string, must be a table`},
@@ -250,6 +266,7 @@ func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
 		{"retry", `{ initial = 5 }`, `retry.initial: 5` + notDuration},
 		{"retry", `{ max = "soon" }`, `retry.max: "soon"` + notDuration},
 		{"retry", `{ give_up_after = "-1s" }`, `retry.give_up_after: "-1s"` + notDuration},
+		{"retry", `{ initial = "1m", max = "30s" }`, `retry.max: 30s is not allowed, must be at least initial, which is 1m`},
 		{"retry", `{ jitter = 0.5 }`, `retry.jitter: 0.5` + notBoolean},
 	}
 	for kind, rows := range map[string][]row{
@@ -257,7 +274,10 @@ func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
 			{"webhook_url", `1`, `webhook_url: ` + hidden + notText},
 			{"bot_token", `["x"]`, `bot_token: ` + hidden + notText},
 			{"channel", `1`, `channel: 1` + notText},
+			{"mention", `"here"`, `mention: "here"` + notList},
 			{"api_url", `1`, `api_url: ` + hidden + notText},
+			{"proxy", `1`, `proxy: ` + hidden + notText},
+			{"ca_file", `1`, `ca_file: 1` + notText},
 		},
 		"email": {
 			{"smtp_host", `1`, `smtp_host: 1` + notText},
@@ -268,12 +288,18 @@ func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
 			{"smtp_password", `1`, `smtp_password: ` + hidden + notText},
 			{"tls", `"ssl"`, `tls: "ssl" is not allowed, must be one of starttls, tls, none`},
 			{"tls", `true`, `tls: true` + notText},
+			{"auth", `"ntlm"`, `auth: "ntlm" is not allowed, must be one of plain, login, cram-md5, xoauth2`},
+			{"hello", `1`, `hello: 1` + notText},
+			{"proxy", `1`, `proxy: ` + hidden + notText},
+			{"ca_file", `1`, `ca_file: 1` + notText},
 			{"from", `["a@example.com"]`, `from: ["a@example.com"]` + notText},
 			{"to", `"risk@example.com"`, `to: "risk@example.com"` + notList},
 		},
 		"pagerduty": {
 			{"routing_key", `1`, `routing_key: ` + hidden + notText},
 			{"api_url", `1`, `api_url: ` + hidden + notText},
+			{"proxy", `1`, `proxy: ` + hidden + notText},
+			{"ca_file", `1`, `ca_file: 1` + notText},
 		},
 		"webhook": {
 			{"url", `1`, `url: ` + hidden + notText},
@@ -281,20 +307,25 @@ func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
 			{"headers", `"A: b"`, `headers: is a string, must be a table`},
 			{"headers", `{ A = "b", C = 1 }`, `headers.C: must be a string`},
 			{"api_url", `1`, `api_url: ` + hidden + notText},
+			{"proxy", `1`, `proxy: ` + hidden + notText},
+			{"ca_file", `1`, `ca_file: 1` + notText},
 		},
 		"logfile": {
 			{"path", `1`, `path: 1` + notText},
 			{"max_size", `"0"`, `max_size: "0" is not allowed, must be a size from 1B to 1024GiB such as 64KiB or 8MiB`},
 			{"max_size", `"1025GiB"`, `max_size: "1025GiB" is not allowed, must be a size from 1B to 1024GiB such as 64KiB or 8MiB`},
 			{"max_size", `1`, `max_size: 1 is not allowed, must be a size from 1B to 1024GiB such as 64KiB or 8MiB`},
-			{"max_age", `"1 month"`, `max_age: "1 month"` + notDuration},
-			{"max_backups", `0`, `max_backups: 0` + notCount},
+			{"max_age", `"1 month"`, `max_age: "1 month" is not allowed, must be a duration from 0 to 3660d such as 500ms, 30s, 15m, 8h or 90d`},
+			{"rotate_every", `"-1s"`, `rotate_every: "-1s" is not allowed, must be a duration from 0 to 366d such as 500ms, 30s, 15m, 8h or 90d`},
+			{"max_backups", `-1`, `max_backups: -1 is not allowed, must be a whole number from 0 to 100000`},
 		},
 		"console": {},
 		"telegram": {
 			{"bot_token", `1`, `bot_token: ` + hidden + notText},
 			{"chat_id", `-100`, `chat_id: -100` + notText},
 			{"api_url", `1`, `api_url: ` + hidden + notText},
+			{"proxy", `1`, `proxy: ` + hidden + notText},
+			{"ca_file", `1`, `ca_file: 1` + notText},
 		},
 	} {
 		t.Run(kind, func(t *testing.T) {
@@ -322,8 +353,46 @@ func TestAChannelMustBeATable(t *testing.T) {
 	)
 }
 
-func TestChannelsThatAreEnabledAreNamedInTheOrderOfTheirNames(t *testing.T) {
-	c := requireGood(t, channel("zeta", map[string]string{"kind": `"console"`, "enabled": "true"})+
-		channel("console", map[string]string{"enabled": "true"})+channel("webhook"), nil)
-	require.Equal(t, []string{notDelivered("console"), notDelivered("zeta")}, c.Warnings)
+func TestWhoeverTurnsOnHalfOfItIsWarned(t *testing.T) {
+	on := map[string]string{"enabled": "true"}
+	for content, want := range map[string][]string{
+		channel("zeta", map[string]string{"kind": `"console"`}, on) + channel("console", on): {notEnabled},
+		"[alerting]\nenabled = true\n" + channel("console"):                                  {"alerting is enabled and no channel is: incidents are opened, and nobody is told of them"},
+		"[alerting]\nenabled = true\n" + channel("console", on):                              nil,
+		channel("console"): nil,
+	} {
+		require.Equal(t, want, requireGood(t, content, nil).Warnings, content)
+	}
+}
+
+func TestAFallbackIsAChannelThatIsOn(t *testing.T) {
+	console := func(name, enabled, fallback string) string {
+		return channel(name, map[string]string{"kind": `"console"`, "enabled": enabled, "fallback": `"` + fallback + `"`})
+	}
+	requireGood(t, console("a", "true", "b")+console("b", "true", "c")+console("c", "true", ""), nil)
+	requireGood(t, console("a", "false", "nobody"), nil)
+	requireProblems(t, console("main", "true", "mian2"), nil,
+		`alerting.channels.main.fallback: "mian2" is not a channel, did you mean main?`)
+	requireProblems(t, console("a", "true", "b")+console("b", "false", ""), nil,
+		`alerting.channels.a.fallback: channel b is off, must be one with enabled = true`)
+	requireProblems(t, console("a", "true", "a"), nil,
+		`alerting.channels.a.fallback: a -> a: a chain of fallbacks must have an end`)
+	requireProblems(t, console("a", "true", "b")+console("b", "true", "c")+console("c", "true", "b"), nil,
+		`alerting.channels.b.fallback: b -> c -> b: a chain of fallbacks must have an end`,
+		`alerting.channels.c.fallback: c -> b -> c: a chain of fallbacks must have an end`)
+}
+
+func TestAChannelsPolicyIsWhatItsKeysSay(t *testing.T) {
+	c := requireGood(t, channel("webhook", map[string]string{"enabled": "true"}, common, kinds["webhook"])+
+		channel("other", map[string]string{"kind": `"console"`, "enabled": "true"}), nil)
+	require.Equal(t, delivery.Policy{
+		Name: "webhook", Kind: "webhook", Enabled: true, MinSeverity: alerting.SeverityError, Resolved: true,
+		Categories: []alerting.Category{alerting.CategoryRiskLimit, alerting.CategoryOther}, Sources: []string{"var_gate"},
+		Timeout: 5 * time.Second, Concurrency: 4, RateLimit: delivery.Rate{Count: 10, Per: time.Minute}, Fallback: "other",
+		Retry: delivery.Retry{Initial: time.Second, Max: 5 * time.Minute, GiveUpAfter: 24 * time.Hour},
+	}, c.Channels[1].Policy)
+	require.Equal(t, "other", c.Channels[0].Policy.Name, "by name")
+	plain := delivery.DefaultPolicy()
+	plain.Name, plain.Kind, plain.Enabled = "other", "console", true
+	require.Equal(t, plain, c.Channels[0].Policy)
 }

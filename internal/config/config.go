@@ -28,6 +28,10 @@ type Config struct {
 	Server   Server
 	Storage  Storage
 	Alerting alerting.Config
+	// RepeatInterval is the time between two updates about an incident that grows.
+	RepeatInterval time.Duration
+	// Channels are the ways out, by name.
+	Channels []Channel
 	// Warnings are what whoever starts alertd must hear of.
 	Warnings []string
 	// Path is the file, and Found says whether it exists.
@@ -40,7 +44,10 @@ type Config struct {
 // Server is the [server] section.
 type Server struct {
 	// Listen is host:port; port 0 takes a free one.
-	Listen            string
+	Listen string
+	// PublicURL is where people reach alertd, for links in messages, without a slash at
+	// the end; "" if they do not.
+	PublicURL         string
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
 	WriteTimeout      time.Duration
@@ -196,13 +203,14 @@ func syntaxError(path string, err error) string {
 
 // RestartRequired returns the keys that differ between c and next and take
 // effect only after a restart.
-func (c Config) RestartRequired(next Config) []string {
+func (c *Config) RestartRequired(next Config) []string {
 	var keys []string
 	for _, key := range []struct {
 		name      string
 		different bool
 	}{
 		{"server.listen", c.Server.Listen != next.Server.Listen},
+		{"server.public_url", c.Server.PublicURL != next.Server.PublicURL},
 		{"server.read_header_timeout", c.Server.ReadHeaderTimeout != next.Server.ReadHeaderTimeout},
 		{"server.read_timeout", c.Server.ReadTimeout != next.Server.ReadTimeout},
 		{"server.write_timeout", c.Server.WriteTimeout != next.Server.WriteTimeout},

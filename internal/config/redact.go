@@ -20,13 +20,14 @@ func secretKey(name string) bool {
 			return true
 		}
 	}
-	return name == "headers" || strings.HasSuffix(name, "url") || strings.HasSuffix(name, "dsn")
+	return name == "headers" || name == "proxy" || strings.HasSuffix(name, "url") || strings.HasSuffix(name, "dsn")
 }
 
 // redact returns the effective configuration as it may be shown.
 func (r *reader) redact(root map[string]any, c *Config, section string) map[string]any {
 	server := map[string]any{
 		"listen":              c.Server.Listen,
+		"public_url":          c.Server.PublicURL,
 		"read_header_timeout": FormatDuration(c.Server.ReadHeaderTimeout),
 		"read_timeout":        FormatDuration(c.Server.ReadTimeout),
 		"write_timeout":       FormatDuration(c.Server.WriteTimeout),
@@ -40,6 +41,8 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 		"enabled":      c.Alerting.Enabled,
 		"min_severity": c.Alerting.MinSeverity.String(),
 		"buffer_size":  c.Alerting.BufferSize,
+
+		"repeat_interval": FormatDuration(c.RepeatInterval),
 	}
 	key, channels := join("", section), make(map[string]any, len(c.Alerting.Channels))
 	for name, channel := range c.Alerting.Channels { // one whose name sounds like a secret is none
@@ -100,4 +103,4 @@ func (r *reader) hide(key string, value any, secret bool) any {
 
 // Redacted returns the effective configuration as nested tables, durations and
 // sizes as text, every secret as "<secret>". The caller must not change it.
-func (c Config) Redacted() map[string]any { return c.redacted }
+func (c *Config) Redacted() map[string]any { return c.redacted }

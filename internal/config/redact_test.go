@@ -80,14 +80,14 @@ nothing = [nan, inf, -inf, 0.5]
 `, env{"HOST": "10.0.0.1", "SMTP_PORT": "25", "TO": "someone@example.com"})
 	require.JSONEq(t, `{
 		"server": {
-			"listen": "10.0.0.1:80", "read_header_timeout": "5s", "read_timeout": "30s", "write_timeout": "30s", "idle_timeout": "90s",
+			"listen": "10.0.0.1:80", "public_url": "", "read_header_timeout": "5s", "read_timeout": "30s", "write_timeout": "30s", "idle_timeout": "90s",
 			"shutdown_timeout": "30s", "max_body": "2MiB", "max_streams": 256, "stream_heartbeat": "15s"
 		},
 		"storage": {
 			"driver": "sqlite", "path": "data/alertd.db", "retention": "90d", "retention_events": 0, "queue_size": "64MiB", "timeout": "10s"
 		},
 		"alerting": {
-			"enabled": false, "min_severity": "error", "buffer_size": 1000,
+			"enabled": false, "min_severity": "error", "repeat_interval": "1h", "buffer_size": 1000,
 			"channels": {
 				"slack": {"webhook_url": "<secret>", "channel": "#risk"},
 				"email": {"smtp_host": "<secret>", "smtp_port": "<secret>", "smtp_password": "", "to": ["<secret>", "fixed@example.com"]},
@@ -108,7 +108,7 @@ func TestWhatIsShownOfStorageHoldsNoSecret(t *testing.T) {
 }
 
 func TestDefaultsAreShownToo(t *testing.T) {
-	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "channels": {}}`,
+	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "repeat_interval": "1h", "channels": {}}`,
 		marshal(t, redactedValue(requireGood(t, "", nil), "alerting")))
 }
 
@@ -153,7 +153,7 @@ url = ["https://example.com/${S}"]
 		"alerting.channels.email.retry.jitter: "+hidden+" is not allowed, must be true or false",
 		"alerting.channels.email.smtp_host: a table is not allowed, must be a string",
 		"alerting.channels.email.smtp_port: "+hidden+" is not allowed, must be a whole number from 1 to 65535",
-		"alerting.channels.email.timeout: "+hidden+notDuration,
+		"alerting.channels.email.timeout: "+hidden+" is not allowed, must be a duration from 1ms to 10m such as 500ms, 30s, 15m, 8h or 90d",
 		"alerting.channels.email.tls: "+hidden+" is not allowed, must be one of starttls, tls, none",
 		`alerting.channels.email.to: ["risk@example.com", `+hidden+`, 5] is not allowed, must be a list of strings`,
 		"alerting.channels.webhook.headers.A: must be a string",
@@ -175,7 +175,7 @@ type secretFile struct {
 // text has keys whose value is text, and whether it is a secret by their meaning.
 var text = map[string]bool{
 	"webhook_url": true, "bot_token": true, "smtp_password": true, "routing_key": true, "url": true, "secret": true, "api_url": true, "dsn": true,
-	"channel": false, "smtp_host": false, "smtp_user": false, "from": false, "chat_id": false, "path": false, "rate_limit": false, "fallback": false,
+	"channel": false, "smtp_host": false, "smtp_user": false, "from": false, "chat_id": false, "path": false, "fallback": false, "proxy": true, "ca_file": false, "hello": false,
 }
 
 func (f *secretFile) draw(key string, choices ...string) string {

@@ -4,8 +4,10 @@ import (
 	"maps"
 	"math"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"alertd/internal/alerting"
@@ -22,7 +24,7 @@ func defaultServer() Server {
 func defaultStorage() Storage {
 	return Storage{
 		Driver: "sqlite", Path: "data/alertd.db", Retention: 90 * day,
-		MaxConnections: 8, QueueSize: 64 << 20, Timeout: 10 * time.Second,
+		MaxConnections: 10, QueueSize: 64 << 20, Timeout: 10 * time.Second,
 	}
 }
 
@@ -69,6 +71,11 @@ func (s *Server) read(t *table, override string) {
 	if host, port, err := net.SplitHostPort(s.Listen); err != nil || !validPort(port) || len(host) > 255 {
 		t.problem("listen", s.Listen, "host:port such as 127.0.0.1:8080, with a port from 0 to 65535")
 	}
+	t.string("public_url", &s.PublicURL)
+	if !validPublicURL(s.PublicURL) {
+		t.problem("public_url", s.PublicURL, "the URL at which people reach alertd, such as https://alertd.example.com, without a query")
+	}
+	s.PublicURL = strings.TrimRight(s.PublicURL, "/")
 	for _, timeout := range []struct {
 		name string
 		into *time.Duration
@@ -85,6 +92,12 @@ func (s *Server) read(t *table, override string) {
 	t.size("max_body", 1<<10, 1<<30, &s.MaxBody)
 	t.int("max_streams", 100_000, &s.MaxStreams)
 	t.done()
+}
+
+func validPublicURL(raw string) bool {
+	u, err := url.Parse(raw)
+	return raw == "" || err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") &&
+		u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 func validPort(port string) bool {
@@ -122,20 +135,47 @@ func (c *Config) readAlerting(t *table) {
 	t.bool("enabled", &a.Enabled)
 	t.severity("min_severity", &a.MinSeverity)
 	t.int("buffer_size", alerting.MaxBufferSize, &a.BufferSize)
+	c.RepeatInterval = defaultRepeatInterval
+	t.duration("repeat_interval", time.Second, 366*day, &c.RepeatInterval)
 	t.known = append(t.known, "channels", "custom")
 	t.done()
 	t.r.table(t.values, t.key, "custom")
 	channels := t.r.table(t.values, t.key, "channels")
 	a.Channels = make(map[string]alerting.ChannelConfig, len(channels.values))
 	for _, name := range slices.Sorted(maps.Keys(channels.values)) {
-		channel := t.r.table(channels.values, channels.key, name)
-		channel.private = true
-		if readChannel(channel, name) {
-			c.Warnings = append(c.Warnings, channel.key+" is enabled, but this version does not deliver to channels yet: events go to the in-memory dispatcher only")
+		table := t.r.table(channels.values, channels.key, name)
+		table.private = true
+		if name == "" || len(name) > maxChannelName {
+			t.r.problem(table.key, "has a name of %d bytes, must be 1 to %d", len(name), maxChannelName)
 		}
-		a.Channels[name] = channel.values
+		c.Channels = append(c.Channels, readChannel(table, name))
+		a.Channels[name] = table.values
 	}
+	t.r.checkFallbacks(channels.key, c.Channels)
+	c.warnOfChannels(channels.key)
 	a.Raw = t.values
+}
+
+// defaultRepeatInterval is the time between two updates about an incident that grows.
+const defaultRepeatInterval = time.Hour
+
+// maxChannelName is how long a channel's name may be, in bytes.
+const maxChannelName = 100
+
+// warnOfChannels says what may not be meant: alerts that nobody is told of.
+func (c *Config) warnOfChannels(key string) {
+	on := 0
+	for _, channel := range c.Channels {
+		if channel.Policy.Enabled {
+			on++
+		}
+	}
+	switch {
+	case c.Alerting.Enabled && on == 0:
+		c.Warnings = append(c.Warnings, "alerting is enabled and no channel is: incidents are opened, and nobody is told of them")
+	case !c.Alerting.Enabled && on > 0:
+		c.Warnings = append(c.Warnings, key+": channels are enabled and alerting is not: nobody is told of anything")
+	}
 }
 
 // severity reads the name of a severity.

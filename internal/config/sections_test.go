@@ -38,6 +38,7 @@ listen = "[::1]:0"
 read_header_timeout = "1s"
 read_timeout = "2s"
 write_timeout = "3s"
+public_url = "https://alertd.example.com/desk/"
 idle_timeout = "4s"
 shutdown_timeout = "5s"
 max_body = "64KiB"
@@ -56,11 +57,14 @@ timeout = "1s"
 enabled = true
 min_severity = "ERROR"
 buffer_size = 8
+repeat_interval = "30m"
+[alerting.channels.console]
+enabled = true
 [alerting.custom]
 x = 9
 `, nil)
 	require.Equal(t, config.Server{
-		Listen: "[::1]:0", ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
+		Listen: "[::1]:0", PublicURL: "https://alertd.example.com/desk", ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
 		IdleTimeout: 4 * time.Second, ShutdownTimeout: 5 * time.Second, MaxBody: 64 << 10, MaxStreams: 7, StreamHeartbeat: 6 * time.Second,
 	}, c.Server)
 	require.Equal(t, config.Storage{
@@ -70,6 +74,7 @@ x = 9
 	require.True(t, c.Alerting.Enabled)
 	require.Equal(t, alerting.SeverityError, c.Alerting.MinSeverity)
 	require.Equal(t, 8, c.Alerting.BufferSize)
+	require.Equal(t, 30*time.Minute, c.RepeatInterval)
 	require.Equal(t, map[string]any{"x": int64(9)}, c.Alerting.Raw["custom"])
 	require.Empty(t, c.Warnings)
 }
@@ -201,7 +206,7 @@ smtp_hots = "x"
 		`alerting.channels."a b".retry.jiter: is not a known key, did you mean jitter?`,
 		`alerting.channels."a b".retry.zzzzzzzzzzzzzz: is not a known key, must be one of give_up_after, initial, jitter, max`,
 		`alerting.channels."a b".smtp_hots: is not a known key, did you mean smtp_host?`,
-		`alerting.channels.slack.smtp_host: is not a known key, must be one of api_url, bot_token, categories, channel, concurrency, enabled, fallback, kind, min_severity, rate_limit, resolved, retry, sources, timeout, webhook_url`,
+		`alerting.channels.slack.smtp_host: is not a known key, must be one of api_url, bot_token, ca_file, categories, channel, concurrency, enabled, fallback, kind, mention, min_severity, proxy, rate_limit, resolved, retry, sources, timeout, webhook_url`,
 		`alerting.channels.slack.webhok_url: is not a known key, did you mean webhook_url?`,
 		`alerting.min_sevrity: is not a known key, did you mean min_severity?`,
 		`server.liste: is not a known key, did you mean listen?`,

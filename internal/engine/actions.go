@@ -51,7 +51,7 @@ func (e *Engine) act(ctx context.Context, id incident.ID,
 
 // RetryDelivery has a delivery that has failed tried again. The error is an
 // [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict] if it has not
-// failed or its channel is off.
+// failed, if the channel was told since what came after it, or if the channel is off.
 func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error) {
 	d, _, err := e.store.Delivery(ctx, id)
 	if err != nil {
@@ -61,7 +61,7 @@ func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (delivery.De
 	if o == nil {
 		return d, &alerting.Error{Code: alerting.CodeConflict, Message: fmt.Sprintf("channel %s is off", d.Channel)}
 	}
-	err = e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = e.store.Decide(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.Retry(ctx, id, tx.Now().Add(o.policy.Retry.GiveUpAfter)); err != nil {
 			return err
 		}
@@ -87,7 +87,12 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 		return delivery.TestResult{}, err
 	}
 	id := delivery.NewID()
-	attempt, result := e.attempt(o, testMessage(id, time.Now()))
+	if !o.slot(ctx) {
+		return delivery.TestResult{}, &alerting.Error{Code: alerting.CodeUnavailable, Message: fmt.Sprintf(
+			"channel %s is busy, or is being replaced; try again", name)}
+	}
+	attempt, result := e.attempt(ctx, o, testMessage(id, time.Now()))
+	<-o.slots
 	err = e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if result.Outcome == channel.Delivered {
 			if err := tx.Hurry(ctx, name); err != nil {

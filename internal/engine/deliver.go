@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"alertd/internal/channel"
@@ -128,13 +129,23 @@ type done struct {
 
 // start sends a message that is claimed.
 func (e *Engine) start(c store.Claimed, t *ticket) {
+	e.stopping.Lock()
+	defer e.stopping.Unlock()
+	if e.stopped { // the claim ends by itself
+		t.giveBack()
+		return
+	}
+	t.use()
 	e.sends.Go(func() {
 		d := e.send(c, t.outlet)
+		select {
+		case e.outcomes <- d:
+		case <-e.ended: // nobody records any more
+		}
 		t.done()
 		if t.outlet.lookAgain() { // for the slot
 			e.claiming.ring()
 		}
-		e.outcomes <- d
 	})
 }
 
@@ -146,14 +157,18 @@ func (e *Engine) send(c store.Claimed, o *outlet) done {
 	if err != nil { // it has opened since
 		return d
 	}
-	d.attempt, d.result = e.attempt(o, e.notification(c))
+	d.attempt, d.result = e.attempt(e.sending, o, e.notification(c))
+	e.meter.Attempted(o.policy.Name, d.result.Outcome, d.attempt.Duration)
 	switch {
 	case e.sending.Err() != nil && d.result.Outcome != channel.Delivered: // it was interrupted
 		verdict(errNoVerdict)
 		return d
-	case d.result.Outcome == channel.Transient && d.result.RetryAfter > 0 && d.result.Code < 500:
-		verdict(errNoVerdict) // it works, and wants to be left alone
-		o.leaveAlone(d.result.RetryAfter)
+	case d.result.Outcome == channel.Transient && d.result.RetryAfter > 0:
+		if o.leaveAlone(d.result.RetryAfter); d.result.Code < 500 {
+			verdict(errNoVerdict) // it works, and wants to be left alone
+		} else {
+			verdict(errAttempt)
+		}
 	case d.result.Outcome == channel.Transient:
 		verdict(errAttempt)
 	default:
@@ -165,14 +180,20 @@ func (e *Engine) send(c store.Claimed, o *outlet) done {
 }
 
 // attempt sends a message within the channel's timeout.
-func (e *Engine) attempt(o *outlet, n channel.Notification) (delivery.Attempt, channel.Result) {
-	ctx, cancel := context.WithTimeout(e.sending, o.policy.Timeout)
+func (e *Engine) attempt(ctx context.Context, o *outlet, n channel.Notification) (delivery.Attempt, channel.Result) {
+	ctx, cancel := context.WithTimeout(ctx, o.policy.Timeout)
 	defer cancel()
 	began := time.Now()
 	result := sendSafely(ctx, o.sender, n)
+	// What the other side says may be anything, and databases take text alone.
+	result.Error, result.Thread = plainText(result.Error), plainText(result.Thread)
 	took := time.Since(began)
-	e.meter.Attempted(o.policy.Name, result.Outcome, took)
 	return delivery.Attempt{At: began, Duration: took, Outcome: result.Outcome, Code: result.Code, Error: result.Error}, result
+}
+
+// plainText returns a text in valid UTF-8 without NUL characters.
+func plainText(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
 }
 
 // sendSafely makes a panic the message's own misfortune.

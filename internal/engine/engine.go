@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -23,19 +24,28 @@ import (
 // pollEvery is how often a loop looks for work that nothing has told it of.
 const pollEvery = time.Second
 
-// patience is how long what is being sent may take to finish when the engine ends.
-const patience = 5 * time.Second
+const (
+	// patience is how long what is being sent may take to finish when the engine ends:
+	// as long as its channel's timeout, and not longer than this.
+	patience = 15 * time.Second
+	// impatience is how long channels may take that go on although they were told to
+	// end.
+	impatience = 2 * time.Second
+)
 
 // Meter counts what the engine does. Its methods are called often and must not block.
 type Meter interface {
-	// Attempted counts an attempt by its outcome.
+	// Configure says which channels are on.
+	Configure(channels []string)
+	// Attempted counts an attempt by its outcome; one that is permanent ends a delivery,
+	// which Finished counts.
 	Attempted(channel string, outcome channel.Outcome, took time.Duration)
 	// Finished counts a delivery that has come to its end otherwise than by being
 	// delivered.
 	Finished(channel string, status delivery.Status)
 	// Opened counts incidents that were opened.
 	Opened(incidents int)
-	// Noticed counts a notice.
+	// Noticed counts what was to be told.
 	Noticed(reason incident.Reason)
 }
 
@@ -88,6 +98,10 @@ type Engine struct {
 	outcomes  chan done
 	sends     sync.WaitGroup
 
+	stopping sync.Mutex    // held while a send begins
+	stopped  bool          // none does any more
+	ended    chan struct{} // closed when nothing is recorded any more
+
 	// Of the fold's goroutine:
 	cursor   uint64    // the last event folded; 0: to be asked for
 	reminded time.Time // when it last looked for incidents to tell of again
@@ -114,9 +128,9 @@ func New(config Config, settings Settings) (*Engine, error) {
 	}
 	e := &Engine{
 		store: config.Store, raise: config.Raise, meter: config.Meter, log: config.Logger,
-		folding: newBell(), claiming: newBell(), reporting: newBell(), outcomes: make(chan done, 1024),
+		folding: newBell(), claiming: newBell(), reporting: newBell(), outcomes: make(chan done, 256), ended: make(chan struct{}),
 	}
-	e.sending, e.hurry = context.WithCancel(context.Background()) //nolint:gosec // Run and Close call it
+	e.sending, e.hurry = context.WithCancel(context.Background())
 	e.current.Store(&state{outlets: map[string]*outlet{}})
 	if err := e.Reconfigure(settings); err != nil {
 		return nil, err
@@ -153,6 +167,7 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	}
 	slices.SortFunc(next.policies, func(a, b delivery.Policy) int { return strings.Compare(a.Name, b.Name) })
 	e.current.Store(next)
+	e.meter.Configure(slices.Sorted(maps.Keys(next.outlets)))
 	for name, o := range before.outlets {
 		if next.outlets[name] != o {
 			e.retire(o)
@@ -191,10 +206,13 @@ func (e *Engine) Reopen() error {
 // Run works until ctx ends, then lets what is being sent finish for a moment, records
 // what became of it, and returns. It is called once.
 func (e *Engine) Run(ctx context.Context) error {
-	recorded, drained := make(chan struct{}), context.WithoutCancel(ctx)
+	if err := e.store.ForgetClaims(ctx); err != nil {
+		e.log.Warn("messages that were being sent when alertd ended last are sent again once their claims have ended", "error", err)
+	}
+	recorded, sent, drained := make(chan struct{}), make(chan struct{}), context.WithoutCancel(ctx)
 	go func() {
 		defer close(recorded)
-		e.recordLoop(drained)
+		e.recordLoop(drained, sent)
 	}()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context){e.foldLoop, e.deliverLoop, e.expireLoop, e.reportLoop} {
@@ -204,12 +222,40 @@ func (e *Engine) Run(ctx context.Context) error {
 		})
 	}
 	err := group.Wait()
-	late := time.AfterFunc(patience, e.hurry) // also for a database that takes nothing
-	defer late.Stop()
-	e.sends.Wait()
-	close(e.outcomes)
+	e.finishSends()
+	close(sent)
 	<-recorded
+	close(e.ended)
 	return err
+}
+
+// finishSends lets nothing more be sent, and waits for what is being sent.
+func (e *Engine) finishSends() {
+	e.stopping.Lock()
+	e.stopped = true
+	e.stopping.Unlock()
+	longest := time.Duration(0)
+	for _, p := range e.current.Load().policies {
+		longest = max(longest, p.Timeout)
+	}
+	finished := make(chan struct{})
+	go func() { // it ends with the process at the latest: a channel may hang in a write
+		defer close(finished)
+		e.sends.Wait()
+	}()
+	for _, wait := range []time.Duration{min(longest, patience), impatience} {
+		timer := time.NewTimer(wait)
+		select {
+		case <-finished:
+			timer.Stop()
+			// What cannot be recorded within that time is not recorded.
+			time.AfterFunc(impatience, e.hurry)
+			return
+		case <-timer.C:
+			e.hurry()
+		}
+	}
+	e.log.Error("a channel does not end what it is sending; it is sent again after the next start")
 }
 
 // Close closes the channels. [Engine.Run], if it was called, must have returned.

@@ -1,166 +1,182 @@
 package engine_test
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
-	"alertd/internal/channel"
 	"alertd/internal/delivery"
-	"alertd/internal/engine"
-	"alertd/internal/incident"
-	"alertd/internal/store"
 )
 
-// patience is how long anything may take on a slow machine.
-const patience = 20 * time.Second
-
-// meter counts nothing.
-type meter struct{}
-
-func (meter) Attempted(string, channel.Outcome, time.Duration) {}
-func (meter) Finished(string, delivery.Status)                 {}
-func (meter) Opened(int)                                       {}
-func (meter) Noticed(incident.Reason)                          {}
-
-// receiver is a channel in memory, whose answers a test chooses.
-type receiver struct {
-	mu     sync.Mutex
-	got    []channel.Notification
-	answer func(n channel.Notification) channel.Result
-	grown  chan struct{}
-}
-
-func newReceiver() *receiver { return &receiver{grown: make(chan struct{}, 1)} }
-
-func (r *receiver) Send(_ context.Context, n channel.Notification) channel.Result {
-	r.mu.Lock()
-	answer := r.answer
-	r.mu.Unlock()
-	result := channel.Result{Outcome: channel.Delivered}
-	if answer != nil {
-		result = answer(n)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.got = append(r.got, n)
-	select {
-	case r.grown <- struct{}{}:
-	default:
-	}
-	return result
-}
-
-func (r *receiver) Close() error { return nil }
-
-func (r *receiver) answers(f func(n channel.Notification) channel.Result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.answer = f
-}
-
-// told returns what has come, as "number reason".
-func (r *receiver) told() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var texts []string
-	for _, n := range r.got {
-		texts = append(texts, fmt.Sprintf("%d %s", n.Notice.Incident.Number, n.Notice.Reason))
-	}
-	return texts
-}
-
-// daemon is an alertd without its HTTP side.
-type daemon struct {
-	*alerting.Manager
-	Engine *engine.Engine
-	Store  *store.Store
-	tb     testing.TB
-}
-
-func (r *receiver) channel(change func(p *delivery.Policy)) engine.Channel {
-	p := delivery.DefaultPolicy()
-	p.Name, p.Kind, p.Enabled = "receiver", "test", true
-	if change != nil {
-		change(&p)
-	}
-	return engine.Channel{Policy: p, Config: r, Open: func() (channel.Channel, error) { return r, nil }}
-}
-
-func start(tb testing.TB, channels ...engine.Channel) *daemon {
-	tb.Helper()
-	log := slog.New(slog.NewTextHandler(tb.Output(), nil))
-	s, err := store.Open(tb.Context(), store.Config{Driver: store.SQLite, Path: filepath.Join(tb.TempDir(), "alertd.db"), Logger: log})
-	require.NoError(tb, err)
-	d := &daemon{Store: s, tb: tb}
-	d.Engine, err = engine.New(engine.Config{
-		Store: s, Meter: meter{}, Logger: log,
-		Raise: func(ctx context.Context, a alerting.Alert) error {
-			_, err := d.Manager.Register(ctx, a)
-			return err
-		},
-	}, engine.Settings{Enabled: true, RepeatInterval: time.Hour, Channels: channels})
-	require.NoError(tb, err)
-	config := alerting.DefaultConfig()
-	config.Enabled = true
-	d.Manager, err = alerting.OpenManager(tb.Context(), config, d.Engine, s)
-	require.NoError(tb, err)
-	ctx, end := context.WithCancel(context.WithoutCancel(tb.Context()))
-	ended := make(chan error, 2)
-	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }()
-	_ = ended
-	engineEnded := make(chan error, 1)
-	go func() { engineEnded <- d.Engine.Run(ctx) }()
-	tb.Cleanup(func() {
-		end()
-		require.NoError(tb, <-engineEnded)
-		require.NoError(tb, d.Engine.Close())
+func TestAnIncidentIsToldFromItsOpeningToItsEnd(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := start(t, r.channel())
+		d.post(alerting.SeverityError, "VaR limit breached: 0.05 > 0.03")
+		d.post(alerting.SeverityError, "VaR limit breached: 0.06 > 0.03")
+		d.post(alerting.SeverityCritical, "VaR limit breached: 0.09 > 0.03")
+		d.acknowledge(1, "ann")
+		d.resolve("ann")
+		d.post(alerting.SeverityError, "VaR limit breached: 0.04 > 0.03")
+		require.Equal(t, []string{"1 opened", "1 severity_raised", "1 acknowledged", "1 resolved", "2 opened"}, r.told())
+		require.Equal(t, uint64(3), d.incident(1).Count)
+		require.Equal(t, alerting.SeverityCritical, d.incident(1).Severity)
+		require.Equal(t, []string{
+			"opened: opened by event 1: error from var_gate",
+			"notified: told to desk",
+			"delivered: opened delivered",
+			"severity_raised: severity rose from error to critical by event 3",
+			"notified: told to desk",
+			"delivered: severity_raised delivered",
+			"acknowledged: acknowledged by ann",
+			"notified: told to desk",
+			"delivered: acknowledged delivered",
+			"resolved: resolved by ann",
+			"notified: told to desk",
+			"delivered: resolved delivered",
+		}, d.timeline(1))
+		for n, m := range r.messages()[:4] {
+			require.Equal(t, "https://alertd.example.com/incidents/"+d.incident(1).ID.String(), m.n.URL)
+			if n > 0 {
+				require.Equal(t, "thread "+r.messages()[0].n.Key, m.n.Thread, "later messages know the first one")
+			}
+		}
+		require.Equal(t, "done", r.messages()[3].n.Notice.Note)
 	})
-	return d
 }
 
-func (d *daemon) post(severity alerting.Severity, message string) {
-	d.tb.Helper()
-	_, err := d.Register(d.tb.Context(), alerting.Alert{Severity: severity, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: message})
-	require.NoError(d.tb, err)
+func TestAnIncidentThatGrowsIsToldOfOnceInAnInterval(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := start(t, r.channel())
+		d.settings.RepeatInterval = 12 * time.Minute
+		d.reconfigure()
+		d.post(alerting.SeverityError, "feed is stale")
+		for range 30 {
+			wait(time.Minute)
+			d.post(alerting.SeverityWarning, "feed is stale")
+		}
+		require.Equal(t, []string{"1 opened", "1 updated", "1 updated"}, r.told())
+		first, second := r.messages()[1], r.messages()[2]
+		require.InDelta(t, 12*time.Minute, first.at.Sub(r.messages()[0].at), float64(2*time.Second))
+		require.Equal(t, uint64(11), first.n.Notice.Since)
+		require.InDelta(t, 12*time.Minute, second.at.Sub(first.at), float64(2*time.Second))
+		require.Equal(t, uint64(12), second.n.Notice.Since)
+
+		wait(time.Hour) // the rest of it, and then nothing
+		require.Len(t, r.told(), 4)
+		d.post(alerting.SeverityWarning, "feed is stale")
+		require.Len(t, r.told(), 5, "after a long silence it is told at once")
+		d.resolve("ann")
+		wait(time.Hour)
+		require.Len(t, r.told(), 6)
+	})
 }
 
-func (d *daemon) wait(r *receiver, want ...string) {
-	d.tb.Helper()
-	require.Eventually(d.tb, func() bool {
-		return len(r.told()) >= len(want)
-	}, patience, time.Millisecond)
-	require.Equal(d.tb, want, r.told())
+func TestAReminderThatWasDueWhileAlertdWasDownComesOnce(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := start(t, r.channel())
+		d.post(alerting.SeverityError, "feed is stale")
+		d.post(alerting.SeverityError, "feed is stale")
+		d.stop()
+		wait(26 * time.Hour)
+		d.start()
+		wait(time.Minute)
+		require.Equal(t, []string{"1 opened", "1 updated"}, r.told())
+	})
 }
 
-func TestAnIncidentIsToldOnce(t *testing.T) {
-	r := newReceiver()
-	d := start(t, r.channel(nil))
-	d.post(alerting.SeverityError, "VaR limit breached: 0.05 > 0.03")
-	d.wait(r, "1 opened")
-	d.post(alerting.SeverityError, "VaR limit breached: 0.06 > 0.03")
-	d.post(alerting.SeverityCritical, "VaR limit breached: 0.09 > 0.03")
-	d.wait(r, "1 opened", "1 severity_raised")
-	page, err := d.Store.Incidents(t.Context(), incident.Query{Limit: 10})
-	require.NoError(t, err)
-	require.Len(t, page.Incidents, 1)
-	require.Equal(t, uint64(3), page.Incidents[0].Count)
-	_, err = d.Engine.Acknowledge(t.Context(), page.Incidents[0].ID, incident.Action{By: "ann"})
-	require.NoError(t, err)
-	_, err = d.Engine.Resolve(t.Context(), page.Incidents[0].ID, incident.Action{By: "ann"})
-	require.NoError(t, err)
-	d.post(alerting.SeverityError, "VaR limit breached: 0.05 > 0.03")
-	d.wait(r, "1 opened", "1 severity_raised", "1 acknowledged", "1 resolved", "2 opened")
-	entries, err := d.Store.Timeline(t.Context(), page.Incidents[0].ID)
-	require.NoError(t, err)
-	for _, e := range entries {
-		t.Log(e.Kind, e.Reason)
-	}
+func TestAChannelIsToldWhatItsSettingsSay(t *testing.T) {
+	story(t, func(t *testing.T) {
+		all, critical, other := newReceiver("all"), newReceiver("critical"), newReceiver("other")
+		d := start(t, all.channel(),
+			critical.channel(func(p *delivery.Policy) { p.MinSeverity, p.Resolved = alerting.SeverityCritical, false }),
+			other.channel(func(p *delivery.Policy) { p.Sources = []string{"kill_switch"} }),
+			newReceiver("off").channel(func(p *delivery.Policy) { p.Enabled = false }))
+		d.post(alerting.SeverityError, "VaR limit breached")
+		require.Equal(t, "notified: told to all; not to critical (severity error is below its min_severity critical), "+
+			"off (it is off), other (the source is not among its sources)", d.timeline(1)[1])
+		d.post(alerting.SeverityCritical, "VaR limit breached")
+		d.resolve("ann")
+		require.Equal(t, []string{"1 opened", "1 severity_raised", "1 resolved"}, all.told())
+		require.Equal(t, []string{"1 severity_raised"}, critical.told())
+		require.Empty(t, other.told())
+	})
+}
+
+func TestWhatComesWhileAlertingIsOffIsNeverDispatched(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := start(t, r.channel())
+		d.enable(false)
+		d.post(alerting.SeverityCritical, "not told")
+		d.enable(true)
+		wait(time.Minute)
+		d.post(alerting.SeverityCritical, "told")
+		wait(time.Minute)
+		require.Equal(t, []string{"1 opened"}, r.told())
+		require.Equal(t, "told", d.incident(1).Message)
+		require.Equal(t, uint64(2), d.incident(1).FirstEvent)
+		d.stop()
+		d.start()
+		wait(time.Minute)
+		require.Len(t, r.told(), 1)
+	})
+}
+
+func TestWhatWaitsWhenAlertingIsTurnedOffWaitsOn(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		r.answers(down)
+		d := start(t, r.channel())
+		d.post(alerting.SeverityCritical, "VaR limit breached")
+		d.enable(false)
+		require.Equal(t, delivery.Disabled, d.channel().Health)
+		r.answers(nil)
+		wait(10 * time.Minute)
+		require.Empty(t, r.told())
+		d.enable(true)
+		wait(2 * time.Second)
+		require.Equal(t, []string{"1 opened"}, r.told())
+	})
+}
+
+func TestAChannelThatIsReplacedFinishesWhatItSends(t *testing.T) {
+	story(t, func(t *testing.T) {
+		before, after := newReceiver("desk"), newReceiver("desk")
+		release := make(chan struct{})
+		before.answers(func(_ ctx, n note) result { <-release; return result{Outcome: delivered, Thread: n.Key} })
+		d := start(t, before.channel())
+		d.post(alerting.SeverityError, "first")
+		changed := after.channel(func(p *delivery.Policy) { p.Concurrency = 9 })
+		d.settings.Channels = []channelSettings{changed}
+		d.reconfigure()
+		require.False(t, before.closed)
+		d.post(alerting.SeverityError, "second")
+		close(release)
+		wait(time.Second)
+		require.True(t, before.closed)
+		require.Equal(t, []string{"1 opened"}, before.told())
+		require.Equal(t, []string{"2 opened"}, after.told())
+		d.reconfigure()
+		require.False(t, after.closed, "what is the same goes on")
+	})
+}
+
+func TestSettingsThatCannotBeOpenedChangeNothing(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r, fresh := newReceiver("desk"), newReceiver("fresh")
+		d := start(t, r.channel())
+		bad := newReceiver("bad").channel()
+		bad.Open = func() (theChannel, error) { return nil, errBad }
+		settings := d.settings
+		settings.Channels = []channelSettings{fresh.channel(), bad}
+		require.ErrorIs(t, d.Engine.Reconfigure(settings), errBad)
+		require.True(t, fresh.closed)
+		d.post(alerting.SeverityError, "VaR limit breached")
+		require.Equal(t, []string{"1 opened"}, r.told())
+	})
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/delivery"
-	"alertd/internal/incident"
 	"alertd/internal/store"
 )
 
@@ -24,18 +22,18 @@ const (
 // expireLoop gives up deliveries that have waited too long, as when a channel's breaker
 // is open all the time or the channel is off.
 func (e *Engine) expireLoop(ctx context.Context) {
-	e.every(ctx, newBell(), "deliveries that have waited too long cannot be given up", e.expire)
+	e.every(ctx, newBell(), "give up deliveries that have waited too long", e.expire)
 }
 
 // every calls f now, whenever the bell rings, and now and then.
-func (e *Engine) every(ctx context.Context, b bell, problem string, f func(ctx context.Context) error) {
+func (e *Engine) every(ctx context.Context, b bell, task string, f func(ctx context.Context) error) {
 	for failing := false; ; {
 		err := f(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil && !failing { // once is enough
-			e.log.Error(problem, "error", err)
+			e.log.Error("something is not done at the moment", "task", task, "error", err)
 		}
 		failing = err != nil
 		if !b.wait(ctx, expireEvery) {
@@ -48,11 +46,12 @@ func (e *Engine) expire(ctx context.Context) error {
 	if !e.current.Load().settings.Enabled {
 		return nil // what waits is kept
 	}
+	known, working := e.current.Load().expirable()
 	for n := expireBatch; n == expireBatch && ctx.Err() == nil; {
 		var after []func()
 		err := e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) error {
 			after = nil
-			expired, err := tx.Expired(ctx, expireBatch)
+			expired, err := tx.Expired(ctx, known, working, expireBatch)
 			if err != nil {
 				return err
 			}
@@ -76,6 +75,18 @@ func (e *Engine) expire(ctx context.Context) error {
 	return nil
 }
 
+// expirable returns the channels that there are, and those among them that take
+// messages: what was not tried there yet is sent however late it is.
+func (s *state) expirable() (known, working []string) {
+	for _, p := range s.policies {
+		known = append(known, p.Name)
+		if o := s.outlets[p.Name]; o != nil && o.breakerState() == delivery.BreakerClosed {
+			working = append(working, p.Name)
+		}
+	}
+	return known, working
+}
+
 func (e *Engine) expireOne(ctx context.Context, tx *store.Tx, d delivery.Delivery) ([]func(), error) {
 	why := fmt.Sprintf("given up after %s", d.GiveUpAt.Sub(d.CreatedAt).Round(time.Millisecond))
 	if d.Error != "" {
@@ -85,14 +96,16 @@ func (e *Engine) expireOne(ctx context.Context, tx *store.Tx, d delivery.Deliver
 	if err != nil || !ended {
 		return nil, err
 	}
-	e.log.Error("a message is given up", "channel", d.Channel, "incident", d.Incident, "delivery_id", d.ID, "error", why)
-	return e.giveUp(ctx, tx, d, incident.Notice{Reason: d.Reason}, why)
+	after, err := e.giveUp(ctx, tx, d, why)
+	return append(after, func() {
+		e.log.Error("a message is given up", "channel", d.Channel, "incident", d.Incident, "delivery_id", d.ID, "error", why)
+	}), err
 }
 
 // reportLoop raises an alert about each delivery that has failed. Its id is made of the
 // delivery's, so that it is one alert, whoever raises it and however often.
 func (e *Engine) reportLoop(ctx context.Context) {
-	e.every(ctx, e.reporting, "no alert can be raised about deliveries that have failed", e.report)
+	e.every(ctx, e.reporting, "raise alerts about deliveries that have failed", e.report)
 }
 
 func (e *Engine) report(ctx context.Context) error {
@@ -121,8 +134,8 @@ func (e *Engine) reportOne(ctx context.Context, f store.Unreported) error {
 	return e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.Reported(ctx, f.Delivery) })
 }
 
-// reportID is the id of the alert about a delivery that has failed at its latest
-// attempt: a UUID of version 5 (RFC 9562).
+// reportID is the id of the alert about a delivery that has failed, another one each
+// time that it was tried again by hand: a UUID of version 5 (RFC 9562).
 func reportID(d delivery.Delivery) alerting.EventID {
-	return alerting.EventID(uuid.NewSHA1(uuid.UUID(d.ID), binary.BigEndian.AppendUint64([]byte("failed"), uint64(d.Attempts)))) //nolint:gosec // a count
+	return alerting.EventID(uuid.NewSHA1(uuid.UUID(d.ID), []byte("failed, to be given up at "+alerting.FormatTime(d.GiveUpAt))))
 }

@@ -45,7 +45,16 @@ func (e *Engine) catchUp(ctx context.Context) error {
 		if more, err = e.foldSome(ctx); err != nil {
 			return fmt.Errorf("fold events: %w", err)
 		}
+		e.works(nil)
+		if err := e.remind(ctx); err != nil { // also while events come in without end
+			return err
+		}
 	}
+	return nil
+}
+
+// remind tells again of incidents for which that is due, if it is time to look.
+func (e *Engine) remind(ctx context.Context) error {
 	if time.Since(e.reminded) < pollEvery {
 		return nil
 	}
@@ -152,7 +161,8 @@ func (p *plan) fold(ctx context.Context, events []*alerting.Event, keys []incide
 	var changes []changeOf
 	seqs, numbers := make([]int64, len(events)), make([]int64, len(events))
 	for n, event := range events {
-		i, change := incidents[keys[n].Fingerprint], incident.Change{}
+		var change incident.Change
+		i := incidents[keys[n].Fingerprint]
 		if i == nil {
 			number, err := p.tx.NextIncident(ctx)
 			if err != nil {
@@ -207,12 +217,4 @@ func distinct(keys []incident.Key) []incident.Fingerprint {
 		}
 	}
 	return prints
-}
-
-// lag returns how long the oldest event has waited that is not folded yet.
-func lag(b store.Backlog) time.Duration {
-	if b.Unfolded.IsZero() {
-		return 0
-	}
-	return max(0, b.Now.Sub(b.Unfolded))
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"sync"
@@ -19,7 +20,7 @@ const (
 	// breakerPause is how long it stays open before one attempt is made, to see.
 	breakerPause = 15 * time.Second
 	// leaseMargin is how long a claim lasts beyond the attempt that it is for.
-	leaseMargin = 30 * time.Second
+	leaseMargin = 10 * time.Second
 )
 
 // outlet is a channel that is on, with what bounds its use. Safe for concurrent use.
@@ -32,6 +33,7 @@ type outlet struct {
 	breaker *gobreaker.TwoStepCircuitBreaker[any]
 
 	mu     sync.Mutex
+	held   int       // tickets that are not used yet
 	look   time.Time // when to look for deliveries
 	quiet  time.Time // not before: the other side wants to be left alone
 	opened time.Time // when the breaker opened last
@@ -84,11 +86,8 @@ func (o *outlet) isLike(c Channel) bool {
 // lease is how long a claim lasts.
 func (o *outlet) lease() time.Duration { return o.policy.Timeout + leaseMargin }
 
-// ticket is the right to make one attempt.
-type ticket struct {
-	outlet *outlet
-	rate   *rate.Reservation
-}
+// ticket is the right to make one attempt: a slot, and a place within the rate.
+type ticket struct{ outlet *outlet }
 
 // reserve returns a ticket, or nil if no attempt may begin now.
 func (o *outlet) reserve() *ticket {
@@ -114,23 +113,53 @@ func (o *outlet) ticket() (*ticket, time.Duration) {
 	default:
 		return nil, 0
 	}
-	r := o.limiter.Reserve()
-	if wait := r.Delay(); wait > 0 {
-		r.Cancel()
-		<-o.slots
-		return nil, wait
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if limit := o.limiter.Limit(); limit != rate.Inf {
+		// What is missing is counted here: the limiter cannot take back what was granted.
+		if missing := float64(o.held+1) - o.limiter.Tokens(); missing > 0 {
+			<-o.slots
+			return nil, max(time.Millisecond, time.Duration(missing/float64(limit)*float64(time.Second)))
+		}
 	}
-	return &ticket{o, r}, 0
+	o.held++
+	return &ticket{o}, 0
 }
 
 // giveBack returns a ticket that was not used.
 func (t *ticket) giveBack() {
-	t.rate.Cancel()
+	t.outlet.mu.Lock()
+	t.outlet.held--
+	t.outlet.mu.Unlock()
 	t.done()
 }
 
-// done returns a ticket that was used.
+// use notes that the attempt begins.
+func (t *ticket) use() {
+	t.outlet.mu.Lock()
+	defer t.outlet.mu.Unlock()
+	t.outlet.held--
+	t.outlet.limiter.ReserveN(time.Now(), 1) // it was counted before
+}
+
+// done gives back the slot of an attempt that has come to its end.
 func (t *ticket) done() { <-t.outlet.slots }
+
+// slot waits for a slot, whatever the rate is. It returns false if ctx ends before, or
+// if the channel is closed.
+func (o *outlet) slot(ctx context.Context) bool {
+	select {
+	case o.slots <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		<-o.slots
+	}
+	return !o.closed
+}
 
 // close returns once nothing is being sent any more, and lets nothing more be.
 func (o *outlet) close() {
@@ -163,16 +192,16 @@ func (o *outlet) leaveAlone(wait time.Duration) {
 	}
 }
 
-// next returns when to look for deliveries, and at which of them.
+// next returns when to look for deliveries, and whether for one alone, to see whether
+// the channel works again.
 func (o *outlet) next(now time.Time) (at time.Time, probe bool) {
 	state := o.breaker.State()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at = o.look
-	if state == gobreaker.StateOpen {
-		at = later(at, o.opened.Add(breakerPause))
+	at = later(o.look, o.quiet)
+	if state == gobreaker.StateOpen { // until after its time, and not at it
+		at = later(at, later(o.opened.Add(breakerPause), now).Add(time.Millisecond))
 	}
-	at = later(at, o.quiet)
 	return at, state == gobreaker.StateHalfOpen
 }
 

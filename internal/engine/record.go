@@ -17,25 +17,38 @@ const (
 	recordBatch = 256
 )
 
-// recordLoop records what became of attempts until no more can come. Those that come
-// in while one transaction is written share the next.
-func (e *Engine) recordLoop(ctx context.Context) {
-	for first := range e.outcomes {
-		batch := []done{first}
-	gather:
-		for len(batch) < recordBatch {
-			select {
-			case d, open := <-e.outcomes:
-				if !open {
-					break gather
+// recordLoop records what became of attempts until all were sent. Those that come in
+// while one transaction is written share the next.
+func (e *Engine) recordLoop(ctx context.Context, sent <-chan struct{}) {
+	for {
+		select {
+		case first := <-e.outcomes:
+			e.recordAll(ctx, e.gather(first))
+		case <-sent:
+			for {
+				select {
+				case first := <-e.outcomes:
+					e.recordAll(ctx, e.gather(first))
+				default:
+					return
 				}
-				batch = append(batch, d)
-			default:
-				break gather
 			}
 		}
-		e.recordAll(ctx, batch)
 	}
+}
+
+// gather returns an attempt and those that have come to their end since.
+func (e *Engine) gather(first done) []done {
+	batch := []done{first}
+	for len(batch) < recordBatch {
+		select {
+		case d := <-e.outcomes:
+			batch = append(batch, d)
+		default:
+			return batch
+		}
+	}
+	return batch
 }
 
 // recordAll tries until the database takes it. Should that take too long after the
@@ -53,11 +66,17 @@ func (e *Engine) recordAll(ctx context.Context, batch []done) {
 		if !failing {
 			e.log.Error("what became of deliveries cannot be recorded, trying again", "deliveries", len(batch), "error", err)
 		}
+		if len(batch) > 1 { // one of them may be what the database does not take
+			for _, d := range batch {
+				e.recordAll(ctx, []done{d})
+			}
+			return
+		}
 		if e.sending.Err() != nil {
 			e.log.Error("what became of deliveries was not recorded; they are sent again with the same key", "deliveries", len(batch), "error", err)
 			return
 		}
-		pause(e.sending, wait/2+rand.N(wait)) //nolint:gosec // jitter
+		pause(e.sending, wait/2+rand.N(wait)) //nolint:contextcheck,gosec // as long as the engine sends; jitter
 		wait = min(2*wait, 2*time.Second)
 	}
 }
@@ -130,8 +149,9 @@ func (e *Engine) recordOne(ctx context.Context, tx *store.Tx, d done) (after []f
 		return nil, err
 	}
 	if !held {
-		e.log.Warn("a delivery took longer than its claim, and is another's now", "channel", name, "delivery_id", d.claimed.Delivery.ID, "outcome", d.result.Outcome.String())
-		return nil, nil
+		return []func(){func() {
+			e.log.Warn("a delivery took longer than its claim, and is another's now", "channel", name, "delivery_id", d.claimed.Delivery.ID, "outcome", d.result.Outcome.String())
+		}}, nil
 	}
 	if err := tx.Note(ctx, name, d.result); err != nil {
 		return nil, err
@@ -147,17 +167,20 @@ func (e *Engine) recordOne(ctx context.Context, tx *store.Tx, d done) (after []f
 	case delivery.Delivered:
 		return nil, tx.AddEntries(ctx, del.Incident, entryAbout(del, tx.Now(), incident.EntryDelivered, what+" delivered"+attempts(number)))
 	case delivery.Waiting:
-		d.outlet.lookAt(next.DueAt)
-		e.logFailure(d, next, false)
-		return []func(){e.claiming.ring}, tx.AddEntries(ctx, del.Incident,
+		look := func() {
+			d.outlet.lookAt(next.DueAt)
+			e.claiming.ring()
+			e.logFailure(d, next, false)
+		}
+		return []func(){look}, tx.AddEntries(ctx, del.Incident,
 			entryAbout(del, tx.Now(), incident.EntryRetrying, fmt.Sprintf("%s not delivered: %s; %s", what, d.result.Error, next.Why)))
 	case delivery.Superseded:
 		return []func(){func() { e.meter.Finished(name, delivery.Superseded) }}, tx.AddEntries(ctx, del.Incident,
 			entryAbout(del, tx.Now(), incident.EntrySuperseded, fmt.Sprintf("%s not delivered: %s; %s", what, d.result.Error, next.Why)))
 	case delivery.Failed, delivery.Sending:
 	}
-	e.logFailure(d, next, true)
-	return e.giveUp(ctx, tx, del, d.claimed.Notice, d.result.Error+"; "+next.Why)
+	after, err = e.giveUp(ctx, tx, del, d.result.Error+"; "+next.Why)
+	return append(after, func() { e.logFailure(d, next, true) }), err
 }
 
 func (e *Engine) logFailure(d done, next delivery.Step, last bool) {
@@ -169,17 +192,46 @@ func (e *Engine) logFailure(d done, next delivery.Step, last bool) {
 		"attempt", d.claimed.Delivery.Attempts+1, "error", d.result.Error, "next", next.Why)
 }
 
-// giveUp records that a delivery has failed, and plans one on the channel's fallback.
-func (e *Engine) giveUp(ctx context.Context, tx *store.Tx, d delivery.Delivery, n incident.Notice, why string) (after []func(), err error) {
+// giveUp records that a delivery has failed, and plans it on the channel's fallback,
+// with what there was to be told since, so that the fallback hears the story from here to
+// its end. On a channel that has heard nothing of the incident nothing else is sent.
+func (e *Engine) giveUp(ctx context.Context, tx *store.Tx, d delivery.Delivery, why string) (after []func(), err error) {
+	if err := tx.Hold(ctx); err != nil { // nobody plans anything meanwhile
+		return nil, err
+	}
 	entries := []incident.Entry{entryAbout(d, tx.Now(), incident.EntryFailed, d.Reason.String()+" not delivered: "+why)}
 	after = []func(){func() { e.meter.Finished(d.Channel, delivery.Failed) }, e.reporting.ring}
+	later, err := tx.Later(ctx, d)
+	if err != nil {
+		return nil, err
+	}
 	s := e.current.Load()
 	if name := s.fallback(d.Channel); name != "" {
-		entry, woken, err := e.fallBack(ctx, tx, d, n, s, name)
+		for _, told := range append([]delivery.Delivery{d}, later...) {
+			entry, woken, err := e.fallBack(ctx, tx, told, s, name)
+			if err != nil {
+				return nil, err
+			}
+			entries, after = append(entries, entry), append(after, woken...)
+		}
+	}
+	heard, err := tx.Heard(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	for _, waiting := range later {
+		if heard || waiting.Reason.Introduces() || waiting.Status != delivery.Waiting {
+			break
+		}
+		ended, err := tx.End(ctx, waiting, delivery.Superseded, "the channel has heard nothing of the incident")
 		if err != nil {
 			return nil, err
 		}
-		entries, after = append(entries, entry), append(after, woken...)
+		if ended {
+			entries = append(entries, entryAbout(waiting, tx.Now(), incident.EntrySuperseded,
+				waiting.Reason.String()+" not sent: the channel has heard nothing of the incident"))
+			after = append(after, func() { e.meter.Finished(waiting.Channel, delivery.Superseded) })
+		}
 	}
 	return after, tx.AddEntries(ctx, d.Incident, entries...)
 }
@@ -195,10 +247,15 @@ func (s *state) fallback(name string) string {
 }
 
 // fallBack plans a delivery on another channel in place of one that has failed.
-func (e *Engine) fallBack(ctx context.Context, tx *store.Tx, d delivery.Delivery, n incident.Notice, s *state, name string) (incident.Entry, []func(), error) {
+func (e *Engine) fallBack(ctx context.Context, tx *store.Tx, d delivery.Delivery, s *state, name string) (incident.Entry, []func(), error) {
 	o := s.outlets[name]
 	if o == nil {
 		return entryAbout(d, tx.Now(), incident.EntryFailed, "the fallback "+name+" is off"), nil, nil
+	}
+	there := d
+	there.Channel = name
+	if passed, err := tx.Passed(ctx, there); err != nil || passed {
+		return entryAbout(d, tx.Now(), incident.EntryPlanned, "the fallback "+name+" was told of what came after it already"), nil, err
 	}
 	instead := delivery.Delivery{
 		ID: delivery.NewID(), Incident: d.Incident, Notice: d.Notice, Reason: d.Reason, Channel: name, FallbackFor: d.ID,
@@ -216,7 +273,7 @@ func (e *Engine) fallBack(ctx context.Context, tx *store.Tx, d delivery.Delivery
 		o.lookNow()
 		e.claiming.ring()
 	}
-	entry := entryAbout(instead, tx.Now(), incident.EntryPlanned, n.Reason.String()+" told to the fallback "+name+" instead of "+d.Channel)
+	entry := entryAbout(instead, tx.Now(), incident.EntryPlanned, d.Reason.String()+" told to the fallback "+name+" instead of "+d.Channel)
 	return entry, []func(){wake}, nil
 }
 

@@ -20,6 +20,7 @@ type parts struct {
 	registry *prometheus.Registry
 	manager  *alerting.Manager
 	http     *metrics.HTTP
+	delivery *metrics.Delivery
 	streams  int
 }
 
@@ -28,15 +29,21 @@ type logSource struct{ counts store.Counts }
 
 func (s logSource) Counts() store.Counts { return s.counts }
 
+// deliverySource is an engine whose state is what it is made with.
+type deliverySource struct{ snapshot metrics.DeliverySnapshot }
+
+func (s deliverySource) DeliverySnapshot() metrics.DeliverySnapshot { return s.snapshot }
+
 func newParts(tb testing.TB) *parts {
 	tb.Helper()
 	manager, err := alerting.NewManager(alerting.Config{Enabled: true, MinSeverity: alerting.SeverityWarning, BufferSize: 3}, nil)
 	require.NoError(tb, err)
 	p := &parts{registry: prometheus.NewPedanticRegistry(), manager: manager}
 	p.http = metrics.NewHTTP(p.registry)
+	p.delivery = metrics.NewDelivery(deliverySource{})
 	p.registry.MustRegister(
 		metrics.NewEvents(manager), metrics.NewBuildInfo("v1.2.3", "abc", "go1.26"),
-		metrics.NewStreams(func() int { return p.streams }), metrics.NewLog(logSource{}),
+		metrics.NewStreams(func() int { return p.streams }), metrics.NewLog(logSource{}), p.delivery,
 	)
 	return p
 }

@@ -16,6 +16,7 @@ type Log struct {
 	unsettled  *prometheus.Desc
 	queueFull  *prometheus.Desc
 	deleted    *prometheus.Desc
+	incidents  *prometheus.Desc
 	queue      *prometheus.Desc
 	capacity   *prometheus.Desc
 	unindexed  *prometheus.Desc
@@ -40,6 +41,7 @@ func NewLog(source LogSource) *Log {
 		unsettled:  desc("unsettled_commits_total", "Commits whose outcome was not known at first."),
 		queueFull:  desc("queue_full_total", "Requests refused as too many events were waiting to be written."),
 		deleted:    desc("deleted_events_total", "Events deleted by retention."),
+		incidents:  desc("deleted_incidents_total", "Incidents deleted by retention."),
 		queue:      desc("queue_bytes", "Bytes of events that wait to be written."),
 		capacity:   desc("queue_capacity_bytes", "Most bytes of events that may wait."),
 		unindexed:  desc("unindexed_events", "Newest events that the index has not taken in yet."),
@@ -68,6 +70,7 @@ func (l *Log) Collect(ch chan<- prometheus.Metric) {
 		{l.unsettled, prometheus.CounterValue, float64(c.Unsettled)},
 		{l.queueFull, prometheus.CounterValue, float64(c.QueueFull)},
 		{l.deleted, prometheus.CounterValue, float64(c.Deleted)},
+		{l.incidents, prometheus.CounterValue, float64(c.DeletedIncidents)},
 		{l.queue, prometheus.GaugeValue, float64(c.QueueBytes)},
 		{l.capacity, prometheus.GaugeValue, float64(c.QueueCapacity)},
 		{l.unindexed, prometheus.GaugeValue, float64(c.Unindexed)},

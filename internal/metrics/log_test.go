@@ -14,7 +14,7 @@ import (
 func TestEveryNumberOfTheLogIsShownInItsOwnSeries(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(metrics.NewLog(logSource{store.Counts{
-		Commits: 1, CommitTime: 2 * time.Second, Failures: 3, Unsettled: 4, QueueFull: 5, Deleted: 6,
+		Commits: 1, CommitTime: 2 * time.Second, Failures: 3, Unsettled: 4, QueueFull: 5, Deleted: 6, DeletedIncidents: 10,
 		QueueBytes: 7, QueueCapacity: 8, Unindexed: 9, Writable: true,
 	}}))
 	require.Equal(t, map[string]float64{
@@ -24,6 +24,7 @@ func TestEveryNumberOfTheLogIsShownInItsOwnSeries(t *testing.T) {
 		"alertd_log_unsettled_commits_total": 4,
 		"alertd_log_queue_full_total":        5,
 		"alertd_log_deleted_events_total":    6,
+		"alertd_log_deleted_incidents_total": 10,
 		"alertd_log_queue_bytes":             7,
 		"alertd_log_queue_capacity_bytes":    8,
 		"alertd_log_unindexed_events":        9,

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/channel"
+	"alertd/internal/delivery"
 )
 
 // busy returns alertd's metrics after a bit of everything.
@@ -22,6 +24,10 @@ func busy(tb testing.TB) *parts {
 	}
 	p.http.Route(http.MethodPost, "/alerts").Observe(http.StatusCreated, time.Millisecond)
 	p.http.Route(http.MethodGet, "/events/{event_id}").Observe(http.StatusNotFound, time.Millisecond)
+	p.delivery.Configure([]string{"slack"})
+	p.delivery.Attempted("slack", channel.Delivered, time.Millisecond)
+	p.delivery.Attempted("var_gate", channel.Transient, time.Millisecond)
+	p.delivery.Finished("stress_gate", delivery.Failed)
 	p.http.ObserveUnmatched("VAR_GATE", http.StatusMethodNotAllowed, time.Millisecond)
 	return p
 }
@@ -62,10 +68,16 @@ func TestNoLabelTakesWhatComesFromOutside(t *testing.T) {
 		"alertd_log_unsettled_commits_total":   nil,
 		"alertd_log_queue_full_total":          nil,
 		"alertd_log_deleted_events_total":      nil,
+		"alertd_log_deleted_incidents_total":   nil,
 		"alertd_log_queue_bytes":               nil,
 		"alertd_log_queue_capacity_bytes":      nil,
 		"alertd_log_unindexed_events":          nil,
 		"alertd_log_writable":                  nil,
+		"alertd_deliveries_total":              {"channel", "outcome"},
+		"alertd_delivery_duration_seconds":     {"channel"},
+		"alertd_incidents_opened_total":        nil,
+		"alertd_notices_total":                 {"reason"},
+		"alertd_dispatch_lag_seconds":          nil,
 	}, labelNames(t, p.registry))
 	for name := range series(t, p.registry) {
 		for _, outside := range []string{"var_gate", "stress_gate", "kill_switch", "breach"} {

@@ -58,19 +58,17 @@ func (s *Store) statusIs(c *conditions, statuses []delivery.Status, now time.Tim
 		if either.text != "" {
 			either.text += " OR "
 		}
-		kept := status
 		switch status {
 		case delivery.Waiting:
-			either.text += "(d.status = ? AND (d.lease IS NULL OR d.lease <= ?))"
+			either.text += "(d.status = 1 AND (d.lease IS NULL OR d.lease <= ?))"
+			either.args = append(either.args, now.UnixMicro())
 		case delivery.Sending:
-			either.text += "(d.status = ? AND d.lease > ?)"
-			kept = delivery.Waiting
-		case delivery.Delivered, delivery.Failed, delivery.Superseded:
-			either.text += "d.status = ?"
-			either.args = append(either.args, int64(kept))
-			continue
+			either.text += "(d.status = 1 AND d.lease > ?)"
+			either.args = append(either.args, now.UnixMicro())
+		case delivery.Delivered, delivery.Failed, delivery.Superseded: // as their index wants it
+			either.text += "(d.status = ? AND d.finished IS NOT NULL)"
+			either.args = append(either.args, int64(status))
 		}
-		either.args = append(either.args, int64(kept), now.UnixMicro())
 	}
 	c.add("("+either.text+")", either.args...)
 }
@@ -93,12 +91,13 @@ func (s *Store) Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery
 		return d, nil, err
 	}
 	key, of := s.deliveryKey(id), uuidValue{}
-	limited, cancel := s.limit(ctx)
-	defer cancel()
-	d, err = s.scanDelivery(s.engine.read().QueryRowContext(limited, s.sql(`SELECT `+deliveryColumns+`, i.incident_id
-		FROM deliveries d JOIN incidents i ON i.number = d.incident WHERE d.delivery_id = ?`), key), now, &of)
+	err = s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) (err error) {
+		d, err = s.scanDelivery(db.QueryRowContext(ctx, s.sql(`SELECT `+deliveryColumns+`, i.incident_id
+			FROM deliveries d JOIN incidents i ON i.number = d.incident WHERE d.delivery_id = ?`), key), now, &of)
+		return noSuchDelivery(id, err)
+	})
 	if err != nil {
-		return d, nil, s.reading(noSuchDelivery(id, err))
+		return d, nil, err
 	}
 	d.IncidentID = incident.ID(of)
 	var attempts []delivery.Attempt
@@ -135,9 +134,8 @@ func (s *Store) ChannelRecords(ctx context.Context) (map[string]delivery.Record,
 type Queue struct {
 	// Waiting is how many deliveries, those included that are being sent.
 	Waiting int
-	// Oldest is when the first of them was planned, NextDue when the first is due of
-	// those that nobody is sending; zero: none.
-	Oldest, NextDue time.Time
+	// Oldest is when the first of them was planned.
+	Oldest time.Time
 }
 
 // Backlog is what is still to be done, at Now.
@@ -161,19 +159,19 @@ func (s *Store) Queues(ctx context.Context) (map[string]Queue, time.Time, error)
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var name string
 		var q Queue
-		var oldest, due sql.NullInt64
-		err := rows.Scan(&name, &q.Waiting, &oldest, &due)
-		q.Oldest, q.NextDue = timeOf(oldest), timeOf(due)
+		var oldest sql.NullInt64
+		err := rows.Scan(&name, &q.Waiting, &oldest)
+		q.Oldest = timeOf(oldest)
 		queues[name] = q
 		return err
-	}, `SELECT channel, count(*), min(created), min(CASE WHEN lease IS NULL OR lease <= ? THEN due ELSE lease END)
-		FROM deliveries WHERE status = 1 GROUP BY channel`, now.UnixMicro())
+	}, `SELECT q.channel, q.waiting, d.created FROM (SELECT channel, count(*) AS waiting, min(number) AS oldest
+		FROM deliveries WHERE status = 1 GROUP BY channel) AS q JOIN deliveries d ON d.number = q.oldest`)
 	return queues, now, wrap("look at the queues", err)
 }
 
 // Backlog returns what is still to be done.
 func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
-	b := Backlog{Incidents: map[incident.Status]int{incident.Triggered: 0, incident.Acknowledged: 0}}
+	b := Backlog{Incidents: make(map[incident.Status]int)}
 	var err error
 	if b.Queues, b.Now, err = s.Queues(ctx); err != nil {
 		return b, err
@@ -192,4 +190,13 @@ func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
 		return err
 	}, `SELECT status, count(*) FROM incidents WHERE status < 3 GROUP BY status`)
 	return b, wrap("count open incidents", err)
+}
+
+// Lag returns how long ago the oldest event was received that is not folded yet; 0 if
+// all are.
+func (b Backlog) Lag() time.Duration {
+	if b.Unfolded.IsZero() {
+		return 0
+	}
+	return max(0, b.Now.Sub(b.Unfolded))
 }

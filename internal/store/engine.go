@@ -27,7 +27,7 @@ type engine interface {
 	committed(ctx context.Context, event *alerting.Event) (bool, error)
 	// work runs a short transaction of the engine of deliveries, which may be tried again; now
 	// is the time for all of it.
-	work(ctx context.Context, f func(ctx context.Context, tx *sql.Tx, now time.Time) error) error
+	work(ctx context.Context, f func(ctx context.Context, tx transaction, now time.Time) error) error
 	// write runs a short transaction of upkeep, which may be tried again.
 	write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error
 	// exclusive runs f unless this or another replica runs one under the same name,
@@ -41,9 +41,21 @@ type engine interface {
 	// explain says in the user's words why the database cannot do something now,
 	// or "" if the error is not of that sort.
 	explain(err error) string
+	// lostConnection reports whether something failed as its connection was lost, so
+	// that it may work on another one.
+	lostConnection(err error) bool
+	// living returns one of the connections, after it has given a sign of life.
+	living(ctx context.Context, db *sql.DB) (*sql.Conn, error)
 	// explained is an error for whoever opens the database; it holds no secrets.
 	explained(err error) error
 	close() error
+}
+
+// transaction is what statements of a transaction are run by.
+type transaction interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // unknownError says that a transaction may or may not have been committed.
@@ -62,14 +74,15 @@ type dialect struct {
 	rebind func(query string) string
 	// anyOf follows a column and holds for those in a list: one placeholder.
 	anyOf string
-	// list turns numbers into that placeholder's argument.
+	// list turns numbers into that placeholder's argument; nil is a list of none, not
+	// NULL, of which nothing holds and its opposite neither.
 	list func(numbers []int64) any
 	// anyText and texts are the same for texts.
 	anyText string
 	texts   func(texts []string) any
-	// pairs is a query for rows of two numbers: one placeholder each for the first
-	// and the second ones, as list makes them.
-	pairs string
+	// pairs returns a query for rows of two numbers, given side by side, and its
+	// arguments.
+	pairs func(first, second []int64) (query string, args []any)
 	// skipLocked ends a query whose rows are this transaction's alone: it leaves out
 	// what is another's. The rows are those of table d.
 	skipLocked string

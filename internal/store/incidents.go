@@ -43,6 +43,10 @@ const incidentsPage = 500
 func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page, error) {
 	d := s.engine.dialect()
 	var page incident.Page
+	most := min(incidentsPage, q.Limit+1)
+	if q.Text != "" { // few match, perhaps
+		most = incidentsPage
+	}
 	for before := int64(q.Before); ; { //nolint:gosec // numbers fit into 63 bits
 		c := conditions{text: "status > 0"}
 		if before > 0 {
@@ -76,11 +80,11 @@ func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page,
 			}
 			page.Incidents = append(page.Incidents, i)
 			return nil
-		}, `SELECT state FROM incidents WHERE `+c.text+` ORDER BY number DESC LIMIT ?`, append(c.args, min(incidentsPage, q.Limit+1))...)
+		}, `SELECT state FROM incidents WHERE `+c.text+` ORDER BY number DESC LIMIT ?`, append(c.args, most)...)
 		if err != nil {
 			return page, fmt.Errorf("look for incidents: %w", err)
 		}
-		if page.More || looked < min(incidentsPage, q.Limit+1) {
+		if page.More || looked < most {
 			return page, nil
 		}
 	}
@@ -88,11 +92,12 @@ func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page,
 
 // Incident returns one incident. The error is an [*alerting.Error] with
 // [alerting.CodeNotFound] if there is none.
-func (s *Store) Incident(ctx context.Context, id incident.ID) (incident.Incident, error) {
-	ctx, cancel := s.limit(ctx)
-	defer cancel()
-	i, err := oneIncident(s.engine.read().QueryRowContext(ctx, s.sql(`SELECT state FROM incidents WHERE incident_id = ?`), s.incidentKey(id)), id)
-	return i, s.reading(err)
+func (s *Store) Incident(ctx context.Context, id incident.ID) (i incident.Incident, err error) {
+	err = s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) (err error) {
+		i, err = oneIncident(db.QueryRowContext(ctx, s.sql(`SELECT state FROM incidents WHERE incident_id = ?`), s.incidentKey(id)), id)
+		return err
+	})
+	return i, err
 }
 
 // RemindersDue reports whether there are incidents that are to be told of again.
@@ -101,7 +106,7 @@ func (s *Store) RemindersDue(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	n, err := s.readNumber(ctx, s.sql(`SELECT count(*) FROM (SELECT 1 FROM incidents WHERE update_due <= ? LIMIT 1) AS due`), now.UnixMicro())
+	n, err := s.readNumber(ctx, s.sql(`SELECT count(*) FROM (SELECT 1 FROM incidents WHERE update_due <= ? ORDER BY update_due LIMIT 1) AS due`), now.UnixMicro())
 	return n.Int64 > 0, s.reading(err)
 }
 

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"errors"
+	"database/sql"
 	"fmt"
 	"math"
 	"math/bits"
@@ -19,6 +19,11 @@ import (
 // for each zone of zoneSize events the range of their timestamps. Ingest itself
 // writes no index, so that a commit touches a few pages only, whatever queries
 // need; and what was written is never changed, as events are not.
+//
+// A message of more than maxIndexedMessage bytes has one term for all its text,
+// which every query for a text looks for, too. Segments that were written before
+// that was so have no such term, and the text of all their messages: both are read
+// alike.
 //
 // The terms of a segment are sorted and packed into blocks. In memory there are,
 // for each segment, the first term of each block (the directory), the zones, and a
@@ -83,31 +88,29 @@ func newIndex(s *Store) *index {
 }
 
 // load reads which segments are indexed, from the first that is not known on.
-func (x *index) load(ctx context.Context) (err error) {
-	x.mu.RLock()
-	known := int64(x.next) - 1 //nolint:gosec // numbers fit into 63 bits
-	x.mu.RUnlock()
-	ctx, cancel := x.store.limit(ctx)
-	defer cancel()
-	rows, err := x.store.engine.read().QueryContext(ctx, x.store.queries.segments, known)
+func (x *index) load(ctx context.Context) error {
+	err := x.store.read(ctx, x.store.engine.read(), func(ctx context.Context, db querier) error {
+		x.mu.RLock()
+		known := int64(x.next) - 1 //nolint:gosec // numbers fit into 63 bits
+		x.mu.RUnlock()
+		return eachRow(ctx, db, func(rows *sql.Rows) error {
+			var number uint64
+			var data segmentData
+			if err := rows.Scan(&number, &data.zones, &data.directory, &data.presence); err != nil {
+				return err
+			}
+			if loaded, err := decodeSegment(number, data); err != nil {
+				x.damaged(number)
+			} else {
+				x.learn(number, loaded)
+			}
+			return nil
+		}, x.store.queries.segments, known)
+	})
 	if err != nil {
-		return fmt.Errorf("load index: %w", x.store.reading(err))
+		return fmt.Errorf("load index: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var number uint64
-		var data segmentData
-		if err := rows.Scan(&number, &data.zones, &data.directory, &data.presence); err != nil {
-			return fmt.Errorf("load index: %w", x.store.reading(err))
-		}
-		loaded, err := decodeSegment(number, data)
-		if err != nil {
-			x.damaged(number)
-			continue
-		}
-		x.learn(number, loaded)
-	}
-	return x.store.reading(rows.Err())
+	return nil
 }
 
 // damaged gives up a segment's index: its events are all looked at, which is
@@ -380,24 +383,21 @@ func (l *lookup) either(number uint64, s *segment, group group, blocks map[uint6
 	return &either
 }
 
-func (x *index) readBlocks(ctx context.Context, ids []int64) (blocks map[uint64][]byte, err error) {
-	ctx, cancel := x.store.limit(ctx)
-	defer cancel()
-	rows, err := x.store.engine.read().QueryContext(ctx, x.store.queries.blocks, x.store.engine.dialect().list(ids))
+func (x *index) readBlocks(ctx context.Context, ids []int64) (map[uint64][]byte, error) {
+	blocks := make(map[uint64][]byte, len(ids)) // what is read twice is the same
+	err := x.store.read(ctx, x.store.engine.read(), func(ctx context.Context, db querier) error {
+		return eachRow(ctx, db, func(rows *sql.Rows) error {
+			var id uint64
+			var data []byte
+			err := rows.Scan(&id, &data)
+			blocks[id] = data
+			return err
+		}, x.store.queries.blocks, x.store.engine.dialect().list(ids))
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read index: %w", x.store.reading(err))
+		return nil, fmt.Errorf("read index: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	blocks = make(map[uint64][]byte, len(ids))
-	for rows.Next() {
-		var id uint64
-		var data []byte
-		if err := rows.Scan(&id, &data); err != nil {
-			return nil, fmt.Errorf("read index: %w", x.store.reading(err))
-		}
-		blocks[id] = data
-	}
-	return blocks, x.store.reading(rows.Err())
+	return blocks, nil
 }
 
 // walk goes through the numbers that can match, the greatest first.

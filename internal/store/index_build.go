@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"alertd/internal/alerting"
@@ -16,22 +17,54 @@ type posting struct {
 	slots []uint16
 }
 
-// postingsOf returns the terms of events, ascending.
-func postingsOf(events []*alerting.Event) []posting {
-	named := make(map[uint64][]uint16)
-	text := make([]uint64, 0, 64*len(events))
+// maxIndexedMessage is how many bytes a message can have whose text is in the index.
+// A longer one, such as a stack trace, would take a hundred times the memory and the
+// room of a usual one; its event is looked at whatever text is wanted.
+const maxIndexedMessage = 512
+
+// segmentBuilder gathers what is indexed of a segment's events.
+type segmentBuilder struct {
+	zones [zoneCount]zone
+	named map[uint64][]uint16
+	text  []uint64 // each a term, less its uppermost byte, and a slot
+	long  []uint16 // whose messages are too long
+}
+
+func newSegmentBuilder() *segmentBuilder {
+	b := &segmentBuilder{named: make(map[uint64][]uint16), text: make([]uint64, 0, 64*segmentSize)}
+	for i := range b.zones {
+		b.zones[i] = zone{math.MaxInt64, math.MinInt64}
+	}
+	return b
+}
+
+// add takes the next events, in their order. The segment's first ones may be
+// missing, as retention has deleted them.
+func (b *segmentBuilder) add(events []*alerting.Event) {
+	text := b.text
 	for _, event := range events {
 		slot := uint16(slotOf(event.Seq())) //nolint:gosec // less than segmentSize
+		z, at := &b.zones[slot/zoneSize], event.Timestamp().UnixMicro()
+		z.least, z.most = min(z.least, at), max(z.most, at)
 		kind, source := kindTerm(event.Severity(), event.Category()), sourceTerm(event.Source())
-		named[kind] = append(named[kind], slot)
-		named[source] = append(named[source], slot)
+		b.named[kind] = append(b.named[kind], slot)
+		b.named[source] = append(b.named[source], slot)
+		if len(event.Message()) > maxIndexedMessage {
+			b.long = append(b.long, slot)
+			continue
+		}
 		folded := fold(event.Message())
 		for at := range len(folded) {
 			text = append(text, textTerm(folded, at)<<16|uint64(slot))
 		}
 	}
-	postings := make([]posting, 0, len(named)+4096)
-	for term, in := range named {
+	b.text = text
+}
+
+// postings returns the terms, ascending.
+func (b *segmentBuilder) postings() []posting {
+	postings := make([]posting, 0, len(b.named)+4096)
+	for term, in := range b.named {
 		postings = append(postings, posting{term, in})
 	}
 	slices.SortFunc(postings, func(a, b posting) int {
@@ -40,7 +73,11 @@ func postingsOf(events []*alerting.Event) []posting {
 		}
 		return 1 // there are no two alike
 	})
-	return appendText(postings, text)
+	postings = appendText(postings, b.text)
+	if len(b.long) > 0 {
+		postings = append(postings, posting{termLong, b.long})
+	}
+	return postings
 }
 
 // appendText gathers pairs of a text's term, less its uppermost byte, and a slot.
@@ -126,7 +163,8 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	if err := x.load(ctx); err != nil || x.segment(number) != nil {
 		return err
 	}
-	events, err := x.eventsBetween(ctx, max(extent.First, firstOf(number)), lastOf(number))
+	builder := newSegmentBuilder()
+	err = x.eachBetween(ctx, max(extent.First, firstOf(number)), lastOf(number), builder.add)
 	if isDamaged(err) {
 		x.store.log.Error("a part of the log gets no index, queries that reach it are slower", "segment", number, "error", err)
 		x.learn(number, nil)
@@ -135,7 +173,7 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	if err != nil {
 		return err
 	}
-	data := encodeSegment(number, events)
+	data := encodeSegment(number, &builder.zones, builder.postings())
 	built, err := decodeSegment(number, data)
 	if err != nil {
 		return fmt.Errorf("build index: segment %d: %w", number, err)
@@ -154,27 +192,29 @@ func (x *index) build(ctx context.Context, number uint64) error {
 	return nil
 }
 
-// eventsBetween returns all events of a run of numbers, both ends included, from
-// memory if they are there.
-func (x *index) eventsBetween(ctx context.Context, first, last uint64) ([]*alerting.Event, error) {
+// eachBetween takes all events of a run of numbers, both ends included, in their
+// order: from memory if they are there, else a few at a time, as all of them can be
+// very much.
+func (x *index) eachBetween(ctx context.Context, first, last uint64, take func([]*alerting.Event)) error {
 	n := int(last - first + 1) //nolint:gosec // at most segmentSize
 	events := x.recent.After(first-1, alerting.Filter{})
 	if len(events) >= n && events[0].Seq() == first && events[n-1].Seq() == last {
-		return events[:n], nil
+		take(events[:n])
+		return nil
 	}
-	events = nil
-	for len(events) < n {
-		next := first + uint64(len(events))
-		more, err := x.store.readOnFrom(ctx, next, min(readPage, n-len(events)))
+	for next := first; next <= last; {
+		limit := min(readPage, int64(last-next+1))                                                                         //nolint:gosec // at most segmentSize
+		some, err := x.store.loadSome(ctx, x.store.engine.upkeep(), readBytes, x.store.queries.onFrom, int64(next), limit) //nolint:gosec // numbers fit into 63 bits
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if len(more) == 0 || more[0].Seq() != next {
-			return nil, fmt.Errorf("event %d is missing", next)
+		if len(some) == 0 || some[0].Seq() != next {
+			return fmt.Errorf("event %d is missing", next)
 		}
-		events = append(events, more...)
+		take(some)
+		next += uint64(len(some))
 	}
-	return events, nil
+	return nil
 }
 
 // save writes a segment's index, if no other replica has done so.

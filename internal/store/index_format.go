@@ -3,11 +3,8 @@ package store
 import (
 	"encoding/binary"
 	"errors"
-	"math"
 
 	"github.com/cespare/xxhash/v2"
-
-	"alertd/internal/alerting"
 )
 
 // A block is a run of entries, each a term and the slots that have it:
@@ -50,23 +47,14 @@ type segmentData struct {
 	blocks           [][]byte
 }
 
-// encodeSegment makes a segment's index of its events, in their order. The first
-// ones may be missing, as retention has deleted them.
-func encodeSegment(number uint64, events []*alerting.Event) segmentData {
-	var zones [zoneCount]zone
-	for i := range zones {
-		zones[i] = zone{math.MaxInt64, math.MinInt64}
-	}
-	for _, event := range events {
-		z, at := &zones[slotOf(event.Seq())/zoneSize], event.Timestamp().UnixMicro()
-		z.least, z.most = min(z.least, at), max(z.most, at)
-	}
+// encodeSegment makes a segment's index of its zones and its terms, which ascend.
+func encodeSegment(number uint64, zones *[zoneCount]zone, postings []posting) segmentData {
 	var data segmentData
 	for _, z := range zones {
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.least)) //nolint:gosec // the bits of it
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.most))  //nolint:gosec // the bits of it
 	}
-	w, postings := blockWriter{segment: number, data: &data}, postingsOf(events)
+	w := blockWriter{segment: number, data: &data}
 	data.presence = newPresence(len(postings))
 	for _, p := range postings {
 		data.presence.add(p.term)

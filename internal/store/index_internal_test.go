@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,11 +16,41 @@ import (
 // characters that differ in their numbers.
 func segmentEvents(tb testing.TB) []*alerting.Event {
 	tb.Helper()
+	return segmentOfMessages(tb, func(i int) string {
+		return fmt.Sprintf("VaR limit breached: %.4f > %.4f for desk %d", float64(i*7919%10_000)/1e4, float64(i)/1e4, i%50)
+	})
+}
+
+// longMessages returns those of one segment, each of n bytes, such as of stack
+// traces: words and numbers, of which no two are alike.
+func longMessages(tb testing.TB, n int) []*alerting.Event {
+	tb.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	return segmentOfMessages(tb, func(int) string {
+		text := make([]byte, 0, n+20)
+		for len(text) < n {
+			text = append(text, "worker.go:"...)
+			text = strconv.AppendUint(text, random.Uint64(), 36)
+			text = append(text, ' ')
+		}
+		return string(text[:n])
+	})
+}
+
+// indexOf returns the index of a segment's events.
+func indexOf(events []*alerting.Event) segmentData {
+	builder := newSegmentBuilder()
+	builder.add(events)
+	return encodeSegment(segmentOf(events[0].Seq()), &builder.zones, builder.postings())
+}
+
+func segmentOfMessages(tb testing.TB, message func(i int) string) []*alerting.Event {
+	tb.Helper()
 	events := make([]*alerting.Event, 0, segmentSize)
 	for i := range segmentSize {
 		draft, err := alerting.NewDraft(alerting.Alert{
 			Severity: alerting.Severities()[i%5], Category: alerting.Categories()[i%8], Source: fmt.Sprintf("source-%d", i%500),
-			Message: fmt.Sprintf("VaR limit breached: %.4f > %.4f for desk %d", float64(i*7919%10_000)/1e4, float64(i)/1e4, i%50),
+			Message: message(i),
 		}, time.UnixMicro(int64(i+1)))
 		require.NoError(tb, err)
 		events = append(events, draft.Finish(uint64(i+1)))
@@ -26,19 +58,31 @@ func segmentEvents(tb testing.TB) []*alerting.Event {
 	return events
 }
 
-// BenchmarkIndex is what the index costs an event, in the background.
+// BenchmarkIndex is what the index costs an event, in the background: time, memory
+// while a segment is built, and room.
 func BenchmarkIndex(b *testing.B) {
-	events := segmentEvents(b)
-	bytes := 0
-	for _, block := range encodeSegment(0, events).blocks {
-		bytes += len(block)
+	for _, c := range []struct {
+		name   string
+		events func(testing.TB) []*alerting.Event
+	}{
+		{"messages of 60 characters", segmentEvents},
+		{"messages of 512 bytes", func(tb testing.TB) []*alerting.Event { tb.Helper(); return longMessages(tb, 512) }},
+		{"messages of 8 KiB", func(tb testing.TB) []*alerting.Event { tb.Helper(); return longMessages(tb, 8192) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			events := c.events(b)
+			bytes := 0
+			for _, block := range indexOf(events).blocks {
+				bytes += len(block)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				indexOf(events)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*segmentSize), "ns/event")
+			b.ReportMetric(float64(bytes)/segmentSize, "bytes/event")
+		})
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		encodeSegment(0, events)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*segmentSize), "ns/event")
-	b.ReportMetric(float64(bytes)/segmentSize, "bytes/event")
 }
 
 func TestAPresenceKnowsEveryTermThatItHasAndFewOthers(t *testing.T) {
@@ -87,7 +131,7 @@ func TestAPlanLooksForWhatNarrowsMostFirst(t *testing.T) {
 func TestASegmentWhoseBeginningIsGoneIsIndexedInItsPlace(t *testing.T) {
 	const gone = 1000
 	events := segmentEvents(t)[gone:]
-	built, err := decodeSegment(0, encodeSegment(0, events))
+	built, err := decodeSegment(0, indexOf(events))
 	require.NoError(t, err)
 	everything := newPlan(alerting.Filter{})
 	set := everything.inTime(built)
@@ -96,7 +140,7 @@ func TestASegmentWhoseBeginningIsGoneIsIndexedInItsPlace(t *testing.T) {
 
 	term := sourceTerm(events[0].Source())
 	var found slots
-	data := encodeSegment(0, events)
+	data := indexOf(events)
 	from, to := built.blocksOf(only(term))
 	for n := from; n < to; n++ {
 		block, err := unseal(blockID(0, uint64(n)), data.blocks[n])

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,8 +69,16 @@ func sqliteDatabase(tb testing.TB) storetest.Database {
 	}
 	db.Advance = func(tb testing.TB, by time.Duration) {
 		tb.Helper()
-		db.Exec(tb, fmt.Sprintf(`UPDATE events SET received = received - %d`, by.Microseconds()))
-		db.Exec(tb, fmt.Sprintf(`UPDATE idempotency_keys SET at = at - %d`, by.Microseconds()))
+		for table, columns := range map[string][]string{
+			"events": {"received"}, "idempotency_keys": {"at"}, "incidents": {"last_seen", "update_due", "resolved"},
+			"deliveries": {"created", "due", "give_up", "finished", "lease"}, "delivery_attempts": {"at"},
+			"channel_records": {"last_failure", "last_success"},
+		} {
+			for i, column := range columns {
+				columns[i] = fmt.Sprintf("%s = %s - %d", column, column, by.Microseconds())
+			}
+			db.Exec(tb, `UPDATE `+table+` SET `+strings.Join(columns, ", "))
+		}
 	}
 	return db
 }

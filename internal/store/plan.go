@@ -16,6 +16,7 @@ const (
 	termKind   uint64 = 1 << 56 // the severity and the category
 	termSource uint64 = 2 << 56 // a hash of the source
 	termText   uint64 = 3 << 56 // three bytes of the message in lower case
+	termLong   uint64 = 4 << 56 // a message that is too long for those
 )
 
 func kindTerm(s alerting.Severity, c alerting.Category) uint64 {
@@ -113,14 +114,15 @@ func kindsOf(f alerting.Filter) group {
 }
 
 // textGroups returns the parts of a text that are looked up, those in its middle
-// first: beginnings of words and numbers are what texts have in common.
+// first: beginnings of words and numbers are what texts have in common. An event
+// whose message is too long may have each of them.
 func textGroups(folded string) []group {
 	switch n := len(folded); n {
 	case 0:
 		return nil
 	case 1, 2:
 		from := textTerm(folded, 0)
-		return []group{{{from, from | (1<<(8*(3-n)) - 1)}}}
+		return []group{{{from, from | (1<<(8*(3-n)) - 1)}, only(termLong)}}
 	}
 	starts := len(folded) - 2
 	n := min(starts, maxTextTerms)
@@ -130,7 +132,7 @@ func textGroups(folded string) []group {
 		if n > 1 {
 			at = i * (starts - 1) / (n - 1)
 		}
-		groups[(i+n-n/2)%n] = group{only(textTerm(folded, at))}
+		groups[(i+n-n/2)%n] = group{only(textTerm(folded, at)), only(termLong)}
 	}
 	return groups
 }

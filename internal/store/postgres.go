@@ -61,7 +61,11 @@ func openPostgres(ctx context.Context, config Config) (engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, e.readers, Postgres); err != nil {
+	err = checkEncoding(ctx, e.readers)
+	if err == nil {
+		err = migrate(ctx, e.readers, Postgres)
+	}
+	if err != nil {
 		return nil, errors.Join(e.explained(err), e.close()) //nolint:contextcheck // also when ctx has ended
 	}
 	return e, nil
@@ -77,7 +81,7 @@ func connectPostgres(config Config, setUp pgconn.AfterConnectFunc) (*postgresEng
 	e := &postgresEngine{
 		config: config, settings: settings, log: config.Logger, wait: newBackoff(),
 		readers: openReaders(config, settings, max(3, config.MaxConnections-5)), others: openReaders(config, settings, 1),
-		workers: openReaders(config, settings, 2),
+		workers: openReaders(config, workerSettings(settings), 2),
 	}
 	e.probe = newQueries(e.dialect()).probe
 	return e, nil
@@ -106,11 +110,13 @@ func (e *postgresEngine) dialect() dialect {
 			}
 			return out.String()
 		},
-		anyOf:      `= ANY(?::bigint[])`,
-		list:       func(numbers []int64) any { return numbers },
-		anyText:    `= ANY(?::text[])`,
-		texts:      func(texts []string) any { return texts },
-		pairs:      `SELECT * FROM unnest(?::bigint[], ?::bigint[])`,
+		anyOf:   `= ANY(?::bigint[])`,
+		list:    func(numbers []int64) any { return append([]int64{}, numbers...) },
+		anyText: `= ANY(?::text[])`,
+		texts:   func(texts []string) any { return append([]string{}, texts...) },
+		pairs: func(first, second []int64) (string, []any) {
+			return `SELECT * FROM unnest(?::bigint[], ?::bigint[])`, []any{first, second}
+		},
 		keeping:    ` FOR KEY SHARE`,
 		skipLocked: ` FOR UPDATE OF d SKIP LOCKED`,
 		hold:       ` FOR UPDATE`,
@@ -134,8 +140,22 @@ func (e *postgresEngine) write(ctx context.Context, upkeep func(ctx context.Cont
 	return nil
 }
 
+// workAttempts is how often a transaction of the engine is tried if the server gives it
+// up for another one's sake.
+const workAttempts = 3
+
 // work implements engine. All of it sees one time, the database's.
-func (e *postgresEngine) work(ctx context.Context, f func(ctx context.Context, tx *sql.Tx, now time.Time) error) error {
+func (e *postgresEngine) work(ctx context.Context, f func(ctx context.Context, tx transaction, now time.Time) error) (err error) {
+	wait := newBackoff()
+	for range workAttempts {
+		if err = e.workOnce(ctx, f); err == nil || !isGivenUp(err) || !wait.sleep(ctx) {
+			return err
+		}
+	}
+	return err
+}
+
+func (e *postgresEngine) workOnce(ctx context.Context, f func(ctx context.Context, tx transaction, now time.Time) error) error {
 	conn, err := e.workers.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -150,10 +170,17 @@ func (e *postgresEngine) work(ctx context.Context, f func(ctx context.Context, t
 		}
 		return f(ctx, tx, time.UnixMicro(now))
 	})
-	if err != nil {
+	if _, refused := errors.AsType[*alerting.Error](err); err != nil && !refused && !isGivenUp(err) { // else nothing is wrong with it
 		abandon(conn)
 	}
 	return err
+}
+
+// isGivenUp reports whether the server has undone a transaction that was in another
+// one's way, as in a deadlock.
+func isGivenUp(err error) bool {
+	known, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (known.Code == "40P01" || known.Code == "40001")
 }
 
 // abandon keeps a connection from being used again.
@@ -243,6 +270,9 @@ func (e *postgresEngine) listen(ctx context.Context, wake func()) error {
 }
 
 func (e *postgresEngine) explain(err error) string { return explainPostgres(err) }
+
+// lostConnection implements engine.
+func (e *postgresEngine) lostConnection(err error) bool { return hasEndedConnection(err) }
 
 // close implements engine. Whoever appends has ended.
 func (e *postgresEngine) close() error {

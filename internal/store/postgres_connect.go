@@ -52,6 +52,23 @@ func durableSession(config Config) pgconn.AfterConnectFunc {
 	)
 }
 
+// workerSettings are for connections of the engine of deliveries, whose tables grow from
+// nothing to much within a storm, before the server knows. A plan that was right for ten
+// rows must not read 100,000: what it asks for has an index in its order.
+func workerSettings(settings *pgx.ConnConfig) *pgx.ConnConfig {
+	worker := settings.Copy()
+	plans := sessionSettings(setting{"enable_seqscan", "off"}, setting{"enable_bitmapscan", "off"}, setting{"enable_sort", "off"})
+	worker.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if settings.AfterConnect != nil {
+			if err := settings.AfterConnect(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return plans(ctx, conn)
+	}
+	return worker
+}
+
 // setting is one of a session, whatever the server's or the user's is.
 type setting struct{ name, value string }
 
@@ -67,6 +84,20 @@ func sessionSettings(settings ...setting) pgconn.AfterConnectFunc {
 	query := `SELECT set_config(s.name, v.setting, false) FROM pg_settings s JOIN (VALUES ` + strings.Join(values, ", ") +
 		`) v (name, setting) USING (name) WHERE s.name <> 'synchronous_commit' OR s.setting IN ('off', 'local')`
 	return func(ctx context.Context, conn *pgconn.PgConn) error { return conn.Exec(ctx, query).Close() }
+}
+
+// checkEncoding refuses a database that cannot hold every character. It would take
+// alerts for as long as none has one that is missing.
+func checkEncoding(ctx context.Context, db *sql.DB) error {
+	var encoding string
+	if err := db.QueryRowContext(ctx, `SHOW server_encoding`).Scan(&encoding); err != nil {
+		return fmt.Errorf("read the database's encoding: %w", err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("the database's encoding is %s, and must be UTF8, which has every character; "+
+			"make it with CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'", encoding)
+	}
+	return nil
 }
 
 // openReaders returns connections that read, and write now and then.
@@ -86,6 +117,29 @@ func openReaders(config Config, settings *pgx.ConnConfig, most int) *sql.DB {
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour)
 	return db
+}
+
+// living implements engine. What ends one connection, such as a restart of the
+// server, ends most of them, those too that were being made for somebody else; and
+// those that were never used are not asked for a sign of life when they are taken.
+func (e *postgresEngine) living(ctx context.Context, db *sql.DB) (conn *sql.Conn, err error) {
+	for range 1 + 2*db.Stats().MaxOpenConnections {
+		if conn, err = db.Conn(ctx); err == nil {
+			if err = e.pingPooled(ctx, conn); err == nil {
+				return conn, nil
+			}
+			_ = conn.Close() // it is dead
+		} else if !hasEndedConnection(err) {
+			break
+		}
+	}
+	return nil, fmt.Errorf("connect: %w", err)
+}
+
+func (e *postgresEngine) pingPooled(ctx context.Context, conn *sql.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout(e.config))
+	defer cancel()
+	return conn.PingContext(ctx)
 }
 
 // pingTimeout bounds the wait for a sign of life, so that there is time left for

@@ -66,6 +66,23 @@ func explainState(code string) string {
 	return "the database does not take the events (SQLSTATE " + code + ")"
 }
 
+// hasEndedConnection reports whether an error came with the end of a connection, be
+// it that it was still being set up: the server has ended it and said so, or it broke.
+// One that was refused is none.
+func hasEndedConnection(err error) bool {
+	if pgconn.Timeout(err) {
+		return false
+	}
+	if known, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+			return known.Code == "57P01" || known.Code == "57P02" // as the server was told to, or as it crashed
+		}
+		return known.SeverityUnlocalized == "FATAL" || known.SeverityUnlocalized == "PANIC"
+	}
+	broken, ok := errors.AsType[*net.OpError](err)
+	return ok && broken.Op != "dial" || isConnectionLost(err)
+}
+
 // isConnectionLost reports whether the connection broke in mid-conversation.
 func isConnectionLost(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||

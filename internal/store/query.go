@@ -73,6 +73,23 @@ func (s *Store) write(ctx context.Context, upkeep func(ctx context.Context, tx *
 	return s.engine.write(ctx, upkeep)
 }
 
+// read runs a read, and once more from its beginning if it has lost its connection,
+// which may have been dead for long. The error is for the user.
+func (s *Store) read(ctx context.Context, db *sql.DB, read func(ctx context.Context, db querier) error) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	err := read(ctx, db)
+	if err == nil || ctx.Err() != nil || !s.engine.lostConnection(err) {
+		return s.reading(err)
+	}
+	conn, err := s.engine.living(ctx, db)
+	if err != nil {
+		return s.reading(err)
+	}
+	defer func() { _ = conn.Close() }() // back to the others
+	return s.reading(read(ctx, conn))
+}
+
 // reading turns a failure of a query into an error for the user.
 func (s *Store) reading(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -124,28 +141,41 @@ func (s *Store) loadEvents(ctx context.Context, db *sql.DB, query string, args .
 	return s.loadSome(ctx, db, math.MaxInt, query, args...)
 }
 
+// errEnough ends a query before its last row.
+var errEnough = errors.New("there are enough")
+
 // loadSome does so and stops once they have so many bytes.
-func (s *Store) loadSome(ctx context.Context, db *sql.DB, most int, query string, args ...any) (events []*alerting.Event, err error) {
-	ctx, cancel := s.limit(ctx)
-	defer cancel()
-	rows, err := db.QueryContext(ctx, query, args...)
+func (s *Store) loadSome(ctx context.Context, db *sql.DB, most int, query string, args ...any) ([]*alerting.Event, error) {
+	var events []*alerting.Event
+	var damaged error
+	err := s.read(ctx, db, func(ctx context.Context, db querier) error {
+		events, damaged = nil, nil
+		bytes := 0
+		err := eachRow(ctx, db, func(rows *sql.Rows) error {
+			var kept keptEvent
+			if err := rows.Scan(&kept.seq, &kept.json); err != nil {
+				return fmt.Errorf("read event: %w", err)
+			}
+			event, err := kept.load()
+			if err != nil {
+				damaged = err
+				return errEnough
+			}
+			events = append(events, event)
+			if bytes += len(kept.json); bytes >= most {
+				return errEnough
+			}
+			return nil
+		}, query, args...)
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		return err
+	})
 	if err != nil {
-		return nil, s.reading(err)
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for bytes := 0; bytes < most && rows.Next(); {
-		var kept keptEvent
-		if err := rows.Scan(&kept.seq, &kept.json); err != nil {
-			return nil, fmt.Errorf("read event: %w", s.reading(err))
-		}
-		bytes += len(kept.json)
-		event, err := kept.load()
-		if err != nil {
-			return events, err
-		}
-		events = append(events, event)
-	}
-	return events, s.reading(rows.Err())
+	return events, damaged
 }
 
 // readOnFrom returns up to limit events from a number on, oldest first. It is for
@@ -177,10 +207,12 @@ func first(events []*alerting.Event) *alerting.Event {
 
 // Extent implements alerting.Log.
 func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
-	ctx, cancel := s.limit(ctx)
-	defer cancel()
-	extent, err := scanExtent(s.engine.read().QueryRowContext(ctx, s.queries.extent))
-	return extent, s.reading(err)
+	var extent alerting.Extent
+	err := s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) (err error) {
+		extent, err = scanExtent(db.QueryRowContext(ctx, s.queries.extent))
+		return err
+	})
+	return extent, err
 }
 
 // scanExtent reads the answer to the query for the extent.

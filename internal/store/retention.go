@@ -19,10 +19,15 @@ func (s *Store) retentionLoop(ctx context.Context) error {
 	tick := time.NewTicker(retainEvery)
 	defer tick.Stop()
 	for {
-		if n, err := s.Retain(ctx); err != nil && ctx.Err() == nil {
+		before := s.counts.deletedIncidents.Load()
+		n, err := s.Retain(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.log.Warn("old events are not deleted", "error", err)
 		} else if n > 0 {
 			s.log.Info("old events deleted", "events", n)
+		}
+		if n := s.counts.deletedIncidents.Load() - before; n > 0 {
+			s.log.Info("old incidents deleted", "incidents", n)
 		}
 		select {
 		case <-ctx.Done():
@@ -35,7 +40,8 @@ func (s *Store) retentionLoop(ctx context.Context) error {
 // Retain deletes the events that are older than the retention or beyond the
 // number of events to keep, and returns how many. It stops before events that a
 // reader of the log has not seen, and always keeps the newest one, which holds
-// the log's last number. Only the log's beginning is ever deleted.
+// the log's last number. Only the log's beginning is ever deleted. Then it deletes the
+// incidents that were resolved longer ago than the retention.
 func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 	_, err = s.engine.exclusive(ctx, "retention", func(ctx context.Context) error {
 		for n := uint64(1); n > 0; {
@@ -49,6 +55,9 @@ func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 			if err := s.engine.giveBack(ctx); err != nil {
 				return err
 			}
+		}
+		if err := s.deleteOldIncidents(ctx); err != nil {
+			return err
 		}
 		return s.deleteOldKeys(ctx)
 	})
@@ -100,6 +109,9 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep))); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, s.sql(`DELETE FROM incident_events WHERE seq < ?`), int64(keep)); err != nil { //nolint:gosec // numbers fit into 63 bits
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, int64(blockID(whole, 0))); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
@@ -141,8 +153,8 @@ func affected(result sql.Result, err error) (uint64, error) {
 
 // readNumber runs a query for a number that there may not be.
 func (s *Store) readNumber(ctx context.Context, query string, args ...any) (number sql.NullInt64, err error) {
-	ctx, cancel := s.limit(ctx)
-	defer cancel()
-	err = s.engine.read().QueryRowContext(ctx, query, args...).Scan(&number)
+	err = s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) error {
+		return db.QueryRowContext(ctx, query, args...).Scan(&number)
+	})
 	return number, err
 }

@@ -44,6 +44,7 @@ type sqliteEngine struct {
 	conn                                          *sql.Conn
 	begin, commit, rollback                       *sql.Stmt
 	insertOne, insertMany, byID, byKey, insertKey *sql.Stmt
+	prepared                                      *preparedStatements // of the engine of deliveries
 }
 
 // ErrInUse says that another alertd has the SQLite file.
@@ -101,6 +102,7 @@ func (e *sqliteEngine) open(ctx context.Context, config Config) error {
 	if e.conn, err = e.writers.Conn(ctx); err != nil {
 		return err
 	}
+	e.prepared = &preparedStatements{conn: e.conn, known: map[string]*sql.Stmt{}}
 	if e.files, err = statAll(config.Path, config.Path+"-wal"); err != nil {
 		return err
 	}
@@ -192,17 +194,24 @@ func (e *sqliteEngine) dialect() dialect {
 		rebind: func(query string) string { return query },
 		anyOf:  `IN (SELECT value FROM json_each(?))`,
 		list: func(numbers []int64) any {
-			text, _ := json.Marshal(numbers) // numbers encode
+			text, _ := json.Marshal(append([]int64{}, numbers...)) // numbers encode
 			return string(text)
 		},
 		anyText: `IN (SELECT value FROM json_each(?))`,
 		texts: func(texts []string) any {
-			text, _ := json.Marshal(texts) // texts encode
+			text, _ := json.Marshal(append([]string{}, texts...)) // texts encode
 			return string(text)
 		},
-		pairs: `SELECT a.value, b.value FROM json_each(?) a JOIN json_each(?) b ON a.key = b.key`,
-		now:   `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
-		id:    func(id alerting.EventID) any { return id[:] },
+		pairs: func(first, second []int64) (string, []any) {
+			rows := make([][2]int64, len(first))
+			for i := range first {
+				rows[i] = [2]int64{first[i], second[i]}
+			}
+			text, _ := json.Marshal(rows) // numbers encode
+			return `SELECT value ->> 0, value ->> 1 FROM json_each(?)`, []any{string(text)}
+		},
+		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+		id:  func(id alerting.EventID) any { return id[:] },
 	}
 }
 
@@ -337,9 +346,89 @@ func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Contex
 	return inTransaction(context.WithoutCancel(ctx), e.conn, nil, upkeep)
 }
 
-// work implements engine.
-func (e *sqliteEngine) work(ctx context.Context, f func(ctx context.Context, tx *sql.Tx, now time.Time) error) error {
-	return e.write(ctx, func(ctx context.Context, tx *sql.Tx) error { return f(ctx, tx, time.Now()) })
+// work implements engine. Its statements are prepared once, as SQLite takes longer to
+// understand most of them than to run them. What has begun goes on to its end.
+func (e *sqliteEngine) work(ctx context.Context, f func(ctx context.Context, tx transaction, now time.Time) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := e.inPlace(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if _, err := e.begin.ExecContext(ctx); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	committed := false
+	defer func() { // also if f panics: nothing else could be written after it
+		if !committed {
+			_, _ = e.rollback.ExecContext(ctx) // what went wrong is said already
+		}
+	}()
+	if err := f(ctx, e.prepared, time.Now()); err != nil {
+		return err
+	}
+	if _, err := e.commit.ExecContext(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	committed = true
+	return nil
+}
+
+// preparedStatements runs statements on one connection, each prepared at its first use.
+// It belongs to whoever writes.
+type preparedStatements struct {
+	conn  *sql.Conn
+	known map[string]*sql.Stmt
+}
+
+func (p *preparedStatements) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if statement := p.known[query]; statement != nil {
+		return statement, nil
+	}
+	statement, err := p.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	p.known[query] = statement
+	return statement, nil
+}
+
+// ExecContext implements transaction.
+func (p *preparedStatements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	statement, err := p.prepare(ctx, query) //nolint:sqlclosecheck // close does
+	if err != nil {
+		return nil, err
+	}
+	return statement.ExecContext(ctx, args...)
+}
+
+// QueryContext implements transaction.
+func (p *preparedStatements) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	statement, err := p.prepare(ctx, query) //nolint:sqlclosecheck // close does
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryContext(ctx, args...)
+}
+
+// QueryRowContext implements transaction.
+func (p *preparedStatements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	statement, err := p.prepare(ctx, query) //nolint:sqlclosecheck // close does
+	if err != nil {
+		return p.conn.QueryRowContext(ctx, query, args...) // it says why
+	}
+	return statement.QueryRowContext(ctx, args...)
+}
+
+func (p *preparedStatements) close() error {
+	var errs []error
+	for _, statement := range p.known {
+		errs = append(errs, statement.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // beginner is an [*sql.DB] or an [*sql.Conn].
@@ -353,8 +442,8 @@ func inTransaction(ctx context.Context, db beginner, options *sql.TxOptions, f f
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit; what went wrong is said already
 	if err := f(ctx, tx); err != nil {
-		_ = tx.Rollback() // what went wrong is said already
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -414,6 +503,14 @@ func (e *sqliteEngine) runPragma(ctx context.Context, pragma string) error {
 // follow implements engine: there are no replicas.
 func (e *sqliteEngine) follow(context.Context, func()) error { return nil }
 
+// lostConnection implements engine: there is no network to lose one.
+func (e *sqliteEngine) lostConnection(error) bool { return false }
+
+// living implements engine.
+func (e *sqliteEngine) living(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	return db.Conn(ctx)
+}
+
 // explain implements engine.
 func (e *sqliteEngine) explain(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -461,6 +558,9 @@ func (e *sqliteEngine) close() error {
 		if statement != nil {
 			errs = append(errs, statement.Close())
 		}
+	}
+	if e.prepared != nil {
+		errs = append(errs, e.prepared.close())
 	}
 	if e.conn != nil {
 		errs = append(errs, e.conn.Close())

@@ -32,7 +32,8 @@ type Config struct {
 	// MaxConnections bounds the connections to PostgreSQL; 0 stands for 10, and less
 	// than 8 for 8: five are for what queries must not hold up.
 	MaxConnections int
-	// Retention is how long events are kept, by when they were received; 0: for good.
+	// Retention is how long events are kept, by when they were received, and incidents,
+	// by when they were resolved; 0: for good.
 	Retention time.Duration
 	// RetentionEvents is how many events are kept; 0: all.
 	RetentionEvents int
@@ -61,7 +62,7 @@ type Store struct {
 
 // counts are what metrics show.
 type counts struct {
-	queueFull, commits, commitNanos, unsettled, failures, deleted atomic.Uint64
+	queueFull, commits, commitNanos, unsettled, failures, deleted, deletedIncidents atomic.Uint64
 }
 
 // Counts are what the store has done since it was opened.
@@ -74,8 +75,9 @@ type Counts struct {
 	// how many transactions and reads came to nothing, Unsettled how many were of unknown
 	// outcome at first.
 	QueueFull, Failures, Unsettled uint64
-	// Deleted is how many events retention has deleted.
-	Deleted uint64
+	// Deleted is how many events retention has deleted, DeletedIncidents how many
+	// incidents.
+	Deleted, DeletedIncidents uint64
 	// QueueBytes are the bytes of events that wait, QueueCapacity is the most.
 	QueueBytes, QueueCapacity int64
 	// Unindexed is how many events the index has not taken in yet.
@@ -89,7 +91,7 @@ func (s *Store) Counts() Counts {
 	return Counts{
 		Commits: s.counts.commits.Load(), CommitTime: time.Duration(s.counts.commitNanos.Load()), //nolint:gosec // 292 years
 		QueueFull: s.counts.queueFull.Load(), Failures: s.counts.failures.Load(), Unsettled: s.counts.unsettled.Load(),
-		Deleted: s.counts.deleted.Load(), QueueBytes: s.queue.size(), QueueCapacity: s.queue.most,
+		Deleted: s.counts.deleted.Load(), DeletedIncidents: s.counts.deletedIncidents.Load(), QueueBytes: s.queue.size(), QueueCapacity: s.queue.most,
 		Unindexed: s.index.unindexed(), Writable: s.Ready() == nil,
 	}
 }

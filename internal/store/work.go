@@ -20,7 +20,7 @@ const engineCursor = "engine"
 // given to.
 type Tx struct {
 	store *Store
-	tx    *sql.Tx
+	tx    transaction
 	now   time.Time
 }
 
@@ -32,12 +32,23 @@ func (t *Tx) Now() time.Time { return t.now }
 // time, on any replica. f may be called again if the transaction came to nothing.
 func (s *Store) Decide(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
 	return s.Work(ctx, func(ctx context.Context, t *Tx) error {
-		var one int64
-		if err := t.one(ctx, `SELECT id FROM engine WHERE id = 1`+s.engine.dialect().hold).Scan(&one); err != nil {
-			return fmt.Errorf("take the engine's turn: %w", err)
+		if err := t.Hold(ctx); err != nil {
+			return err
 		}
 		return f(ctx, t)
 	})
+}
+
+// Hold makes a transaction of [Store.Work] one of [Store.Decide] from here on. It may
+// have to wait for another one, which may have to wait for this; then one of the two is
+// undone and done again.
+func (t *Tx) Hold(ctx context.Context) error {
+	hold := t.store.engine.dialect().hold
+	if hold == "" { // there is one transaction at a time anyway
+		return nil
+	}
+	var one int64
+	return wrap("take the engine's turn", t.one(ctx, `SELECT id FROM engine WHERE id = 1`+hold).Scan(&one))
 }
 
 // Work runs a transaction that changes deliveries only. Others may run at the same
@@ -45,7 +56,7 @@ func (s *Store) Decide(ctx context.Context, f func(ctx context.Context, t *Tx) e
 func (s *Store) Work(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
-	err := s.engine.work(ctx, func(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	err := s.engine.work(ctx, func(ctx context.Context, tx transaction, now time.Time) error {
 		return f(ctx, &Tx{store: s, tx: tx, now: now.UTC().Truncate(time.Microsecond)})
 	})
 	if _, known := errors.AsType[*alerting.Error](err); known {
@@ -68,9 +79,10 @@ func (t *Tx) each(ctx context.Context, scan func(rows *sql.Rows) error, query st
 	return eachRow(ctx, t.tx, scan, t.store.sql(query), args...)
 }
 
-// querier is an [*sql.DB] or an [*sql.Tx].
+// querier is an [*sql.DB], an [*sql.Conn] or an [*sql.Tx].
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 func eachRow(ctx context.Context, db querier, scan func(rows *sql.Rows) error, query string, args ...any) (err error) {
@@ -87,11 +99,21 @@ func eachRow(ctx context.Context, db querier, scan func(rows *sql.Rows) error, q
 	return rows.Err()
 }
 
-// each calls scan for each row of a query outside of any transaction.
+// each calls scan for each row of a query outside of any transaction, and once for
+// each: only until the first one is the query tried again.
 func (s *Store) each(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
-	ctx, cancel := s.limit(ctx)
-	defer cancel()
-	return s.reading(eachRow(ctx, s.engine.read(), scan, s.sql(query), args...))
+	some := false
+	var failed error
+	return s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) error {
+		if some {
+			return failed
+		}
+		failed = eachRow(ctx, db, func(rows *sql.Rows) error {
+			some = true
+			return scan(rows)
+		}, s.sql(query), args...)
+		return failed
+	})
 }
 
 // sql returns a statement as the database writes it.
@@ -134,20 +156,32 @@ type Unfolded struct {
 	Through uint64
 }
 
-// Unfolded returns what comes after a number, at most limit events.
+// Unfolded returns what comes after a number, at most limit events, and fewer once they
+// have [readBytes].
 func (s *Store) Unfolded(ctx context.Context, after uint64, limit int) (Unfolded, error) {
 	through := min(s.publisher.lastPublished(), after+uint64(limit)) //nolint:gosec // limits are small
 	if through <= after {
 		return Unfolded{Through: after}, nil
 	}
-	events, err := s.loadEvents(ctx, s.engine.upkeep(), s.sql(`SELECT seq, json FROM events
+	events, err := s.loadSome(ctx, s.engine.upkeep(), readBytes, s.sql(`SELECT seq, json FROM events
 		WHERE seq > ? AND seq <= ? AND dispatch = 1 ORDER BY seq`), int64(after), int64(through)) //nolint:gosec // numbers fit into 63 bits
 	if isDamaged(err) { // the others must not wait for ever
 		damaged, _ := errors.AsType[damagedError](err)
 		s.log.Error("an event is left out of its incident", "error", damaged)
 		return Unfolded{Events: events, Through: damaged.seq}, nil
 	}
+	if sizeOf(events) >= readBytes { // it has stopped there
+		through = events[len(events)-1].Seq()
+	}
 	return Unfolded{events, through}, err
+}
+
+// sizeOf returns how many bytes the JSON of events has.
+func sizeOf(events []*alerting.Event) (bytes int) {
+	for _, event := range events {
+		bytes += len(event.JSON())
+	}
+	return bytes
 }
 
 // EngineCursor returns the number of the last event that was folded.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"alertd/internal/alerting"
@@ -94,9 +95,10 @@ func (t *Tx) AddDelivery(ctx context.Context, d delivery.Delivery, claim Claim) 
 	}
 	n, err := t.exec(ctx, `INSERT INTO deliveries
 		(delivery_id, incident, notice, reason, channel, status, created, due, give_up, claim, lease, fallback_for, error)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '') ON CONFLICT (incident, channel, notice) DO NOTHING`,
-		t.store.deliveryKey(d.ID), int64(d.Incident), d.Notice, int64(d.Reason), d.Channel, int64(delivery.Waiting), //nolint:gosec // numbers fit into 63 bits
-		t.now.UnixMicro(), t.now.UnixMicro(), d.GiveUpAt.UnixMicro(), t.store.deliveryKey(claim.ID), lease, t.store.deliveryKey(d.FallbackFor))
+		VALUES (?, ?, ?, ?, ?, 1, ?, `+dueInLine+`, ?, ?, ?, ?, '') ON CONFLICT (incident, channel, notice) DO NOTHING`,
+		t.store.deliveryKey(d.ID), int64(d.Incident), d.Notice, int64(d.Reason), d.Channel, t.now.UnixMicro(), //nolint:gosec // numbers fit into 63 bits
+		t.now.UnixMicro(), int64(d.Incident), d.Channel, d.Notice, //nolint:gosec // numbers fit into 63 bits
+		d.GiveUpAt.UnixMicro(), t.store.deliveryKey(claim.ID), lease, t.store.deliveryKey(d.FallbackFor))
 	return n > 0, wrap("plan delivery", err)
 }
 
@@ -138,17 +140,33 @@ func (t *Tx) others(ctx context.Context, d delivery.Delivery, relation string, s
 	return others, wrap("look for other messages about an incident", err)
 }
 
+// Heard reports whether a channel was told of the incident before a delivery.
+func (t *Tx) Heard(ctx context.Context, d delivery.Delivery) (bool, error) {
+	earlier, err := t.others(ctx, d, "<", delivery.Delivered)
+	return len(earlier) > 0, err
+}
+
+// overtakes reports whether a delivery leaves nothing to be said by another one. heard
+// says whether the channel hears of the incident without that one.
+func overtakes(by, d delivery.Delivery, heard bool) bool {
+	return by.Reason.Overtakes(d.Reason) && (heard || by.Reason.Introduces())
+}
+
 // Supersede ends what waits on a channel and is overtaken by a delivery that was just
 // planned, and returns it. waiting is what waits on, so that the delivery has to wait
 // for it.
 func (t *Tx) Supersede(ctx context.Context, by delivery.Delivery) (superseded []delivery.Delivery, waiting bool, err error) {
 	earlier, err := t.others(ctx, by, "<", delivery.Waiting)
+	if err != nil || len(earlier) == 0 {
+		return nil, false, err
+	}
+	heard, err := t.Heard(ctx, by)
 	if err != nil {
 		return nil, false, err
 	}
 	for _, d := range earlier {
-		if d.Status != delivery.Waiting || !by.Reason.Overtakes(d.Reason) {
-			waiting = true
+		if d.Status != delivery.Waiting || !overtakes(by, d, heard) {
+			waiting, heard = true, true // from that one
 			continue
 		}
 		n, err := t.exec(ctx, `UPDATE deliveries SET status = ?, finished = ?, error = ?
@@ -158,12 +176,15 @@ func (t *Tx) Supersede(ctx context.Context, by delivery.Delivery) (superseded []
 			return nil, false, fmt.Errorf("supersede delivery: %w", err)
 		}
 		if n == 0 { // somebody has begun to send it
-			waiting = true
+			waiting, heard = true, true
 			continue
 		}
 		superseded = append(superseded, d)
 	}
-	return superseded, waiting, nil
+	if len(superseded) > 0 {
+		err = t.moveUp(ctx, by)
+	}
+	return superseded, waiting, err
 }
 
 func overtaken(by delivery.Delivery) string {
@@ -172,13 +193,17 @@ func overtaken(by delivery.Delivery) string {
 
 // Overtaken returns the notice that leaves nothing to be said by a delivery, or nil.
 func (t *Tx) Overtaken(ctx context.Context, d delivery.Delivery) (*delivery.Delivery, error) {
+	heard, err := t.Heard(ctx, d)
+	if err != nil {
+		return nil, err
+	}
 	for _, status := range []delivery.Status{delivery.Waiting, delivery.Delivered} {
 		later, err := t.others(ctx, d, ">", status)
 		if err != nil {
 			return nil, err
 		}
 		for _, other := range later {
-			if other.Reason.Overtakes(d.Reason) {
+			if overtakes(other, d, heard) {
 				return &other, nil
 			}
 		}
@@ -194,6 +219,16 @@ type Which struct {
 	// Early takes what is not due yet, too.
 	Early bool
 }
+
+// claimQuery goes through what is due, in its order, until it has enough. Its
+// conditions beyond that are subqueries for one row each: as joins, PostgreSQL would
+// look at everything that waits first.
+const claimQuery = `SELECT ` + deliveryColumns + `,
+		(SELECT n.notice FROM notices n WHERE n.incident = d.incident AND n.number = d.notice),
+		(SELECT f.thread FROM deliveries f WHERE f.incident = d.incident AND f.channel = d.channel AND f.thread <> '' ORDER BY f.notice LIMIT 1)
+	FROM deliveries d
+	WHERE d.channel = ? AND d.status = 1 AND d.due <= ? AND (d.give_up > ? OR d.attempts = 0) AND (d.lease IS NULL OR d.lease <= ?) AND ` + isFirst + `
+	ORDER BY d.due, d.number LIMIT ?`
 
 // Claim takes deliveries of a channel that wait to be sent, the longest due first: of
 // each incident only the first one, so that its messages go out in order. more says
@@ -213,26 +248,26 @@ func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Cla
 		c := Claimed{Delivery: d, Thread: thread.String, Claim: claim.ID}
 		claimed = append(claimed, c)
 		return decode(notice, &claimed[len(claimed)-1].Notice)
-	}, `SELECT `+deliveryColumns+`, n.notice, (SELECT f.thread FROM deliveries f
-			WHERE f.incident = d.incident AND f.channel = d.channel AND f.thread <> '' ORDER BY f.notice LIMIT 1)
-		FROM deliveries d JOIN notices n ON n.incident = d.incident AND n.number = d.notice
-		WHERE d.channel = ? AND d.status = 1 AND d.due <= ? AND d.give_up > ? AND (d.lease IS NULL OR d.lease <= ?)
-			AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.incident = d.incident AND e.channel = d.channel
-				AND e.notice < d.notice AND e.status = 1)
-		ORDER BY d.due LIMIT ?`+t.store.engine.dialect().skipLocked,
+	}, claimQuery+t.store.engine.dialect().skipLocked,
 		which.Channel, due.UnixMicro(), t.now.UnixMicro(), t.now.UnixMicro(), which.Most)
 	if err != nil {
 		return nil, false, fmt.Errorf("look for deliveries: %w", err)
 	}
-	for _, c := range claimed {
-		_, err := t.exec(ctx, `UPDATE deliveries SET claim = ?, lease = ? WHERE delivery_id = ?`,
-			t.store.deliveryKey(claim.ID), t.now.Add(claim.For).UnixMicro(), t.store.deliveryKey(c.Delivery.ID))
+	if len(claimed) > 0 {
+		numbers := make([]int64, len(claimed))
+		for i, c := range claimed {
+			numbers[i] = int64(c.Delivery.Number) //nolint:gosec // numbers fit into 63 bits
+		}
+		d := t.store.engine.dialect()
+		_, err := t.exec(ctx, `UPDATE deliveries SET claim = ?, lease = ? WHERE number `+d.anyOf,
+			t.store.deliveryKey(claim.ID), t.now.Add(claim.For).UnixMicro(), d.list(numbers))
 		if err != nil {
-			return nil, false, fmt.Errorf("claim delivery: %w", err)
+			return nil, false, fmt.Errorf("claim deliveries: %w", err)
 		}
 	}
 	var others int64
-	err = t.one(ctx, `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE channel = ? AND status = 1 AND due <= ? AND claim IS NULL LIMIT 1) AS other`,
+	err = t.one(ctx, `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE channel = ? AND status = 1 AND due <= ? AND claim IS NULL
+		ORDER BY due, number LIMIT 1) AS other`,
 		which.Channel, t.now.UnixMicro()).Scan(&others)
 	return claimed, others > 0, wrap("look for other deliveries", err)
 }
@@ -256,6 +291,14 @@ func (t *Tx) Finish(ctx context.Context, c Claimed, a delivery.Attempt, next del
 	if err != nil {
 		return false, fmt.Errorf("record delivery: %w", err)
 	}
+	if next.Status == delivery.Waiting {
+		err = t.holdUp(ctx, c.Delivery, next.DueAt)
+	} else {
+		err = t.moveUp(ctx, c.Delivery)
+	}
+	if err != nil {
+		return false, err
+	}
 	_, err = t.exec(ctx, `INSERT INTO delivery_attempts (delivery_id, number, at, took, outcome, code, error) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		t.store.deliveryKey(c.Delivery.ID), number, a.At.UnixMicro(), a.Duration.Microseconds(), int64(a.Outcome), a.Code, a.Error)
 	return true, wrap("record attempt", err)
@@ -268,30 +311,83 @@ func (t *Tx) Release(ctx context.Context, c Claimed) error {
 	return wrap("give delivery back", err)
 }
 
+// ForgetClaims gives back what an earlier process has left behind, where nobody but
+// this one can have a claim: an SQLite file has one alertd. On PostgreSQL it does nothing,
+// and claims end by themselves.
+func (s *Store) ForgetClaims(ctx context.Context) error {
+	if s.config.Driver != SQLite {
+		return nil
+	}
+	return s.Work(ctx, func(ctx context.Context, t *Tx) error {
+		_, err := t.exec(ctx, `UPDATE deliveries SET claim = NULL, lease = NULL WHERE status = 1 AND claim IS NOT NULL`)
+		return wrap("forget old claims", err)
+	})
+}
+
 // End ends a delivery that waits, and reports whether it still did.
 func (t *Tx) End(ctx context.Context, d delivery.Delivery, status delivery.Status, why string) (bool, error) {
 	n, err := t.exec(ctx, `UPDATE deliveries SET status = ?, finished = ?, error = ?, claim = NULL, lease = NULL
 		WHERE delivery_id = ? AND status = 1 AND (lease IS NULL OR lease <= ?)`,
 		int64(status), t.now.UnixMicro(), why, t.store.deliveryKey(d.ID), t.now.UnixMicro())
-	return n > 0, wrap("end delivery", err)
+	if err != nil || n == 0 {
+		return false, wrap("end delivery", err)
+	}
+	return true, t.moveUp(ctx, d)
 }
 
-// Expired returns deliveries that wait and are to be given up.
-func (t *Tx) Expired(ctx context.Context, limit int) ([]delivery.Delivery, error) {
+// strangersGrace is how much longer a delivery waits for a replica that knows its
+// channel.
+const strangersGrace = time.Minute
+
+// Expired returns deliveries that wait and are to be given up: at once those of the
+// channels in known, somewhat later others, which another replica may know. Those that
+// were not tried yet on a channel in working are not among them.
+func (t *Tx) Expired(ctx context.Context, known, working []string, limit int) ([]delivery.Delivery, error) {
+	dialect := t.store.engine.dialect()
 	var expired []delivery.Delivery
 	err := t.each(ctx, func(rows *sql.Rows) error {
 		d, err := t.store.scanDelivery(rows, t.now)
 		expired = append(expired, d)
 		return err
 	}, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.status = 1 AND d.give_up <= ? AND (d.lease IS NULL OR d.lease <= ?)
-		ORDER BY d.give_up LIMIT ?`+t.store.engine.dialect().skipLocked, t.now.UnixMicro(), t.now.UnixMicro(), limit)
+			AND (d.give_up <= ? OR d.channel `+dialect.anyText+`) AND (d.attempts > 0 OR NOT d.channel `+dialect.anyText+`)
+		ORDER BY d.give_up LIMIT ?`+dialect.skipLocked,
+		t.now.UnixMicro(), t.now.UnixMicro(), t.now.Add(-strangersGrace).UnixMicro(), dialect.texts(known), dialect.texts(working), limit)
 	return expired, wrap("look for deliveries to give up", err)
+}
+
+// Later returns what comes after a delivery on its channel and waits, is being sent or
+// was delivered, in its order.
+func (t *Tx) Later(ctx context.Context, d delivery.Delivery) ([]delivery.Delivery, error) {
+	delivered, err := t.others(ctx, d, ">", delivery.Delivered)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := t.others(ctx, d, ">", delivery.Waiting)
+	return append(delivered, waiting...), err
+}
+
+// Passed reports whether the delivery's channel was told what came after it, or is
+// about to be just now, so that it comes too late.
+func (t *Tx) Passed(ctx context.Context, d delivery.Delivery) (bool, error) {
+	later, err := t.Later(ctx, d)
+	return slices.ContainsFunc(later, func(other delivery.Delivery) bool { return other.Status != delivery.Waiting }), err
 }
 
 // Retry makes a delivery that has failed wait again, until giveUp. The error is an
 // [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict] if it has not
-// failed.
+// failed, or if the channel was told since what came after it.
 func (t *Tx) Retry(ctx context.Context, id delivery.ID, giveUp time.Time) error {
+	before, err := t.Delivery(ctx, id)
+	if err != nil {
+		return err
+	}
+	if passed, err := t.Passed(ctx, before); err != nil {
+		return err
+	} else if passed && before.Status == delivery.Failed {
+		return &alerting.Error{Code: alerting.CodeConflict, Message: fmt.Sprintf(
+			"channel %s was told since what came after delivery %s; to tell it now would turn the order around", before.Channel, id)}
+	}
 	n, err := t.exec(ctx, `UPDATE deliveries SET status = ?, due = ?, give_up = ?, finished = NULL, reported = 0 WHERE delivery_id = ? AND status = ?`,
 		int64(delivery.Waiting), t.now.UnixMicro(), giveUp.UnixMicro(), t.store.deliveryKey(id), int64(delivery.Failed))
 	if err != nil || n > 0 {
@@ -345,15 +441,15 @@ func (s *Store) Unreported(ctx context.Context, limit int) ([]Unreported, error)
 // Reported notes that an alert was raised about a delivery, unless it was tried again
 // since.
 func (t *Tx) Reported(ctx context.Context, d delivery.Delivery) error {
-	_, err := t.exec(ctx, `UPDATE deliveries SET reported = 1 WHERE delivery_id = ? AND status = 4 AND attempts = ?`,
-		t.store.deliveryKey(d.ID), d.Attempts)
+	_, err := t.exec(ctx, `UPDATE deliveries SET reported = 1 WHERE delivery_id = ? AND status = 4 AND give_up = ?`,
+		t.store.deliveryKey(d.ID), d.GiveUpAt.UnixMicro())
 	return wrap("note an alert about a delivery", err)
 }
 
-// Hurry makes everything due that waits on a channel.
+// Hurry makes everything due that waits on a channel and that nobody is sending.
 func (t *Tx) Hurry(ctx context.Context, name string) error {
-	_, err := t.exec(ctx, `UPDATE deliveries SET due = ? WHERE channel = ? AND status = 1 AND due > ?`,
-		t.now.UnixMicro(), name, t.now.UnixMicro())
+	_, err := t.exec(ctx, `UPDATE deliveries SET due = ? WHERE channel = ? AND status = 1 AND due > ? AND (lease IS NULL OR lease <= ?)`,
+		t.now.UnixMicro(), name, t.now.UnixMicro(), t.now.UnixMicro())
 	return wrap("bring deliveries forward", err)
 }
 

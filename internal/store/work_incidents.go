@@ -99,8 +99,8 @@ func (t *Tx) AddEvents(ctx context.Context, seqs, incidents []int64) error {
 	if len(seqs) == 0 {
 		return nil
 	}
-	d := t.store.engine.dialect()
-	_, err := t.exec(ctx, `INSERT INTO incident_events (seq, incident) `+d.pairs, d.list(seqs), d.list(incidents))
+	rows, args := t.store.engine.dialect().pairs(seqs, incidents)
+	_, err := t.exec(ctx, `INSERT INTO incident_events (seq, incident) `+rows, args...)
 	return wrap("note the events of incidents", err)
 }
 

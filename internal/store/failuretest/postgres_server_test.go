@@ -75,6 +75,27 @@ func TestAServerThatCannotBeUsedIsNamedAtTheStart(t *testing.T) {
 	}
 }
 
+func TestADatabaseWithoutEveryCharacterIsRefusedAtTheStart(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.StartCluster(t)
+	admin := connect(t, cluster.DSN(pgtest.MaintenanceDatabase))
+	for _, encoding := range []string{"LATIN1", "SQL_ASCII", "EUC_JP"} {
+		t.Run(encoding, func(t *testing.T) {
+			name := strings.ToLower(encoding)
+			execute(t, admin, `CREATE DATABASE `+name+` TEMPLATE template0 ENCODING '`+encoding+`' LC_COLLATE 'C' LC_CTYPE 'C'`)
+			config := postgres(cluster.DSN(name))
+			config.Logger = newLogger(&logText{})
+			_, err := store.Open(t.Context(), config)
+			require.ErrorContains(t, err, "the database's encoding is "+encoding+", and must be UTF8")
+			_, err = store.Migrate(t.Context(), config)
+			require.ErrorContains(t, err, "the database's encoding is "+encoding+", and must be UTF8")
+			var tables int
+			require.NoError(t, connect(t, config.DSN).QueryRow(t.Context(), `SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`).Scan(&tables))
+			require.Zero(t, tables, "nothing was made in it")
+		})
+	}
+}
+
 // A trigger writes down what holds in the very session that appends.
 func TestCommitsAreSyncedWhateverTheServersSettings(t *testing.T) {
 	t.Parallel()

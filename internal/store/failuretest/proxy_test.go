@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fault is what a proxy does to one transaction that appends.
+// fault is what a proxy does to one transaction that appends, or one read.
 type fault int
 
 const (
@@ -28,13 +28,19 @@ const (
 	// hangInTransaction forwards nothing more of the connection, once the log's lock
 	// is held.
 	hangInTransaction
+	// cutInAnswer loses the connection in the middle of events that are read.
+	cutInAnswer
 )
 
 // at returns how the statement begins where it happens. Nobody but the log writes
 // it so.
 func (f fault) at() string {
-	if f == hangInTransaction {
+	switch f {
+	case hangInTransaction:
 		return "INSERT INTO events ("
+	case cutInAnswer:
+		return "SELECT seq, json FROM events WHERE seq ="
+	case none, cutBefore, cutAfter:
 	}
 	return "COMMIT"
 }
@@ -43,14 +49,14 @@ func (f fault) at() string {
 type proxy struct {
 	listener net.Listener
 	server   string        // its address
-	failed   chan struct{} // holds one: a fault has happened
+	failed   chan struct{} // holds two: a fault has happened
 	group    sync.WaitGroup
 	accepted atomic.Int64 // connections so far
 
 	mu    sync.Mutex
 	links map[*link]struct{}
-	hung  bool  // new links forward nothing
-	next  fault // of one transaction only
+	hung  bool    // new links forward nothing
+	next  []fault // each of one transaction or read only
 	ended bool
 }
 
@@ -63,6 +69,7 @@ type link struct {
 	mu      sync.Mutex
 	gate    chan struct{} // closed: it forwards
 	swallow bool          // what the server says is not forwarded any more
+	cut     bool          // nor is the second half of what it says next
 }
 
 // startProxy starts a proxy in front of the server of a DSN, and returns it with
@@ -73,7 +80,7 @@ func startProxy(tb testing.TB, dsn string) (*proxy, string) {
 	require.NoError(tb, err)
 	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
-	p := &proxy{listener: listener, server: to.Host, failed: make(chan struct{}, 1), links: make(map[*link]struct{})}
+	p := &proxy{listener: listener, server: to.Host, failed: make(chan struct{}, 2), links: make(map[*link]struct{})}
 	p.group.Go(func() { p.accept(tb) })
 	tb.Cleanup(p.close)
 	to.Host = listener.Addr().String()
@@ -137,9 +144,9 @@ func (p *proxy) link(client, server net.Conn) {
 	})
 }
 
-// failNext has the next transaction that appends meet a fault, which a value in
-// failed tells.
-func (p *proxy) failNext(what fault) {
+// failNext has the next transaction that appends, or the next read, meet a fault,
+// which a value in failed tells, and the one after it the next fault.
+func (p *proxy) failNext(what ...fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next = what
@@ -149,12 +156,21 @@ func (p *proxy) failNext(what fault) {
 func (p *proxy) take(statement string) fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.next == none || !strings.HasPrefix(statement, p.next.at()) {
+	if len(p.next) == 0 || !strings.HasPrefix(statement, p.next[0].at()) {
 		return none
 	}
-	what := p.next
-	p.next = none
+	what := p.next[0]
+	p.next = p.next[1:]
 	return what
+}
+
+// cut ends the connections that there are; new ones work.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		l.close()
+	}
 }
 
 // hang stops all forwarding, also of new connections.
@@ -253,6 +269,8 @@ func (l *link) fromClient() error {
 		case hangInTransaction:
 			l.stall()
 			l.proxy.failed <- struct{}{}
+		case cutInAnswer:
+			l.cutAnswer()
 		case none:
 		}
 		if err := l.send(l.server, message); err != nil {
@@ -293,6 +311,18 @@ func (l *link) swallowAnswers() {
 	l.swallow = true
 }
 
+func (l *link) cutAnswer() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = true
+}
+
+func (l *link) cuts() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cut
+}
+
 func (l *link) swallows() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -313,6 +343,11 @@ func (l *link) fromServer() error {
 				return nil
 			}
 			continue
+		}
+		if l.cuts() {
+			err := l.send(l.client, data[:n/2])
+			l.proxy.failed <- struct{}{}
+			return err
 		}
 		if err := l.send(l.client, data[:n]); err != nil {
 			return err

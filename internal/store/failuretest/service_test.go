@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/engine"
 	"alertd/internal/httpapi"
 	"alertd/internal/metrics"
 	"alertd/internal/store"
@@ -73,8 +74,9 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.NewEvents(s.manager), metrics.NewLog(s.store))
+	desk := idleEngine(tb, s.store, config.Logger)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: s.manager, Registry: registry, Logger: config.Logger, LogReady: s.store.Ready,
+		Manager: s.manager, Registry: registry, Incidents: desk, Deliveries: desk, Logger: config.Logger, LogReady: s.store.Ready,
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
 		EffectiveConfig: func() map[string]any { return nil },
 		Reload:          func(context.Context) ([]string, error) { return nil, nil },
@@ -96,6 +98,24 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 	})
 	tb.Cleanup(s.stop)
 	return s
+}
+
+// desk is what the API asks about incidents and deliveries.
+type desk struct {
+	*store.Store
+	*engine.Engine
+}
+
+// idleEngine returns an engine that does not run: here it is about the log alone.
+func idleEngine(tb testing.TB, s *store.Store, log *slog.Logger) desk {
+	tb.Helper()
+	e, err := engine.New(engine.Config{
+		Store: s, Meter: metrics.NewDelivery(nil), Logger: log,
+		Raise: func(context.Context, alerting.Alert) error { return nil },
+	}, engine.Settings{})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, e.Close()) })
+	return desk{s, e}
 }
 
 // alert returns a valid alert with an id of its own.

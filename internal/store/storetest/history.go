@@ -16,7 +16,7 @@ import (
 // which change their length with their case.
 var words = []string{
 	"limit", "LIMIT", "VaR", "exceeds", "position", "desk", "Δ-hedge", "ΣΊΣΥΦΟΣ", "σίσυφος", "Ärger", "über", "straße", "STRASSE",
-	"İstanbul", "ı", "K", "kelvin", "ſ", "日本", "株価", "🔥", "🔥🔥", "0.05", "100%", "\\", "\"", ",\"seq\":7", "a", "é", "É", "\t", "rate_limit",
+	"İstanbul", "ı", "K", "kelvin", "ſ", "Ⱥ", "日本", "株価", "🔥", "🔥🔥", "0.05", "100%", "\\", "\"", ",\"seq\":7", "a", "é", "É", "\t", "rate_limit",
 }
 
 // sources of events: the first ones are frequent.

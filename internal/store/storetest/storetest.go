@@ -43,11 +43,17 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"order", orderCases},
 		{"identity", identityCases},
 		{"query", queryCases},
+		{"text", textCases},
 		{"stream", streamCases},
 		{"queue", queueCases},
 		{"retention", retentionCases},
 		{"damage", damageCases},
 		{"open", openCases},
+		{"folding", foldingCases},
+		{"incidents", incidentCases},
+		{"deliveries", deliveryCases},
+		{"claims", claimCases},
+		{"retention of incidents", retentionOfIncidentsCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

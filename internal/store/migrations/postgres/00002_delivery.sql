@@ -75,10 +75,11 @@ CREATE TABLE deliveries (
 );
 -- A notice is told once on a channel, and in the order of notices.
 CREATE UNIQUE INDEX deliveries_once ON deliveries (incident, channel, notice);
-CREATE INDEX deliveries_waiting ON deliveries (channel, due) WHERE status = 1;
+CREATE INDEX deliveries_waiting ON deliveries (channel, due, number) WHERE status = 1;
+CREATE INDEX deliveries_line ON deliveries (incident, channel, notice) WHERE status = 1;
 CREATE INDEX deliveries_give_up ON deliveries (give_up) WHERE status = 1;
 CREATE INDEX deliveries_unreported ON deliveries (number) WHERE status = 4 AND reported = 0;
-CREATE INDEX deliveries_status ON deliveries (status, number);
+CREATE INDEX deliveries_finished ON deliveries (status, number) WHERE finished IS NOT NULL;
 
 CREATE TABLE delivery_attempts (
     delivery_id uuid    NOT NULL,
