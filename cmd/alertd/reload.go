@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"maps"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/config"
+	"alertd/internal/engine"
 )
 
 // reloader puts a configuration into force while alertd runs. Everything that
@@ -18,6 +20,8 @@ import (
 type reloader struct {
 	flags   commonFlags
 	manager *alerting.Manager
+	engine  *engine.Engine
+	out     io.Writer // for channels that write to where alertd runs
 	log     *slog.Logger
 	good    prometheus.Gauge
 	at      prometheus.Gauge
@@ -27,9 +31,11 @@ type reloader struct {
 	current config.Config
 }
 
-func newReloader(flags commonFlags, loaded config.Config, manager *alerting.Manager, log *slog.Logger, registry prometheus.Registerer) *reloader {
+func newReloader(flags commonFlags, loaded config.Config, manager *alerting.Manager, deliver *engine.Engine, out io.Writer,
+	log *slog.Logger, registry prometheus.Registerer,
+) *reloader {
 	r := &reloader{
-		flags: flags, manager: manager, log: log, started: loaded, current: loaded,
+		flags: flags, manager: manager, engine: deliver, out: out, log: log, started: loaded, current: loaded,
 		good: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "alertd_config_last_reload_successful", Help: "1 if the configuration was good when it was last read, else 0.",
 		}),
@@ -70,6 +76,14 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 		// Safe defaults are for a first start. Now they would turn off what someone
 		// has turned on, perhaps only while a file is being replaced.
 		err = config.Problems{{Message: next.Path + " is gone"}}
+	}
+	if err == nil {
+		err = next.Alerting.Validate() // so that nothing can fail after the engine has changed
+	}
+	if err == nil {
+		effective := next
+		effective.Server = r.started.Server
+		err = r.engine.Reconfigure(engineSettings(effective, r.out))
 	}
 	if err == nil {
 		err = r.manager.Reconfigure(next.Alerting)

@@ -20,6 +20,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/config"
+	"alertd/internal/engine"
 	"alertd/internal/httpapi"
 	"alertd/internal/metrics"
 	"alertd/internal/store"
@@ -42,7 +43,7 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 				return usageError{err}
 			}
 			defer logs.flush()
-			return serve(cmd.Context(), flags, logs)
+			return serve(cmd.Context(), flags, logs, cmd.OutOrStdout())
 		},
 	}
 	flags.add(cmd)
@@ -57,13 +58,14 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 type daemon struct {
 	log      *slog.Logger
 	store    *store.Store
+	engine   *engine.Engine
 	reloader *reloader
 	api      *httpapi.API
 	server   *http.Server
 	timeout  time.Duration // for shutdown
 }
 
-func serve(ctx context.Context, flags commonFlags, logs loggers) error {
+func serve(ctx context.Context, flags commonFlags, logs loggers, out io.Writer) error {
 	// First of all: whoever reads that alertd listens may send a signal at once,
 	// and one that nobody has asked for ends a process where it stands.
 	signals := make(chan os.Signal, 4)
@@ -84,12 +86,12 @@ func serve(ctx context.Context, flags commonFlags, logs loggers) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen or [server] listen", loaded.Server.Listen, err)
 	}
-	d, err := newDaemon(ctx, flags, loaded, logs)
+	d, err := newDaemon(ctx, flags, loaded, logs, out)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	log.Info("listening", "addr", listener.Addr().String())
-	return errors.Join(d.run(ctx, listener, signals), d.store.Close())
+	return errors.Join(d.run(ctx, listener, signals), d.engine.Close(), d.store.Close())
 }
 
 // storeConfig returns what the event log is to be.
@@ -101,15 +103,15 @@ func storeConfig(loaded config.Config, log *slog.Logger) store.Config {
 	}
 }
 
-// newDaemon opens the event log and puts the parts together. It starts nothing.
-// What it opened is closed again if it returns an error.
-func newDaemon(ctx context.Context, flags commonFlags, loaded config.Config, logs loggers) (*daemon, error) {
+// newDaemon opens the event log and the channels and puts the parts together. It starts
+// nothing. What it opened is closed again if it returns an error.
+func newDaemon(ctx context.Context, flags commonFlags, loaded config.Config, logs loggers, out io.Writer) (*daemon, error) {
 	began := time.Now()
 	opened, err := store.Open(ctx, storeConfig(loaded, logs.main))
 	if err != nil {
 		return nil, err
 	}
-	d, err := assemble(ctx, flags, loaded, logs, opened)
+	d, err := assemble(ctx, flags, loaded, logs, opened, out)
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
@@ -117,21 +119,40 @@ func newDaemon(ctx context.Context, flags commonFlags, loaded config.Config, log
 	return d, nil
 }
 
-func assemble(ctx context.Context, flags commonFlags, loaded config.Config, logs loggers, opened *store.Store) (*daemon, error) {
+func assemble(ctx context.Context, flags commonFlags, loaded config.Config, logs loggers, opened *store.Store, out io.Writer) (_ *daemon, err error) {
 	log := logs.main
-	manager, err := alerting.OpenManager(ctx, loaded.Alerting, nil, opened)
+	var manager *alerting.Manager // the engine needs it, and it the engine
+	stands := &standing{store: opened}
+	meter := metrics.NewDelivery(stands)
+	deliver, err := engine.New(engine.Config{
+		Store: opened, Meter: meter, Logger: log,
+		Raise: func(ctx context.Context, alert alerting.Alert) error {
+			_, err := manager.Register(ctx, alert)
+			return err
+		},
+	}, engineSettings(loaded, out))
 	if err != nil {
+		return nil, err
+	}
+	stands.engine = deliver
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, deliver.Close())
+		}
+	}()
+	if manager, err = alerting.OpenManager(ctx, loaded.Alerting, deliver, opened); err != nil {
 		return nil, err
 	}
 	build := buildInfo()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		metrics.NewEvents(manager), metrics.NewLog(opened), metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
+		metrics.NewEvents(manager), metrics.NewLog(opened), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
 	)
-	reloader := newReloader(flags, loaded, manager, log, registry)
+	reloader := newReloader(flags, loaded, manager, deliver, out, log, registry)
 	api, err := httpapi.New(httpapi.Config{
 		Manager: manager, Registry: registry, Logger: log, AccessLog: logs.access, Build: build, LogReady: opened.Ready,
+		EngineReady: deliver.Ready, Incidents: views{opened, deliver}, Deliveries: views{opened, deliver},
 		MaxBody: loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
 		EffectiveConfig: reloader.effective, Reload: reloader.reload,
@@ -140,7 +161,7 @@ func assemble(ctx context.Context, flags commonFlags, loaded config.Config, logs
 		return nil, err
 	}
 	return &daemon{
-		log: log, store: opened, reloader: reloader, api: api, timeout: loaded.Server.ShutdownTimeout,
+		log: log, store: opened, engine: deliver, reloader: reloader, api: api, timeout: loaded.Server.ShutdownTimeout,
 		server: &http.Server{
 			Handler:           api.Handler(),
 			ReadHeaderTimeout: loaded.Server.ReadHeaderTimeout,
@@ -157,20 +178,36 @@ func assemble(ctx context.Context, flags commonFlags, loaded config.Config, logs
 var errSecondSignal = errors.New("told again before requests had finished")
 
 // run serves until ctx ends or a signal says so, and returns when all that it
-// started has ended. The event log ends after HTTP, as requests under way need
-// it until they are answered.
+// started has ended: first HTTP, then the engine, which raises alerts, then the event
+// log, which both need.
 func (d *daemon) run(ctx context.Context, listener net.Listener, signals <-chan os.Signal) error {
-	logContext, endLog := context.WithCancel(context.WithoutCancel(ctx))
-	defer endLog()
-	logEnded := make(chan error, 1)
-	go func() { logEnded <- d.store.Run(logContext) }()
+	endLog := background(ctx, d.store.Run)
+	endEngine := background(ctx, d.engine.Run)
 	err := d.serveHTTP(ctx, listener, signals)
-	endLog()
-	if err := errors.Join(err, <-logEnded); err != nil {
+	err = errors.Join(err, endEngine())
+	if err := errors.Join(err, endLog()); err != nil {
 		return err
 	}
 	d.log.Info("stopped")
 	return nil
+}
+
+// reopen has channels open their files anew: logrotate says so by SIGHUP, too.
+func (d *daemon) reopen() {
+	if err := d.engine.Reopen(); err != nil {
+		d.log.Error("files were not opened anew", "error", err)
+	}
+}
+
+// background runs a part that outlives ctx. What it returns ends it and waits for that.
+func background(ctx context.Context, run func(ctx context.Context) error) (end func() error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	return func() error {
+		cancel()
+		return <-ended
+	}
 }
 
 // serveHTTP serves until ctx ends or a signal says so.
@@ -196,6 +233,7 @@ func (d *daemon) serveHTTP(ctx context.Context, listener net.Listener, signals <
 				switch {
 				case s == syscall.SIGHUP:
 					_, _ = d.reloader.reload(ctx) // it logs what went wrong
+					d.reopen()
 				case ctx.Err() != nil:
 					hurry(errSecondSignal)
 				default:

@@ -77,8 +77,9 @@ type API struct {
 
 // New returns the API. It registers its metrics with the config's registry.
 func New(config Config) (*API, error) {
-	if config.Manager == nil || config.Registry == nil || config.Logger == nil || config.EffectiveConfig == nil || config.Reload == nil {
-		return nil, errors.New("httpapi: Manager, Registry, Logger, EffectiveConfig and Reload are required")
+	if config.Manager == nil || config.Registry == nil || config.Logger == nil || config.EffectiveConfig == nil || config.Reload == nil ||
+		config.Incidents == nil || config.Deliveries == nil {
+		return nil, errors.New("httpapi: Manager, Registry, Logger, Incidents, Deliveries, EffectiveConfig and Reload are required")
 	}
 	if config.AccessLog == nil {
 		config.AccessLog = config.Logger
@@ -146,15 +147,15 @@ func (a *API) routes() chi.Router {
 	get("/events", a.getEvents)
 	get("/events/stream", a.streamEvents)
 	get("/events/{event_id}", a.getEvent)
-	get("/incidents", a.ifIncidents(a.getIncidents))
-	get("/incidents/{incident_id}", a.ifIncidents(a.getIncident))
-	post("/incidents/{incident_id}/acknowledge", a.ifIncidents(a.postAcknowledge))
-	post("/incidents/{incident_id}/resolve", a.ifIncidents(a.postResolve))
-	get("/channels", a.ifIncidents(a.getChannels))
-	post("/channels/{name}/test", a.ifIncidents(a.postTest))
-	get("/deliveries", a.ifIncidents(a.getDeliveries))
-	get("/deliveries/{delivery_id}", a.ifIncidents(a.getDelivery))
-	post("/deliveries/{delivery_id}/retry", a.ifIncidents(a.postRetry))
+	get("/incidents", a.getIncidents)
+	get("/incidents/{incident_id}", a.getIncident)
+	post("/incidents/{incident_id}/acknowledge", a.postAcknowledge)
+	post("/incidents/{incident_id}/resolve", a.postResolve)
+	get("/channels", a.getChannels)
+	post("/channels/{name}/test", a.postTest)
+	get("/deliveries", a.getDeliveries)
+	get("/deliveries/{delivery_id}", a.getDelivery)
+	post("/deliveries/{delivery_id}/retry", a.postRetry)
 	get("/stats", a.getStats)
 	get("/metrics", a.metricsHandler())
 	get("/healthz", a.getHealthz)
@@ -168,12 +169,4 @@ func (a *API) routes() chi.Router {
 	r.NotFound((&route{api: a, pattern: unmatched, handle: notFound}).ServeHTTP)
 	r.MethodNotAllowed((&route{api: a, pattern: unmatched, handle: a.methodNotAllowed}).ServeHTTP)
 	return r
-}
-
-// ifIncidents answers as if there were no such route where there are no incidents.
-func (a *API) ifIncidents(h handler) handler {
-	if a.config.Incidents == nil || a.config.Deliveries == nil {
-		return notFound
-	}
-	return h
 }

@@ -68,13 +68,9 @@ func (a *API) postTest(w *response, r *http.Request) error {
 	if err := a.readNothing(w, r); err != nil {
 		return err
 	}
-	connection := http.NewResponseController(w)
-	if err := unhurried(w, connection); err != nil {
-		return err
-	}
 	result, err := a.config.Deliveries.TestChannel(r.Context(), channelName(r))
-	if deadline := connection.SetWriteDeadline(time.Now().Add(a.config.WriteTimeout)); deadline != nil && !errors.Is(deadline, http.ErrNotSupported) {
-		return fmt.Errorf("set deadline of test: %w", deadline)
+	if err := a.allowWrite(w); err != nil {
+		return err
 	}
 	if err != nil {
 		return err
@@ -85,14 +81,14 @@ func (a *API) postTest(w *response, r *http.Request) error {
 	})
 }
 
-// unhurried takes the server's deadlines off a connection: a channel has a timeout of
-// its own, which may be longer.
-func unhurried(w *response, connection *http.ResponseController) error {
-	err := errors.Join(connection.SetReadDeadline(time.Time{}), connection.SetWriteDeadline(time.Time{}))
+// allowWrite gives an answer that took long its time to be written: the server's
+// deadline counts from the request, and a channel's own timeout may be longer.
+func (a *API) allowWrite(w *response) error {
+	w.Header().Set("Connection", "close") // the deadline stays with it
+	err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.config.WriteTimeout))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("take deadlines off: %w", err)
+		return fmt.Errorf("set deadline of test: %w", err)
 	}
-	w.Header().Set("Connection", "close") // what is set stays with it
 	return nil
 }
 

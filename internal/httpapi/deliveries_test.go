@@ -165,6 +165,7 @@ func TestATestMayTakeLongerThanOtherCalls(t *testing.T) {
 	require.NoError(t, err)
 	response, err := server.Client().Do(request)
 	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
 	require.Contains(t, readAll(t, response.Body), `"channel":"email"`)
 	require.Equal(t, http.StatusOK, response.StatusCode)
 }

@@ -55,7 +55,7 @@ const incidentsWait = 2 * time.Second
 // incidentsOf returns the incidents of events, by the events' numbers. If they cannot
 // be had, that is for the log.
 func (a *API) incidentsOf(w *response, r *http.Request, events ...*alerting.Event) func(uint64) incident.ID {
-	if a.config.Incidents == nil || len(events) == 0 {
+	if len(events) == 0 {
 		return noIncident
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), incidentsWait)

@@ -158,7 +158,7 @@ type recorder struct {
 
 func (r *recorder) Resolve(_ context.Context, _ incident.ID, a incident.Action) (incident.Incident, error) {
 	r.done = append(r.done, a)
-	return r.desk.incidents[0], nil
+	return r.incidents[0], nil
 }
 
 // readAction reads an action by other means than alertd's; it reports whether the

@@ -289,15 +289,3 @@ func TestAMistakeOfTheEnginesIsNotShown(t *testing.T) {
 	require.NotContains(t, p.Detail, "relation")
 	require.Contains(t, h.log.String(), "relation incidents does not exist")
 }
-
-func TestWithoutAnEngineThereAreOnlyEvents(t *testing.T) {
-	h := newHarness(t, func(c *httpapi.Config) { c.Incidents, c.Deliveries = nil, nil })
-	for _, target := range []string{"/incidents", "/incidents/" + incidentText, "/channels", "/deliveries", "/deliveries/" + deliveryText} {
-		requireProblem(t, h.get(target), http.StatusNotFound)
-	}
-	for _, target := range []string{"/incidents/" + incidentText + "/acknowledge", "/incidents/" + incidentText + "/resolve", "/channels/slack/test", "/deliveries/" + deliveryText + "/retry"} {
-		requireProblem(t, h.do(http.MethodPost, target, `{"by":"Ada"}`), http.StatusNotFound)
-	}
-	h.post(breach)
-	require.Len(t, h.events("").Events, 1)
-}

@@ -39,7 +39,7 @@ func (w *response) Write(data []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	n, err := w.ResponseWriter.Write(data) //nolint:gosec // G705: what is sent has its Content-Type, and nosniff
+	n, err := w.ResponseWriter.Write(data)
 	w.bytes += int64(n)
 	return n, err
 }

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"alertd/internal/engine"
+	"alertd/internal/metrics"
+	"alertd/internal/store"
+)
+
+// views is what the API asks about incidents and deliveries: the store answers
+// questions, the engine does what changes something.
+type views struct {
+	*store.Store
+	*engine.Engine
+}
+
+// standing is how incidents and deliveries stand when Prometheus asks.
+type standing struct {
+	store  *store.Store
+	engine *engine.Engine
+}
+
+// scrapePatience bounds the wait for the database in a scrape.
+const scrapePatience = 2 * time.Second
+
+// DeliverySnapshot implements metrics.DeliverySource. What the database does not tell
+// is left out.
+func (s *standing) DeliverySnapshot() metrics.DeliverySnapshot {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+	defer cancel()
+	snapshot := metrics.DeliverySnapshot{Lag: -1}
+	channels, err := s.engine.Channels(ctx)
+	if err != nil {
+		return snapshot
+	}
+	for _, c := range channels {
+		shown := metrics.ChannelSnapshot{Name: c.Name, Queue: c.Waiting, Health: c.Health}
+		if !c.OldestWaiting.IsZero() {
+			shown.OldestWaiting = max(0, time.Since(c.OldestWaiting))
+		}
+		snapshot.Channels = append(snapshot.Channels, shown)
+	}
+	backlog, err := s.store.Backlog(ctx)
+	if err != nil {
+		return snapshot
+	}
+	snapshot.Lag, snapshot.Incidents = backlog.Lag(), backlog.Incidents
+	return snapshot
+}
