@@ -188,8 +188,11 @@ func (w *writer) alert() *alert {
 		ago := time.Duration(w.random.Int64N(int64(time.Hour)))
 		a.timestamp = time.Now().Add(-ago).Format(time.RFC3339Nano)
 	}
-	if w.random.IntN(8) == 0 {
-		a.dedupKey = "key of " + a.source
+	switch share := w.random.IntN(40); {
+	case share == 0: // an incident of its own
+		a.dedupKey = "key of " + a.token
+	case share <= 5: // shared, so that severities rise, and what is resolved comes again
+		a.dedupKey = fmt.Sprintf("key %d of %s", w.random.IntN(10), a.source)
 	}
 	return a
 }
@@ -218,7 +221,16 @@ type record struct {
 	id    string
 	seq   uint64
 	token string
-	json  string // byte for byte
+	json  string // byte for byte, without its incident
+	// incident is the id of the one that it belongs to; "" where that is not shown: by
+	// a 201, by the stream, and as long as there is none.
+	incident string
+}
+
+// alone returns the record without its incident.
+func (r record) alone() record {
+	r.incident = ""
+	return r
 }
 
 // event has the fields of an event that an alert decides.
@@ -231,6 +243,7 @@ type event struct {
 	Context  json.RawMessage `json:"context"`
 	Seq      uint64          `json:"seq"`
 	DedupKey string          `json:"dedup_key"`
+	Incident string          `json:"incident_id"`
 }
 
 // parseRecord reads an event's JSON.
@@ -244,7 +257,15 @@ func parseRecord(text []byte) (record, error) {
 		return record{}, fmt.Errorf("read an event: it has no event_id or no seq: %.200q", text)
 	}
 	token, _, _ := strings.Cut(e.Message, " ")
-	return record{id: e.EventID, seq: e.Seq, token: token, json: string(text)}, nil
+	r := record{id: e.EventID, seq: e.Seq, token: token, json: string(text), incident: e.Incident}
+	if e.Incident != "" { // it comes last, after what never changes
+		own, last := strings.CutSuffix(r.json, fmt.Sprintf(`,"incident_id":%q}`, e.Incident))
+		if !last {
+			return record{}, fmt.Errorf("read an event: incident_id is not its last member: %.200q", text)
+		}
+		r.json = own + "}"
+	}
+	return r, nil
 }
 
 // difference says in which field an event is unlike the alert that it is of, or

@@ -102,9 +102,14 @@ func TestParseRecord(t *testing.T) {
 	text := " " + `{"event_id":"i", "message":"c1-7 limit breached","seq":12,"context":{ "a": 1.0 }}` + "\n"
 	r, err := parseRecord([]byte(text))
 	require.NoError(t, err)
-	require.Equal(t, record{"i", 12, "c1-7", text[1 : len(text)-1]}, r)
+	require.Equal(t, record{"i", 12, "c1-7", text[1 : len(text)-1], ""}, r)
+	r, err = parseRecord([]byte(`{"event_id":"i","seq":12,"message":"m","incident_id":"a-b"}`))
+	require.NoError(t, err)
+	require.Equal(t, record{"i", 12, "m", `{"event_id":"i","seq":12,"message":"m"}`, "a-b"}, r)
+	require.Equal(t, record{"i", 12, "m", r.json, ""}, r.alone())
 	for name, bad := range map[string]string{
 		"no JSON": "<html>", "no id": `{"seq":1}`, "no number": `{"event_id":"i"}`,
+		"an incident that is not last": `{"event_id":"i","seq":12,"incident_id":"a","message":"m"}`,
 	} {
 		_, err := parseRecord([]byte(bad))
 		require.ErrorContains(t, err, "read an event", name)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,14 +50,14 @@ type result struct {
 	alertdKills  int
 	databaseEnds int
 	acknowledged int
-	findings     []finding
+	figures
+	findings []finding
 }
 
 // campaign is the rounds of one scenario.
 type campaign struct {
 	scenario scenario
-	rounds   int
-	patience time.Duration
+	options  options
 	random   *rand.Rand
 	storage  storage
 	ledger   *ledger
@@ -66,14 +65,17 @@ type campaign struct {
 	fleet    *fleet
 	clients  []*client
 	follower *follower
+	operator *operator
+	receiver *receiver
 	progress io.Writer
 
 	deck   []disaster // what is to come, so that a few rounds meet several kinds
+	calm   bool       // nobody is killed any more
 	tally  *tally     // as it was when the last alertd had ended; nil if not known
 	result result
 }
 
-// newCampaign makes a campaign. The storage is closed by close.
+// newCampaign makes a campaign. Run closes what it has opened.
 func newCampaign(ctx context.Context, s scenario, o options, directory string, progress io.Writer) (*campaign, error) {
 	database, err := s.open(ctx, directory)
 	if err != nil {
@@ -81,10 +83,14 @@ func newCampaign(ctx context.Context, s scenario, o options, directory string, p
 	}
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(o.seed, n)) }
 	c := &campaign{
-		scenario: s, rounds: o.rounds, patience: o.patience, random: stream(0), storage: database, ledger: newLedger(), api: newAPI(),
+		scenario: s, options: o, random: stream(0), storage: database, ledger: newLedger(), api: newAPI(),
 		progress: progress, result: result{name: s.name},
 	}
-	c.fleet = newFleet(o, directory, database.config(), s.replicas, c.api)
+	if c.receiver, err = newReceiver(ctx, c.ledger, stream(1<<32)); err != nil {
+		return nil, errors.Join(err, database.close())
+	}
+	c.fleet = newFleet(o, directory, database.config(), s.replicas, c.api, c.receiver)
+	c.operator = &operator{api: c.api, ledger: c.ledger, fleet: c.fleet, random: stream(1<<32 + 1), resolved: make(map[string]bool)}
 	c.follower = &follower{api: c.api, ledger: c.ledger, fleet: c.fleet, patience: o.patience}
 	for i := range o.clients {
 		w := &writer{name: fmt.Sprintf("c%d", i+1), random: stream(uint64(i + 1)), maxSize: o.maxBatch}
@@ -104,12 +110,12 @@ func (c *campaign) run(ctx context.Context) (err error) {
 		stopFollowing()
 		follower.Wait()
 		c.api.close()
-		err = errors.Join(err, c.storage.close())
+		err = errors.Join(err, c.receiver.close(), c.storage.close())
 		c.result.acknowledged, c.result.findings = c.ledger.acknowledged(), c.ledger.found()
 	}()
-	for c.result.rounds < c.rounds {
+	for c.result.rounds < c.options.rounds {
 		c.result.rounds++
-		if err := c.playRound(ctx); err != nil {
+		if err := c.playRound(ctx, c.nextDisaster()); err != nil {
 			return fmt.Errorf("%s, round %d: %w", c.scenario.name, c.result.rounds, err)
 		}
 	}
@@ -120,13 +126,18 @@ func (c *campaign) run(ctx context.Context) (err error) {
 }
 
 // playRound starts the alertds that do not run, inspects what they have, and lets
-// clients post until a disaster strikes.
-func (c *campaign) playRound(ctx context.Context) error {
+// clients post until a disaster strikes. Every few rounds it waits before until all is
+// told.
+func (c *campaign) playRound(ctx context.Context, d disaster) error {
 	if err := c.startAndInspect(ctx); err != nil {
 		return err
 	}
+	if c.calm || c.result.rounds > 1 && (c.result.rounds-1)%c.options.tellEvery == 0 {
+		if err := c.letAllBeTold(ctx); err != nil {
+			return err
+		}
+	}
 	c.sendKnownAgain(ctx)
-	d := c.nextDisaster()
 	working, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	var stop atomic.Bool
@@ -148,16 +159,18 @@ func (c *campaign) playRound(ctx context.Context) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(c.progress, "%s: round %d of %d: %s after %d ms; %d events acknowledged so far\n",
-		c.scenario.name, c.result.rounds, c.rounds, d.name, after.Milliseconds(), c.ledger.acknowledged())
+		c.scenario.name, c.result.rounds, c.options.rounds+1, d.name, after.Milliseconds(), c.ledger.acknowledged())
 	return ctx.Err()
 }
 
-// letClientsWork starts the clients. The channel is closed when all have ended.
+// letClientsWork starts the clients and the operator. The channel is closed when all
+// have ended.
 func (c *campaign) letClientsWork(ctx context.Context, stop *atomic.Bool) <-chan struct{} {
 	var working sync.WaitGroup
 	for _, client := range c.clients {
 		working.Go(func() { client.work(ctx, stop) })
 	}
+	working.Go(func() { c.operator.work(ctx, stop) })
 	done := make(chan struct{})
 	go func() {
 		working.Wait()
@@ -170,12 +183,12 @@ func (c *campaign) letClientsWork(ctx context.Context, stop *atomic.Bool) <-chan
 // posted, which alertd must give them before long.
 func (c *campaign) letClientsFinish(done <-chan struct{}, stop *atomic.Bool, giveUp func()) {
 	stop.Store(true)
-	timer := time.AfterFunc(c.patience, giveUp)
+	timer := time.AfterFunc(c.options.patience, giveUp)
 	defer timer.Stop()
 	<-done
 	for _, client := range c.clients {
 		if client.unanswered != nil {
-			c.ledger.report(wrong, "alertd does not recover by itself: %s has not been accepted within %s", client.unanswered.alerts[0].token, c.patience)
+			c.ledger.report(wrong, "alertd does not recover by itself: %s has not been accepted within %s", client.unanswered.alerts[0].token, c.options.patience)
 		}
 	}
 }
@@ -183,7 +196,7 @@ func (c *campaign) letClientsFinish(done <-chan struct{}, stop *atomic.Bool, giv
 // settle waits until nothing is under way, and asks the database where that is
 // possible only now.
 func (c *campaign) settle(ctx context.Context) error {
-	ctx, cancel := withPatience(ctx, c.patience)
+	ctx, cancel := withPatience(ctx, c.options.patience)
 	defer cancel()
 	if err := c.storage.settle(ctx); err != nil {
 		return fmt.Errorf("wait for the database to settle: %w", err)
@@ -205,10 +218,13 @@ func (c *campaign) ask(ctx context.Context) {
 	}
 }
 
-// finish lets the clients have their answers, stops alertd in an orderly way,
-// and inspects what it has before and after.
+// finish plays a round in which nobody is killed, lets the clients have their answers,
+// stops alertd in an orderly way, and inspects what it has before and after.
 func (c *campaign) finish(ctx context.Context) error {
-	if err := c.startAndInspect(ctx); err != nil {
+	c.calm = true
+	c.result.rounds++
+	nobody := disaster{"nobody is killed", func(context.Context) error { return nil }, false}
+	if err := c.playRound(ctx, nobody); err != nil {
 		return err
 	}
 	working, giveUp := context.WithCancel(ctx)
@@ -227,7 +243,7 @@ func (c *campaign) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	return ctx.Err()
+	return c.letAllBeTold(ctx)
 }
 
 // startAndInspect starts the alertds that do not run, and looks at each one.
@@ -236,13 +252,13 @@ func (c *campaign) startAndInspect(ctx context.Context) error {
 		if running != nil {
 			continue
 		}
-		if c.random.IntN(4) == 0 { // it dies before it has come up
+		if !c.calm && c.random.IntN(4) == 0 { // it dies before it has come up
 			s, err := c.fleet.launch(place, c.bufferSize())
 			if err != nil {
 				return err
 			}
 			pause(ctx, c.upTo(150*time.Millisecond))
-			s.kill()
+			c.fleet.end(s)
 			c.result.alertdKills++
 		}
 		if err := c.fleet.start(ctx, place, c.bufferSize()); err != nil {
@@ -253,7 +269,7 @@ func (c *campaign) startAndInspect(ctx context.Context) error {
 		return err
 	}
 	for _, address := range c.fleet.addresses() {
-		c.inspect(ctx, address)
+		c.inspect(ctx, address, false)
 	}
 	return ctx.Err()
 }
@@ -277,93 +293,6 @@ func (c *campaign) sendKnownAgain(ctx context.Context) {
 			c.ledger.report(wrong, "%s: sent once more, it is not answered", p.alerts[0].token)
 		}
 	}
-}
-
-// inspect compares all that one alertd shows with the clients' side, and with the
-// database.
-func (c *campaign) inspect(ctx context.Context, address string) {
-	if err := c.compare(ctx, address); err != nil && ctx.Err() == nil {
-		c.ledger.report(wrong, "%s", err)
-	}
-}
-
-func (c *campaign) compare(ctx context.Context, address string) error {
-	if !c.storage.offline() {
-		c.ask(ctx)
-	}
-	if c.tally != nil {
-		if err := c.waitFor(ctx, address, c.tally.lastSeq); err != nil {
-			return err
-		}
-	}
-	log, err := c.api.readLog(ctx, address)
-	if err != nil {
-		return err
-	}
-	c.ledger.verifyLog(log)
-	if c.tally != nil {
-		c.take(verifyTally(*c.tally, log))
-	}
-	c.follower.verify(ctx, log)
-	if len(log) == 0 {
-		return nil
-	}
-	return errors.Join(c.compareSample(ctx, address, log), c.compareStream(ctx, address, log))
-}
-
-// take adds findings.
-func (c *campaign) take(findings []finding) {
-	for _, f := range findings {
-		c.ledger.report(f.fault, "%s", f.detail)
-	}
-}
-
-// waitFor waits until an alertd shows the event with the last number: it may be
-// a moment late with what another one has registered.
-func (c *campaign) waitFor(ctx context.Context, address string, last uint64) error {
-	ctx, cancel := withPatience(ctx, c.patience)
-	defer cancel()
-	var newest uint64
-	err := waitUntil(ctx, func() (bool, error) {
-		log, err := c.api.readPage(ctx, address, "/events?limit=1")
-		newest = lastSeq(log.records)
-		return newest >= last, err
-	})
-	if err != nil {
-		return fmt.Errorf("GET /events comes to seq %d, the database to %d: %w", newest, last, err)
-	}
-	return nil
-}
-
-// compareSample asks for some events by their ids, until one is not as it must be.
-func (c *campaign) compareSample(ctx context.Context, address string, log []record) error {
-	for range min(sampleSize, len(log)) {
-		r := oneOf(c.random, log)
-		body, err := c.api.get(ctx, address, "/events/"+r.id)
-		if err != nil {
-			return err
-		}
-		if got := string(bytes.TrimSpace(body)); got != r.json {
-			return fmt.Errorf("GET /events/%s is not what GET /events has%s", r.id, parting(got, r.json))
-		}
-	}
-	return nil
-}
-
-// compareStream reads the stream from the beginning to the log's end.
-func (c *campaign) compareStream(ctx context.Context, address string, log []record) error {
-	ctx, cancel := withPatience(ctx, c.patience)
-	defer cancel()
-	var seen []record
-	err := c.api.readStream(ctx, address, 0, func(r record) bool {
-		seen = append(seen, r)
-		return r.seq < log[0].seq
-	})
-	if err != nil {
-		return fmt.Errorf("GET /events/stream comes to seq %d, GET /events to %d: %w", lastSeq(seen), log[0].seq, err)
-	}
-	c.take(verifyStream(seen, log))
-	return nil
 }
 
 // nextDisaster draws from a deck of all that can happen.

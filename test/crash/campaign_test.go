@@ -25,10 +25,10 @@ func campaignOn(t *testing.T, nature, engine, directory string, args ...string) 
 }
 
 // row returns the numbers in the table's row of an engine.
-func row(tb testing.TB, output, engine string) (numbers [7]string) {
+func row(tb testing.TB, output, engine string) (numbers [11]string) {
 	tb.Helper()
 	for line := range strings.Lines(output) {
-		if fields := strings.Fields(line); len(fields) == 8 && fields[0] == engine {
+		if fields := strings.Fields(line); len(fields) == 12 && fields[0] == engine {
 			copy(numbers[:], fields[1:])
 			return numbers
 		}
@@ -44,9 +44,12 @@ func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
 			output, err := campaignOn(t, honest, engine, directory, "-rounds", rounds)
 			require.NoError(t, err, output)
 			numbers := row(t, output, engine)
-			require.Equal(t, rounds, numbers[0])
+			require.Equal(t, map[string]string{"4": "5", "5": "6"}[rounds], numbers[0], "those, and one in which nobody is killed")
 			require.NotEqual(t, "0", numbers[3], "nothing was acknowledged")
-			require.Equal(t, []string{"0", "0", "0"}, numbers[4:])
+			require.Equal(t, []string{"0", "0"}, numbers[4:6])
+			require.NotEqual(t, "0", numbers[6], "there are no incidents")
+			require.NotEqual(t, "0", numbers[7], "nothing was told")
+			require.Equal(t, []string{"0", "0"}, numbers[9:])
 			require.Contains(t, output, "seed 7\n")
 			left, err := os.ReadDir(directory)
 			require.NoError(t, err)
@@ -78,15 +81,38 @@ func TestAnAlertdThatShowsOtherThingsThanItHasIsFoundOut(t *testing.T) {
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	for _, detail := range []string{
 		"and not in the log", "the database has ", "sqlite: wrong: GET /events/stream: event 3 of it is not",
-		"a reader that follows through crashes: GET /events/stream: event 3 of it is not", "stop alertd: exit status",
+		"a reader that follows through crashes: GET /events/stream: event 3 of it is not",
 	} {
 		require.Contains(t, output, detail)
 	}
 	require.Regexp(t, `GET /events/[0-9a-f-]{36} is not what GET /events has, from byte 0 on:\n`, output)
 }
 
+func TestAnAlertdThatEndsBadlyIsFoundOut(t *testing.T) {
+	output, err := campaignOn(t, grudging, "sqlite", t.TempDir(), "-rounds", "1")
+	require.ErrorContains(t, err, "alertd does not keep its promise")
+	require.Contains(t, output, "sqlite: wrong: stop alertd: exit status")
+}
+
+func TestAnAlertdThatTellsOtherThingsThanItMustIsFoundOut(t *testing.T) {
+	for nature, details := range map[string][]string{
+		mute:       {"sqlite: untold: channel ", " was not told of incident "},
+		hasty:      {"sqlite: wrong: told on channel ", "and not in the database"},
+		stuttering: {"sqlite: wrong: the message ", " had a 2xx and was not killed"},
+		fickle:     {"sqlite: wrong: told on channel ", "and not in the database"},
+	} {
+		t.Run(nature, func(t *testing.T) {
+			output, err := campaignOn(t, nature, "sqlite", t.TempDir(), "-rounds", "1")
+			require.ErrorContains(t, err, "alertd does not keep its promise")
+			for _, detail := range details {
+				require.Contains(t, output, detail)
+			}
+		})
+	}
+}
+
 func TestAnAlertdThatDoesNotRecoverIsFoundOut(t *testing.T) {
-	output, err := campaignOn(t, helpless, "postgres", t.TempDir(), "-rounds", "4", "-patience", "4s")
+	output, err := campaignOn(t, helpless, "postgres", t.TempDir(), "-rounds", "4", "-patience", "4s", "-tell-patience", "1s")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.Contains(t, output, "alertd does not recover by itself")
 }

@@ -19,7 +19,7 @@ func clientOf(tb testing.TB, handler http.HandlerFunc) *client {
 		a.close()
 		server.Close()
 	})
-	f := newFleet(options{}, "", "", 1, a)
+	f := newFleet(options{}, "", "", 1, a, nil)
 	f.setAddress(0, server.Listener.Addr().String())
 	return &client{api: a, ledger: newLedger(), fleet: f, writer: newWriter(1)}
 }

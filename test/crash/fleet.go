@@ -19,15 +19,17 @@ type fleet struct {
 	storage   string // the table [storage] of the configuration
 	patience  time.Duration
 	api       api
+	receiver  *receiver
+	launched  int       // how often an alertd was launched
 	servers   []*server // by their places; nil where none runs
 
 	mu      sync.Mutex
 	listens []string // the addresses by the places; "" where none runs
 }
 
-func newFleet(o options, directory, storage string, size int, a api) *fleet {
+func newFleet(o options, directory, storage string, size int, a api, r *receiver) *fleet {
 	return &fleet{
-		alertd: o.alertd, directory: directory, storage: storage, patience: o.patience, api: a,
+		alertd: o.alertd, directory: directory, storage: storage, patience: o.patience, api: a, receiver: r,
 		servers: make([]*server, size), listens: make([]string, size),
 	}
 }
@@ -48,11 +50,14 @@ func (f *fleet) setAddress(place int, address string) {
 // launch starts the alertd of a place and does not wait for it.
 func (f *fleet) launch(place, bufferSize int) (*server, error) {
 	config := filepath.Join(f.directory, fmt.Sprintf("alertd-%d.toml", place+1))
-	text := fmt.Sprintf("[storage]\n%s\n[alerting]\nenabled = true\nmin_severity = \"debug\"\nbuffer_size = %d\n", f.storage, bufferSize)
+	f.launched++
+	name := fmt.Sprintf("alertd-%d, launch %d", place+1, f.launched)
+	text := fmt.Sprintf("[storage]\n%s\n[alerting]\nenabled = true\nmin_severity = \"debug\"\nbuffer_size = %d\n%s",
+		f.storage, bufferSize, f.receiver.config(name))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
-	return launch(f.alertd, config, filepath.Join(f.directory, fmt.Sprintf("alertd-%d.log", place+1)))
+	return launch(f.alertd, name, config, filepath.Join(f.directory, fmt.Sprintf("alertd-%d.log", place+1)))
 }
 
 // start starts the alertd of a place and returns when it is ready.
@@ -83,10 +88,21 @@ func (f *fleet) start(ctx context.Context, place, bufferSize int) error {
 // kill ends the alertd of a place by SIGKILL.
 func (f *fleet) kill(place int) {
 	if s := f.servers[place]; s != nil {
-		s.kill()
-		f.servers[place] = nil
-		f.setAddress(place, "")
+		f.end(s)
+		f.forget(place)
 	}
+}
+
+// end ends an alertd by SIGKILL. What it was sending may come again.
+func (f *fleet) end(s *server) {
+	f.receiver.kills(s.name)
+	s.kill()
+}
+
+// forget empties a place.
+func (f *fleet) forget(place int) {
+	f.servers[place] = nil
+	f.setAddress(place, "")
 }
 
 // stop stops every alertd as a service manager does.
@@ -95,10 +111,15 @@ func (f *fleet) stop(ctx context.Context) error {
 	defer cancel()
 	var all []error
 	for place, s := range f.servers {
-		if s != nil {
-			all = append(all, s.stop(ctx))
-			f.kill(place) // forgets it, and ends what did not stop
+		if s == nil {
+			continue
 		}
+		err := s.stop(ctx)
+		if err != nil {
+			f.end(s)
+		}
+		f.forget(place)
+		all = append(all, err)
 	}
 	return errors.Join(all...)
 }

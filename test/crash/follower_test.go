@@ -39,7 +39,7 @@ func TestAFollowerGoesOnAfterTheLastEventThatItHasSeen(t *testing.T) {
 	})
 	var log []record
 	for seq := 5; seq > 0; seq-- {
-		log = append(log, record{fmt.Sprintf("i%d", seq), uint64(seq), fmt.Sprintf("m%d", seq), bare(seq)})
+		log = append(log, record{fmt.Sprintf("i%d", seq), uint64(seq), fmt.Sprintf("m%d", seq), bare(seq), ""})
 	}
 	f.verify(t.Context(), log)
 	require.Empty(t, f.ledger.found())

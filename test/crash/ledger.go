@@ -12,10 +12,11 @@ type fault int
 const (
 	lost    fault = iota // acknowledged, and not there
 	doubled              // there more than once
+	untold               // an incident that a channel was not told of
 	wrong                // anything else
 )
 
-func (f fault) String() string { return [...]string{"lost", "doubled", "wrong"}[f] }
+func (f fault) String() string { return [...]string{"lost", "doubled", "untold", "wrong"}[f] }
 
 // finding is one thing that is not as it must be.
 type finding struct {
@@ -54,6 +55,15 @@ func (l *ledger) report(f fault, format string, args ...any) {
 
 func (l *ledger) add(f fault, format string, args ...any) {
 	l.findings = append(l.findings, finding{f, fmt.Sprintf(format, args...)})
+}
+
+// reportOnce adds a finding unless there is the very same.
+func (l *ledger) reportOnce(f fault, format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known := (finding{f, fmt.Sprintf(format, args...)}); !slices.Contains(l.findings, known) {
+		l.findings = append(l.findings, known)
+	}
 }
 
 // addOnce adds a finding about an alert, one of a kind only. Under the lock.

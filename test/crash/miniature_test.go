@@ -36,19 +36,24 @@ const (
 	volatile = "volatile"
 	// forgetful does not look whether it knows an alert.
 	forgetful = "forgetful"
-	// sloppy shows other things than it has, and ends badly.
+	// sloppy shows other things than it has.
 	sloppy = "sloppy"
+	// grudging ends badly.
+	grudging = "grudging"
 	// helpless does not recover when its database was away.
 	helpless = "helpless"
 )
 
-var errSloppy = errors.New("sloppy to the end")
+var errGrudging = errors.New("not like this")
 
 type miniature struct {
 	nature   string
 	broken   atomic.Bool
+	hurried  atomic.Int32
 	driver   string
 	database *sql.DB
+	channels map[string]miniatureChannel
+	client   *http.Client
 }
 
 // runMiniature serves until SIGTERM, on the command line of alertd serve.
@@ -77,14 +82,20 @@ func runMiniature(nature string, args []string) error {
 	mux.HandleFunc("GET /events/{id}", m.one)
 	mux.HandleFunc("GET /events/stream", m.stream)
 	mux.HandleFunc("GET /readyz", m.ready)
+	mux.HandleFunc("GET /incidents", m.list)
+	mux.HandleFunc("GET /deliveries", m.list)
+	mux.HandleFunc("GET /channels", m.showChannels)
+	mux.HandleFunc("GET /metrics", m.metrics)
+	mux.HandleFunc("POST /incidents/{id}/{what}", m.act)
+	defer m.deliverAll(ctx)()
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	fmt.Fprintf(os.Stderr, "{\"msg\":\"listening\",\"addr\":%q}\n", listener.Addr())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	if nature == sloppy {
-		return errSloppy
+	if nature == grudging {
+		return errGrudging
 	}
 	return nil
 }
@@ -95,12 +106,15 @@ func openMiniature(ctx context.Context, nature, config string) (*miniature, erro
 		return nil, err
 	}
 	var file struct {
-		Storage struct{ Driver, Path, DSN string }
+		Storage  struct{ Driver, Path, DSN string }
+		Alerting struct {
+			Channels map[string]miniatureChannel
+		}
 	}
 	if err := toml.Unmarshal(text, &file); err != nil {
 		return nil, err
 	}
-	m := &miniature{nature: nature, driver: file.Storage.Driver}
+	m := &miniature{nature: nature, driver: file.Storage.Driver, channels: file.Alerting.Channels, client: &http.Client{Transport: &http.Transport{}}}
 	if nature == volatile {
 		file.Storage.Path = ":memory:"
 	}
@@ -121,8 +135,13 @@ func openMiniature(ctx context.Context, nature, config string) (*miniature, erro
 		unique = ""
 	}
 	return m, m.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "create table if not exists events (seq bigint primary key, event_id text "+unique+", key text "+unique+", json text)")
-		return err
+		for _, table := range append(miniatureTables(),
+			"create table if not exists events (seq bigint primary key, event_id text "+unique+", key text "+unique+", json text, incident text)") {
+			if _, err := tx.ExecContext(ctx, table); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -247,9 +266,17 @@ func (m *miniature) register(ctx context.Context, tx *sql.Tx, a miniatureAlert, 
 	}
 	text := fmt.Sprintf(`{"event_id":%s,"severity":%s,"category":%s,"source":%s,"message":%s,"context":%s,"seq":%d,"dedup_key":%s}`,
 		quoted(a.EventID), quoted(a.Severity), quoted(a.Category), quoted(a.Source), quoted(a.Message), a.Context, seq, quoted(a.DedupKey))
-	_, err := tx.ExecContext(ctx, "insert into events (seq, event_id, key, json) values ($1, $2, $3, $4)", seq, a.EventID, sql.NullString{String: key, Valid: key != ""}, text)
+	incidentID, err := m.fold(ctx, tx, a, seq)
+	if err != nil {
+		return miniatureResult{}, err
+	}
+	_, err = tx.ExecContext(ctx, "insert into events (seq, event_id, key, json, incident) values ($1, $2, $3, $4, $5)",
+		seq, a.EventID, sql.NullString{String: key, Valid: key != ""}, text, incidentID)
 	return miniatureResult{Status: "registered", EventID: a.EventID, json: text}, err
 }
+
+// withIncident is an event's JSON with its incident, in SQL.
+const withIncident = `substr(json, 1, length(json) - 1) || ',"incident_id":"' || incident || '"}'`
 
 // read returns the events' JSON that a query finds.
 func (m *miniature) read(ctx context.Context, query string, args ...any) ([]string, error) {
@@ -275,7 +302,7 @@ func (m *miniature) page(w http.ResponseWriter, r *http.Request) {
 	if cursor := r.FormValue("cursor"); cursor != "" {
 		before, _ = strconv.ParseInt(cursor, 10, 64)
 	}
-	found, err := m.read(r.Context(), "select json from events where seq < $1 order by seq desc limit $2", before, limit+1)
+	found, err := m.read(r.Context(), "select "+withIncident+" from events where seq < $1 order by seq desc limit $2", before, limit+1)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
@@ -293,7 +320,7 @@ func (m *miniature) page(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *miniature) one(w http.ResponseWriter, r *http.Request) {
-	found, err := m.read(r.Context(), "select json from events where event_id = $1", r.PathValue("id"))
+	found, err := m.read(r.Context(), "select "+withIncident+" from events where event_id = $1", r.PathValue("id"))
 	if err != nil || len(found) == 0 {
 		http.Error(w, "not there", http.StatusNotFound)
 		return

@@ -44,7 +44,7 @@ func TestReadLogFollowsTheCursorsToTheEnd(t *testing.T) {
 	})
 	log, err := a.readLog(t.Context(), address)
 	require.NoError(t, err)
-	require.Equal(t, []record{{"i9", 9, "m9", bare(9)}, {"i7", 7, "m7", bare(7)}, {"i6", 6, "m6", bare(6)}, {"i2", 2, "m2", bare(2)}}, log)
+	require.Equal(t, []record{{"i9", 9, "m9", bare(9), ""}, {"i7", 7, "m7", bare(7), ""}, {"i6", 6, "m6", bare(6), ""}, {"i2", 2, "m2", bare(2), ""}}, log)
 }
 
 func TestReadLogEndsWhereACursorLeadsBack(t *testing.T) {

@@ -26,14 +26,14 @@ func report(out io.Writer, results []result) error {
 	var text bytes.Buffer
 	_, _ = fmt.Fprintln(&text)
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "engine\trounds\talertd killed\tdatabase ended\tacknowledged\tlost\tdoubled\totherwise wrong\t")
+	_, _ = fmt.Fprintln(table, "engine\trounds\talertd killed\tdatabase ended\tacknowledged\tlost\tdoubled\tincidents\ttold\trepeats\tuntold\totherwise wrong\t")
 	for _, r := range results {
-		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", r.name, r.rounds, r.alertdKills, r.databaseEnds,
-			r.acknowledged, r.count(lost), r.count(doubled), r.count(wrong))
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", r.name, r.rounds, r.alertdKills, r.databaseEnds,
+			r.acknowledged, r.count(lost), r.count(doubled), r.incidents, r.told, r.repeats, r.count(untold), r.count(wrong))
 	}
 	_ = table.Flush() // to memory
 	for _, r := range results {
-		for _, kind := range []fault{lost, doubled, wrong} {
+		for _, kind := range []fault{lost, doubled, untold, wrong} {
 			r.describe(&text, kind)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 // server is an alertd that runs as a process of its own.
 type server struct {
+	name  string // by which the receiver knows it
 	cmd   *exec.Cmd
 	log   *announcement
 	ended chan struct{} // closed when it has ended, and its log is complete
@@ -24,12 +25,12 @@ type server struct {
 }
 
 // launch starts alertd and does not wait for it. Its log is appended to a file.
-func launch(alertd, config, logFile string) (*server, error) {
+func launch(alertd, name, config, logFile string) (*server, error) {
 	file, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start alertd: %w", err)
 	}
-	s := &server{ended: make(chan struct{}), log: newAnnouncement(file)}
+	s := &server{name: name, ended: make(chan struct{}), log: newAnnouncement(file)}
 	s.cmd = exec.Command(alertd, "serve", "--config", config, "--listen", "127.0.0.1:0", "--log-format", "json") //nolint:noctx // what is tested; it is killed
 	s.cmd.Stderr = s.log
 	// Ctrl-C in a terminal is for this program only, and none may outlive it.
