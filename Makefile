@@ -14,10 +14,10 @@ OPENAPI     := tools/openapi
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log crash fuzz static check clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery crash fuzz pictures static check clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build alertd and start it with config/config.toml; ARGS="--listen 127.0.0.1:0" adds flags
 	@exec bin/alertd serve --config config/config.toml $(ARGS)
@@ -42,7 +42,7 @@ fmt: ## formats the code as lint wants it
 	$(TOOL) golangci-lint fmt
 
 lint: openapi-lint ## the linters of the code, the modules, the scripts and the contract
-	shellcheck .ci/run tools/*.sh examples/*/*.sh
+	shellcheck .ci/run tools/*.sh examples/*/*.sh docs/pictures/*.sh
 	$(GO) mod tidy -diff
 	$(GO) -C tools mod tidy -diff
 	$(TOOL) golangci-lint config verify
@@ -78,8 +78,14 @@ bench-log: build ## the event log: ingest, start, size and queries of 1,000,000 
 bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARGS="-rounds 9 -min-ratio 0.6" adds flags
 	$(GO) run ./bench/http -alertd bin/alertd $(ARGS)
 
-crash: build ## kills alertd and its database in ROUNDS rounds an engine, and looks for lost alerts; ARGS="-engines sqlite -seed 7" adds flags
+bench-delivery: build ## from the answer to the webhook, a storm of events, a dead channel, in 6 min; ARGS="-only storm -rounds 3" adds flags
+	$(GO) run ./bench/delivery -alertd bin/alertd $(ARGS)
+
+crash: build ## kills alertd and its database in ROUNDS rounds an engine, and looks for lost alerts and untold incidents; ARGS="-engines sqlite -seed 7" adds flags
 	$(GO) run ./test/crash -alertd bin/alertd -rounds $(ROUNDS) $(ARGS)
+
+pictures: ## the pictures of docs/channels.md, of what channels send; needs chromium and pngquant
+	docs/pictures/make.sh
 
 static: build ## checks that the binary, built as the Dockerfile does, is static
 	@if readelf -l bin/alertd | grep -q INTERP || readelf -d bin/alertd | grep -q NEEDED; then echo "bin/alertd is not static"; exit 1; fi

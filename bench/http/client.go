@@ -3,13 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strconv"
 	"sync"
 	"time"
+
+	"alertd/bench/internal/answer"
 )
 
 // example is the alert that is sent, as the seed's documents have it.
@@ -43,9 +42,6 @@ type connection struct {
 	err          error
 }
 
-// maxAnswer is more than any answer has, also one that reports an error.
-const maxAnswer = 16 << 10
-
 // connections are open connections to one server.
 type connections []*connection
 
@@ -61,7 +57,7 @@ func dial(ctx context.Context, addrs []string, n int) (connections, error) {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 		open = append(open, &connection{
-			Conn: conn, request: newRequest(addr), space: make([]byte, maxAnswer),
+			Conn: conn, request: newRequest(addr), space: make([]byte, answer.Most),
 			latencies: make([]time.Duration, 0, 1<<13),
 		})
 	}
@@ -104,7 +100,7 @@ func (c *connection) send(until time.Time) error {
 		if _, err := c.Write(c.request); err != nil {
 			return fmt.Errorf("send a request: %w", err)
 		}
-		head, body, err := readAnswer(c, c.space)
+		head, body, err := answer.Read(c, c.space)
 		if err != nil {
 			return fmt.Errorf("read an answer: %w", err)
 		}
@@ -118,56 +114,4 @@ func (c *connection) send(until time.Time) error {
 			return nil
 		}
 	}
-}
-
-var (
-	headEnd       = []byte("\r\n\r\n")
-	contentLength = []byte("\r\nContent-Length: ")
-)
-
-// readAnswer reads one HTTP answer into space and returns its head, with the
-// blank line, and its body. It knows answers with a Content-Length only.
-func readAnswer(r io.Reader, space []byte) (head, body []byte, err error) {
-	filled, headLength, whole := 0, 0, 0 // the latter two: 0 until known
-	for whole == 0 || filled < whole {
-		if filled == len(space) {
-			return nil, nil, fmt.Errorf("it has more than %d bytes: %.200q", len(space), space)
-		}
-		n, err := r.Read(space[filled:])
-		filled += n
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, nil, fmt.Errorf("after %d bytes: %w", filled, err)
-		}
-		if whole > 0 {
-			continue
-		}
-		end := bytes.Index(space[:filled], headEnd)
-		if end < 0 {
-			continue
-		}
-		headLength = end + len(headEnd)
-		length, err := bodyLength(space[:headLength])
-		if err != nil {
-			return nil, nil, err
-		}
-		whole = headLength + length
-	}
-	if filled > whole {
-		return nil, nil, fmt.Errorf("there is more after its end: %q", space[whole:filled])
-	}
-	return space[:headLength], space[headLength:whole], nil
-}
-
-// bodyLength reads the Content-Length in a head.
-func bodyLength(head []byte) (int, error) {
-	_, after, found := bytes.Cut(head, contentLength)
-	text, _, _ := bytes.Cut(after, []byte("\r"))
-	length, err := strconv.Atoi(string(text))
-	if !found || err != nil || length < 0 {
-		return 0, fmt.Errorf("it has no Content-Length:\n%s", head)
-	}
-	return length, nil
 }

@@ -2,51 +2,14 @@ package main
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestReadAnswer(t *testing.T) {
-	const whole = "HTTP/1.1 201 Created\r\nContent-Length: 5\r\nDate: now\r\n\r\nhello"
-	tests := map[string]struct {
-		answer, body, problem string
-	}{
-		"a whole answer":             {answer: whole, body: "hello"},
-		"an empty body":              {answer: "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"},
-		"cut off in the head":        {answer: whole[:30], problem: "unexpected EOF"},
-		"cut off in the body":        {answer: whole[:len(whole)-1], problem: "unexpected EOF"},
-		"more than one answer":       {answer: whole + "H", problem: `more after its end: "H"`},
-		"no Content-Length":          {answer: "HTTP/1.1 201 Created\r\n\r\n", problem: "no Content-Length"},
-		"a Content-Length of no use": {answer: "HTTP/1.1 201 Created\r\nContent-Length: -1\r\n\r\n", problem: "no Content-Length"},
-		"too long for the space":     {answer: "HTTP/1.1 201 Created\r\nContent-Length: 999\r\n\r\n" + strings.Repeat("a", 999), problem: "more than 100 bytes"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			readers := map[string]io.Reader{"at once": strings.NewReader(test.answer), "byte by byte": iotest.OneByteReader(strings.NewReader(test.answer))}
-			for how, reader := range readers {
-				if how == "byte by byte" && strings.HasPrefix(test.problem, "more after") {
-					continue // the next answer's reader would notice
-				}
-				head, body, err := readAnswer(reader, make([]byte, 100))
-				if test.problem != "" {
-					require.ErrorContains(t, err, test.problem, how)
-					continue
-				}
-				require.NoError(t, err, how)
-				require.Equal(t, test.answer, string(head)+string(body), how)
-				require.Equal(t, test.body, string(body), how)
-			}
-		})
-	}
-}
 
 func TestSendCountsEveryRequest(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(bare))

@@ -125,7 +125,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := report(out, results, sync); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	if got := results[0].ratio(firstServer, requestRate).median; o.minRatio > 0 && got < o.minRatio {
+	if got := results[0].ratio(firstServer, requestRate).Median; o.minRatio > 0 && got < o.minRatio {
 		return fmt.Errorf("alertd takes %.2f of the bare server's requests/s, it must be at least %.2f", got, o.minRatio)
 	}
 	return nil

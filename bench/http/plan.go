@@ -6,6 +6,9 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"alertd/bench/internal/child"
+	"alertd/bench/internal/figures"
 )
 
 // series is one way of loading the servers.
@@ -108,7 +111,7 @@ func (p plan) checkSizes(round [serverCount]turn) error {
 func takeTurn(ctx context.Context, server *server, s series) (turn, error) {
 	open, err := dial(ctx, server.addrs(), s.connections)
 	if err != nil {
-		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.parts[0].log)
+		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.parts[0].Log())
 	}
 	defer open.close()
 	before, ownBefore, err := bothUsages(server)
@@ -120,7 +123,7 @@ func takeTurn(ctx context.Context, server *server, s series) (turn, error) {
 		return turn{}, context.Cause(ctx)
 	}
 	if err != nil {
-		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.parts[0].log)
+		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.parts[0].Log())
 	}
 	after, ownAfter, err := bothUsages(server)
 	if err != nil {
@@ -130,24 +133,24 @@ func takeTurn(ctx context.Context, server *server, s series) (turn, error) {
 	requests := time.Duration(len(l.latencies))
 	return turn{
 		rate: float64(requests) / l.took.Seconds(),
-		p50:  percentile(l.latencies, 50), p99: percentile(l.latencies, 99),
-		cpu: (after.cpu - before.cpu) / requests, generator: (ownAfter.cpu - ownBefore.cpu) / requests,
-		rss: after.rss, answer: l.answer, body: l.body,
+		p50:  figures.Percentile(l.latencies, 50), p99: figures.Percentile(l.latencies, 99),
+		cpu: (after.CPU - before.CPU) / requests, generator: (ownAfter.CPU - ownBefore.CPU) / requests,
+		rss: after.RSS, answer: l.answer, body: l.body,
 	}, nil
 }
 
 // bothUsages reads what the server and the generator have taken.
-func bothUsages(s *server) (usage, usage, error) {
-	var all usage
+func bothUsages(s *server) (child.Usage, child.Usage, error) {
+	var all child.Usage
 	for _, c := range s.parts {
-		one, err := usageOf(c.cmd.Process.Pid)
+		one, err := child.UsageOf(c.PID())
 		if err != nil {
-			return usage{}, usage{}, err
+			return child.Usage{}, child.Usage{}, err
 		}
-		all.cpu += one.cpu
-		all.rss += one.rss
+		all.CPU += one.CPU
+		all.RSS += one.RSS
 	}
-	own, err := usageOf(os.Getpid())
+	own, err := child.UsageOf(os.Getpid())
 	return all, own, err
 }
 
@@ -155,7 +158,7 @@ func bothUsages(s *server) (usage, usage, error) {
 func (s *server) addrs() []string {
 	addrs := make([]string, 0, len(s.parts))
 	for _, c := range s.parts {
-		addrs = append(addrs, c.addr)
+		addrs = append(addrs, c.Addr)
 	}
 	return addrs
 }

@@ -5,30 +5,23 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
-	"slices"
 	"text/tabwriter"
 	"time"
+
+	"alertd/bench/internal/figures"
 )
 
 // These are what servers are compared by.
 func requestRate(t turn) float64 { return t.rate }
 func cpuTime(t turn) float64     { return float64(t.cpu) }
 
-// spread is the median of some values with the least and the greatest.
-type spread struct{ least, median, greatest float64 }
-
-func (s spread) String() string {
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median, s.least, s.greatest)
-}
-
 // ratio compares a server with the bare one, each round for itself.
-func (r result) ratio(server int, value func(turn) float64) spread {
+func (r result) ratio(server int, value func(turn) float64) figures.Spread {
 	ratios := make([]float64, len(r.rounds))
 	for i, round := range r.rounds {
 		ratios[i] = value(round[server]) / value(round[bareServer])
 	}
-	return spread{slices.Min(ratios), median(ratios), slices.Max(ratios)}
+	return figures.SpreadOf(ratios)
 }
 
 // medianOf returns the median over the rounds of one of a server's values.
@@ -37,21 +30,7 @@ func medianOf[T cmp.Ordered](r result, server int, value func(turn) T) T {
 	for i, round := range r.rounds {
 		values[i] = value(round[server])
 	}
-	return median(values)
-}
-
-// median returns the middle value, of an even number the lower one in the
-// middle. There must be one.
-func median[T cmp.Ordered](values []T) T {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[(len(sorted)-1)/2]
-}
-
-// percentile returns the smallest value that at least p percent of the values
-// do not exceed. They must be sorted, and there must be one.
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	rank := int(math.Ceil(p / 100 * float64(len(sorted))))
-	return sorted[max(rank, 1)-1]
+	return figures.Median(values)
 }
 
 // report prints a table and the ratios for each series.

@@ -6,27 +6,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"alertd/bench/internal/child"
+	"alertd/bench/internal/figures"
 )
-
-func TestMedianIsTheMiddleValue(t *testing.T) {
-	values := []int{9, 1, 5}
-	require.Equal(t, 5, median(values))
-	require.Equal(t, []int{9, 1, 5}, values, "the argument stays as it is")
-	require.Equal(t, 2, median([]int{4, 2, 1, 3}), "the lower one of two")
-	require.Equal(t, 7, median([]int{7}))
-}
-
-func TestPercentileIsTheNearestRank(t *testing.T) {
-	values := make([]time.Duration, 100)
-	for i := range values {
-		values[i] = time.Duration(i + 1)
-	}
-	for p, want := range map[float64]time.Duration{0: 1, 1: 1, 50: 50, 99: 99, 99.5: 100, 100: 100} {
-		require.Equal(t, want, percentile(values, p), "p%v", p)
-	}
-	require.Equal(t, time.Duration(4), percentile([]time.Duration{4}, 50))
-	require.Equal(t, time.Duration(3), percentile([]time.Duration{1, 2, 3}, 99))
-}
 
 // round returns a round in which alertd and the bare server had these rates.
 func round(alertd, bare float64) [serverCount]turn {
@@ -39,8 +22,8 @@ func round(alertd, bare float64) [serverCount]turn {
 
 func TestRatioComparesWithinEachRound(t *testing.T) {
 	r := result{rounds: [][serverCount]turn{round(80, 100), round(45, 50), round(7, 10)}}
-	require.Equal(t, spread{0.7, 0.8, 0.9}, r.ratio(firstServer, requestRate))
-	require.Equal(t, spread{1.25, 1.25, 1.25}, r.ratio(secondServer, cpuTime))
+	require.Equal(t, figures.Spread{Least: 0.7, Median: 0.8, Greatest: 0.9}, r.ratio(firstServer, requestRate))
+	require.Equal(t, figures.Spread{Least: 1.25, Median: 1.25, Greatest: 1.25}, r.ratio(secondServer, cpuTime))
 }
 
 func testPlan() plan {
@@ -49,7 +32,7 @@ func testPlan() plan {
 
 func TestOnPostgreSQLTheSecondServerIsTwoReplicas(t *testing.T) {
 	require.Equal(t, "two alertd together", namesOf(options{dsn: "postgres://db"})[secondServer])
-	s := server{parts: []*child{{addr: "a"}, {addr: "b"}}}
+	s := server{parts: []*child.Child{{Addr: "a"}, {Addr: "b"}}}
 	require.Equal(t, []string{"a", "b"}, s.addrs())
 }
 

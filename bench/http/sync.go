@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"alertd/bench/internal/figures"
 )
 
 const (
@@ -33,5 +35,5 @@ func medianSync(directory string) (took time.Duration, err error) {
 		}
 		times = append(times, time.Since(from))
 	}
-	return median(times), nil
+	return figures.Median(times), nil
 }

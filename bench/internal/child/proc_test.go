@@ -1,4 +1,4 @@
-package main
+package child
 
 import (
 	"os"
@@ -12,7 +12,7 @@ func TestParseStat(t *testing.T) {
 	const stat = "4711 (a (b) c) S 1 4711 4711 0 -1 4194560 1000 0 0 0 150 25 0 0 20 0 8 0 12345 1300000000 2048 18446744073709551615 1 1 0\n"
 	got, err := parseStat(stat)
 	require.NoError(t, err)
-	require.Equal(t, usage{cpu: 1750 * time.Millisecond, rss: 2048 * int64(os.Getpagesize())}, got)
+	require.Equal(t, Usage{CPU: 1750 * time.Millisecond, RSS: 2048 * int64(os.Getpagesize())}, got)
 
 	for name, bad := range map[string]string{
 		"empty":      "",
@@ -37,4 +37,20 @@ func TestFindListenerTakesTheProcessesOwnSocketOnly(t *testing.T) {
 
 	_, err = findListener(table, map[string]bool{"33": true})
 	require.ErrorIs(t, err, errNotListening)
+}
+
+func TestPeakRSSIsAtLeastWhatThereIsNow(t *testing.T) {
+	peak, err := PeakRSS(os.Getpid())
+	require.NoError(t, err)
+	now, err := UsageOf(os.Getpid())
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, peak+(1<<20), now.RSS, "but for what came since")
+
+	got, err := parsePeak("Name:\ta\nVmPeak:\t  999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n")
+	require.NoError(t, err)
+	require.Equal(t, int64(2<<20), got)
+	for name, bad := range map[string]string{"empty": "", "no number": "VmHWM:\t many kB\n"} {
+		_, err := parsePeak(bad)
+		require.ErrorContains(t, err, "/proc/PID/status", name)
+	}
 }

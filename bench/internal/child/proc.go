@@ -1,4 +1,4 @@
-package main
+package child
 
 import (
 	"errors"
@@ -11,39 +11,63 @@ import (
 	"time"
 )
 
-// usage is what a process has taken of the machine.
-type usage struct {
-	cpu time.Duration // user and system, since its start
-	rss int64         // bytes
+// Usage is what a process has taken of the machine.
+type Usage struct {
+	CPU time.Duration // user and system, since its start
+	RSS int64         // bytes
 }
 
 // clockTick is the unit of time in /proc, the same on every Linux.
 const clockTick = time.Second / 100
 
-// usageOf reads what a process has taken.
-func usageOf(pid int) (usage, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) //nolint:gosec // a number
+// UsageOf reads what a process has taken.
+func UsageOf(pid int) (Usage, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return usage{}, fmt.Errorf("read the usage of a process: %w", err)
+		return Usage{}, fmt.Errorf("read the usage of a process: %w", err)
 	}
 	return parseStat(string(stat))
 }
 
 // parseStat reads /proc/PID/stat, see proc_pid_stat(5). The process's name is
 // in parentheses and may itself have spaces and parentheses.
-func parseStat(stat string) (usage, error) {
+func parseStat(stat string) (Usage, error) {
 	_, after, found := cutLast(stat, ")")
 	fields := strings.Fields(after) // from the third on: state
 	if !found || len(fields) < 22 {
-		return usage{}, fmt.Errorf("unexpected format of /proc/PID/stat: %q", stat)
+		return Usage{}, fmt.Errorf("unexpected format of /proc/PID/stat: %q", stat)
 	}
 	user, errUser := strconv.ParseInt(fields[14-3], 10, 64)
 	system, errSystem := strconv.ParseInt(fields[15-3], 10, 64)
 	pages, errPages := strconv.ParseInt(fields[24-3], 10, 64)
 	if err := errors.Join(errUser, errSystem, errPages); err != nil {
-		return usage{}, fmt.Errorf("unexpected format of /proc/PID/stat: %w", err)
+		return Usage{}, fmt.Errorf("unexpected format of /proc/PID/stat: %w", err)
 	}
-	return usage{cpu: time.Duration(user+system) * clockTick, rss: pages * int64(os.Getpagesize())}, nil
+	return Usage{CPU: time.Duration(user+system) * clockTick, RSS: pages * int64(os.Getpagesize())}, nil
+}
+
+// PeakRSS reads the most memory that a process has had since its start, in bytes.
+func PeakRSS(pid int) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of a process: %w", err)
+	}
+	return parsePeak(string(status))
+}
+
+// parsePeak reads /proc/PID/status, see proc_pid_status(5).
+func parsePeak(status string) (int64, error) {
+	for line := range strings.Lines(status) {
+		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			number, _, _ := strings.Cut(strings.TrimSpace(text), " kB")
+			kilobytes, err := strconv.ParseInt(number, 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("unexpected format of /proc/PID/status: %w", err)
+			}
+			return kilobytes << 10, nil
+		}
+	}
+	return 0, errors.New("unexpected format of /proc/PID/status: it has no VmHWM")
 }
 
 func cutLast(text, sep string) (before, after string, found bool) {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"alertd/bench/internal/child"
+)
+
+// The servers, in the order of the table.
+const (
+	firstServer  = iota // alertd as users run it
+	secondServer        // without the access log; on PostgreSQL two replicas
+	bareServer
+	serverCount
+)
+
+// namesOf returns the servers' names.
+func namesOf(o options) [serverCount]string {
+	if o.dsn != "" {
+		return [serverCount]string{"alertd", "two alertd together", "bare net/http"}
+	}
+	return [serverCount]string{"alertd", "alertd, log level warn", "bare net/http"}
+}
+
+// server is one or more processes that share the load.
+type server struct {
+	name  string
+	parts []*child.Child
+}
+
+// startServers starts all servers. With an error it returns those that run:
+// stopAll is due in either case.
+func startServers(ctx context.Context, o options, directory string) ([]*server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	const config = "[alerting]\nmin_severity = \"info\"\n"
+	alertd := child.Alertd{Binary: o.alertd, DSN: o.dsn, Directory: directory}
+	first, err := alertd.Command("first", config)
+	if err != nil {
+		return nil, err
+	}
+	second, err := alertd.Command("second", config)
+	if err != nil {
+		return nil, err
+	}
+	commands := [serverCount][][]string{
+		firstServer:  {first},
+		secondServer: {append(slices.Clip(second), "--log-level", "warn")},
+		bareServer:   {{self, bareFlag}},
+	}
+	if o.dsn != "" {
+		commands[secondServer] = [][]string{second, second}
+	}
+	var servers []*server
+	for i, name := range namesOf(o) {
+		s := &server{name: name}
+		servers = append(servers, s)
+		for _, command := range commands[i] {
+			c, err := child.Start(ctx, name, command)
+			if err != nil {
+				return servers, fmt.Errorf("start %s: %w", name, err)
+			}
+			s.parts = append(s.parts, c)
+		}
+	}
+	return servers, nil
+}
+
+func stopAll(servers []*server) {
+	var waiting sync.WaitGroup
+	for _, s := range servers {
+		for _, c := range s.parts {
+			waiting.Go(c.Stop)
+		}
+	}
+	waiting.Wait()
+}
