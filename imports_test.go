@@ -66,7 +66,7 @@ var imports = map[string]row{
 		why: "tests alone: the log with a database that fails, behind the API",
 	},
 	"internal/store/storetest": {
-		may: []string{"internal/alerting", "internal/store"},
+		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
 		why: "the suite that both databases pass; only tests import it",
 	},
 	"internal/transfer": {
@@ -74,12 +74,16 @@ var imports = map[string]row{
 		why: "files of events on one side, the core's idea of a log on the other",
 	},
 	"internal/metrics": {
-		may: []string{"internal/alerting", "internal/store"},
-		why: "shows what the core and the log have counted",
+		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
+		why: "shows what the core and the log have counted, and what became of deliveries, by their own names",
 	},
 	"internal/config": {
-		may: []string{"internal/alerting"},
-		why: "reads the file into the core's own Config",
+		may: []string{
+			"internal/alerting", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
+			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
+			"internal/delivery",
+		},
+		why: "reads the file into the Config of each part",
 	},
 	"api": {
 		why: "the contract and its page, embedded",
@@ -88,6 +92,21 @@ var imports = map[string]row{
 		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
 		why: "the suite that every kind of channel passes; only tests import it",
 	},
+	"internal/channel/console": {
+		may: []string{"internal/alerting", "internal/channel"},
+		why: "a kind of channel: where alertd runs",
+	},
+	"internal/channel/email": {
+		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
+		why: "a kind of channel: mail",
+	},
+	"internal/channel/email/smtptest": {
+		why: "a mail server for tests that misbehaves on demand; it knows the protocol, not alertd",
+	},
+	"internal/channel/logfile": {
+		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
+		why: "a kind of channel: a file of JSON lines",
+	},
 	"internal/channel/pagerduty": {
 		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
 		why: "a kind of channel: PagerDuty",
@@ -95,12 +114,26 @@ var imports = map[string]row{
 	"internal/channel/pagerduty/pagerdutytest": {
 		why: "stands in for PagerDuty, in tests and demonstrations; it knows the protocol, not alertd",
 	},
+	"internal/channel/slack": {
+		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
+		why: "a kind of channel: Slack",
+	},
+	"internal/channel/slack/slacktest": {
+		why: "stands in for Slack, in tests and demonstrations; it knows the protocol, not alertd",
+	},
+	"internal/channel/telegram": {
+		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
+		why: "a kind of channel: Telegram",
+	},
+	"internal/channel/telegram/telegramtest": {
+		why: "stands in for Telegram, in tests and demonstrations; it knows the protocol, not alertd",
+	},
 	"internal/channel/webhook": {
 		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
 		why: "a kind of channel: signed webhooks",
 	},
 	"internal/httpapi": {
-		may: []string{"api", "internal/alerting", "internal/metrics"},
+		may: []string{"api", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/metrics"},
 		why: "serves the core by the contract; cmd hands it its settings, so it knows no file",
 	},
 	"internal/pgtest": {
@@ -108,7 +141,9 @@ var imports = map[string]row{
 	},
 	"cmd/alertd": {
 		may: []string{
-			"internal/alerting", "internal/config", "internal/httpapi", "internal/metrics", "internal/store", "internal/transfer",
+			"internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
+			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
+			"internal/config", "internal/engine", "internal/httpapi", "internal/metrics", "internal/store", "internal/transfer",
 			"internal/wholefile",
 		},
 		why: "puts the parts together; nobody imports it",
@@ -117,12 +152,33 @@ var imports = map[string]row{
 		may: []string{"internal/alerting", "internal/store"},
 		why: "fills a log by the package itself, and measures the binary on it",
 	},
+	"bench/delivery": {
+		may: []string{"bench/internal/answer", "bench/internal/child", "bench/internal/figures"},
+		why: "measures the binary from outside, between a client and a receiver",
+	},
 	"bench/http": {
+		may: []string{"bench/internal/answer", "bench/internal/child", "bench/internal/figures"},
 		why: "measures the binary from outside, as a user meets it",
+	},
+	"bench/internal/answer": {
+		why: "reads HTTP answers at little cost, for the programs that measure",
+	},
+	"bench/internal/child": {
+		why: "runs what is measured, and reads what it takes",
+	},
+	"bench/internal/figures": {
+		why: "medians and percentiles, the same in all programs that measure",
 	},
 	"test/crash": {
 		may: []string{"internal/pgtest"},
 		why: "kills the binary and its database, and asks from outside what is left",
+	},
+	"docs/pictures": {
+		why: "shows what the channels' tests have recorded",
+	},
+	"examples/counterparts": {
+		may: []string{"internal/channel/slack/slacktest"},
+		why: "stands in for the other side of channels, and knows nothing of this one",
 	},
 	"examples/dashboard": {
 		why: "knows the API only, as a program of a user's",
@@ -137,35 +193,14 @@ var imports = map[string]row{
 
 // dependencies has a row for each module that go.mod requires itself.
 var dependencies = map[string]string{
-	"github.com/agnivade/levenshtein":       "the key that an unknown key of the configuration was meant to be",
-	"github.com/cespare/xxhash/v2":          "a hash of sources that stays the same, for the log's index",
-	"github.com/dustin/go-humanize":         "sizes such as 8MiB in the configuration",
-	"github.com/go-chi/chi/v5":              "the router",
-	"github.com/go-json-experiment/json":    "refuses duplicate keys and invalid UTF-8; the standard library's next JSON",
-	"github.com/gofrs/flock":                "one alertd on one SQLite file",
-	"github.com/google/uuid":                "ids of events, in the order of time",
-	"github.com/jackc/pgx/v5":               "PostgreSQL",
-	"github.com/pb33f/libopenapi":           "tests: reads the contract",
-	"github.com/pb33f/libopenapi-validator": "tests: holds requests and answers beside the contract",
-	"github.com/pelletier/go-toml/v2":       "TOML with the line and column of a mistake",
-	"github.com/pressly/goose/v3":           "versions of the database's schema",
-	"github.com/prometheus/client_golang":   "metrics",
-	"github.com/rogpeppe/go-internal":       "tests: conversations with the command line as scripts",
-	"github.com/schollz/progressbar/v3":     "how far an import has come, on a terminal",
-	"github.com/sony/gobreaker/v2":          "the circuit breaker of a channel",
-	"github.com/spf13/cobra":                "subcommands, flags, help and completion",
-	"github.com/stretchr/testify":           "tests: assertions",
-	"go.uber.org/goleak":                    "tests: goroutines that nobody waited for",
-	"golang.org/x/sync":                     "errgroup, which waits for the long-running parts",
-	"golang.org/x/term":                     "whether a person reads the log",
-	"modernc.org/sqlite":                    "SQLite without cgo, so that the binary is static",
-	"pgregory.net/rapid":                    "tests: properties",
-	"go.yaml.in/yaml/v3":                    "tests: the README's configuration of Prometheus",
+	"github.com/DeRuina/timberjack":                            "a log file's backups: their names, how many, how old",
 	"github.com/PagerDuty/go-pagerduty":                        "what PagerDuty's events look like",
 	"github.com/Shopify/toxiproxy/v2":                          "tests: networks that fail",
 	"github.com/agnivade/levenshtein":                          "the key that an unknown key of the configuration was meant to be",
 	"github.com/cespare/xxhash/v2":                             "a hash of sources that stays the same, for the log's index",
 	"github.com/dustin/go-humanize":                            "sizes such as 8MiB in the configuration",
+	"github.com/emersion/go-sasl":                              "tests: logins of the mail server",
+	"github.com/emersion/go-smtp":                              "tests: a mail server",
 	"github.com/go-chi/chi/v5":                                 "the router",
 	"github.com/go-json-experiment/json":                       "refuses duplicate keys and invalid UTF-8; the standard library's next JSON",
 	"github.com/gofrs/flock":                                   "one alertd on one SQLite file",
@@ -179,16 +214,20 @@ var dependencies = map[string]string{
 	"github.com/rogpeppe/go-internal":                          "tests: conversations with the command line as scripts",
 	"github.com/rs/zerolog":                                    "tests: the logger that toxiproxy wants, which says nothing",
 	"github.com/schollz/progressbar/v3":                        "how far an import has come, on a terminal",
+	"github.com/slack-go/slack":                                "Slack's blocks, payloads and API",
+	"github.com/sony/gobreaker/v2":                             "the circuit breaker of a channel",
 	"github.com/spf13/cobra":                                   "subcommands, flags, help and completion",
 	"github.com/standard-webhooks/standard-webhooks/libraries": "signatures of webhooks",
 	"github.com/stretchr/testify":                              "tests: assertions",
+	"github.com/wneessen/go-mail":                              "mail: messages of several parts, SMTP and its logins",
 	"go.uber.org/goleak":                                       "tests: goroutines that nobody waited for",
-	"golang.org/x/net":                                         "which headers a webhook's own may be",
+	"go.yaml.in/yaml/v3":                                       "tests: the README's configuration of Prometheus",
+	"golang.org/x/net":                                         "which headers a webhook's own may be; mail through a SOCKS proxy",
 	"golang.org/x/sync":                                        "errgroup, which waits for the long-running parts",
 	"golang.org/x/term":                                        "whether a person reads the log",
+	"golang.org/x/time":                                        "how often a channel is used",
 	"modernc.org/sqlite":                                       "SQLite without cgo, so that the binary is static",
 	"pgregory.net/rapid":                                       "tests: properties",
-	"go.yaml.in/yaml/v3":                                       "tests: the README's configuration of Prometheus",
 }
 
 // goJSON runs the go command and decodes the JSON values that it prints.

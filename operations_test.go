@@ -3,15 +3,19 @@ package alertd_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -112,6 +116,16 @@ func (h *host) run(tb testing.TB, script string) string {
 	return stdout.String()
 }
 
+// addr is where the alertd that runs listens.
+func (h *host) addr(tb testing.TB) string {
+	tb.Helper()
+	log, err := os.ReadFile(h.path("log"))
+	require.NoError(tb, err)
+	addr := regexp.MustCompile(`"msg":"listening","addr":"([^"]+)"`).FindSubmatch(log)
+	require.NotNil(tb, addr, "%s", log)
+	return string(addr[1])
+}
+
 // post registers alerts with the alertd that runs.
 func (h *host) post(tb testing.TB, messages ...string) {
 	tb.Helper()
@@ -119,11 +133,7 @@ func (h *host) post(tb testing.TB, messages ...string) {
 	for _, message := range messages {
 		_, _ = fmt.Fprintf(&lines, `{"severity":"critical","category":"risk_limit","source":"var_gate","message":%q}`+"\n", message)
 	}
-	log, err := os.ReadFile(h.path("log"))
-	require.NoError(tb, err)
-	addr := regexp.MustCompile(`"msg":"listening","addr":"([^"]+)"`).FindSubmatch(log)
-	require.NotNil(tb, addr, "%s", log)
-	request, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, fmt.Sprintf("http://%s/alerts", addr[1]), strings.NewReader(lines.String()))
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, fmt.Sprintf("http://%s/alerts", h.addr(tb)), strings.NewReader(lines.String()))
 	require.NoError(tb, err)
 	request.Header.Set("Content-Type", "application/x-ndjson")
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
@@ -149,7 +159,7 @@ func TestTheStepsOfBackupAndRestoreBringBackWhatWasThere(t *testing.T) {
 	h.post(t, "one", "two")
 	require.Contains(t, h.run(t, steps[0]), " holds events 1 to 2 in ")
 	h.post(t, "three")
-	require.Equal(t, "schema version 1, newest 1\n", h.run(t, steps[1]))
+	require.Equal(t, "schema version 2, newest 2\n", h.run(t, steps[1]))
 	require.Equal(t, []string{"one", "two"}, h.messages(t))
 	h.post(t, "four")
 	require.Equal(t, []string{"one", "two", "four"}, h.messages(t))
@@ -189,12 +199,58 @@ func TestTheStepsFromSQLiteToPostgreSQLMoveTheLog(t *testing.T) {
 	require.Equal(t, []string{"one", "two", "three", "four"}, h.messages(t))
 }
 
+func TestTheStepsForAChannelThatFailsBringOutWhatWasGivenUp(t *testing.T) {
+	steps := scripts(t, "Delivery")
+	require.Len(t, steps, 2)
+	var works atomic.Bool
+	told := make(chan string, 8) // what arrives once it works
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var message struct{ Type string }
+		switch err := json.NewDecoder(r.Body).Decode(&message); {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		case !works.Load():
+			http.NotFound(w, r)
+		default:
+			told <- message.Type
+		}
+	}))
+	defer receiver.Close()
+	h := newHost(t)
+	h.write(t, "etc/config.toml", fmt.Sprintf("[storage]\npath = %q\n[alerting]\nenabled = true\n"+
+		"[alerting.channels.slack]\nkind = \"webhook\"\nenabled = true\nurl = %q\n", h.path("lib/alertd.db"), receiver.URL))
+	h.run(t, "systemctl start alertd")
+	h.post(t, "one")
+	run := func(step string) string { return h.run(t, strings.ReplaceAll(step, readmeAddr, h.addr(t))) }
+	showsSoon := func(want string) {
+		shown := run(steps[0])
+		for last := time.Now().Add(soon); shown != want && time.Now().Before(last); {
+			shown = run(steps[0])
+		}
+		require.Equal(t, want, shown)
+	}
+	const why = "answered 404 Not Found: 404 page not found\n"
+	showsSoon("slack is degraded, 0 waiting: " + why + "slack opened after 1: " + why)
+	works.Store(true)
+	require.Regexp(t, `^delivered\nopened (waiting|sending|delivered)\n$`, run(steps[1]))
+	require.Equal(t, "test", <-told)
+	require.Equal(t, "incident.opened", <-told)
+	showsSoon("")
+}
+
 func TestTheOperationsDocumentNamesTheMetricsThatThereAre(t *testing.T) {
 	requireBuilt(t)
-	d := startDaemon(t, "bin/alertd", "serve", "--config", ownConfig(t), "--listen", "127.0.0.1:0")
+	config := ownConfig(t)
+	const off = "[alerting.channels.console]\nenabled = false"
+	text := readFile(t, config)
+	require.Contains(t, text, off)
+	on := strings.Replace(text, off, "[alerting.channels.console]\nenabled = true", 1) // so that a channel is counted, too
+	on = strings.Replace(on, "[alerting]\nenabled = false", "[alerting]\nenabled = true", 1)
+	require.NoError(t, os.WriteFile(config, []byte(on), 0o600))
+	d := startDaemon(t, "bin/alertd", "serve", "--config", config, "--listen", "127.0.0.1:0")
 	get(t, d.url()+"/healthz") // a request, so that there is one to be counted
 	metrics := get(t, d.url()+"/metrics")
-	text := readFile(t, operations)
+	text = readFile(t, operations)
 	names := func(pattern, text string) []string {
 		var found []string
 		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {

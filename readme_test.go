@@ -1,7 +1,6 @@
 package alertd_test
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -68,18 +67,19 @@ func TestREADME(t *testing.T) {
 	require.NotEmpty(t, run, "the first block does not start alertd")
 	requireBuilt(t)
 	d := startDaemon(t, "make", strings.Fields(run)[1], "ARGS=--listen 127.0.0.1:0 --config "+ownConfig(t))
+	r := &reader{tb: t, here: map[string]string{readmeAddr: d.addr, "data/": t.TempDir() + "/"}}
 
-	check := map[string]func(*testing.T, *daemon, block){
+	check := map[string]func(*testing.T, *reader, block){
 		"console": checkConsole, "sh": checkShell, "python": checkPython, "yaml": checkScrapeConfig, "toml": checkConfiguration,
 	}
 	for _, b := range all {
 		t.Run(b.name(), func(t *testing.T) {
 			require.Contains(t, check, b.language, "nothing checks such a block")
-			check[b.language](t, d, b)
+			check[b.language](t, r, b)
 		})
 	}
 	t.Run("names only metrics that there are", func(t *testing.T) {
-		metrics := get(t, d.url()+"/metrics")
+		metrics := get(t, d.url()+"/metrics") + get(t, r.translate("http://127.0.0.1:8081/metrics"))
 		for _, name := range regexp.MustCompile("`(alertd_[a-z_]+)`").FindAllStringSubmatch(readme, -1) {
 			require.Contains(t, metrics, "\n# TYPE "+name[1]+" ")
 		}
@@ -102,9 +102,9 @@ func get(tb testing.TB, url string) string {
 // typed is a command of a console, and what it prints.
 type typed struct{ command, output string }
 
-// console splits a block: a command begins with "$ " and goes on with the lines
+// commandsOf splits a console: a command begins with "$ " and goes on with the lines
 // right below that are indented by four.
-func console(text string) []typed {
+func commandsOf(text string) []typed {
 	var all []typed
 	inCommand := false
 	for line := range strings.Lines(text) {
@@ -127,15 +127,18 @@ func console(text string) []typed {
 }
 
 // checkConsole runs commands and compares what they print. One that shows no
-// output must succeed.
-func checkConsole(t *testing.T, d *daemon, b block) {
-	commands := console(b.text)
+// output must succeed. A variable that one of them sets is there for the next.
+func checkConsole(t *testing.T, r *reader, b block) {
+	commands := commandsOf(b.text)
 	require.NotEmpty(t, commands, "a console begins with a command: $ ...")
-	text := ""
+	text, variables := "", ""
 	for _, c := range commands {
-		output, err := shell(t, d, "bash", c.command)
+		output, err := r.typeIn(t, variables, c)
 		if c.output == "" && !*updateFlag {
 			require.NoError(t, err, "%s%s", c.command, output)
+		}
+		if regexp.MustCompile(`^[a-z]+=`).MatchString(c.command) {
+			variables += c.command
 		}
 		text += "$ " + c.command + output
 		if !*updateFlag {
@@ -146,16 +149,6 @@ func checkConsole(t *testing.T, d *daemon, b block) {
 		updated := strings.Replace(readFile(t, "README.md"), b.text, text, 1)
 		require.NoError(t, os.WriteFile("README.md", []byte(updated), 0o600))
 	}
-}
-
-// shell runs a script with the daemon's address in place of the README's, and
-// returns what it prints with the README's again.
-func shell(t *testing.T, d *daemon, interpreter, script string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	output, err := command(ctx, interpreter, "-c", strings.ReplaceAll(script, readmeAddr, d.addr)).CombinedOutput()
-	return strings.ReplaceAll(string(output), d.addr, readmeAddr), err
 }
 
 // normal makes outputs alike that differ in ids and times only.
@@ -170,7 +163,7 @@ func normal(output string) string {
 }
 
 // checkShell runs a script; what cannot run within a test is checked otherwise.
-func checkShell(t *testing.T, d *daemon, b block) {
+func checkShell(t *testing.T, r *reader, b block) {
 	switch words := strings.Fields(b.text); words[0] {
 	case "make":
 		for line := range strings.Lines(b.text) {
@@ -179,7 +172,11 @@ func checkShell(t *testing.T, d *daemon, b block) {
 	case "docker":
 		checkDocker(t, b.text)
 	default:
-		output, err := shell(t, d, "bash", "set -euo pipefail\n"+b.text)
+		if script, ok := strings.CutSuffix(b.text, " &\n"); ok {
+			r.startBeside(script)
+			return
+		}
+		output, err := r.run(t, "bash", "set -euo pipefail\n"+b.text)
 		require.NoError(t, err, output)
 	}
 }
@@ -196,13 +193,13 @@ func checkMake(t *testing.T, line string) {
 	require.Contains(t, string(output), want)
 }
 
-func checkPython(t *testing.T, d *daemon, b block) {
-	output, err := shell(t, d, "python3", b.text)
+func checkPython(t *testing.T, r *reader, b block) {
+	output, err := r.run(t, "python3", b.text)
 	require.NoError(t, err, output)
 }
 
 // checkScrapeConfig does what Prometheus would do.
-func checkScrapeConfig(t *testing.T, d *daemon, b block) {
+func checkScrapeConfig(t *testing.T, r *reader, b block) {
 	var config struct {
 		ScrapeConfigs []struct {
 			JobName       string `yaml:"job_name"`
@@ -211,7 +208,7 @@ func checkScrapeConfig(t *testing.T, d *daemon, b block) {
 			} `yaml:"static_configs"`
 		} `yaml:"scrape_configs"`
 	}
-	decoder := yaml.NewDecoder(strings.NewReader(strings.ReplaceAll(b.text, readmeAddr, d.addr)))
+	decoder := yaml.NewDecoder(strings.NewReader(r.translate(b.text)))
 	decoder.KnownFields(true)
 	require.NoError(t, decoder.Decode(&config))
 	require.Len(t, config.ScrapeConfigs, 1)
@@ -224,7 +221,7 @@ func checkScrapeConfig(t *testing.T, d *daemon, b block) {
 	require.NotEmpty(t, job.StaticConfigs[0].Targets)
 }
 
-func checkConfiguration(t *testing.T, _ *daemon, b block) {
+func checkConfiguration(t *testing.T, _ *reader, b block) {
 	file := filepath.Join(t.TempDir(), "config.toml")
 	require.NoError(t, os.WriteFile(file, []byte(b.text), 0o600))
 	output, err := command(t.Context(), "bin/alertd", "check-config", file).CombinedOutput()
