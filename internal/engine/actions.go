@@ -94,12 +94,10 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 	attempt, result := e.attempt(ctx, o, testMessage(id, time.Now()))
 	<-o.slots
 	err = e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if result.Outcome == channel.Delivered {
-			if err := tx.Hurry(ctx, name); err != nil {
-				return err
-			}
+		if err := tx.Note(ctx, name, result); err != nil || result.Outcome != channel.Delivered {
+			return err
 		}
-		return tx.Note(ctx, name, result)
+		return tx.Hurry(ctx, name)
 	})
 	if err != nil {
 		e.log.Warn("what became of a test is not in the channel's record", "channel", name, "error", err)

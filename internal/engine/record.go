@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"alertd/internal/delivery"
@@ -93,6 +95,8 @@ func pause(ctx context.Context, d time.Duration) {
 
 // record records attempts in one transaction.
 func (e *Engine) record(ctx context.Context, batch []done) error {
+	// All replicas in one order, so that none waits for another that waits for it.
+	slices.SortStableFunc(batch, func(a, b done) int { return strings.Compare(a.outlet.policy.Name, b.outlet.policy.Name) })
 	var after []func()
 	err := e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) error {
 		after = nil

@@ -89,6 +89,9 @@ const (
 	EntrySuperseded EntryKind = "superseded"
 )
 
+// MaxTimeline is how many entries of a timeline are shown, the latest.
+const MaxTimeline = 1000
+
 // Entry is one line of an incident's timeline.
 type Entry struct {
 	At   time.Time `json:"at"`

@@ -65,7 +65,12 @@ func (m *masker) step() {
 		return
 	}
 	end := m.upTo(start, func(c byte) bool { return isDigit(c) || isLetter(c) })
-	switch token := m.text[start:end]; {
+	token := m.text[start:end]
+	if isDigit(c) && m.number(start) > end { // 1234567e-5 is a number, although 1234567e looks like an id
+		m.mask(m.number(start))
+		return
+	}
+	switch {
 	case isID(token):
 		m.mask(end)
 	case isDigit(c):

@@ -33,6 +33,7 @@ func TestAMaskHidesWhatVariesAndNothingElse(t *testing.T) {
 		"latency 1m30.5s":                                     "latency #",
 		"latency 12µs":                                        "latency #",
 		"3 of 5 venues":                                       "# of # venues",
+		"1234567e-5 is left":                                  "# is left",
 		"3rd attempt":                                         "#rd attempt",
 		"10.1.2.3:9000 refused":                               "# refused",
 		"größe 5":                                             "größe #",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"alertd/internal/alerting"
@@ -110,7 +111,8 @@ func (s *Store) RemindersDue(ctx context.Context) (bool, error) {
 	return n.Int64 > 0, s.reading(err)
 }
 
-// Timeline returns what happened to an incident, oldest first.
+// Timeline returns what happened to an incident, oldest first: the latest
+// [incident.MaxTimeline] entries.
 func (s *Store) Timeline(ctx context.Context, id incident.ID) ([]incident.Entry, error) {
 	var entries []incident.Entry
 	err := s.each(ctx, func(rows *sql.Rows) error {
@@ -122,7 +124,9 @@ func (s *Store) Timeline(ctx context.Context, id incident.ID) ([]incident.Entry,
 		err := decode(text, &entry)
 		entries = append(entries, entry)
 		return err
-	}, `SELECT e.entry FROM incidents i JOIN incident_entries e ON e.incident = i.number WHERE i.incident_id = ? ORDER BY e.id`, s.incidentKey(id))
+	}, `SELECT e.entry FROM incidents i JOIN incident_entries e ON e.incident = i.number WHERE i.incident_id = ? ORDER BY e.id DESC LIMIT ?`,
+		s.incidentKey(id), incident.MaxTimeline)
+	slices.Reverse(entries)
 	return entries, wrap("read timeline", err)
 }
 

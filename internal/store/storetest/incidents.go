@@ -329,6 +329,15 @@ func keepsTimelines(t *testing.T, db Database) {
 	require.Len(t, found, 4)
 	require.Equal(t, incident.EntryOpened, found[0].Kind)
 	require.Equal(t, want, found[1:])
+
+	many := make([]incident.Entry, incident.MaxTimeline)
+	for n := range many {
+		many[n] = incident.Entry{At: at, Kind: incident.EntryUpdated, Reason: fmt.Sprint(n)}
+	}
+	log.decide(t, func(ctx context.Context, tx *store.Tx) { require.NoError(t, tx.AddEntries(ctx, i.Number, many...)) })
+	found, err = log.Timeline(t.Context(), i.ID)
+	require.NoError(t, err)
+	require.Equal(t, many, found, "the latest")
 }
 
 func missesIncidents(t *testing.T, db Database) {
