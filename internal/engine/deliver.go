@@ -105,7 +105,8 @@ func (e *Engine) claimOn(ctx context.Context, o *outlet, probe bool, now time.Ti
 
 func (e *Engine) claim(ctx context.Context, o *outlet, which store.Which) (claimed []store.Claimed, more bool, err error) {
 	claim := store.Claim{ID: delivery.NewID(), For: o.lease()}
-	err = e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+	// As in decide: what has begun goes on to its end.
+	err = e.store.Work(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) (err error) {
 		claimed, more, err = tx.Claim(ctx, which, claim)
 		return err
 	})

@@ -134,7 +134,9 @@ func (e *Engine) remindSome(ctx context.Context) (more bool, err error) {
 // it is committed.
 func (e *Engine) decide(ctx context.Context, f func(ctx context.Context, p *plan) error) error {
 	p := &plan{engine: e, state: e.current.Load()}
-	err := e.store.Decide(ctx, func(ctx context.Context, tx *store.Tx) error {
+	// What has begun goes on to its end: what is interrupted in COMMIT may have been
+	// committed, and then nobody would send what it has claimed.
+	err := e.store.Decide(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
 		p.begin(tx)
 		return f(ctx, p)
 	})

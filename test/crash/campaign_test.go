@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,15 +14,24 @@ import (
 // prints. What it keeps is in the directory.
 func campaignOn(t *testing.T, nature, engine, directory string, args ...string) (string, error) {
 	t.Helper()
-	t.Setenv(envMiniature, nature)
 	var out strings.Builder
 	err := run(t.Context(), append([]string{
-		"-alertd", os.Args[0], "-engines", engine, "-directory", directory, "-seed", "7", "-clients", "6", "-max-batch", "30",
+		"-alertd", miniatureOf(t, nature), "-engines", engine, "-directory", directory, "-seed", "7", "-clients", "6", "-max-batch", "30",
 	}, args...), &out)
 	if strings.Contains(out.String(), engine+": left out") {
 		t.Skip(out.String())
 	}
 	return out.String(), err
+}
+
+// miniatureOf returns a command that becomes a miniature of that nature. The environment
+// of the tests themselves is not touched, so that they can run side by side.
+func miniatureOf(tb testing.TB, nature string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "miniature")
+	script := fmt.Sprintf("#!/bin/sh\n%s='%s' exec '%s' \"$@\"\n", envMiniature, nature, os.Args[0])
+	require.NoError(tb, os.WriteFile(path, []byte(script), 0o700))
+	return path
 }
 
 // row returns the numbers in the table's row of an engine.
@@ -38,8 +48,10 @@ func row(tb testing.TB, output, engine string) (numbers [11]string) {
 }
 
 func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
+	t.Parallel()
 	for engine, rounds := range map[string]string{"sqlite": "4", "postgres": "4", "replicas": "5"} {
 		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
 			directory := t.TempDir()
 			output, err := campaignOn(t, honest, engine, directory, "-rounds", rounds)
 			require.NoError(t, err, output)
@@ -59,6 +71,7 @@ func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
 }
 
 func TestAnAlertdThatForgetsWhatItHasAcknowledgedIsFoundOut(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	output, err := campaignOn(t, volatile, "sqlite", directory, "-rounds", "3")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
@@ -70,6 +83,7 @@ func TestAnAlertdThatForgetsWhatItHasAcknowledgedIsFoundOut(t *testing.T) {
 }
 
 func TestAnAlertdThatDoesNotKnowWhatItHasIsFoundOut(t *testing.T) {
+	t.Parallel()
 	output, err := campaignOn(t, forgetful, "sqlite", t.TempDir(), "-rounds", "2")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.NotEqual(t, "0", row(t, output, "sqlite")[5])
@@ -77,6 +91,7 @@ func TestAnAlertdThatDoesNotKnowWhatItHasIsFoundOut(t *testing.T) {
 }
 
 func TestAnAlertdThatShowsOtherThingsThanItHasIsFoundOut(t *testing.T) {
+	t.Parallel()
 	output, err := campaignOn(t, sloppy, "sqlite", t.TempDir(), "-rounds", "2")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	for _, detail := range []string{
@@ -89,12 +104,14 @@ func TestAnAlertdThatShowsOtherThingsThanItHasIsFoundOut(t *testing.T) {
 }
 
 func TestAnAlertdThatEndsBadlyIsFoundOut(t *testing.T) {
+	t.Parallel()
 	output, err := campaignOn(t, grudging, "sqlite", t.TempDir(), "-rounds", "1")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.Contains(t, output, "sqlite: wrong: stop alertd: exit status")
 }
 
 func TestAnAlertdThatTellsOtherThingsThanItMustIsFoundOut(t *testing.T) {
+	t.Parallel()
 	for nature, details := range map[string][]string{
 		mute:       {"sqlite: untold: channel ", " was not told of incident "},
 		hasty:      {"sqlite: wrong: told on channel ", "and not in the database"},
@@ -112,12 +129,14 @@ func TestAnAlertdThatTellsOtherThingsThanItMustIsFoundOut(t *testing.T) {
 }
 
 func TestAnAlertdThatDoesNotRecoverIsFoundOut(t *testing.T) {
+	t.Parallel()
 	output, err := campaignOn(t, helpless, "postgres", t.TempDir(), "-rounds", "4", "-patience", "4s", "-tell-patience", "1s")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.Contains(t, output, "alertd does not recover by itself")
 }
 
 func TestAnAlertdThatDoesNotStartShowsItsLog(t *testing.T) {
+	t.Parallel()
 	script := filepath.Join(t.TempDir(), "alertd")
 	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho 'no such thing' >&2; exit 3\n"), 0o700))
 	var out strings.Builder
