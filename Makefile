@@ -1,7 +1,7 @@
 # What alertd's developers do. `make` alone lists it.
 
 GO          ?= go
-FUZZTIME    ?= 10s
+FUZZTIME    ?= 5s
 BENCHTIME   ?= 1s
 ROUNDS      ?= 20
 ARGS        ?=

@@ -260,3 +260,37 @@ func TestConcurrentRegistrationLosesAndRepeatsNothing(t *testing.T) {
 	}
 	require.Equal(t, all, dispatcher.DispatchedEvents())
 }
+
+// noting is a log that notes the drafts it is handed.
+type noting struct {
+	alerting.Log
+	dispatch []bool
+}
+
+func (n *noting) Append(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error) {
+	for _, draft := range drafts {
+		n.dispatch = append(n.dispatch, draft.Dispatch())
+	}
+	return n.Log.Append(ctx, drafts)
+}
+
+func TestWhetherAnEventIsDispatchedIsDecidedWhenItIsRegistered(t *testing.T) {
+	log := &noting{Log: alerting.NewMemoryLog(10)}
+	config := everything(10)
+	manager, err := alerting.OpenManager(t.Context(), config, nil, log)
+	require.NoError(t, err)
+	for _, enabled := range []bool{true, false, true} {
+		config.Enabled = enabled
+		require.NoError(t, manager.Reconfigure(config))
+		_, err := manager.Register(t.Context(), alerting.Alert{
+			Severity: alerting.SeverityError, Category: alerting.CategoryOther, Source: "gate", Message: "m",
+		})
+		require.NoError(t, err)
+	}
+	require.Equal(t, []bool{true, false, true}, log.dispatch)
+	draft, err := alerting.NewDraft(alerting.Alert{
+		Severity: alerting.SeverityError, Category: alerting.CategoryOther, Source: "gate", Message: "m",
+	}, time.Now())
+	require.NoError(t, err)
+	require.False(t, draft.Dispatch(), "it is only kept")
+}
