@@ -17,6 +17,8 @@ import (
 const (
 	// recordBatch is how many attempts one transaction records at most.
 	recordBatch = 256
+	// recordTries is how often one attempt is recorded at most while the database works.
+	recordTries = 10
 )
 
 // recordLoop records what became of attempts until all were sent. Those that come in
@@ -57,7 +59,8 @@ func (e *Engine) gather(first done) []done {
 // engine was told to end, the claims end by themselves, and the messages are sent again.
 func (e *Engine) recordAll(ctx context.Context, batch []done) {
 	wait := 50 * time.Millisecond
-	for failing := false; ; failing = true {
+	for tries := 1; ; tries++ {
+		failing := tries > 1
 		err := e.record(ctx, batch)
 		if err == nil {
 			if failing {
@@ -74,7 +77,8 @@ func (e *Engine) recordAll(ctx context.Context, batch []done) {
 			}
 			return
 		}
-		if e.sending.Err() != nil {
+		// One that a database which works does not take must not hold up the others.
+		if e.sending.Err() != nil || tries >= recordTries && e.store.Ready() == nil {
 			e.log.Error("what became of deliveries was not recorded; they are sent again with the same key", "deliveries", len(batch), "error", err)
 			return
 		}
