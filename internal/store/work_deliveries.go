@@ -357,7 +357,7 @@ func (t *Tx) Expired(ctx context.Context, known, working []string, limit int) ([
 }
 
 // Later returns what comes after a delivery on its channel and waits, is being sent or
-// was delivered, in its order.
+// was delivered: first what was delivered, then the rest, each in the order of notices.
 func (t *Tx) Later(ctx context.Context, d delivery.Delivery) ([]delivery.Delivery, error) {
 	delivered, err := t.others(ctx, d, ">", delivery.Delivered)
 	if err != nil {
