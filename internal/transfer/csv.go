@@ -55,10 +55,11 @@ const formulaStarts = "=+-@＝＋－＠"
 
 // harmless returns a text that no spreadsheet takes for a formula: one that could
 // be has an apostrophe before it, as one has that begins with a tab or the end
-// of a line. White space before a formula may be dropped, and so does not count.
+// of a line. White space before any of these may be dropped, and so does not count.
 func harmless(text string) string {
 	trimmed := strings.TrimLeftFunc(text, unicode.IsSpace)
-	if strings.IndexAny(trimmed, formulaStarts) == 0 || strings.IndexAny(text, "\t\r\n") == 0 {
+	space := text[:len(text)-len(trimmed)]
+	if strings.IndexAny(trimmed, formulaStarts) == 0 || strings.ContainsAny(space, "\t\r\n") {
 		return "'" + text
 	}
 	return text
