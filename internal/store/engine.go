@@ -77,6 +77,8 @@ type dialect struct {
 	// list turns numbers into that placeholder's argument; nil is a list of none, not
 	// NULL, of which nothing holds and its opposite neither.
 	list func(numbers []int64) any
+	// values are the numbers of such a list as rows of v, each its value: one placeholder.
+	values string
 	// anyText and texts are the same for texts.
 	anyText string
 	texts   func(texts []string) any

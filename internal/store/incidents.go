@@ -130,36 +130,6 @@ func (s *Store) Timeline(ctx context.Context, id incident.ID) ([]incident.Entry,
 	return entries, wrap("read timeline", err)
 }
 
-// IncidentEvents returns the latest events of an incident that are still kept,
-// newest first, at most limit.
-func (s *Store) IncidentEvents(ctx context.Context, id incident.ID, limit int) ([]*alerting.Event, error) {
-	return s.loadEvents(ctx, s.engine.read(), s.sql(`SELECT e.seq, e.json FROM incidents i
-		JOIN incident_events m ON m.incident = i.number JOIN events e ON e.seq = m.seq
-		WHERE i.incident_id = ? ORDER BY m.seq DESC LIMIT ?`), s.incidentKey(id), limit)
-}
-
-// IncidentsOf returns which incidents events belong to, by the events' numbers. Those
-// that belong to none, or not yet, are missing.
-func (s *Store) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[uint64]incident.ID, error) {
-	if len(events) == 0 {
-		return nil, nil
-	}
-	seqs := make([]int64, len(events))
-	for i, event := range events {
-		seqs[i] = int64(event.Seq()) //nolint:gosec // numbers fit into 63 bits
-	}
-	d := s.engine.dialect()
-	ids := make(map[uint64]incident.ID, len(events))
-	err := s.each(ctx, func(rows *sql.Rows) error {
-		var seq int64
-		var id uuidValue
-		err := rows.Scan(&seq, &id)
-		ids[uint64(max(0, seq))] = incident.ID(id)
-		return err
-	}, `SELECT m.seq, i.incident_id FROM incident_events m JOIN incidents i ON i.number = m.incident WHERE m.seq `+d.anyOf, d.list(seqs))
-	return ids, wrap("look for the incidents of events", err)
-}
-
 // Event returns the event with this number, nil if it is not kept.
 func (t *Tx) Event(ctx context.Context, seq uint64) (*alerting.Event, error) {
 	var kept keptEvent

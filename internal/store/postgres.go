@@ -111,6 +111,7 @@ func (e *postgresEngine) dialect() dialect {
 			return out.String()
 		},
 		anyOf:   `= ANY(?::bigint[])`,
+		values:  `unnest(?::bigint[]) AS v(value)`,
 		list:    func(numbers []int64) any { return append([]int64{}, numbers...) },
 		anyText: `= ANY(?::text[])`,
 		texts:   func(texts []string) any { return append([]string{}, texts...) },

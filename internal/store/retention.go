@@ -109,7 +109,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep))); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, s.sql(`DELETE FROM incident_events WHERE seq < ?`), int64(keep)); err != nil { //nolint:gosec // numbers fit into 63 bits
+		if err := (&Tx{store: s, tx: tx}).forgetFolds(ctx, int64(keep)); err != nil { //nolint:gosec // numbers fit into 63 bits
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, int64(blockID(whole, 0))); err != nil { //nolint:gosec // numbers fit into 63 bits

@@ -85,7 +85,7 @@ func (s *Store) deleteSomeOf(ctx context.Context, old []int64) (rows, incidents 
 			return err
 		}
 		for _, statement := range []string{
-			`DELETE FROM incident_events WHERE seq IN (SELECT seq FROM incident_events WHERE incident ` + t.anyOf() + ` LIMIT ?)`,
+			`DELETE FROM incident_folds WHERE (incident, through) IN (SELECT incident, through FROM incident_folds WHERE incident ` + t.anyOf() + ` LIMIT ?)`,
 			`DELETE FROM incident_entries WHERE id IN (SELECT id FROM incident_entries WHERE incident ` + t.anyOf() + ` LIMIT ?)`,
 			`DELETE FROM notices WHERE (incident, number) IN (SELECT incident, number FROM notices WHERE incident ` + t.anyOf() + ` LIMIT ?)`,
 		} {

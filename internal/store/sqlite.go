@@ -197,6 +197,7 @@ func (e *sqliteEngine) dialect() dialect {
 			text, _ := json.Marshal(append([]int64{}, numbers...)) // numbers encode
 			return string(text)
 		},
+		values:  `json_each(?) AS v`,
 		anyText: `IN (SELECT value FROM json_each(?))`,
 		texts: func(texts []string) any {
 			text, _ := json.Marshal(append([]string{}, texts...)) // texts encode

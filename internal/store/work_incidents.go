@@ -94,16 +94,6 @@ func (t *Tx) SaveIncident(ctx context.Context, i incident.Incident) error {
 	return wrap("save incident", err)
 }
 
-// AddEvents notes which incidents events belong to: the numbers of both, side by side.
-func (t *Tx) AddEvents(ctx context.Context, seqs, incidents []int64) error {
-	if len(seqs) == 0 {
-		return nil
-	}
-	rows, args := t.store.engine.dialect().pairs(seqs, incidents)
-	_, err := t.exec(ctx, `INSERT INTO incident_events (seq, incident) `+rows, args...)
-	return wrap("note the events of incidents", err)
-}
-
 // AddEntries adds to the timeline of an incident.
 func (t *Tx) AddEntries(ctx context.Context, number uint64, entries ...incident.Entry) error {
 	for _, entry := range entries {

@@ -39,7 +39,7 @@ var incidentCases = []testCase{
 func decidesWholly(t *testing.T, db Database) {
 	log := db.Start(t)
 	log.Add(t, Alerts(3)...)
-	tables := []string{"incidents", "incident_events", "incident_entries", "notices", "deliveries"}
+	tables := []string{"incidents", "incident_folds", "incident_entries", "notices", "deliveries"}
 	count := func(table string) int64 { return db.Number(t, `SELECT count(*) FROM `+table) }
 	changesItsMind := errors.New("no")
 	var number uint64
@@ -292,7 +292,18 @@ func joinsEvents(t *testing.T, db Database) {
 	}
 	require.Error(t, log.Decide(t.Context(), func(ctx context.Context, tx *store.Tx) error {
 		return tx.AddEvents(ctx, []int64{4, 5}, []int64{1, 2})
-	}), "an event belongs to one incident")
+	}), "what was folded is not folded again")
+	log.decide(t, func(ctx context.Context, tx *store.Tx) {
+		require.NoError(t, tx.AddEvents(ctx, []int64{6}, []int64{1}))
+	})
+	of, err = log.IncidentsOf(t.Context(), events[3:])
+	require.NoError(t, err)
+	require.Equal(t, map[uint64]incident.ID{5: a.ID, 6: a.ID}, of, "each from its own fold")
+	for limit, want := range map[int][]uint64{1: {6}, 2: {6, 5}, 3: {6, 5, 3}} {
+		found, err := log.IncidentEvents(t.Context(), a.ID, limit)
+		require.NoError(t, err)
+		require.Equal(t, want, seqsOf(found))
+	}
 	log.decide(t, func(ctx context.Context, tx *store.Tx) {
 		event, err := tx.Event(ctx, 5)
 		require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ var retentionOfIncidentsCases = []testCase{
 }
 
 // belongings are the tables with what belongs to an incident, and the incidents.
-var belongings = []string{"incidents", "incident_events", "incident_entries", "notices", "deliveries", "delivery_attempts"}
+var belongings = []string{"incidents", "incident_folds", "incident_entries", "notices", "deliveries", "delivery_attempts"}
 
 // rows counts those of all belongings.
 func rows(tb testing.TB, db Database) map[string]int64 {
@@ -113,7 +114,7 @@ func retainsWhatWaits(t *testing.T, db Database) {
 	db.Advance(t, 1000*time.Hour)
 	retain(t, db, log)
 	require.Equal(t, map[string]int64{
-		"incidents": 1, "incident_events": 1, "incident_entries": 1, "notices": 2, "deliveries": 2, "delivery_attempts": 1,
+		"incidents": 1, "incident_folds": 1, "incident_entries": 1, "notices": 2, "deliveries": 2, "delivery_attempts": 1,
 	}, rows(t, db))
 	log.work(t, func(ctx context.Context, tx *store.Tx) {
 		expired, err := tx.Expired(ctx, []string{"chat", "mail"}, nil, 10)
@@ -135,19 +136,27 @@ func retainsEventsOfIncidents(t *testing.T, db Database) {
 	events := eventsOf(log.Add(t, Alerts(10)...))
 	i := log.opens(t, "alert")
 	log.decide(t, func(ctx context.Context, tx *store.Tx) {
-		for seq := range int64(10) {
-			require.NoError(t, tx.AddEvents(ctx, []int64{seq + 1}, []int64{1}))
+		for _, fold := range [][]int64{{1}, {2, 3}, {4, 5, 6, 7}, {8}, {9, 10}} {
+			require.NoError(t, tx.AddEvents(ctx, fold, slices.Repeat([]int64{1}, len(fold))))
 		}
 		require.NoError(t, tx.Advance(ctx, 10))
 	})
 	retain(t, db, log)
-	require.Equal(t, []int64{3, 8}, []int64{db.Number(t, `SELECT count(*) FROM incident_events`), db.Number(t, `SELECT min(seq) FROM incident_events`)})
+	for _, table := range []string{"folds", "incident_folds"} {
+		require.Equal(t, []int64{2, 8}, []int64{db.Number(t, `SELECT count(*) FROM `+table), db.Number(t, `SELECT min(through) FROM `+table)})
+	}
 	found, err := log.IncidentEvents(t.Context(), i.ID, 100)
 	require.NoError(t, err)
 	require.Equal(t, []uint64{10, 9, 8}, seqsOf(found))
 	of, err := log.IncidentsOf(t.Context(), events)
 	require.NoError(t, err)
 	require.Len(t, of, 3)
+	log.Add(t, Alerts(1)...)
+	log.decide(t, func(ctx context.Context, tx *store.Tx) { require.NoError(t, tx.Advance(ctx, 11)) })
+	retain(t, db, log)
+	found, err = log.IncidentEvents(t.Context(), i.ID, 100)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{10, 9}, seqsOf(found), "a fold stays until all its events are gone")
 }
 
 // deletesIncidentsInSteps ends retention in the middle, and has it go on later.
@@ -162,7 +171,7 @@ func deletesIncidentsInSteps(t *testing.T, db Database) {
 	db.Advance(t, 100*time.Hour)
 	numbers := fmt.Sprintf(`WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < %d) `, 2*each)
 	for _, statement := range []string{
-		`INSERT INTO incident_events (seq, incident) SELECT n, 1 + n % 2 FROM numbers`,
+		`INSERT INTO incident_folds (incident, through) SELECT 1 + n % 2, n FROM numbers`,
 		`INSERT INTO incident_entries (incident, entry) SELECT 1 + n % 2, '{}' FROM numbers`,
 		`INSERT INTO notices (incident, number, notice) SELECT 1 + n % 2, n + 1, '{}' FROM numbers`,
 	} {
@@ -194,7 +203,7 @@ func deletesIncidentsInSteps(t *testing.T, db Database) {
 	_, err := log.Retain(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{
-		"incidents": 1, "incident_events": each, "incident_entries": each + 1, "notices": each + 1, "deliveries": 0, "delivery_attempts": 0,
+		"incidents": 1, "incident_folds": each, "incident_entries": each + 1, "notices": each + 1, "deliveries": 0, "delivery_attempts": 0,
 	}, rows(t, db))
 	_, err = log.Incident(t.Context(), open.ID)
 	require.NoError(t, err)
@@ -238,7 +247,7 @@ func retainsWhatIsRetried(t *testing.T, db Database) {
 	_, err := log.Retain(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{
-		"incidents": int64(retried), "incident_events": 0, "incident_entries": 2 * int64(retried), "notices": int64(retried),
+		"incidents": int64(retried), "incident_folds": 0, "incident_entries": 2 * int64(retried), "notices": int64(retried),
 		"deliveries": int64(retried), "delivery_attempts": db.Number(t, `SELECT count(*) FROM delivery_attempts`),
 	}, rows(t, db))
 	require.Len(t, log.claims(t, "chat", incidents), retried)

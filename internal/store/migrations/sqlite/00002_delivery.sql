@@ -31,11 +31,17 @@ CREATE UNIQUE INDEX incidents_open ON incidents (fingerprint) WHERE status < 3;
 CREATE INDEX incidents_update_due ON incidents (update_due) WHERE update_due IS NOT NULL;
 CREATE INDEX incidents_resolved ON incidents (resolved) WHERE resolved IS NOT NULL;
 
-CREATE TABLE incident_events (
-    seq      INTEGER PRIMARY KEY,
-    incident INTEGER NOT NULL
+-- Which incidents events belong to: a row for each part of the log that was folded at
+-- once, and one for each incident in it.
+CREATE TABLE folds (
+    through INTEGER PRIMARY KEY,     -- the last event's number
+    events  BLOB    NOT NULL         -- of each event the number's distance from the last one's, and its incident, as varints
 ) STRICT;
-CREATE INDEX incident_events_of ON incident_events (incident, seq);
+CREATE TABLE incident_folds (
+    incident INTEGER NOT NULL,
+    through  INTEGER NOT NULL,
+    PRIMARY KEY (incident, through)
+) STRICT, WITHOUT ROWID;
 
 -- The timeline.
 CREATE TABLE incident_entries (
