@@ -57,10 +57,16 @@ func (c *Cluster) waitForStandby(ctx context.Context) error {
 func (c *Cluster) Promote(ctx context.Context) error {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
-	var promoted bool
-	err := c.query(ctx, fmt.Sprintf("select pg_promote(true, %d)", int(patience.Seconds())), &promoted)
-	if err == nil && !promoted {
-		err = errors.New("it did not take over")
+	// It is not waited for within the statement, which what is replayed may conflict with:
+	// then the one would wait for the other.
+	var signalled bool
+	err := c.query(ctx, "select pg_promote(false)", &signalled)
+	if err == nil {
+		err = waitUntil(ctx, func() (bool, error) {
+			var recovering bool
+			err := c.query(ctx, "select pg_is_in_recovery()", &recovering)
+			return !recovering, err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("promote a standby: %w; its log ends: %s", err, c.logTail())
