@@ -2,6 +2,7 @@ package channel
 
 import (
 	"cmp"
+	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -53,7 +54,8 @@ func URLSecrets(raw string) []string {
 		secrets = append(secrets, values...)
 	}
 	if password, ok := u.User.Password(); ok {
-		secrets = append(secrets, password, u.User.String())
+		sent := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password)) // as HTTP has it
+		secrets = append(secrets, password, u.User.String(), sent)
 	}
 	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < leastSecret })
 }
