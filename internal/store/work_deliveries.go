@@ -123,7 +123,8 @@ func (t *Tx) Told(ctx context.Context, number uint64) (map[string]bool, error) {
 		err := rows.Scan(&name)
 		told[name] = true
 		return err
-	}, `SELECT DISTINCT channel FROM deliveries WHERE incident = ? AND status <> ?`, int64(number), int64(delivery.Failed)) //nolint:gosec // numbers fit into 63 bits
+	}, `SELECT DISTINCT channel FROM deliveries WHERE incident = ? AND status NOT IN (?, ?)`,
+		int64(number), int64(delivery.Failed), int64(delivery.Superseded)) //nolint:gosec // numbers fit into 63 bits
 	return told, wrap("look for who was told", err)
 }
 

@@ -223,6 +223,12 @@ func knowsWhoWasTold(t *testing.T, db Database) {
 		})
 		return told
 	}
+	silent := log.plans(t, &i, incident.Opened, "superseded")
+	log.work(t, func(ctx context.Context, tx *store.Tx) {
+		ended, err := tx.End(ctx, silent, delivery.Superseded, "nothing was heard")
+		require.NoError(t, err)
+		require.True(t, ended)
+	})
 	require.Equal(t, map[string]bool{"delivered": true, "waiting": true}, told())
 	log.plans(t, &i, incident.Updated, "failed")
 	require.Equal(t, map[string]bool{"delivered": true, "waiting": true, "failed": true}, told())
