@@ -105,6 +105,7 @@ type Engine struct {
 	// Of the fold's goroutine:
 	cursor   uint64    // the last event folded; 0: to be asked for
 	reminded time.Time // when it last looked for incidents to tell of again
+	batch    int       // how many events it folds at once
 
 	health atomic.Pointer[alerting.Error]
 
@@ -128,7 +129,7 @@ func New(config Config, settings Settings) (*Engine, error) {
 	}
 	e := &Engine{
 		store: config.Store, raise: config.Raise, meter: config.Meter, log: config.Logger,
-		folding: newBell(), claiming: newBell(), reporting: newBell(), outcomes: make(chan done, 256), ended: make(chan struct{}),
+		batch: foldBatch, folding: newBell(), claiming: newBell(), reporting: newBell(), outcomes: make(chan done, 256), ended: make(chan struct{}),
 	}
 	e.sending, e.hurry = context.WithCancel(context.Background())
 	e.current.Store(&state{outlets: map[string]*outlet{}})
@@ -258,7 +259,8 @@ func (e *Engine) finishSends() {
 	e.log.Error("a channel does not end what it is sending; it is sent again after the next start")
 }
 
-// Close closes the channels. [Engine.Run], if it was called, must have returned.
+// Close closes the channels. [Engine.Run], if it was called, must have returned. It does
+// not wait for ever for one that does not end what it is sending.
 func (e *Engine) Close() error {
 	e.hurry()
 	e.changing.Lock()
@@ -267,7 +269,18 @@ func (e *Engine) Close() error {
 	for _, o := range last.outlets {
 		e.retire(o)
 	}
-	e.retired.Wait()
+	retired := make(chan struct{})
+	go func() { // it ends with the process at the latest: a channel may hang in a write
+		defer close(retired)
+		e.retired.Wait()
+	}()
+	timer := time.NewTimer(impatience)
+	defer timer.Stop()
+	select {
+	case <-retired:
+	case <-timer.C:
+		e.log.Error("a channel does not end what it is sending; it is left open")
+	}
 	return nil
 }
 

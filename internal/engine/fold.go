@@ -14,6 +14,9 @@ const (
 	// foldBatch is how many events one transaction folds at most: enough to be fast, few
 	// enough that ingest, which on SQLite waits for it, hardly notices.
 	foldBatch = 1024
+	// foldSoon is how long a transaction may take for the next one to fold more. Each has
+	// to end within the database's timeout, and a database may be far away.
+	foldSoon = 250 * time.Millisecond
 	// remindBatch is how many incidents one transaction tells of again at most.
 	remindBatch = 100
 )
@@ -41,36 +44,37 @@ func (e *Engine) catchUp(ctx context.Context) error {
 		}
 	}
 	for more := true; more && ctx.Err() == nil; {
-		var err error
-		if more, err = e.foldSome(ctx); err != nil {
+		folded, err := e.foldSome(ctx)
+		if err != nil {
 			return fmt.Errorf("fold events: %w", err)
 		}
 		e.works(nil)
-		if err := e.remind(ctx); err != nil { // also while events come in without end
-			return err
+		reminding, err := e.remind(ctx) // also while events come in without end
+		if err != nil {
+			return fmt.Errorf("tell of incidents again: %w", err)
 		}
+		more = folded || reminding
 	}
 	return nil
 }
 
-// remind tells again of incidents for which that is due, if it is time to look.
-func (e *Engine) remind(ctx context.Context) error {
+// remind tells again of some incidents for which that is due, if it is time to look, and
+// reports whether there may be more: events are folded in between.
+func (e *Engine) remind(ctx context.Context) (more bool, err error) {
 	if time.Since(e.reminded) < pollEvery {
-		return nil
+		return false, nil
 	}
 	e.reminded = time.Now()
-	for more := true; more && ctx.Err() == nil; {
-		var err error
-		if more, err = e.remindSome(ctx); err != nil {
-			return fmt.Errorf("tell of incidents again: %w", err)
-		}
+	if more, err = e.remindSome(ctx); more {
+		e.reminded = time.Time{}
 	}
-	return nil
+	return more, err
 }
 
 // foldSome folds a batch, and reports whether there may be more.
 func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
-	part, err := e.store.Unfolded(ctx, e.cursor, foldBatch)
+	began := time.Now()
+	part, err := e.store.Unfolded(ctx, e.cursor, e.batch)
 	if err != nil || part.Through == e.cursor {
 		return false, err
 	}
@@ -98,7 +102,11 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 		return p.tx.Advance(ctx, part.Through)
 	})
 	if err != nil {
+		e.batch = max(1, e.batch/4) // it may have taken too long
 		return false, err
+	}
+	if time.Since(began) < foldSoon {
+		e.batch = min(foldBatch, 2*e.batch)
 	}
 	e.cursor = through
 	return true, nil

@@ -192,6 +192,13 @@ func (o *outlet) leaveAlone(wait time.Duration) {
 	}
 }
 
+// leftAlone reports whether the other side wants to be left alone for longer than that.
+func (o *outlet) leftAlone(longer time.Duration) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return time.Until(o.quiet) > longer
+}
+
 // next returns when to look for deliveries, and whether for one alone, to see whether
 // the channel works again.
 func (o *outlet) next(now time.Time) (at time.Time, probe bool) {
