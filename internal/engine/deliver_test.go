@@ -480,6 +480,39 @@ func TestWhatWaitsForAChannelThatWantsToBeLeftAloneForLongIsGivenUpInTime(t *tes
 	})
 }
 
+func TestAnAttemptThatWasDueWhileNothingWasSentIsMadeHoweverLate(t *testing.T) {
+	for name, away := range map[string]func(d *daemon){
+		"alertd was down": func(d *daemon) {
+			d.stop()
+			wait(2 * time.Hour)
+			d.start()
+		},
+		"alerting was off": func(d *daemon) {
+			d.enable(false)
+			wait(2 * time.Hour)
+			d.enable(true)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(t *testing.T) {
+				r := newReceiver("desk")
+				r.answers(always(result{Outcome: channel.Transient, Code: 503, Error: "answered 503"}))
+				d := start(t, r.channel(func(p *delivery.Policy) {
+					p.Retry = delivery.Retry{Initial: time.Minute, Max: time.Minute, GiveUpAfter: time.Hour}
+				}))
+				d.post(alerting.SeverityError, "VaR limit breached")
+				wait(5 * time.Second)
+				require.Len(t, r.messages(), 1)
+				r.answers(nil)
+				away(d)
+				wait(5 * time.Second)
+				require.Len(t, r.messages(), 2)
+				require.Equal(t, delivery.Delivered, d.deliveries()[0].Status)
+			})
+		})
+	}
+}
+
 func TestAChannelThatHangsDoesNotKeepAlertdFromEnding(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")

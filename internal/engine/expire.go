@@ -79,7 +79,7 @@ func (e *Engine) expire(ctx context.Context) error {
 const longQuiet = time.Minute
 
 // expirable returns the channels that there are, and those among them that take
-// messages: what was not tried there yet is sent however late it is.
+// messages: an attempt that was to be made there is made however late it is.
 func (s *state) expirable() (known, working []string) {
 	for _, p := range s.policies {
 		known = append(known, p.Name)

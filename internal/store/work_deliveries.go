@@ -221,6 +221,10 @@ type Which struct {
 	Early bool
 }
 
+// owed is the condition that delivery d has an attempt to come that was due before it was
+// to be given up, as when alertd was down or off meanwhile.
+const owed = `(d.attempts = 0 OR d.due < d.give_up)`
+
 // claimQuery goes through what is due, in its order, until it has enough. Its
 // conditions beyond that are subqueries for one row each: as joins, PostgreSQL would
 // look at everything that waits first.
@@ -228,7 +232,7 @@ const claimQuery = `SELECT ` + deliveryColumns + `,
 		(SELECT n.notice FROM notices n WHERE n.incident = d.incident AND n.number = d.notice),
 		(SELECT f.thread FROM deliveries f WHERE f.incident = d.incident AND f.channel = d.channel AND f.thread <> '' ORDER BY f.notice LIMIT 1)
 	FROM deliveries d
-	WHERE d.channel = ? AND d.status = 1 AND d.due <= ? AND (d.give_up > ? OR d.attempts = 0) AND (d.lease IS NULL OR d.lease <= ?) AND ` + isFirst + `
+	WHERE d.channel = ? AND d.status = 1 AND d.due <= ? AND (d.give_up > ? OR ` + owed + `) AND (d.lease IS NULL OR d.lease <= ?) AND ` + isFirst + `
 	ORDER BY d.due, d.number LIMIT ?`
 
 // Claim takes deliveries of a channel that wait to be sent, the longest due first: of
@@ -307,8 +311,8 @@ func (t *Tx) Finish(ctx context.Context, c Claimed, a delivery.Attempt, next del
 
 // Release gives a delivery back that was not sent, to be sent at once.
 func (t *Tx) Release(ctx context.Context, c Claimed) error {
-	_, err := t.exec(ctx, `UPDATE deliveries SET claim = NULL, lease = NULL, due = ? WHERE delivery_id = ? AND claim = ? AND status = 1`,
-		t.now.UnixMicro(), t.store.deliveryKey(c.Delivery.ID), t.store.deliveryKey(c.Claim))
+	_, err := t.exec(ctx, `UPDATE deliveries SET claim = NULL, lease = NULL, due = CASE WHEN due < ? THEN due ELSE ? END
+		WHERE delivery_id = ? AND claim = ? AND status = 1`, t.now.UnixMicro(), t.now.UnixMicro(), t.store.deliveryKey(c.Delivery.ID), t.store.deliveryKey(c.Claim))
 	return wrap("give delivery back", err)
 }
 
@@ -341,8 +345,8 @@ func (t *Tx) End(ctx context.Context, d delivery.Delivery, status delivery.Statu
 const strangersGrace = time.Minute
 
 // Expired returns deliveries that wait and are to be given up: at once those of the
-// channels in known, somewhat later others, which another replica may know. Those that
-// were not tried yet on a channel in working are not among them.
+// channels in known, somewhat later others, which another replica may know. Those with an
+// attempt to come that was due before, on a channel in working, are not among them.
 func (t *Tx) Expired(ctx context.Context, known, working []string, limit int) ([]delivery.Delivery, error) {
 	dialect := t.store.engine.dialect()
 	var expired []delivery.Delivery
@@ -351,7 +355,7 @@ func (t *Tx) Expired(ctx context.Context, known, working []string, limit int) ([
 		expired = append(expired, d)
 		return err
 	}, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.status = 1 AND d.give_up <= ? AND (d.lease IS NULL OR d.lease <= ?)
-			AND (d.give_up <= ? OR d.channel `+dialect.anyText+`) AND (d.attempts > 0 OR NOT d.channel `+dialect.anyText+`)
+			AND (d.give_up <= ? OR d.channel `+dialect.anyText+`) AND (NOT `+owed+` OR NOT d.channel `+dialect.anyText+`)
 		ORDER BY d.give_up LIMIT ?`+dialect.skipLocked,
 		t.now.UnixMicro(), t.now.UnixMicro(), t.now.Add(-strangersGrace).UnixMicro(), dialect.texts(known), dialect.texts(working), limit)
 	return expired, wrap("look for deliveries to give up", err)

@@ -234,13 +234,15 @@ func knowsWhoWasTold(t *testing.T, db Database) {
 	require.Equal(t, map[string]bool{"delivered": true, "waiting": true, "failed": true}, told())
 }
 
-// expires has one message that was tried and one that was not, when both have waited
-// too long.
+// expires has one message that was tried for the last time, one that was to be tried
+// again before its end, and one that was not tried, when all have waited too long.
 func expires(t *testing.T, db Database) {
 	log := db.Start(t)
-	i, other := log.opens(t, "alert a"), log.opens(t, "alert b")
+	i, third, other := log.opens(t, "alert a"), log.opens(t, "alert c"), log.opens(t, "alert b")
 	tried := log.plans(t, &i, incident.Opened, "chat")
-	log.triesLater(t, log.claimsOne(t, "chat"), time.Second)
+	log.triesLater(t, log.claimsOne(t, "chat"), time.Hour)
+	again := log.plans(t, &third, incident.Opened, "chat")
+	log.triesLater(t, log.claimsOne(t, "chat"), time.Minute)
 	untried := log.plans(t, &other, incident.Opened, "chat")
 	expired := func(known, working []string, limit int) (ids []delivery.ID) {
 		log.work(t, func(ctx context.Context, tx *store.Tx) {
@@ -252,21 +254,21 @@ func expires(t *testing.T, db Database) {
 		})
 		return ids
 	}
-	chat, both := []string{"mail", "chat"}, []delivery.ID{tried.ID, untried.ID}
+	chat, all := []string{"mail", "chat"}, []delivery.ID{tried.ID, again.ID, untried.ID}
 	db.Advance(t, 59*time.Minute)
 	require.Empty(t, expired(chat, nil, 10))
 	db.Advance(t, 61*time.Second)
-	require.Equal(t, both, expired(chat, nil, 10), "no channel works")
-	require.Equal(t, both, expired(chat, []string{"mail"}, 10), "another one works")
-	require.Equal(t, both[:1], expired(chat, nil, 1), "the longest due first")
-	require.Equal(t, both[:1], expired(chat, chat, 10), "each is tried once on a channel that works")
+	require.Equal(t, all, expired(chat, nil, 10), "no channel works")
+	require.Equal(t, all, expired(chat, []string{"mail"}, 10), "another one works")
+	require.Equal(t, all[:1], expired(chat, nil, 1), "the longest due first")
+	require.Equal(t, all[:1], expired(chat, chat, 10), "an attempt to come is made on a channel that works")
 	for _, strangers := range [][]string{nil, {"mail"}} {
 		require.Empty(t, expired(strangers, nil, 10), "another replica may know the channel")
 	}
 	next := log.plans(t, &i, incident.WasResolved, "chat")
-	held := log.claimsOne(t, "chat")
-	require.Equal(t, untried.ID, held.Delivery.ID, "what is to be given up is not sent, and what comes after waits for that")
-	require.Equal(t, both[:1], expired(chat, nil, 10), "what is being sent is left alone")
+	held := log.claims(t, "chat", 10)
+	require.Equal(t, []delivery.ID{untried.ID, again.ID}, idsOf(held), "what is to be given up is not sent, and what comes after waits for that")
+	require.Equal(t, all[:1], expired(chat, nil, 10), "what is being sent is left alone")
 	end := func(d delivery.Delivery) (ended bool) {
 		log.work(t, func(ctx context.Context, tx *store.Tx) {
 			var err error
@@ -276,14 +278,16 @@ func expires(t *testing.T, db Database) {
 		return ended
 	}
 	require.False(t, end(untried))
+	require.False(t, end(again))
 	db.Advance(t, time.Minute)
-	require.Equal(t, both, expired(nil, nil, 10), "no replica has done anything")
+	require.Equal(t, all, expired(nil, nil, 10), "no replica has done anything")
+	require.True(t, end(again))
 	require.True(t, end(untried))
 	require.False(t, end(untried), "it has come to its end")
 	kept := log.finds(t, untried.ID)
 	require.Equal(t, []any{delivery.Failed, "given up", 0}, []any{kept.Status, kept.Error, kept.Attempts})
 	require.False(t, kept.FinishedAt.IsZero())
-	require.False(t, log.finishes(t, held, channel.Delivered, delivery.Delivered, 0))
+	require.False(t, log.finishes(t, held[0], channel.Delivered, delivery.Delivered, 0))
 	require.True(t, end(tried))
 	require.Equal(t, next.ID, log.claimsOne(t, "chat").Delivery.ID)
 }
