@@ -87,15 +87,18 @@ func (e *Engine) claimOn(ctx context.Context, o *outlet, probe bool, now time.Ti
 	if len(tickets) == 0 {
 		return nil
 	}
-	claimed, more, err := e.claim(ctx, o, store.Which{Channel: o.policy.Name, Most: len(tickets), Early: probe})
+	claimed, next, err := e.claim(ctx, o, store.Which{Channel: o.policy.Name, Most: len(tickets), Early: probe})
 	for n, c := range claimed {
 		e.start(c, tickets[n])
 	}
 	for _, t := range tickets[len(claimed):] {
 		t.giveBack()
 	}
-	if more {
+	switch {
+	case next == 0:
 		o.expectMore()
+	case next > 0:
+		o.lookAt(now.Add(next))
 	}
 	if len(claimed) == most && !probe {
 		o.lookNow()
@@ -103,17 +106,17 @@ func (e *Engine) claimOn(ctx context.Context, o *outlet, probe bool, now time.Ti
 	return err
 }
 
-func (e *Engine) claim(ctx context.Context, o *outlet, which store.Which) (claimed []store.Claimed, more bool, err error) {
+func (e *Engine) claim(ctx context.Context, o *outlet, which store.Which) (claimed []store.Claimed, next time.Duration, err error) {
 	claim := store.Claim{ID: delivery.NewID(), For: o.lease()}
 	// As in decide: what has begun goes on to its end.
 	err = e.store.Work(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) (err error) {
-		claimed, more, err = tx.Claim(ctx, which, claim)
+		claimed, next, err = tx.Claim(ctx, which, claim)
 		return err
 	})
 	if err != nil {
-		return nil, false, fmt.Errorf("claim deliveries of channel %s: %w", o.policy.Name, err)
+		return nil, -1, fmt.Errorf("claim deliveries of channel %s: %w", o.policy.Name, err)
 	}
-	return claimed, more, nil
+	return claimed, next, nil
 }
 
 // done is an attempt that has come to its end.

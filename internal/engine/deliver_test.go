@@ -58,6 +58,31 @@ func TestAMessageIsTriedAgainWithTheSameKeyUntilItIsDelivered(t *testing.T) {
 	})
 }
 
+func TestAnAttemptIsRepeatedWhenItIsDueAndNotLater(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		r.answers(down)
+		d := start(t, r.channel(func(p *delivery.Policy) {
+			p.Retry = delivery.Retry{Initial: time.Second, Max: time.Minute, GiveUpAfter: time.Hour}
+		}))
+		wait(300 * time.Millisecond) // so that the net does not help
+		for n := range 2 {
+			d.post(alerting.SeverityError, fmt.Sprintf("desk %c is over its limit", 'A'+n))
+			wait(400 * time.Millisecond)
+		}
+		wait(2900 * time.Millisecond)
+		var gaps []time.Duration
+		last := map[string]time.Time{}
+		for _, m := range r.messages() {
+			if before, again := last[m.n.Key]; again {
+				gaps = append(gaps, m.at.Sub(before).Round(20*time.Millisecond))
+			}
+			last[m.n.Key] = m.at
+		}
+		require.Equal(t, []time.Duration{time.Second, time.Second, 2 * time.Second}, gaps)
+	})
+}
+
 func TestAMessageThatIsRefusedGoesToTheFallbackAtOnce(t *testing.T) {
 	story(t, func(t *testing.T) {
 		desk, backup := newReceiver("desk"), newReceiver("backup")

@@ -236,9 +236,10 @@ const claimQuery = `SELECT ` + deliveryColumns + `,
 	ORDER BY d.due, d.number LIMIT ?`
 
 // Claim takes deliveries of a channel that wait to be sent, the longest due first: of
-// each incident only the first one, so that its messages go out in order. more says
-// that others wait: they come later, or there were too many.
-func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Claimed, more bool, err error) {
+// each incident only the first one, so that its messages go out in order. next is how long
+// it is until the first of the others is due: 0 if one is and comes later, or there were
+// too many, and negative if there are no others.
+func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Claimed, next time.Duration, err error) {
 	due := t.now
 	if which.Early {
 		due = t.now.AddDate(100, 0, 0)
@@ -256,7 +257,7 @@ func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Cla
 	}, claimQuery+t.store.engine.dialect().skipLocked,
 		which.Channel, due.UnixMicro(), t.now.UnixMicro(), t.now.UnixMicro(), which.Most)
 	if err != nil {
-		return nil, false, fmt.Errorf("look for deliveries: %w", err)
+		return nil, -1, fmt.Errorf("look for deliveries: %w", err)
 	}
 	if len(claimed) > 0 {
 		numbers := make([]int64, len(claimed))
@@ -267,14 +268,16 @@ func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Cla
 		_, err := t.exec(ctx, `UPDATE deliveries SET claim = ?, lease = ? WHERE number `+d.anyOf,
 			t.store.deliveryKey(claim.ID), t.now.Add(claim.For).UnixMicro(), d.list(numbers))
 		if err != nil {
-			return nil, false, fmt.Errorf("claim deliveries: %w", err)
+			return nil, -1, fmt.Errorf("claim deliveries: %w", err)
 		}
 	}
-	var others int64
-	err = t.one(ctx, `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE channel = ? AND status = 1 AND due <= ? AND claim IS NULL
-		ORDER BY due, number LIMIT 1) AS other`,
-		which.Channel, t.now.UnixMicro()).Scan(&others)
-	return claimed, others > 0, wrap("look for other deliveries", err)
+	var first sql.NullInt64
+	err = t.one(ctx, `SELECT min(due) FROM (SELECT due FROM deliveries WHERE channel = ? AND status = 1 AND claim IS NULL
+		ORDER BY due, number LIMIT 1) AS other`, which.Channel).Scan(&first)
+	if next = -1; first.Valid {
+		next = max(0, time.UnixMicro(first.Int64).Sub(t.now))
+	}
+	return claimed, next, wrap("look for other deliveries", err)
 }
 
 // Finish records an attempt and what follows from it, and reports whether the claim

@@ -20,7 +20,7 @@ var claimCases = []testCase{
 	{"what waits is claimed with all that sending it takes, the longest due first", claimsWhatWaits},
 	{"of each incident the first message of a channel goes out first", claimsInOrder},
 	{"what is not due is claimed early only", claimsWhatIsDue},
-	{"others wait if there were too many, or if they come later", claimsAndSaysMore},
+	{"others wait if there were too many, or if they come later", claimsAndSaysWhatIsLeft},
 	{"a claim that is over is another's", claimsWhatWasLost},
 	{"what an earlier process has left behind is sent at once where there can be no other", forgetsClaims},
 	{"whoever comes back late records nothing", recordsNothingLate},
@@ -100,12 +100,12 @@ func claimsWhatIsDue(t *testing.T, db Database) {
 	require.Empty(t, late, "these are given up")
 }
 
-func claimsAndSaysMore(t *testing.T, db Database) {
+func claimsAndSaysWhatIsLeft(t *testing.T, db Database) {
 	log := db.Start(t)
 	chat := store.Which{Channel: "chat", Most: 2}
-	claimed, more := log.claimsWhich(t, chat)
+	claimed, next := log.claimsWhich(t, chat)
 	require.Empty(t, claimed)
-	require.False(t, more)
+	require.Negative(t, next)
 	for n := range 3 {
 		i := log.opens(t, fmt.Sprintf("alert %c", 'a'+n))
 		log.plans(t, &i, incident.Opened, "chat")
@@ -113,16 +113,23 @@ func claimsAndSaysMore(t *testing.T, db Database) {
 			log.plans(t, &i, incident.WasResolved, "chat")
 		}
 	}
-	claimed, more = log.claimsWhich(t, chat)
-	require.Len(t, claimed, 2)
-	require.True(t, more)
-	claimed, more = log.claimsWhich(t, chat)
+	first, next := log.claimsWhich(t, chat)
+	require.Len(t, first, 2)
+	require.Zero(t, next)
+	claimed, next = log.claimsWhich(t, chat)
 	require.Len(t, claimed, 1)
-	require.True(t, more, "one comes after that")
+	require.Zero(t, next, "one comes after that")
 	log.delivers(t, claimed[0])
-	claimed, more = log.claimsWhich(t, chat)
+	claimed, next = log.claimsWhich(t, chat)
 	require.Len(t, claimed, 1)
-	require.False(t, more)
+	require.Negative(t, next)
+	for _, c := range append(first, claimed...) {
+		log.triesLater(t, c, 10*time.Minute)
+	}
+	db.Advance(t, time.Minute)
+	claimed, next = log.claimsWhich(t, chat)
+	require.Empty(t, claimed)
+	require.InDelta(t, 9*time.Minute, next, float64(30*time.Second))
 }
 
 func claimsWhatWasLost(t *testing.T, db Database) {

@@ -105,14 +105,14 @@ func (l *Log) claims(tb testing.TB, name string, most int) []store.Claimed {
 	return claimed
 }
 
-func (l *Log) claimsWhich(tb testing.TB, which store.Which) (claimed []store.Claimed, more bool) {
+func (l *Log) claimsWhich(tb testing.TB, which store.Which) (claimed []store.Claimed, next time.Duration) {
 	tb.Helper()
 	l.work(tb, func(ctx context.Context, t *store.Tx) {
 		var err error
-		claimed, more, err = t.Claim(ctx, which, store.Claim{ID: delivery.NewID(), For: time.Minute})
+		claimed, next, err = t.Claim(ctx, which, store.Claim{ID: delivery.NewID(), For: time.Minute})
 		require.NoError(tb, err)
 	})
-	return claimed, more
+	return claimed, next
 }
 
 // claimsOne takes the only delivery that can be claimed on a channel.
