@@ -376,8 +376,17 @@ func (t *Tx) Later(ctx context.Context, d delivery.Delivery) ([]delivery.Deliver
 }
 
 // Passed reports whether the delivery's channel was told what came after it, or is
-// about to be just now, so that it comes too late.
+// about to be just now, so that it comes too late. If not, nobody begins to tell it of
+// that until the transaction ends.
 func (t *Tx) Passed(ctx context.Context, d delivery.Delivery) (bool, error) {
+	if hold := t.store.engine.dialect().hold; hold != "" { // nobody begins to tell of it meanwhile
+		err := t.each(ctx, func(*sql.Rows) error { return nil }, `SELECT d.number FROM deliveries d
+			WHERE d.incident = ? AND d.channel = ? AND d.notice > ? AND d.status = 1 ORDER BY d.notice`+hold,
+			int64(d.Incident), d.Channel, d.Notice) //nolint:gosec // numbers fit into 63 bits
+		if err != nil {
+			return false, fmt.Errorf("hold what comes after a delivery: %w", err)
+		}
+	}
 	later, err := t.Later(ctx, d)
 	return slices.ContainsFunc(later, func(other delivery.Delivery) bool { return other.Status != delivery.Waiting }), err
 }
