@@ -91,8 +91,8 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 		return delivery.TestResult{}, &alerting.Error{Code: alerting.CodeUnavailable, Message: fmt.Sprintf(
 			"channel %s is busy, or is being replaced; try again", name)}
 	}
-	attempt, result := e.attempt(ctx, o, testMessage(id, time.Now()))
-	<-o.slots
+	attempt, result, ended := e.attempt(ctx, o, testMessage(id, time.Now()))
+	go e.free(o, ended)
 	err = e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.Note(ctx, name, result); err != nil || result.Outcome != channel.Delivered {
 			return err

@@ -141,32 +141,38 @@ func (e *Engine) start(c store.Claimed, t *ticket) {
 	}
 	t.use()
 	e.sends.Go(func() {
-		d := e.send(c, t.outlet)
+		d, ended := e.send(c, t.outlet)
 		select {
 		case e.outcomes <- d:
 		case <-e.ended: // nobody records any more
 		}
-		t.done()
-		if t.outlet.lookAgain() { // for the slot
-			e.claiming.ring()
-		}
+		e.free(t.outlet, ended)
 	})
 }
 
-// send makes one attempt.
-func (e *Engine) send(c store.Claimed, o *outlet) done {
-	d := done{outlet: o, claimed: c, skipped: true}
+// free gives back the slot of an attempt once it has ended.
+func (e *Engine) free(o *outlet, ended func()) {
+	ended()
+	<-o.slots
+	if o.lookAgain() { // for the slot
+		e.claiming.ring()
+	}
+}
+
+// send makes one attempt. ended returns when the channel does nothing for it any more.
+func (e *Engine) send(c store.Claimed, o *outlet) (d done, ended func()) {
+	d, ended = done{outlet: o, claimed: c, skipped: true}, func() {}
 	state := o.breakerState()
 	verdict, err := o.breaker.Allow()
 	if err != nil { // it has opened since
-		return d
+		return d, ended
 	}
-	d.attempt, d.result = e.attempt(e.sending, o, e.notification(c))
+	d.attempt, d.result, ended = e.attempt(e.sending, o, e.notification(c))
 	e.meter.Attempted(o.policy.Name, d.result.Outcome, d.attempt.Duration)
 	switch {
 	case e.sending.Err() != nil && d.result.Outcome != channel.Delivered: // it was interrupted
 		verdict(errNoVerdict)
-		return d
+		return d, ended
 	case d.result.Outcome == channel.Transient && d.result.RetryAfter > 0:
 		if o.leaveAlone(d.result.RetryAfter); d.result.Code < 500 {
 			verdict(errNoVerdict) // it works, and wants to be left alone
@@ -180,19 +186,45 @@ func (e *Engine) send(c store.Claimed, o *outlet) done {
 		d.recovered = state == delivery.BreakerHalfOpen
 	}
 	d.skipped = false
-	return d
+	return d, ended
 }
 
-// attempt sends a message within the channel's timeout.
-func (e *Engine) attempt(ctx context.Context, o *outlet, n channel.Notification) (delivery.Attempt, channel.Result) {
+// attempt sends a message within the channel's timeout. A channel that goes on beyond it,
+// as in a write that hangs, has failed; ended returns when it does not any more.
+func (e *Engine) attempt(ctx context.Context, o *outlet, n channel.Notification) (a delivery.Attempt, result channel.Result, ended func()) {
 	ctx, cancel := context.WithTimeout(ctx, o.policy.Timeout)
 	defer cancel()
-	began := time.Now()
-	result := sendSafely(ctx, o.sender, n)
+	began, results := time.Now(), make(chan channel.Result, 1)
+	go func() { results <- sendSafely(ctx, o.sender, n) }()
+	result, hangs := await(ctx, results)
+	if ended = func() {}; hangs {
+		o.hanging.Add(1)
+		ended = func() {
+			<-results
+			o.hanging.Add(-1)
+		}
+	}
 	// What the other side says may be anything, and databases take text alone.
 	result.Error, result.Thread = plainText(result.Error), plainText(result.Thread)
 	took := time.Since(began)
-	return delivery.Attempt{At: began, Duration: took, Outcome: result.Outcome, Code: result.Code, Error: result.Error}, result
+	return delivery.Attempt{At: began, Duration: took, Outcome: result.Outcome, Code: result.Code, Error: result.Error}, result, ended
+}
+
+// await returns the result, and whether there is none even some time after the end of ctx.
+func await(ctx context.Context, results <-chan channel.Result) (result channel.Result, hangs bool) {
+	select {
+	case result = <-results:
+		return result, false
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(impatience)
+	defer timer.Stop()
+	select {
+	case result = <-results:
+		return result, false
+	case <-timer.C:
+		return channel.Result{Outcome: channel.Transient, Error: fmt.Sprintf("it hangs: %s after it had to end it goes on", impatience)}, true
+	}
 }
 
 // plainText returns a text in valid UTF-8 without NUL characters.

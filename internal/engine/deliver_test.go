@@ -538,6 +538,31 @@ func TestAnAttemptThatWasDueWhileNothingWasSentIsMadeHoweverLate(t *testing.T) {
 	}
 }
 
+func TestAChannelThatHangsHasFailedAndItsFallbackIsTold(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r, backup := newReceiver("desk"), newReceiver("backup")
+		release := make(chan struct{})
+		r.answers(func(ctx, note) result { <-release; return result{Outcome: delivered} })
+		d := start(t, r.channel(func(p *delivery.Policy) { p.Concurrency, p.Fallback, p.Retry.GiveUpAfter = 1, "backup", time.Hour }),
+			backup.channel(func(p *delivery.Policy) { p.Sources = []string{"none"} }))
+		for n := range 3 {
+			d.post(alerting.SeverityError, fmt.Sprintf("desk %c is over its limit", 'A'+n))
+		}
+		wait(20 * time.Second)
+		require.Equal(t, delivery.Degraded, d.channel().Health)
+		require.Contains(t, d.channel().Record.LastError, "it hangs")
+		wait(2 * time.Hour)
+		require.ElementsMatch(t, []string{"1 opened", "2 opened", "3 opened"}, backup.told())
+		close(release)
+		r.answers(nil)
+		wait(time.Minute)
+		before := len(r.told())
+		d.post(alerting.SeverityError, "VaR limit breached")
+		wait(time.Second)
+		require.Len(t, r.told(), before+1)
+	})
+}
+
 func TestAChannelThatHangsDoesNotKeepAlertdFromEnding(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")

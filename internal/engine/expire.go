@@ -75,15 +75,12 @@ func (e *Engine) expire(ctx context.Context) error {
 	return nil
 }
 
-// longQuiet is how long a channel may want to be left alone and still count as working.
-const longQuiet = time.Minute
-
 // expirable returns the channels that there are, and those among them that take
 // messages: an attempt that was to be made there is made however late it is.
 func (s *state) expirable() (known, working []string) {
 	for _, p := range s.policies {
 		known = append(known, p.Name)
-		if o := s.outlets[p.Name]; o != nil && o.breakerState() == delivery.BreakerClosed && !o.leftAlone(longQuiet) {
+		if o := s.outlets[p.Name]; o != nil && o.works() {
 			working = append(working, p.Name)
 		}
 	}

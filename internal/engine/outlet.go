@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -21,6 +22,8 @@ const (
 	breakerPause = 15 * time.Second
 	// leaseMargin is how long a claim lasts beyond the attempt that it is for.
 	leaseMargin = 10 * time.Second
+	// longQuiet is how long a channel may want to be left alone and still count as working.
+	longQuiet = time.Minute
 )
 
 // outlet is a channel that is on, with what bounds its use. Safe for concurrent use.
@@ -31,6 +34,7 @@ type outlet struct {
 	slots   chan struct{} // one for each attempt under way
 	limiter *rate.Limiter
 	breaker *gobreaker.TwoStepCircuitBreaker[any]
+	hanging atomic.Int32 // attempts that go on beyond their time
 
 	mu     sync.Mutex
 	held   int       // tickets that are not used yet
@@ -192,11 +196,15 @@ func (o *outlet) leaveAlone(wait time.Duration) {
 	}
 }
 
-// leftAlone reports whether the other side wants to be left alone for longer than that.
-func (o *outlet) leftAlone(longer time.Duration) bool {
+// works reports whether the channel takes messages: none hangs, its breaker is closed,
+// and the other side does not want to be left alone for long.
+func (o *outlet) works() bool {
+	if o.hanging.Load() > 0 || o.breakerState() != delivery.BreakerClosed {
+		return false
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return time.Until(o.quiet) > longer
+	return time.Until(o.quiet) <= longQuiet
 }
 
 // next returns when to look for deliveries, and whether for one alone, to see whether
