@@ -49,7 +49,8 @@ func (e *Engine) act(ctx context.Context, id incident.ID,
 	return i, err
 }
 
-// RetryDelivery has a delivery that has failed tried again. The error is an
+// RetryDelivery has a delivery that has failed tried again. If its incident is resolved
+// since, the channel is told that, too, so that none is left that never ends. The error is an
 // [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict] if it has not
 // failed, if the channel was told since what came after it, or if the channel is off.
 func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error) {
@@ -65,6 +66,9 @@ func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (delivery.De
 		if err := tx.Retry(ctx, id, tx.Now().Add(o.policy.Retry.GiveUpAfter)); err != nil {
 			return err
 		}
+		if err := e.conclude(ctx, tx, d, o.policy); err != nil {
+			return err
+		}
 		return tx.AddEntries(ctx, d.Incident, entryAbout(d, tx.Now(), incident.EntryRetrying, d.Reason.String()+" tried again by hand"))
 	})
 	if err != nil {
@@ -74,6 +78,18 @@ func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (delivery.De
 	e.claiming.ring()
 	d, _, err = e.store.Delivery(ctx, id)
 	return d, err
+}
+
+// conclude has a resolution told after what came before it.
+func (e *Engine) conclude(ctx context.Context, tx *store.Tx, d delivery.Delivery, p delivery.Policy) error {
+	i, err := tx.Incident(ctx, d.IncidentID)
+	if err != nil || i.Status != incident.Resolved || !p.Resolved || d.Reason == incident.WasResolved {
+		return err
+	}
+	return tx.Conclude(ctx, delivery.Delivery{
+		ID: delivery.NewID(), Incident: d.Incident, Notice: i.Notices, Reason: incident.WasResolved, Channel: d.Channel,
+		GiveUpAt: tx.Now().Add(p.Retry.GiveUpAfter),
+	})
 }
 
 // TestChannel sends one message that says that it is a test, and returns what became

@@ -538,6 +538,50 @@ func TestAnAttemptThatWasDueWhileNothingWasSentIsMadeHoweverLate(t *testing.T) {
 	}
 }
 
+func TestWhatIsRetriedByHandAfterTheEndIsToldTheEnd(t *testing.T) {
+	for name, early := range map[string]bool{"resolved after it was refused": false, "resolved while it waited": true} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(t *testing.T) {
+				r := newReceiver("desk")
+				r.answers(refuses)
+				if early {
+					r.answers(down)
+				}
+				d := start(t, r.channel(func(p *delivery.Policy) { p.Retry.GiveUpAfter = time.Hour }))
+				d.post(alerting.SeverityError, "VaR limit breached")
+				wait(time.Minute)
+				d.acknowledge(1, "ann")
+				wait(time.Minute)
+				d.resolve("ann")
+				wait(2 * time.Hour)
+				var opened delivery.Delivery
+				for _, failed := range d.deliveries() {
+					if failed.Incident == 1 && failed.Reason == incident.Opened {
+						opened = failed
+					}
+				}
+				require.Equal(t, delivery.Failed, opened.Status)
+				r.answers(nil)
+				_, err := d.Engine.RetryDelivery(t.Context(), opened.ID)
+				require.NoError(t, err)
+				wait(time.Minute)
+				require.Equal(t, []string{"1 opened", "1 resolved"}, r.told())
+			})
+		})
+	}
+}
+
+func TestAMessageThatIsDeliveredInPartSaysSo(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		r.answers(always(result{Outcome: delivered, Error: "taken, but not for ben"}))
+		d := start(t, r.channel())
+		d.post(alerting.SeverityError, "VaR limit breached")
+		wait(time.Second)
+		require.Contains(t, d.timeline(1), "delivered: opened delivered: taken, but not for ben")
+	})
+}
+
 func TestAChannelThatHangsHasFailedAndItsFallbackIsTold(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r, backup := newReceiver("desk"), newReceiver("backup")

@@ -173,7 +173,14 @@ func (e *Engine) recordOne(ctx context.Context, tx *store.Tx, d done) (after []f
 	what := del.Reason.String()
 	switch next.Status {
 	case delivery.Delivered:
-		return nil, tx.AddEntries(ctx, del.Incident, entryAbout(del, tx.Now(), incident.EntryDelivered, what+" delivered"+attempts(number)))
+		what += " delivered" + attempts(number)
+		if d.result.Error != "" { // not to everybody
+			what += ": " + d.result.Error
+			after = append(after, func() {
+				e.log.Warn("a message was delivered in part", "channel", name, "delivery_id", del.ID, "error", d.result.Error)
+			})
+		}
+		return after, tx.AddEntries(ctx, del.Incident, entryAbout(del, tx.Now(), incident.EntryDelivered, what))
 	case delivery.Waiting:
 		look := func() {
 			d.outlet.lookAt(next.DueAt)

@@ -418,6 +418,19 @@ func (t *Tx) Retry(ctx context.Context, id delivery.ID, giveUp time.Time) error 
 		"delivery %s is %s; only one that has failed can be retried", id, d.Status)}
 }
 
+// Conclude plans, for a delivery that is retried by hand, the one of a later notice that it
+// is not complete without, unless there is one: one that was superseded, as the channel had
+// heard nothing, waits again.
+func (t *Tx) Conclude(ctx context.Context, d delivery.Delivery) error {
+	if added, err := t.AddDelivery(ctx, d, Claim{}); err != nil || added {
+		return err
+	}
+	_, err := t.exec(ctx, `UPDATE deliveries SET status = ?, due = ?, give_up = ?, finished = NULL, error = ''
+		WHERE incident = ? AND channel = ? AND notice = ? AND status = ?`, int64(delivery.Waiting), t.now.UnixMicro(), d.GiveUpAt.UnixMicro(),
+		int64(d.Incident), d.Channel, d.Notice, int64(delivery.Superseded)) //nolint:gosec // numbers fit into 63 bits
+	return wrap("plan the end of an incident", err)
+}
+
 // Delivery returns one delivery. The error is an [*alerting.Error] with
 // [alerting.CodeNotFound] if there is none.
 func (t *Tx) Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error) {

@@ -24,6 +24,7 @@ var deliveryCases = []testCase{
 	{"a channel was told unless all that it was to be told has failed", knowsWhoWasTold},
 	{"a message knows what came before and after it", knowsWhatCameLater},
 	{"what has waited too long is given up", expires},
+	{"an end that was superseded is told after all, once", concludes},
 	{"only what has failed is tried again by hand", retries},
 	{"a channel that works again is hurried", hurries},
 	{"a channel's record counts, and remembers the last of each", keepsRecords},
@@ -340,6 +341,38 @@ func knowsWhatCameLater(t *testing.T, db Database) {
 	requireCode(t, alerting.CodeConflict, err)
 	require.ErrorContains(t, err, "was told since what came after")
 	require.Equal(t, delivery.Failed, log.finds(t, d.ID).Status)
+}
+
+// concludes plans an end anew that was superseded, and one that there was not, but none
+// that is being told or was.
+func concludes(t *testing.T, db Database) {
+	log := db.Start(t)
+	i, other := log.opens(t, "alert a"), log.opens(t, "alert b")
+	conclude := func(number uint64, notice int) {
+		log.decide(t, func(ctx context.Context, tx *store.Tx) {
+			require.NoError(t, tx.Conclude(ctx, delivery.Delivery{
+				ID: delivery.NewID(), Incident: number, Notice: notice, Reason: incident.WasResolved, Channel: "chat", GiveUpAt: tx.Now().Add(2 * time.Hour),
+			}))
+		})
+	}
+	end := log.plans(t, &i, incident.WasResolved, "chat")
+	log.work(t, func(ctx context.Context, tx *store.Tx) {
+		ended, err := tx.End(ctx, end, delivery.Superseded, "nothing was heard")
+		require.NoError(t, err)
+		require.True(t, ended)
+	})
+	conclude(i.Number, end.Notice)
+	again := log.claimsOne(t, "chat")
+	require.Equal(t, end.ID, again.Delivery.ID)
+	require.Empty(t, again.Delivery.Error)
+	log.delivers(t, again)
+	conclude(i.Number, end.Notice)
+	require.Empty(t, log.claims(t, "chat", 10), "it was told")
+
+	log.plans(t, &other, incident.WasResolved, "mail")
+	conclude(other.Number, other.Notices)
+	require.Equal(t, other.Number, log.claimsOne(t, "chat").Delivery.Incident)
+	require.Equal(t, delivery.Delivered, log.finds(t, again.Delivery.ID).Status)
 }
 
 func retries(t *testing.T, db Database) {
