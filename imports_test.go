@@ -136,6 +136,9 @@ var imports = map[string]row{
 		may: []string{"api", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/metrics"},
 		why: "serves the core by the contract; cmd hands it its settings, so it knows no file",
 	},
+	"internal/needs": {
+		why: "says what tests need and the machine lacks; nothing that ships may import it",
+	},
 	"internal/pgtest": {
 		why: "gives tests a real PostgreSQL; nothing that ships may import it",
 	},

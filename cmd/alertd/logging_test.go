@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+
+	"alertd/internal/needs"
 )
 
 func TestEveryLineOfTheLogIsInTheFormatThatWasAskedFor(t *testing.T) {
@@ -118,7 +120,7 @@ func openTerminal(tb testing.TB) (screen, terminal *os.File) {
 	tb.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		tb.Skipf("this machine has no terminals: %s", err)
+		needs.Lacking(tb, "a terminal: %s", err)
 	}
 	tb.Cleanup(func() { _ = screen.Close() })
 	var unlock, number int32

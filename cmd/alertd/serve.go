@@ -233,7 +233,7 @@ func (d *daemon) serveHTTP(ctx context.Context, listener net.Listener, signals <
 				switch {
 				case s == syscall.SIGHUP:
 					_, _ = d.reloader.reload(ctx) // it logs what went wrong
-					go d.reopen() // a write may hang, and signals may not
+					go d.reopen()                 // a write may hang, and signals may not
 				case ctx.Err() != nil:
 					hurry(errSecondSignal)
 				default:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/needs"
 	"alertd/internal/pgtest"
 )
 
@@ -176,7 +177,7 @@ func TestAClusterThatDoesNotStartShowsItsLog(t *testing.T) {
 
 func TestADirectoryThatPostgreSQLMayNotEnterIsNamed(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only for root does PostgreSQL run as somebody else")
+		needs.Lacking(t, "root, for whom PostgreSQL runs as somebody else")
 	}
 	pgtest.StartCluster(t) // or there is none to try
 	closed := t.TempDir()

@@ -66,15 +66,16 @@ type Service struct {
 // HTTP run for kinds that talk it, those of networks and messages for all.
 func Run(t *testing.T, f Fixture) {
 	require.NotEqual(t, f.HTTP == nil, f.Serve == nil, "a fixture has either HTTP or Serve")
-	groups := []struct {
+	type group struct {
 		name  string
 		cases []testCase
-	}{{"messages", messageCases}, {"network", networkCases}}
+	}
+	groups := []group{{"messages", messageCases}, {"network", networkCases}}
 	if f.HTTP != nil {
-		groups = append(groups, struct {
-			name  string
-			cases []testCase
-		}{"http", httpCases})
+		groups = append(groups, group{"http", httpCases})
+	}
+	if f.HTTP == nil || f.HTTP.Key != nil { // the service has such a key
+		groups = append(groups, group{"keys", keyCases})
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

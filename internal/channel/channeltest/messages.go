@@ -17,10 +17,13 @@ import (
 var messageCases = []testCase{
 	{"every reason is told", everyReasonIsTold},
 	{"a later message joins the thread of the first", aLaterMessageJoinsTheThreadOfTheFirst},
-	{"a message that is sent again has the same key", aMessageThatIsSentAgainHasTheSameKey},
 	{"fifty messages at once are all delivered", fiftyMessagesAtOnceAreAllDelivered},
 	{"no text is too hostile to be told", noTextIsTooHostileToBeTold},
 	{"the longest texts are told", theLongestTextsAreTold},
+}
+
+var keyCases = []testCase{
+	{"a message that is sent again has the same key", aMessageThatIsSentAgainHasTheSameKey},
 }
 
 func everyReasonIsTold(t *testing.T, f Fixture) {
@@ -47,9 +50,6 @@ func aLaterMessageJoinsTheThreadOfTheFirst(t *testing.T, f Fixture) {
 }
 
 func aMessageThatIsSentAgainHasTheSameKey(t *testing.T, f Fixture) {
-	if f.HTTP != nil && f.HTTP.Key == nil {
-		t.Skip("the service has no such key")
-	}
 	service := f.serve(t)
 	ch, restarted := f.open(t, service.Address), f.open(t, service.Address)
 	one := Notification(incident.Opened)

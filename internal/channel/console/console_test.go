@@ -17,6 +17,7 @@ import (
 	"alertd/internal/channel/channeltest"
 	"alertd/internal/channel/console"
 	"alertd/internal/incident"
+	"alertd/internal/needs"
 )
 
 // said returns what a message looks like.
@@ -87,7 +88,7 @@ func TestColoursAreForTerminalsAndWhoeverWantsThem(t *testing.T) {
 
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skip("there are no terminals here:", err)
+		needs.Lacking(t, "a terminal: %s", err)
 	}
 	t.Cleanup(func() { assert.NoError(t, terminal.Close()) })
 	assert.True(t, console.Colors(terminal, none))

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"alertd/internal/needs"
 )
 
 // envChild says that this process is a test's child.
@@ -30,11 +32,11 @@ func inChild(t *testing.T, attributes *syscall.SysProcAttr) bool {
 	output, err := cmd.CombinedOutput()
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.EINVAL):
-		t.Skipf("needs a mount namespace of its own: %s", err)
+		needs.Lacking(t, "a mount namespace of its own: %s", err)
 	case err != nil:
 		t.Errorf("%s\n%s", err, output)
 	case strings.Contains(string(output), "--- SKIP: "+t.Name()):
-		t.Skipf("%s", output)
+		needs.Lacking(t, "what its child lacks: %s", output)
 	default:
 		require.Contains(t, string(output), "--- PASS: "+t.Name())
 	}

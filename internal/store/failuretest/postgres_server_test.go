@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/needs"
 	"alertd/internal/pgtest"
 	"alertd/internal/store"
 )
@@ -261,7 +262,7 @@ func TestARestartWhileNobodyAsksIsNotNoticed(t *testing.T) {
 func TestAFullDiskOfTheServerLosesNothing(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
-		t.Skip("needs root, to give the server a small disk")
+		needs.Lacking(t, "root, to give the server a small disk")
 	}
 	if !inMountNamespace(t) {
 		return
