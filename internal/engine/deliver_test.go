@@ -550,7 +550,7 @@ func TestWhatIsRetriedByHandAfterTheEndIsToldTheEnd(t *testing.T) {
 				d := start(t, r.channel(func(p *delivery.Policy) { p.Retry.GiveUpAfter = time.Hour }))
 				d.post(alerting.SeverityError, "VaR limit breached")
 				wait(time.Minute)
-				d.acknowledge(1, "ann")
+				d.acknowledge(1, "ben")
 				wait(time.Minute)
 				d.resolve("ann")
 				wait(2 * time.Hour)

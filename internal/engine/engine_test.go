@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"database/sql"
+	"fmt"
 	"testing"
 	"time"
 
@@ -178,5 +180,28 @@ func TestSettingsThatCannotBeOpenedChangeNothing(t *testing.T) {
 		require.True(t, fresh.closed)
 		d.post(alerting.SeverityError, "VaR limit breached")
 		require.Equal(t, []string{"1 opened"}, r.told())
+	})
+}
+
+// TestAFoldThatIsTooMuchForTheDatabaseIsMadeInParts has a database that takes no more than
+// some 300 events at once, as one that is far away does within its timeout.
+func TestAFoldThatIsTooMuchForTheDatabaseIsMadeInParts(t *testing.T) {
+	story(t, func(t *testing.T) {
+		d := start(t, newReceiver("desk").channel())
+		db, err := sql.Open("sqlite", d.path)
+		require.NoError(t, err)
+		_, err = db.ExecContext(t.Context(), `CREATE TRIGGER too_much BEFORE INSERT ON folds WHEN length(NEW.events) > 600
+			BEGIN SELECT RAISE(ABORT, 'too much at once'); END`)
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+		alerts := make([]alerting.Alert, 1000)
+		for n := range alerts {
+			alerts[n] = alerting.Alert{Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: fmt.Sprintf("VaR limit breached: %d", n)}
+		}
+		_, err = d.RegisterBatch(t.Context(), alerts)
+		require.NoError(t, err)
+		wait(10 * time.Second)
+		require.Equal(t, uint64(1000), d.incident(1).Count)
+		require.NoError(t, d.Engine.Ready())
 	})
 }

@@ -19,6 +19,7 @@ func (r *recorder) Helper() {}
 func (r *recorder) Skipf(format string, args ...any) {
 	r.ended += "skipped: " + fmt.Sprintf(format, args...)
 }
+
 func (r *recorder) Fatalf(format string, args ...any) {
 	r.ended = "failed: " + fmt.Sprintf(format, args...) + "; "
 }
