@@ -79,7 +79,7 @@ var imports = map[string]row{
 	},
 	"internal/config": {
 		may: []string{
-			"internal/alerting", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
+			"internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
 			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
 			"internal/delivery",
 		},

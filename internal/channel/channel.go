@@ -15,6 +15,16 @@ type Channel interface {
 	Close() error
 }
 
+// Targeted is what the settings of a kind implement whose messages go to each of several
+// recipients by itself: each is one delivery, told or retried whatever becomes of the
+// others. Settings that do not implement it have one target, "".
+type Targeted interface {
+	// Targets returns the recipients in a fixed order, each once. They go into
+	// [Notification.Target]. It needs no open channel, and leaves out what
+	// Validate would refuse.
+	Targets() []string
+}
+
 // Outcome says what became of an attempt to deliver. The zero value is none.
 type Outcome uint8
 

@@ -14,6 +14,9 @@ import (
 type Notification struct {
 	// Key is the delivery's id, a UUID. A message that is sent again has the same.
 	Key string
+	// Target is the recipient that the message is for, one of [Targeted.Targets]; "" is
+	// the whole channel.
+	Target string
 	// Notice is what is to be told. Of a test ([incident.Test]) its incident has an
 	// id that is in no list.
 	Notice incident.Notice

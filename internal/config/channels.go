@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"alertd/internal/alerting"
+	"alertd/internal/channel"
 	"alertd/internal/channel/console"
 	"alertd/internal/channel/email"
 	"alertd/internal/channel/logfile"
@@ -138,6 +139,9 @@ func readChannel(t *table, name string) Channel {
 	}
 	c.Policy.Kind = kindName
 	c.Settings = k.read(t)
+	if targeted, ok := c.Settings.(channel.Targeted); ok {
+		c.Policy.Targets = targeted.Targets()
+	}
 	t.done()
 	if c.Policy.Enabled {
 		if t.require(kindName, k.required) {

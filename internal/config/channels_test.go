@@ -396,3 +396,10 @@ func TestAChannelsPolicyIsWhatItsKeysSay(t *testing.T) {
 	plain.Name, plain.Kind, plain.Enabled = "other", "console", true
 	require.Equal(t, plain, c.Channels[0].Policy)
 }
+
+func TestMailIsDeliveredToEachRecipientByItself(t *testing.T) {
+	mail := map[string]string{"enabled": "true", "to": `["Ada <ada@example.com>", "grace@example.com", "ada@example.com"]`}
+	c := requireGood(t, channel("email", kinds["email"], mail)+channel("logfile", kinds["logfile"]), nil)
+	require.Equal(t, []string{"ada@example.com", "grace@example.com"}, c.Channels[0].Policy.Targets)
+	require.Empty(t, c.Channels[1].Policy.Targets, "a file is told as a whole")
+}

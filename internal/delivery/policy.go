@@ -11,6 +11,9 @@ type Policy struct {
 	// Name is the channel's, Kind what it is.
 	Name, Kind string
 	Enabled    bool
+	// Targets are the recipients that are each told by a delivery of their own, as
+	// [channel.Targeted] has them; empty: the channel is told as a whole.
+	Targets []string
 	// MinSeverity is the least severity that is told.
 	MinSeverity alerting.Severity
 	// Categories and Sources: only these; empty: all.

@@ -138,6 +138,17 @@ func (c Config) addressProblems() []channel.Problem {
 	return problems
 }
 
+// Targets implements [channel.Targeted]: the address of each recipient.
+func (c Config) Targets() []string {
+	var targets []string
+	for _, text := range c.To {
+		if to, err := mail.ParseAddress(text); err == nil && !slices.Contains(targets, to.Address) {
+			targets = append(targets, to.Address)
+		}
+	}
+	return targets
+}
+
 func problem(key, format string, args ...any) channel.Problem {
 	return channel.Problem{Field: key, Message: fmt.Sprintf(format, args...)}
 }
