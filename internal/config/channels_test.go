@@ -398,8 +398,9 @@ func TestAChannelsPolicyIsWhatItsKeysSay(t *testing.T) {
 }
 
 func TestMailIsDeliveredToEachRecipientByItself(t *testing.T) {
-	mail := map[string]string{"enabled": "true", "to": `["Ada <ada@example.com>", "grace@example.com", "ada@example.com"]`}
-	c := requireGood(t, channel("email", kinds["email"], mail)+channel("logfile", kinds["logfile"]), nil)
+	mail := maps.Clone(kinds["email"])
+	mail["to"] = `["Ada <ada@example.com>", "grace@example.com", "ada@example.com"]`
+	c := requireGood(t, channel("email", mail)+channel("logfile", kinds["logfile"]), nil)
 	require.Equal(t, []string{"ada@example.com", "grace@example.com"}, c.Channels[0].Policy.Targets)
 	require.Empty(t, c.Channels[1].Policy.Targets, "a file is told as a whole")
 }
