@@ -29,6 +29,11 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// toldError is one that standard error has been told of.
+type toldError struct{ error }
+
+func (e toldError) Unwrap() error { return e.error }
+
 // run is the whole program: it returns the exit code. It ends when ctx does, or
 // by a signal.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -38,7 +43,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(stderr, "alertd: %s\n", err)
+	if _, told := errors.AsType[toldError](err); !told {
+		_, _ = fmt.Fprintf(stderr, "alertd: %s\n", err)
+	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}

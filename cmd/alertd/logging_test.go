@@ -4,12 +4,16 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -52,11 +56,12 @@ func TestWhatIsBelowTheLogLevelIsNotLogged(t *testing.T) {
 	} {
 		t.Run(level, func(t *testing.T) {
 			var out strings.Builder
-			logs, err := newLoggers(&out, level, "json")
+			log, err := newDaemonLog(&out, level, "json")
 			require.NoError(t, err)
 			for _, record := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
-				logs.main.Log(t.Context(), record, "something")
+				log.Log(t.Context(), record, "something")
 			}
+			log.close()
 			var got []string
 			for line := range strings.Lines(out.String()) {
 				var record struct{ Level string }
@@ -68,33 +73,92 @@ func TestWhatIsBelowTheLogLevelIsNotLogged(t *testing.T) {
 	}
 }
 
-func TestARecordOfARequestMayWaitButNotForLong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		out := newLogBuffer() // which the timer writes to as well
-		logs, err := newLoggers(out, "info", "text")
-		require.NoError(t, err)
-		logs.access.Info("first")
-		require.Empty(t, out.String())
-		time.Sleep(logPatience) //nolint:forbidigo // the bubble's clock
-		synctest.Wait()
-		require.Contains(t, out.String(), "msg=first")
+// unread is an alertd whose log is a pipe that nobody reads any more. Records are being
+// dropped. The process is as it is shipped: one that looked for goroutines at its end
+// would find the one that hangs.
+type unread struct {
+	*program
+	pipe *os.File
+	log  *bufio.Reader
+}
 
-		logs.access.Info("second")
-		logs.main.Info("third")
-		require.Regexp(t, `(?s)first.*second.*third`, out.String(), "what is written at once takes with it what waits")
-		logs.access.Info("fourth")
-		logs.flush()
-		require.Contains(t, out.String(), "msg=fourth")
-		time.Sleep(logPatience) //nolint:forbidigo // the bubble's clock
-		synctest.Wait()
-
-		for range logWaiting / 100 {
-			logs.access.Info("long", "text", strings.Repeat("x", 100))
+func startUnread(t *testing.T, toml string) *unread {
+	t.Helper()
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = reader.Close() })
+	u := &unread{newProgram(t, toml), reader, bufio.NewReader(reader)}
+	cmd := exec.CommandContext(t.Context(), "alertd-as-shipped", u.args(nil)...)
+	cmd.Stderr = writer
+	require.NoError(t, cmd.Start())
+	require.NoError(t, writer.Close())
+	u.end = func() { require.NoError(t, cmd.Process.Signal(syscall.SIGTERM)) }
+	go func() {
+		defer close(u.done)
+		_ = cmd.Wait() // the exit status says all
+		u.code = cmd.ProcessState.ExitCode()
+	}()
+	var listening struct{ Addr string }
+	require.NoError(t, json.Unmarshal([]byte(u.awaitLine("listening")), &listening))
+	u.addr = listening.Addr
+	dropped := regexp.MustCompile(`\nalertd_log_records_dropped_total [1-9]`)
+	eventually(t, func() bool {
+		for range 100 {
+			require.Equal(t, http.StatusOK, u.post("/-/reload", "").status) // which is logged
 		}
-		require.Greater(t, len(out.String()), logWaiting/2, "not more than so much waits")
-		logs.flush()
-		time.Sleep(logPatience) //nolint:forbidigo // the bubble's clock
-	})
+		return dropped.MatchString(u.get("/metrics").body)
+	}, "records are dropped")
+	return u
+}
+
+// awaitLine reads the log up to a line that holds a text, and returns the line.
+func (u *unread) awaitLine(text string) string {
+	u.tb.Helper()
+	require.NoError(u.tb, u.pipe.SetReadDeadline(time.Now().Add(patience)))
+	for {
+		line, err := u.log.ReadString('\n')
+		require.NoError(u.tb, err, "no %q in the log", text)
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+}
+
+func TestUnreadLogStopsNothing(t *testing.T) {
+	url, told := webhookReceiver(t)
+	u := startUnread(t, deskChannels(url, filepath.Join(t.TempDir(), "alerts.jsonl")))
+	for range 1000 {
+		require.Equal(t, http.StatusCreated, u.post("/alerts", breach).status)
+	}
+	eventually(t, func() bool { return len(told()) > 0 }, "it is told")
+	asked := time.Now()
+	require.Equal(t, exitOK, u.exit())
+	require.Less(t, time.Since(asked), patience/2, "the last records are not waited for")
+}
+
+func TestLogSaysHowManyRecordsWereDropped(t *testing.T) {
+	u := startUnread(t, "")
+	read := make(chan string)
+	go func() { read <- u.awaitLine("log records were dropped") }()
+	eventually(t, func() bool {
+		u.post("/-/reload", "") // the first record that goes out again
+		select {
+		case line := <-read:
+			require.Regexp(t, `"level":"ERROR","msg":"log records were dropped","records":[1-9]`, line)
+			return true
+		default:
+			return false
+		}
+	}, "the log says so")
+	go func() { _, _ = io.Copy(io.Discard, u.log) }()
+	require.Equal(t, exitOK, u.exit())
+}
+
+func TestLogWhoseReaderHasGoneStopsNothing(t *testing.T) {
+	u := startUnread(t, "")
+	require.NoError(t, u.pipe.Close())
+	require.Equal(t, http.StatusCreated, u.post("/alerts", breach).status)
+	require.Equal(t, exitOK, u.exit())
 }
 
 func TestTheLogLevelOfTheCommandLineIsInForce(t *testing.T) {
@@ -106,9 +170,10 @@ func TestTheLogLevelOfTheCommandLineIsInForce(t *testing.T) {
 
 func TestALogOnATerminalIsText(t *testing.T) {
 	screen, terminal := openTerminal(t)
-	logs, err := newLoggers(terminal, "info", "auto")
+	log, err := newDaemonLog(terminal, "info", "auto")
 	require.NoError(t, err)
-	logs.access.Info("seen by a person") // at once
+	log.Info("seen by a person")
+	log.close()
 	require.NoError(t, screen.SetReadDeadline(time.Now().Add(patience)))
 	line, err := bufio.NewReader(screen).ReadString('\n')
 	require.NoError(t, err)

@@ -17,12 +17,14 @@ import (
 
 // TestMain makes the test binary answer to the name alertd as well: scripts and
 // tests run it as a process of its own where they send signals, which reach a
-// whole process, or want an exit status. Under the name alertd-hasty it sends
-// itself signals at the earliest moment.
+// whole process, or want an exit status. Under the name alertd-as-shipped it does not look
+// for goroutines at its end. Under the name alertd-hasty it sends itself signals at the
+// earliest moment.
 func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{pgtest.Main(m)}, map[string]func(){
-		"alertd":       func() { process(os.Stderr) },
-		"alertd-hasty": func() { process(hasty{os.Stderr}) },
+		"alertd":            func() { process(os.Stderr) },
+		"alertd-as-shipped": main,
+		"alertd-hasty":      func() { process(hasty{os.Stderr}) },
 	})
 }
 

@@ -38,12 +38,17 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			logs, err := newLoggers(stderr, level, format)
+			log, err := newDaemonLog(stderr, level, format)
 			if err != nil {
 				return usageError{err}
 			}
-			defer logs.flush()
-			return serve(cmd.Context(), flags, logs, cmd.OutOrStdout())
+			defer surviveBrokenPipes()()
+			defer log.close()
+			if err = serve(cmd.Context(), flags, log, cmd.OutOrStdout()); err != nil {
+				log.fail(err)
+				return toldError{err}
+			}
+			return nil
 		},
 	}
 	flags.add(cmd)
@@ -52,6 +57,14 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 	completeFlag(cmd, "log-level", []string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp)
 	completeFlag(cmd, "log-format", []string{"auto", "text", "json"}, cobra.ShellCompDirectiveNoFileComp)
 	return cmd
+}
+
+// surviveBrokenPipes makes a write to standard output or error whose reader has gone an
+// error. Otherwise it would end the process. What it returns undoes that.
+func surviveBrokenPipes() (undo func()) {
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGPIPE)
+	return func() { signal.Stop(ignored) }
 }
 
 // daemon is a running alertd.
@@ -65,7 +78,7 @@ type daemon struct {
 	timeout  time.Duration // for shutdown
 }
 
-func serve(ctx context.Context, flags commonFlags, logs loggers, out io.Writer) error {
+func serve(ctx context.Context, flags commonFlags, log daemonLog, out io.Writer) error {
 	// First of all: whoever reads that alertd listens may send a signal at once,
 	// and one that nobody has asked for ends a process where it stands.
 	signals := make(chan os.Signal, 4)
@@ -76,7 +89,7 @@ func serve(ctx context.Context, flags commonFlags, logs loggers, out io.Writer) 
 	if err != nil {
 		return usageError{fmt.Errorf("%s is not valid:\n%w", flags.config, err)}
 	}
-	build, log := buildInfo(), logs.main
+	build := buildInfo()
 	log.Info("starting", "version", build.Version, "commit", build.Commit, "config", loaded.Path, "effective", loaded.Redacted())
 	for _, warning := range loaded.Warnings {
 		log.Warn("configuration", "warning", warning)
@@ -86,7 +99,7 @@ func serve(ctx context.Context, flags commonFlags, logs loggers, out io.Writer) 
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen or [server] listen", loaded.Server.Listen, err)
 	}
-	d, err := newDaemon(ctx, flags, loaded, logs, out)
+	d, err := newDaemon(ctx, flags, loaded, log, out)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -105,27 +118,26 @@ func storeConfig(loaded config.Config, log *slog.Logger) store.Config {
 
 // newDaemon opens the event log and the channels and puts the parts together. It starts
 // nothing. What it opened is closed again if it returns an error.
-func newDaemon(ctx context.Context, flags commonFlags, loaded config.Config, logs loggers, out io.Writer) (*daemon, error) {
+func newDaemon(ctx context.Context, flags commonFlags, loaded config.Config, log daemonLog, out io.Writer) (*daemon, error) {
 	began := time.Now()
-	opened, err := store.Open(ctx, storeConfig(loaded, logs.main))
+	opened, err := store.Open(ctx, storeConfig(loaded, log.Logger))
 	if err != nil {
 		return nil, err
 	}
-	d, err := assemble(ctx, flags, loaded, logs, opened, out)
+	d, err := assemble(ctx, flags, loaded, log, opened, out)
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
-	logs.main.Info("event log opened", "driver", loaded.Storage.Driver, "duration_ms", time.Since(began).Milliseconds())
+	log.Info("event log opened", "driver", loaded.Storage.Driver, "duration_ms", time.Since(began).Milliseconds())
 	return d, nil
 }
 
-func assemble(ctx context.Context, flags commonFlags, loaded config.Config, logs loggers, opened *store.Store, out io.Writer) (_ *daemon, err error) {
-	log := logs.main
+func assemble(ctx context.Context, flags commonFlags, loaded config.Config, log daemonLog, opened *store.Store, out io.Writer) (_ *daemon, err error) {
 	var manager *alerting.Manager // the engine needs it, and it the engine
 	stands := &standing{store: opened}
 	meter := metrics.NewDelivery(stands)
 	deliver, err := engine.New(engine.Config{
-		Store: opened, Meter: meter, Logger: log,
+		Store: opened, Meter: meter, Logger: log.Logger,
 		Raise: func(ctx context.Context, alert alerting.Alert) error {
 			_, err := manager.Register(ctx, alert)
 			return err
@@ -147,11 +159,11 @@ func assemble(ctx context.Context, flags commonFlags, loaded config.Config, logs
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		metrics.NewEvents(manager), metrics.NewLog(opened), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
+		metrics.NewLogRecords(log.queue.Dropped), metrics.NewEvents(manager), metrics.NewLog(opened), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
 	)
-	reloader := newReloader(flags, loaded, manager, deliver, out, log, registry)
+	reloader := newReloader(flags, loaded, manager, deliver, out, log.Logger, registry)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: manager, Registry: registry, Logger: log, AccessLog: logs.access, Build: build, LogReady: opened.Ready,
+		Manager: manager, Registry: registry, Logger: log.Logger, Build: build, LogReady: opened.Ready,
 		EngineReady: deliver.Ready, Incidents: views{opened, deliver}, Deliveries: views{opened, deliver},
 		MaxBody: loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
@@ -161,7 +173,7 @@ func assemble(ctx context.Context, flags commonFlags, loaded config.Config, logs
 		return nil, err
 	}
 	return &daemon{
-		log: log, store: opened, engine: deliver, reloader: reloader, api: api, timeout: loaded.Server.ShutdownTimeout,
+		log: log.Logger, store: opened, engine: deliver, reloader: reloader, api: api, timeout: loaded.Server.ShutdownTimeout,
 		server: &http.Server{
 			Handler:           api.Handler(),
 			ReadHeaderTimeout: loaded.Server.ReadHeaderTimeout,

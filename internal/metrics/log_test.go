@@ -32,3 +32,7 @@ func TestEveryNumberOfTheLogIsShownInItsOwnSeries(t *testing.T) {
 	}, series(t, registry))
 	require.Zero(t, series(t, newParts(t).registry)["alertd_log_writable"])
 }
+
+func TestDroppedRecordsOfAlertdsOwnLogAreCounted(t *testing.T) {
+	require.Equal(t, map[string]float64{"alertd_log_records_dropped_total": 7}, only(series(t, newParts(t).registry), "alertd_log_records"))
+}

@@ -73,6 +73,7 @@ func TestNoLabelTakesWhatComesFromOutside(t *testing.T) {
 		"alertd_log_queue_capacity_bytes":      nil,
 		"alertd_log_unindexed_events":          nil,
 		"alertd_log_writable":                  nil,
+		"alertd_log_records_dropped_total":     nil,
 		"alertd_deliveries_total":              {"channel", "outcome"},
 		"alertd_delivery_duration_seconds":     {"channel"},
 		"alertd_incidents_opened_total":        nil,
