@@ -91,7 +91,7 @@ func batches(n int) ([][]byte, []*alerting.Event) {
 			if err != nil {
 				panic(err) // alertOf makes good ones
 			}
-			events = append(events, draft.Finish(uint64(len(events)+1)))
+			events = append(events, draft.Finish(alerting.Seq(len(events)+1)))
 			line, _ := json.Marshal(map[string]any{ //nolint:errchkjson // it encodes
 				"severity": alert.Severity, "category": alert.Category, "source": alert.Source,
 				"message": alert.Message, "context": alert.Context, "timestamp": alert.Timestamp,
@@ -186,7 +186,7 @@ func insertBatch(ctx context.Context, db *sql.DB, values string, batch []*alerti
 	defer func() { _ = insert.Close() }() // it ends with the transaction
 	for _, event := range batch {
 		id := event.ID()
-		args := []any{int64(event.Seq()), id[:], event.ReceivedAt().UnixMicro(), event.JSON()} //nolint:gosec // numbers fit into 63 bits
+		args := []any{event.Seq(), id[:], event.ReceivedAt().UnixMicro(), event.JSON()}
 		if wide {
 			args = append(args, int(event.Severity())*8+int(event.Category()), event.Source())
 		}

@@ -157,7 +157,7 @@ func (w window) bounds(i int) (from, to int) {
 }
 
 // oldest returns the sequence number of the oldest event, 0 if there is none.
-func (w window) oldest() uint64 {
+func (w window) oldest() Seq {
 	if len(w.chunks) == 0 {
 		return 0
 	}
@@ -169,7 +169,7 @@ func (w window) full(i int) bool { return i < len(w.chunks)-1 }
 
 // after returns the place of the first event with a greater sequence number:
 // chunk and slot. If there is none, the chunk is len(w.chunks).
-func (w window) after(seq uint64) (chunk, slot int) {
+func (w window) after(seq Seq) (chunk, slot int) {
 	chunk = sort.Search(len(w.chunks), func(i int) bool {
 		from, to := w.bounds(i)
 		return from < to && w.chunks[i].events[to-1].seq > seq
@@ -218,7 +218,7 @@ func (b *Buffer) Recent(q Query) Page {
 
 // After returns the matching events with a sequence number greater than seq,
 // oldest first.
-func (b *Buffer) After(seq uint64, filter Filter) []*Event {
+func (b *Buffer) After(seq Seq, filter Filter) []*Event {
 	w, sel := b.window(), newSelector(filter, b.seed)
 	var events []*Event
 	start, slot := w.after(seq)

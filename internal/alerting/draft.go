@@ -96,8 +96,8 @@ func (d *Draft) Size() int { return len(d.head) + len(d.tail) + 20 }
 
 // Finish gives the draft a number and returns the event. A log whose transaction
 // came to nothing may call it again, with another number.
-func (d *Draft) Finish(seq uint64) *Event {
-	whole := append(strconv.AppendUint(d.head, seq, 10), d.tail...)
+func (d *Draft) Finish(seq Seq) *Event {
+	whole := append(strconv.AppendInt(d.head, int64(seq), 10), d.tail...)
 	event := d.event
 	event.seq = seq
 	event.json = string(whole)

@@ -24,7 +24,7 @@ type Event struct {
 	source     string
 	message    string
 	dedupKey   string
-	seq        uint64
+	seq        Seq
 
 	// json is the encoded event; json[contextStart:contextEnd] is its context.
 	json                     string
@@ -35,7 +35,7 @@ type Event struct {
 func (e *Event) ID() EventID { return e.id }
 
 // Seq returns the event's place in the log. Later events have greater numbers.
-func (e *Event) Seq() uint64 { return e.seq }
+func (e *Event) Seq() Seq { return e.seq }
 
 // Timestamp returns when it happened, in UTC, to the microsecond.
 func (e *Event) Timestamp() time.Time { return e.timestamp }

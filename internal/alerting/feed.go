@@ -14,13 +14,13 @@ type Resume struct {
 	// Active asks for the events after After as well.
 	Active bool
 	// After is the sequence number of the last event that was seen.
-	After uint64
+	After Seq
 }
 
 // Gap is a run of events that a resumed subscription cannot get.
 type Gap struct {
-	From   uint64 `json:"from"`
-	To     uint64 `json:"to"`
+	From   Seq    `json:"from"`
+	To     Seq    `json:"to"`
 	Reason string `json:"reason"`
 }
 
@@ -107,7 +107,7 @@ func (f *feed) publish(event *Event) {
 
 // gapBefore returns what lies between the last event seen and the oldest one
 // that is left, or nil.
-func gapBefore(after uint64, oldest *Event, last uint64) *Gap {
+func gapBefore(after Seq, oldest *Event, last Seq) *Gap {
 	next := last + 1 // the number that follows what was dropped
 	if oldest != nil {
 		next = oldest.seq

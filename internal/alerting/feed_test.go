@@ -15,8 +15,8 @@ func TestASubscriptionGetsWhatMatchesFromThenOn(t *testing.T) {
 	require.Empty(t, s.Backlog())
 	require.Nil(t, s.Gap())
 	fill(t, manager, 6)
-	require.Equal(t, uint64(8), (<-s.Events()).Seq())
-	require.Equal(t, uint64(11), (<-s.Events()).Seq())
+	require.Equal(t, alerting.Seq(8), (<-s.Events()).Seq())
+	require.Equal(t, alerting.Seq(11), (<-s.Events()).Seq())
 	s.Close()
 	s.Close()
 	_, open := <-s.Events()
@@ -32,22 +32,22 @@ func TestAResumedSubscriptionGoesOnWithoutGapOrRepeat(t *testing.T) {
 	defer s.Close()
 	fill(t, manager, 2)
 	require.Nil(t, s.Gap())
-	require.Equal(t, []uint64{8, 9, 10}, seqs(s.Backlog()))
-	require.Equal(t, uint64(11), (<-s.Events()).Seq())
-	require.Equal(t, uint64(12), (<-s.Events()).Seq())
+	require.Equal(t, []alerting.Seq{8, 9, 10}, seqs(s.Backlog()))
+	require.Equal(t, alerting.Seq(11), (<-s.Events()).Seq())
+	require.Equal(t, alerting.Seq(12), (<-s.Events()).Seq())
 }
 
 func TestAResumedSubscriptionIsToldWhatItCannotGet(t *testing.T) {
 	manager := newManager(t, everything(5))
 	fill(t, manager, 20)
-	subscribe := func(after uint64) *alerting.Subscription {
+	subscribe := func(after alerting.Seq) *alerting.Subscription {
 		s := manager.Subscribe(alerting.Filter{}, alerting.Resume{Active: true, After: after})
 		s.Close()
 		return s
 	}
 	s := subscribe(10)
 	require.Equal(t, &alerting.Gap{From: 11, To: 15, Reason: "events 11 to 15 have left the buffer"}, s.Gap())
-	require.Equal(t, []uint64{16, 17, 18, 19, 20}, seqs(s.Backlog()))
+	require.Equal(t, []alerting.Seq{16, 17, 18, 19, 20}, seqs(s.Backlog()))
 
 	require.Nil(t, subscribe(15).Gap())
 	require.Nil(t, subscribe(20).Gap())
@@ -59,8 +59,8 @@ func TestAResumedSubscriptionIsToldWhatItCannotGet(t *testing.T) {
 
 	manager.Clear()
 	s = subscribe(18)
-	require.Equal(t, uint64(19), s.Gap().From)
-	require.Equal(t, uint64(20), s.Gap().To)
+	require.Equal(t, alerting.Seq(19), s.Gap().From)
+	require.Equal(t, alerting.Seq(20), s.Gap().To)
 	require.Nil(t, subscribe(20).Gap())
 }
 
@@ -76,11 +76,11 @@ func TestASubscriberThatDoesNotReadIsDroppedAndHoldsUpNothing(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.True(t, slow.Dropped())
-	var last uint64
+	var last alerting.Seq
 	for event := range slow.Events() {
 		require.Equal(t, last+1, event.Seq(), "what was queued before is whole")
 		last = event.Seq()
 	}
-	require.Equal(t, uint64(16_384), last)
+	require.Equal(t, alerting.Seq(16_384), last)
 	slow.Close()
 }

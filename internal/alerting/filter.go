@@ -70,7 +70,7 @@ type Query struct {
 	// Limit is the most events wanted; 0 stands for all that the buffer holds.
 	Limit int
 	// Before, if not 0, asks only for events with a smaller sequence number.
-	Before uint64
+	Before Seq
 }
 
 // Page is the answer to a [Query].
@@ -81,5 +81,5 @@ type Page struct {
 	More bool
 	// Oldest is the sequence number of the oldest event that could have been
 	// found, matching or not; 0 if there was none.
-	Oldest uint64
+	Oldest Seq
 }

@@ -108,7 +108,7 @@ func TestABufferAnswersAsAPlainListDoes(t *testing.T) {
 
 		filter := rapid.Custom(aFilter).Draw(t, "filter")
 		limit := rapid.IntRange(0, 50).Draw(t, "limit")
-		mark := uint64(rapid.IntRange(0, total+2).Draw(t, "mark"))
+		mark := alerting.Seq(rapid.IntRange(0, total+2).Draw(t, "mark"))
 		var newest, after []*alerting.Event
 		more := false
 		for _, e := range slices.Backward(list) {

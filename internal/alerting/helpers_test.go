@@ -54,8 +54,8 @@ func fill(tb testing.TB, manager *alerting.Manager, n int) {
 	}
 }
 
-func seqs(events []*alerting.Event) []uint64 {
-	numbers := make([]uint64, 0, len(events))
+func seqs(events []*alerting.Event) []alerting.Seq {
+	numbers := make([]alerting.Seq, 0, len(events))
 	for _, event := range events {
 		numbers = append(numbers, event.Seq())
 	}

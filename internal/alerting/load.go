@@ -2,7 +2,6 @@ package alerting
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -52,7 +51,7 @@ func LoadEvent(json string) (*Event, error) {
 		return nil, errNotAnEvent
 	}
 	l.rest = json[e.contextEnd+len(layoutSeq):]
-	e.seq, err = strconv.ParseUint(l.until(layoutReceivedAt), 10, 64)
+	e.seq, err = ParseSeq(l.until(layoutReceivedAt))
 	l.check(err)
 	e.receivedAt = l.time(`"`)
 	if l.rest != "}" {

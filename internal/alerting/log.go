@@ -28,7 +28,7 @@ type Log interface {
 	Query(ctx context.Context, q Query) (Page, error)
 	// After returns events with greater numbers that match, oldest first: some of
 	// them, in a stretch of bounded size.
-	After(ctx context.Context, after uint64, filter Filter) (Stretch, error)
+	After(ctx context.Context, after Seq, filter Filter) (Stretch, error)
 	// Extent describes what the log holds. Its cost does not grow with that.
 	Extent(ctx context.Context) (Extent, error)
 	// CatchUp returns once the sink has every event that was durable before the call,
@@ -50,24 +50,24 @@ type Stretch struct {
 	Events []*Event
 	// From and Through are the first and the last number that was looked at. Numbers
 	// before From are no longer kept. At the log's end Through is less than From.
-	From, Through uint64
+	From, Through Seq
 }
 
 // Extent describes what a log holds.
 type Extent struct {
 	// First and Last are the numbers of the oldest and the newest event; 0 if there
 	// is none.
-	First, Last uint64
+	First, Last Seq
 	// Oldest and Newest are when these two were received.
 	Oldest, Newest time.Time
 }
 
 // Events returns how many events there are.
-func (e Extent) Events() uint64 {
+func (e Extent) Events() int64 {
 	if e.First == 0 {
 		return 0
 	}
-	return e.Last - e.First + 1
+	return int64(e.Last - e.First + 1)
 }
 
 // Origin says where an event came from.

@@ -12,7 +12,7 @@ type MemoryLog struct {
 	mu     sync.Mutex
 	sink   Sink
 	recent *Buffer
-	last   uint64
+	last   Seq
 	byKey  map[string]*Event // by idempotency key; may hold events that were forgotten
 }
 
@@ -86,7 +86,7 @@ func (l *MemoryLog) Find(_ context.Context, id EventID, key string) (*Event, err
 func (l *MemoryLog) Query(_ context.Context, q Query) (Page, error) { return l.recent.Recent(q), nil }
 
 // After implements [Log].
-func (l *MemoryLog) After(_ context.Context, after uint64, filter Filter) (Stretch, error) {
+func (l *MemoryLog) After(_ context.Context, after Seq, filter Filter) (Stretch, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	from := after + 1

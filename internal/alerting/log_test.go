@@ -48,7 +48,7 @@ func (l *brokenLog) Query(ctx context.Context, q alerting.Query) (alerting.Page,
 	return page, errors.Join(l.query, err)
 }
 
-func (l *brokenLog) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
+func (l *brokenLog) After(ctx context.Context, after alerting.Seq, filter alerting.Filter) (alerting.Stretch, error) {
 	stretch, err := l.MemoryLog.After(ctx, after, filter)
 	return stretch, errors.Join(l.after, err)
 }
@@ -59,10 +59,10 @@ func TestTheBufferIsFilledFromTheLog(t *testing.T) {
 	log := alerting.NewMemoryLog(100)
 	fill(t, onLog(t, log, 100), 20)
 	manager := onLog(t, log, 5)
-	require.Equal(t, []uint64{16, 17, 18, 19, 20}, seqs(manager.AllEvents()))
+	require.Equal(t, []alerting.Seq{16, 17, 18, 19, 20}, seqs(manager.AllEvents()))
 	require.Zero(t, manager.Stats().SinceStart.Registered, "what was there before is not counted")
 	require.Zero(t, manager.Stats().SinceStart.Dispatched)
-	require.Equal(t, uint64(21), register(t, manager, varBreach()).Seq())
+	require.Equal(t, alerting.Seq(21), register(t, manager, varBreach()).Seq())
 
 	_, err := alerting.OpenManager(t.Context(), everything(5), nil, &brokenLog{MemoryLog: log, attach: errBroken})
 	require.ErrorIs(t, err, errBroken)
@@ -72,8 +72,8 @@ func TestAQueryGoesOnFromTheBufferIntoTheLogWithoutASeam(t *testing.T) {
 	manager := onLog(t, alerting.NewMemoryLog(100), 10)
 	fill(t, manager, 60) // the buffer has 51 to 60
 	for _, limit := range []int{1, 3, 9, 10, 11, 59, 60, 61} {
-		var got []uint64
-		for before := uint64(0); ; {
+		var got []alerting.Seq
+		for before := alerting.Seq(0); ; {
 			page, err := manager.QueryEvents(t.Context(), alerting.Query{Limit: limit, Before: before})
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(page.Events), limit)
@@ -85,7 +85,7 @@ func TestAQueryGoesOnFromTheBufferIntoTheLogWithoutASeam(t *testing.T) {
 		}
 		require.Len(t, got, 60, "limit %d", limit)
 		for i, seq := range got {
-			require.Equal(t, uint64(60-i), seq)
+			require.Equal(t, alerting.Seq(60-i), seq)
 		}
 	}
 	event := register(t, manager, varBreach())
@@ -99,7 +99,7 @@ func TestAQueryGoesOnFromTheBufferIntoTheLogWithoutASeam(t *testing.T) {
 	require.Same(t, recent, found)
 	extent, err := manager.History(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, uint64(81), extent.Events())
+	require.Equal(t, int64(81), extent.Events())
 }
 
 func TestAnEmptyLogAnswers(t *testing.T) {
@@ -148,9 +148,9 @@ func TestAFailureOfTheLogIsToldAndChangesNothing(t *testing.T) {
 }
 
 // replayed follows a manager's events and returns what was replayed.
-func replayed(t *testing.T, manager *alerting.Manager, filter alerting.Filter, after uint64) (*alerting.Subscription, []uint64, []string) {
+func replayed(t *testing.T, manager *alerting.Manager, filter alerting.Filter, after alerting.Seq) (*alerting.Subscription, []alerting.Seq, []string) {
 	t.Helper()
-	var numbers []uint64
+	var numbers []alerting.Seq
 	var gaps []string
 	s, err := manager.Follow(t.Context(), filter, alerting.Resume{Active: true, After: after}, func(missed alerting.Replay) error {
 		if missed.Gap != nil {
@@ -171,10 +171,10 @@ func TestAStreamResumesFromTheLogWithoutGapOrRepeat(t *testing.T) {
 	require.Empty(t, gaps)
 	require.Len(t, numbers, 57)
 	for i, seq := range numbers {
-		require.Equal(t, uint64(i+4), seq)
+		require.Equal(t, alerting.Seq(i+4), seq)
 	}
 	register(t, manager, varBreach())
-	require.Equal(t, uint64(61), (<-s.Events()).Seq())
+	require.Equal(t, alerting.Seq(61), (<-s.Events()).Seq())
 
 	_, numbers, _ = replayed(t, manager, alerting.Filter{Sources: []string{"kill_switch"}}, 0)
 	require.Len(t, numbers, 20)
@@ -193,7 +193,7 @@ func TestAStreamResumesFromTheLogWithoutGapOrRepeat(t *testing.T) {
 func TestAReplayEndsWhenItsReaderFails(t *testing.T) {
 	manager := onLog(t, alerting.NewMemoryLog(100), 10)
 	fill(t, manager, 60)
-	for _, after := range []uint64{1, 99} {
+	for _, after := range []alerting.Seq{1, 99} {
 		_, err := manager.Follow(t.Context(), alerting.Filter{}, alerting.Resume{Active: true, After: after}, func(alerting.Replay) error { return errBroken })
 		require.ErrorIs(t, err, errBroken)
 	}

@@ -55,7 +55,7 @@ type Manager struct {
 	totals     totals
 
 	mu  sync.Mutex // orders what is published, and who subscribes when
-	seq uint64     // the last number published
+	seq Seq        // the last number published
 }
 
 // NewManager returns a manager that keeps events in memory only. A nil
@@ -208,7 +208,7 @@ func (m *Manager) Publish(events []*Event, origin Origin) {
 }
 
 // lastSeq returns the last number published.
-func (m *Manager) lastSeq() uint64 {
+func (m *Manager) lastSeq() Seq {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.seq

@@ -50,7 +50,7 @@ func TestTheMemoryDispatcherKeepsTheLastAndCountsAll(t *testing.T) {
 	manager, err := alerting.NewManager(everything(10), dispatcher)
 	require.NoError(t, err)
 	fill(t, manager, 3)
-	require.Equal(t, []uint64{2, 3}, seqs(dispatcher.DispatchedEvents()))
+	require.Equal(t, []alerting.Seq{2, 3}, seqs(dispatcher.DispatchedEvents()))
 	require.Equal(t, 3, dispatcher.Count())
 	dispatcher.Clear()
 	require.Zero(t, dispatcher.Count())
@@ -62,8 +62,8 @@ func TestTheBufferDropsTheOldestFirst(t *testing.T) {
 	fill(t, manager, 1000)
 	all := manager.AllEvents()
 	require.Len(t, all, 300)
-	require.Equal(t, uint64(701), all[0].Seq())
-	require.Equal(t, uint64(1000), all[299].Seq())
+	require.Equal(t, alerting.Seq(701), all[0].Seq())
+	require.Equal(t, alerting.Seq(1000), all[299].Seq())
 	require.Equal(t, 300, manager.Count())
 	for _, event := range all {
 		found, ok := manager.Event(event.ID())
@@ -76,7 +76,7 @@ func TestTheBufferDropsTheOldestFirst(t *testing.T) {
 	require.Empty(t, manager.RecentEvents(alerting.Query{}).Events)
 	_, ok := manager.Event(all[0].ID())
 	require.False(t, ok)
-	require.Equal(t, uint64(1001), register(t, manager, varBreach()).Seq(), "numbers go on")
+	require.Equal(t, alerting.Seq(1001), register(t, manager, varBreach()).Seq(), "numbers go on")
 }
 
 func TestRecentEventsAreNewestFirstAndCanBePaged(t *testing.T) {
@@ -84,12 +84,12 @@ func TestRecentEventsAreNewestFirstAndCanBePaged(t *testing.T) {
 	fill(t, manager, 600)
 	filter := alerting.Filter{Sources: []string{"kill_switch"}}
 	page := manager.RecentEvents(alerting.Query{Filter: filter, Limit: 3})
-	require.Equal(t, []uint64{600, 597, 594}, seqs(page.Events))
+	require.Equal(t, []alerting.Seq{600, 597, 594}, seqs(page.Events))
 	require.True(t, page.More)
 	fill(t, manager, 10) // new ones do not disturb the next page
 	page = manager.RecentEvents(alerting.Query{Filter: filter, Limit: 300, Before: 594})
 	require.Len(t, page.Events, 197)
-	require.Equal(t, uint64(591), page.Events[0].Seq())
+	require.Equal(t, alerting.Seq(591), page.Events[0].Seq())
 	require.False(t, page.More)
 	require.Empty(t, manager.RecentEvents(alerting.Query{Before: 1}).Events)
 }
@@ -253,7 +253,7 @@ func TestConcurrentRegistrationLosesAndRepeatsNothing(t *testing.T) {
 	require.Len(t, all, want)
 	seen := map[alerting.EventID]bool{}
 	for i, event := range all {
-		require.Equal(t, uint64(i+1), event.Seq())
+		require.Equal(t, alerting.Seq(i+1), event.Seq())
 		require.False(t, seen[event.ID()])
 		seen[event.ID()] = true
 		require.Same(t, event, <-subscription.Events())

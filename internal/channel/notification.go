@@ -87,7 +87,7 @@ func (n Notification) Subject(most int) string {
 // Headline says what has happened, in one line without control characters, such as
 // "Incident 12 opened" or "Incident 12: 40 more events, still open".
 func (n Notification) Headline() string {
-	number := "Incident " + strconv.FormatUint(n.Notice.Incident.Number, 10)
+	number := "Incident " + strconv.FormatInt(int64(n.Notice.Incident.Number), 10)
 	by := OneLine(n.Notice.By)
 	switch n.Notice.Reason {
 	case incident.Opened:

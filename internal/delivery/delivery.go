@@ -38,10 +38,9 @@ func (id ID) MarshalText() ([]byte, error) { return uuid.UUID(id).MarshalText() 
 
 // Delivery is one message to one channel about one incident.
 type Delivery struct {
-	ID ID
-	// Number orders deliveries by when they were planned.
-	Number     uint64
-	Incident   uint64 // the incident's number
+	ID         ID
+	Number     Number
+	Incident   incident.Number // the incident's number
 	IncidentID incident.ID
 	Notice     int // the number of its notice
 	Reason     incident.Reason
@@ -84,7 +83,7 @@ type Query struct {
 	Channel  string
 	Incident incident.ID
 	// Before asks only for those with a smaller number; 0: all.
-	Before uint64
+	Before Number
 	// Limit is the most wanted, at least 1.
 	Limit int
 }

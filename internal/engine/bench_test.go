@@ -76,7 +76,7 @@ func BenchmarkFold(b *testing.B) {
 			for c.enabled {
 				cursor, err := s.EngineCursor(b.Context())
 				require.NoError(b, err)
-				if cursor == uint64(n) {
+				if cursor == alerting.Seq(n) {
 					break
 				}
 			}

@@ -342,7 +342,7 @@ func TestFollowUpsAreTriedInOrderAcrossARestart(t *testing.T) {
 		d := start(t, r.channel())
 		for n := range 10 {
 			d.post(alerting.SeverityError, fmt.Sprintf("desk %c is over its limit", 'A'+n))
-			d.acknowledge(uint64(n)+1, "ann")
+			d.acknowledge(incident.Number(n)+1, "ann")
 		}
 		d.stop()
 		r.answers(nil)
@@ -495,11 +495,11 @@ func TestWhatWaitsForAChannelThatWantsToBeLeftAloneForLongIsGivenUpInTime(t *tes
 			d.post(alerting.SeverityError, fmt.Sprintf("desk %c is over its limit", 'A'+n))
 		}
 		wait(2 * time.Hour)
-		told := map[uint64]bool{}
+		told := map[incident.Number]bool{}
 		for _, m := range backup.messages() {
 			told[m.n.Notice.Incident.Number] = true
 		}
-		for n := range uint64(6) {
+		for n := range incident.Number(6) {
 			require.True(t, told[n+1], "incident %d", n+1)
 		}
 	})

@@ -103,9 +103,9 @@ type Engine struct {
 	ended    chan struct{} // closed when nothing is recorded any more
 
 	// Of the fold's goroutine:
-	cursor   uint64    // the last event folded; 0: to be asked for
-	reminded time.Time // when it last looked for incidents to tell of again
-	batch    int       // how many events it folds at once
+	cursor   alerting.Seq // the last event folded; 0: to be asked for
+	reminded time.Time    // when it last looked for incidents to tell of again
+	batch    int          // how many events it folds at once
 
 	health atomic.Pointer[alerting.Error]
 

@@ -121,7 +121,7 @@ func TestWhatComesWhileAlertingIsOffIsNeverDispatched(t *testing.T) {
 		wait(time.Minute)
 		require.Equal(t, []string{"1 opened"}, r.told())
 		require.Equal(t, "told", d.incident(1).Message)
-		require.Equal(t, uint64(2), d.incident(1).FirstEvent)
+		require.Equal(t, alerting.Seq(2), d.incident(1).FirstEvent)
 		d.stop()
 		d.start()
 		wait(time.Minute)

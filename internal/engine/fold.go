@@ -192,7 +192,7 @@ func (p *plan) fold(ctx context.Context, events []*alerting.Event, keys []incide
 		if len(change.Entries) > 0 || change.Notice != nil {
 			changes = append(changes, changeOf{i, change})
 		}
-		seqs[n], numbers[n] = int64(event.Seq()), int64(i.Number) //nolint:gosec // numbers fit into 63 bits
+		seqs[n], numbers[n] = int64(event.Seq()), int64(i.Number)
 	}
 	for _, i := range order {
 		if err := p.tx.SaveIncident(ctx, *i); err != nil {

@@ -238,7 +238,7 @@ func wait(d time.Duration) {
 }
 
 // incident returns the incident with a number.
-func (d *daemon) incident(number uint64) incident.Incident {
+func (d *daemon) incident(number incident.Number) incident.Incident {
 	d.t.Helper()
 	page, err := d.Store.Incidents(d.t.Context(), incident.Query{Before: number + 1, Limit: 1})
 	require.NoError(d.t, err)
@@ -247,7 +247,7 @@ func (d *daemon) incident(number uint64) incident.Incident {
 	return page.Incidents[0]
 }
 
-func (d *daemon) acknowledge(number uint64, by string) {
+func (d *daemon) acknowledge(number incident.Number, by string) {
 	d.t.Helper()
 	_, err := d.Engine.Acknowledge(d.t.Context(), d.incident(number).ID, incident.Action{By: by})
 	require.NoError(d.t, err)
@@ -263,7 +263,7 @@ func (d *daemon) resolve(by string) {
 }
 
 // timeline returns an incident's entries as "kind: reason".
-func (d *daemon) timeline(number uint64) []string {
+func (d *daemon) timeline(number incident.Number) []string {
 	d.t.Helper()
 	entries, err := d.Store.Timeline(d.t.Context(), d.incident(number).ID)
 	require.NoError(d.t, err)

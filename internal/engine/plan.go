@@ -74,7 +74,7 @@ func (p *plan) apply(ctx context.Context, i incident.Incident, change incident.C
 }
 
 // tell records a change of an incident, and plans who is told.
-func (p *plan) tell(ctx context.Context, number uint64, change incident.Change) error {
+func (p *plan) tell(ctx context.Context, number incident.Number, change incident.Change) error {
 	entries := change.Entries
 	if change.Notice == nil {
 		return p.tx.AddEntries(ctx, number, entries...)

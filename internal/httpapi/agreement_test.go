@@ -143,20 +143,20 @@ func queryValues() map[string]map[string][]string {
 	return map[string]map[string][]string{
 		"/events": {
 			"limit": limits, "min_severity": severities, "category": categories, "source": texts, "since": times, "until": times, "q": texts,
-			"cursor": append([]string{"djEuMQ", "djEuNDI", "djEuMTg0NDY3NDQwNzM3MDk1NTE2MTU"}, noCursors...),
+			"cursor": append([]string{"djEuMQ", "djEuNDI", "djEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
 			"more":   {"1"},
 		},
 		"/incidents": {
 			"limit": limits, "min_severity": severities, "category": categories, "source": texts, "since": times, "q": texts,
 			"status": {"", "triggered", "acknowledged", "resolved", "open", "1"},
-			"cursor": append([]string{"aTEuMQ", "aTEuNDI", "aTEuMTg0NDY3NDQwNzM3MDk1NTE2MTU"}, noCursors...),
+			"cursor": append([]string{"aTEuMQ", "aTEuNDI", "aTEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
 			"until":  times, "more": {"1"},
 		},
 		"/deliveries": {
 			"limit": limits, "channel": texts,
 			"status":      {"", "waiting", "sending", "delivered", "failed", "superseded", "lost", "1"},
 			"incident_id": {"", incidentText, strings.ToUpper(incidentText), "00000000-0000-0000-0000-000000000000", "019b5f2c7a3e7c4d9f102b6c8d1e4a55", "7"},
-			"cursor":      append([]string{"ZDEuMQ", "ZDEuNDI", "ZDEuMTg0NDY3NDQwNzM3MDk1NTE2MTU"}, noCursors...),
+			"cursor":      append([]string{"ZDEuMQ", "ZDEuNDI", "ZDEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
 			"more":        {"1"},
 		},
 	}

@@ -18,12 +18,12 @@ const (
 	deliveryCursor cursorKind = "d1."
 )
 
-func (k cursorKind) encode(number uint64) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(string(k) + strconv.FormatUint(number, 10)))
+func (k cursorKind) encode(number int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(string(k) + strconv.FormatInt(number, 10)))
 }
 
 // decode returns the number in a cursor. Only what encode makes is accepted.
-func (k cursorKind) decode(cursor string) (uint64, bool) {
+func (k cursorKind) decode(cursor string) (int64, bool) {
 	plain, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
 		return 0, false
@@ -32,15 +32,15 @@ func (k cursorKind) decode(cursor string) (uint64, bool) {
 	if !ok {
 		return 0, false
 	}
-	number, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || number == 0 || k.encode(number) != cursor {
+	number, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || number <= 0 || k.encode(number) != cursor {
 		return 0, false
 	}
 	return number, true
 }
 
 // next returns the cursor after the entry with a number, or nil at the end.
-func (k cursorKind) next(number uint64, more bool) *string {
+func (k cursorKind) next(number int64, more bool) *string {
 	if !more {
 		return nil
 	}

@@ -113,7 +113,7 @@ func (a *API) getDeliveries(w *response, r *http.Request) error {
 		NextCursor *string        `json:"next_cursor"`
 	}{Deliveries: deliveryViews(page.Deliveries)}
 	if n := len(page.Deliveries); n > 0 {
-		answer.NextCursor = deliveryCursor.next(page.Deliveries[n-1].Number, page.More)
+		answer.NextCursor = deliveryCursor.next(int64(page.Deliveries[n-1].Number), page.More)
 	}
 	return w.sendJSON(http.StatusOK, answer)
 }

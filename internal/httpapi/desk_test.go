@@ -24,8 +24,8 @@ type desk struct {
 	incidents  []incident.Incident // by their numbers
 	timelines  map[incident.ID][]incident.Entry
 	events     map[incident.ID][]*alerting.Event
-	of         map[uint64]incident.ID // by the events' numbers
-	deliveries []delivery.Delivery    // by their numbers
+	of         map[alerting.Seq]incident.ID // by the events' numbers
+	deliveries []delivery.Delivery          // by their numbers
 	attempts   map[delivery.ID][]delivery.Attempt
 	channels   []delivery.ChannelStatus
 	// result is what becomes of a test, after wait has ended.
@@ -38,7 +38,7 @@ type desk struct {
 
 func newDesk() *desk {
 	return &desk{
-		timelines: map[incident.ID][]incident.Entry{}, events: map[incident.ID][]*alerting.Event{}, of: map[uint64]incident.ID{}, attempts: map[delivery.ID][]delivery.Attempt{},
+		timelines: map[incident.ID][]incident.Entry{}, events: map[incident.ID][]*alerting.Event{}, of: map[alerting.Seq]incident.ID{}, attempts: map[delivery.ID][]delivery.Attempt{},
 		wait: func(context.Context) error { return nil },
 	}
 }
@@ -78,7 +78,7 @@ func (d *desk) fold(events ...*alerting.Event) {
 			}
 			i = len(d.incidents)
 			var opened incident.Incident
-			opened, change = incident.Open(id, uint64(i+1), e, noon())
+			opened, change = incident.Open(id, incident.Number(i+1), e, noon())
 			d.incidents = append(d.incidents, opened)
 		} else {
 			change = d.incidents[i].Add(e, time.Hour, noon())
@@ -114,7 +114,7 @@ func (d *desk) forget() {
 func (d *desk) plan(planned delivery.Delivery, attempts ...delivery.Attempt) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	planned.Number = uint64(len(d.deliveries) + 1)
+	planned.Number = delivery.Number(len(d.deliveries) + 1)
 	planned.Attempts = len(attempts)
 	d.deliveries = append(d.deliveries, planned)
 	d.attempts[planned.ID] = attempts
@@ -172,7 +172,7 @@ func (d *desk) IncidentEvents(_ context.Context, id incident.ID, limit int) ([]*
 	return events[:min(limit, len(events))], d.err
 }
 
-func (d *desk) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[uint64]incident.ID, error) {
+func (d *desk) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[alerting.Seq]incident.ID, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := cmp.Or(d.err, d.away); err != nil {
@@ -181,7 +181,7 @@ func (d *desk) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[u
 	if err := d.wait(ctx); err != nil {
 		return nil, err
 	}
-	known := map[uint64]incident.ID{}
+	known := map[alerting.Seq]incident.ID{}
 	for _, e := range events {
 		if id, ok := d.of[e.Seq()]; ok {
 			known[e.Seq()] = id

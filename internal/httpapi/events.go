@@ -25,7 +25,7 @@ func (a *API) getEvents(w *response, r *http.Request) error {
 	}
 	tail := "],\"next_cursor\":null}\n"
 	if page.More {
-		tail = `],"next_cursor":"` + eventCursor.encode(page.Events[len(page.Events)-1].Seq()) + "\"}\n"
+		tail = `],"next_cursor":"` + eventCursor.encode(int64(page.Events[len(page.Events)-1].Seq())) + "\"}\n"
 	}
 	w.sendEvents(`{"events":[`, tail, page.Events, a.incidentsOf(w, r, page.Events...))
 	return nil
@@ -54,7 +54,7 @@ const incidentsWait = 2 * time.Second
 
 // incidentsOf returns the incidents of events, by the events' numbers. If they cannot
 // be had, that is for the log.
-func (a *API) incidentsOf(w *response, r *http.Request, events ...*alerting.Event) func(uint64) incident.ID {
+func (a *API) incidentsOf(w *response, r *http.Request, events ...*alerting.Event) func(alerting.Seq) incident.ID {
 	if len(events) == 0 {
 		return noIncident
 	}
@@ -65,17 +65,17 @@ func (a *API) incidentsOf(w *response, r *http.Request, events ...*alerting.Even
 		w.cause = fmt.Errorf("incidents of the events: %w", err)
 		return noIncident
 	}
-	return func(seq uint64) incident.ID { return known[seq] }
+	return func(seq alerting.Seq) incident.ID { return known[seq] }
 }
 
-func noIncident(uint64) incident.ID { return incident.ID{} }
+func noIncident(alerting.Seq) incident.ID { return incident.ID{} }
 
 // incidentMember is what stands before an incident's id at the end of an event.
 const incidentMember = `,"incident_id":"`
 
 // sendEvents answers with events, separated by commas, between a head and a tail, each
 // with its incident if it has one. An answer may be large; it is never held as a whole.
-func (w *response) sendEvents(head, tail string, events []*alerting.Event, incidentOf func(uint64) incident.ID) {
+func (w *response) sendEvents(head, tail string, events []*alerting.Event, incidentOf func(alerting.Seq) incident.ID) {
 	const idLength = 36
 	length := len(head) + max(0, len(events)-1) + len(tail)
 	for _, event := range events {

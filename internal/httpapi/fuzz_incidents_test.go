@@ -21,7 +21,7 @@ import (
 
 // requirePage checks a page of a list beside the numbers of all that match, the
 // latest first.
-func requirePage(t *testing.T, q asked, want, got []uint64, next *string) {
+func requirePage(t *testing.T, q asked, want, got []int64, next *string) {
 	t.Helper()
 	require.Equal(t, want[:min(len(want), q.limit)], got)
 	if len(want) <= q.limit {
@@ -70,7 +70,7 @@ func FuzzIncidentQuery(f *testing.F) {
 			(len(q.sources) == 0 || slices.Contains(q.sources, i.Source)) &&
 			(q.since == nil || !i.LastSeen.Before(*q.since)) &&
 			strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.text)) &&
-			(q.before == 0 || i.Number < q.before)
+			(q.before == 0 || int64(i.Number) < q.before)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		a := h.on(t).rawOf("/incidents", query)
@@ -80,14 +80,14 @@ func FuzzIncidentQuery(f *testing.F) {
 			return
 		}
 		require.Equal(t, http.StatusOK, a.status, a.body)
-		want, got := []uint64{}, []uint64{}
+		want, got := []int64{}, []int64{}
 		for _, i := range slices.Backward(h.desk.incidents) {
 			if matches(q, i) {
-				want = append(want, i.Number)
+				want = append(want, int64(i.Number))
 			}
 		}
 		var page struct {
-			Incidents  []struct{ Number uint64 }
+			Incidents  []struct{ Number int64 }
 			NextCursor *string `json:"next_cursor"`
 		}
 		a.into(t, &page)
@@ -120,7 +120,7 @@ func FuzzDeliveryQuery(f *testing.F) {
 	matches := func(q asked, d delivery.Delivery) bool {
 		return (len(q.statuses) == 0 || slices.Contains(q.statuses, d.Status.String())) &&
 			(q.channel == "" || q.channel == d.Channel) && (q.incident == "" || q.incident == d.IncidentID.String()) &&
-			(q.before == 0 || d.Number < q.before)
+			(q.before == 0 || int64(d.Number) < q.before)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		a := h.on(t).rawOf("/deliveries", query)
@@ -130,12 +130,12 @@ func FuzzDeliveryQuery(f *testing.F) {
 			return
 		}
 		require.Equal(t, http.StatusOK, a.status, a.body)
-		want, got := []uint64{}, []uint64{}
-		numbers := map[string]uint64{}
+		want, got := []int64{}, []int64{}
+		numbers := map[string]int64{}
 		for _, d := range slices.Backward(h.desk.deliveries) {
-			numbers[d.ID.String()] = d.Number
+			numbers[d.ID.String()] = int64(d.Number)
 			if matches(q, d) {
-				want = append(want, d.Number)
+				want = append(want, int64(d.Number))
 			}
 		}
 		var page struct {

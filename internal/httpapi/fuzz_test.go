@@ -55,7 +55,7 @@ func requireRefusal(tb testing.TB, a answer, statuses ...int) problem {
 
 // known is an event as the fuzz targets see it.
 type known struct {
-	Seq       uint64
+	Seq       int64
 	Timestamp time.Time
 	Severity  string
 	Category  string
@@ -76,7 +76,7 @@ type asked struct {
 	text         string
 	channel      string
 	incident     string
-	before       uint64
+	before       int64
 }
 
 // fuzzedList is a list that is asked for: how often each parameter may be given, what
@@ -184,13 +184,13 @@ func readTime(value string) (*time.Time, bool) {
 	return &t, err == nil && timePattern.MatchString(value)
 }
 
-func (l fuzzedList) readCursor(value string) (uint64, bool) {
+func (l fuzzedList) readCursor(value string) (int64, bool) {
 	place, err := base64.RawURLEncoding.Strict().DecodeString(value)
 	digits, ours := strings.CutPrefix(string(place), l.cursor)
 	if err != nil || !ours || !placePattern.MatchString(digits) || len(value) < 6 || len(value) > 40 || strings.ContainsAny(value, "\r\n") {
 		return 0, false
 	}
-	number, err := strconv.ParseUint(digits, 10, 64)
+	number, err := strconv.ParseInt(digits, 10, 64)
 	return number, err == nil
 }
 

@@ -25,7 +25,7 @@ type Incidents interface {
 	IncidentEvents(ctx context.Context, id incident.ID, limit int) ([]*alerting.Event, error)
 	// IncidentsOf returns the incidents of events, by the events' numbers. What is not
 	// folded is missing.
-	IncidentsOf(ctx context.Context, events []*alerting.Event) (map[uint64]incident.ID, error)
+	IncidentsOf(ctx context.Context, events []*alerting.Event) (map[alerting.Seq]incident.ID, error)
 	// Acknowledge and Resolve return the incident as it is then.
 	Acknowledge(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error)
 	Resolve(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error)
@@ -55,7 +55,7 @@ func (a *API) getIncidents(w *response, r *http.Request) error {
 	}{Incidents: make([]incident.View, len(page.Incidents))}
 	for i, one := range page.Incidents {
 		answer.Incidents[i] = one.View()
-		answer.NextCursor = incidentCursor.next(one.Number, page.More)
+		answer.NextCursor = incidentCursor.next(int64(one.Number), page.More)
 	}
 	return w.sendJSON(http.StatusOK, answer)
 }
@@ -104,7 +104,7 @@ func (a *API) getIncident(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.sendEvents(string(head[:len(head)-1])+`,"events":[`, string(tail)+"}\n", events, func(uint64) incident.ID { return id })
+	w.sendEvents(string(head[:len(head)-1])+`,"events":[`, string(tail)+"}\n", events, func(alerting.Seq) incident.ID { return id })
 	return nil
 }
 

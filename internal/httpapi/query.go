@@ -166,7 +166,7 @@ func (q *queryReader) limit() int {
 }
 
 // before reads a cursor and returns its number; 0: there is none.
-func (q *queryReader) before(kind cursorKind) uint64 {
+func (q *queryReader) before(kind cursorKind) int64 {
 	text, ok := q.one("cursor")
 	if !ok {
 		return 0
@@ -198,7 +198,7 @@ func badParameter(name, message string) *problem {
 // parseEventQuery reads the query of GET /events.
 func parseEventQuery(raw string) (alerting.Query, error) {
 	q := newQueryReader(raw, eventParameters)
-	query := alerting.Query{Filter: q.filter(), Limit: q.limit(), Before: q.before(eventCursor)}
+	query := alerting.Query{Filter: q.filter(), Limit: q.limit(), Before: alerting.Seq(q.before(eventCursor))}
 	return query, q.err()
 }
 
@@ -209,7 +209,7 @@ func parseIncidentQuery(raw string) (incident.Query, error) {
 	query := incident.Query{
 		Statuses:    severalOf(q, "status", len(incident.Statuses()), incident.ParseStatus),
 		MinSeverity: filter.MinSeverity, Categories: filter.Categories, Sources: filter.Sources, Since: filter.Since, Text: filter.Text,
-		Before: q.before(incidentCursor), Limit: q.limit(),
+		Before: incident.Number(q.before(incidentCursor)), Limit: q.limit(),
 	}
 	return query, q.err()
 }
@@ -219,7 +219,7 @@ func parseDeliveryQuery(raw string) (delivery.Query, error) {
 	q := newQueryReader(raw, deliveryParameters)
 	query := delivery.Query{
 		Statuses: severalOf(q, "status", len(delivery.Statuses()), delivery.ParseStatus),
-		Before:   q.before(deliveryCursor), Limit: q.limit(),
+		Before:   delivery.Number(q.before(deliveryCursor)), Limit: q.limit(),
 	}
 	if name, ok := q.one("channel"); ok {
 		q.text("channel", name, maxText)
@@ -246,7 +246,7 @@ func parseStreamQuery(raw, lastEventID string) (alerting.Filter, alerting.Resume
 	}
 	var resume alerting.Resume
 	if text != "" || (given && lastEventID == "") {
-		after, err := strconv.ParseUint(text, 10, 63)
+		after, err := alerting.ParseSeq(text)
 		if err != nil {
 			q.problem(name, "%s is not allowed, must be the id of an event of this stream, a whole number", strconv.Quote(shorten(text)))
 		}

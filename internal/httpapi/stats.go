@@ -37,7 +37,7 @@ type sinceStartStats struct {
 // historyStats describes all events that can be asked for; the times are null
 // if there are none.
 type historyStats struct {
-	Events uint64  `json:"events"`
+	Events int64   `json:"events"`
 	Oldest *string `json:"oldest"`
 	Newest *string `json:"newest"`
 }

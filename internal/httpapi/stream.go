@@ -119,7 +119,7 @@ type stream struct {
 	connection *http.ResponseController
 	timeout    time.Duration
 	buffer     bytes.Buffer
-	lastSeq    uint64
+	lastSeq    alerting.Seq
 }
 
 // open sends the header. From here on the stream sets its own deadlines: the
@@ -151,8 +151,8 @@ func (s *stream) waiting(subscription *alerting.Subscription) error {
 // drop tells a reader that it was too slow.
 func (s *stream) drop() error {
 	s.message("dropped", struct {
-		Reason  string `json:"reason"`
-		LastSeq uint64 `json:"last_seq"`
+		Reason  string       `json:"reason"`
+		LastSeq alerting.Seq `json:"last_seq"`
 	}{"this reader is too slow: too many events were waiting for it; connect again with Last-Event-ID", s.lastSeq})
 	return errors.Join(errors.New("slow reader dropped"), s.flush())
 }
@@ -161,7 +161,7 @@ func (s *stream) drop() error {
 func (s *stream) event(event *alerting.Event) error {
 	s.lastSeq = event.Seq()
 	s.buffer.WriteString("id: ")
-	s.buffer.Write(strconv.AppendUint(s.buffer.AvailableBuffer(), s.lastSeq, 10))
+	s.buffer.Write(strconv.AppendInt(s.buffer.AvailableBuffer(), int64(s.lastSeq), 10))
 	s.buffer.WriteString("\nevent: alert\ndata: ")
 	if text := event.JSON(); strings.ContainsAny(text, "\r\n") {
 		// Only a context's white space has line ends. What is valid compacts.

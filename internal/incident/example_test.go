@@ -9,7 +9,7 @@ import (
 )
 
 // received returns the event of an alert that came in at a time.
-func received(seq uint64, severity alerting.Severity, message string, at time.Time) *alerting.Event {
+func received(seq alerting.Seq, severity alerting.Severity, message string, at time.Time) *alerting.Event {
 	draft, err := alerting.NewDraft(alerting.Alert{
 		Severity: severity, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: message,
 	}, at)

@@ -15,7 +15,7 @@ import (
 type fold struct {
 	i        incident.Incident
 	now      time.Time
-	seq      uint64
+	seq      alerting.Seq
 	severity alerting.Severity // the highest
 	notices  []incident.Notice
 	entries  []incident.Entry
@@ -42,7 +42,7 @@ func (f *fold) event(t *rapid.T) *alerting.Event {
 
 func (f *fold) check(t *rapid.T) {
 	i := f.i
-	require.Equal(t, f.seq, i.Count)
+	require.EqualValues(t, f.seq, i.Count)
 	require.Equal(t, f.seq, i.LastEvent)
 	require.Equal(t, f.severity, i.Severity)
 	require.False(t, i.LastSeen.Before(i.FirstSeen))

@@ -10,9 +10,8 @@ import (
 // Incident is the open, or past, story of events that are alike. Its JSON is what
 // the store keeps; that of the API is made of it.
 type Incident struct {
-	ID ID `json:"incident_id"`
-	// Number counts incidents from 1, in the order in which they were opened.
-	Number      uint64      `json:"number"`
+	ID          ID          `json:"incident_id"`
+	Number      Number      `json:"number"`
 	Fingerprint Fingerprint `json:"fingerprint"`
 	// Pattern is what the messages have in common, or the dedup_key.
 	Pattern string `json:"pattern"`
@@ -32,8 +31,8 @@ type Incident struct {
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
 	// FirstEvent and LastEvent are their numbers in the log.
-	FirstEvent uint64 `json:"first_event"`
-	LastEvent  uint64 `json:"last_event"`
+	FirstEvent alerting.Seq `json:"first_event"`
+	LastEvent  alerting.Seq `json:"last_event"`
 
 	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
 	AcknowledgedBy string    `json:"acknowledged_by,omitzero"`
@@ -63,7 +62,7 @@ type Notice struct {
 	By   string `json:"by,omitzero"`
 	Note string `json:"note,omitzero"`
 	// Event is the number of the event that the notice shows.
-	Event uint64 `json:"event"`
+	Event alerting.Seq `json:"event"`
 	// Context is that event's, cut to a size that channels can take.
 	Context  Context  `json:"context"`
 	Incident Incident `json:"incident"`
@@ -101,7 +100,7 @@ type Entry struct {
 	By     string `json:"by,omitzero"`
 	Note   string `json:"note,omitzero"`
 	// Event is the number of the event that caused it.
-	Event uint64 `json:"event,omitzero"`
+	Event alerting.Seq `json:"event,omitzero"`
 	// Channel and Delivery say which message it is about.
 	Channel  string `json:"channel,omitzero"`
 	Delivery string `json:"delivery_id,omitzero"`
@@ -115,7 +114,7 @@ type Change struct {
 }
 
 // Open returns the incident that an event opens. Time is to the microsecond.
-func Open(id ID, number uint64, e *alerting.Event, now time.Time) (Incident, Change) {
+func Open(id ID, number Number, e *alerting.Event, now time.Time) (Incident, Change) {
 	key := KeyOf(e)
 	i := Incident{
 		ID: id, Number: number, Fingerprint: key.Fingerprint, Pattern: key.Pattern, Grouping: key.Grouping,

@@ -16,7 +16,7 @@ var start = time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 const repeat = time.Hour
 
 // event returns one that was received some time after the start.
-func event(tb testing.TB, seq uint64, severity alerting.Severity, message string, after time.Duration) *alerting.Event {
+func event(tb testing.TB, seq alerting.Seq, severity alerting.Severity, message string, after time.Duration) *alerting.Event {
 	tb.Helper()
 	draft, err := alerting.NewDraft(alerting.Alert{
 		Severity: severity, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: message,
@@ -50,11 +50,11 @@ func TestTheFirstEventOpensAnIncidentAndIsTold(t *testing.T) {
 func TestALikeEventIsCountedAndNotToldWithinTheInterval(t *testing.T) {
 	i, _ := opened(t)
 	told := i.ToldAt
-	for n := range uint64(3) {
+	for n := range alerting.Seq(3) {
 		change := i.Add(event(t, 8+n, alerting.SeverityInfo, "VaR 0.06 > 0.03", time.Duration(n+1)*time.Minute), repeat, start.Add(time.Duration(n+1)*time.Minute))
 		require.Equal(t, incident.Change{}, change)
 	}
-	require.Equal(t, []any{uint64(4), uint64(10), "VaR 0.06 > 0.03", alerting.SeverityWarning, start.Add(3 * time.Minute), 1},
+	require.Equal(t, []any{uint64(4), alerting.Seq(10), "VaR 0.06 > 0.03", alerting.SeverityWarning, start.Add(3 * time.Minute), 1},
 		[]any{i.Count, i.LastEvent, i.Message, i.Severity, i.LastSeen, i.Notices})
 	require.Equal(t, told.Add(repeat), i.UpdateDue, "it is due an interval after people were last told")
 }
@@ -62,7 +62,7 @@ func TestALikeEventIsCountedAndNotToldWithinTheInterval(t *testing.T) {
 func TestAnEventThatWasReceivedEarlierDoesNotMoveTheClockBack(t *testing.T) {
 	i, _ := opened(t)
 	i.Add(event(t, 8, alerting.SeverityInfo, "late", -time.Minute), repeat, start.Add(time.Minute))
-	require.Equal(t, []any{start, start, "late", uint64(8)}, []any{i.FirstSeen, i.LastSeen, i.Message, i.LastEvent})
+	require.Equal(t, []any{start, start, "late", alerting.Seq(8)}, []any{i.FirstSeen, i.LastSeen, i.Message, i.LastEvent})
 }
 
 func TestAnIncidentThatGrowsIsToldOnceInEachInterval(t *testing.T) {
@@ -83,12 +83,12 @@ func TestAnIncidentThatGrowsIsToldOnceInEachInterval(t *testing.T) {
 	require.Equal(t, incident.Updated, change.Notice.Reason)
 	require.Equal(t, uint64(1), change.Notice.Since)
 	require.True(t, i.UpdateDue.IsZero())
-	for n := range uint64(5) {
+	for n := range alerting.Seq(5) {
 		i.Add(event(t, 10+n, alerting.SeverityInfo, "again", 3*time.Hour), repeat, now.Add(time.Second))
 	}
 	change = i.Remind(nil, now.Add(repeat))
 	require.Contains(t, change.Notice.Why, "still open: 5 events since")
-	require.Equal(t, uint64(14), change.Notice.Event, "also if the event is no longer kept")
+	require.Equal(t, alerting.Seq(14), change.Notice.Event, "also if the event is no longer kept")
 	require.Empty(t, change.Notice.Context)
 }
 

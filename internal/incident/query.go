@@ -18,7 +18,7 @@ type Query struct {
 	// Text is looked for in the latest message, ignoring case.
 	Text string
 	// Before asks only for those with a smaller number; 0: all.
-	Before uint64
+	Before Number
 	// Limit is the most wanted, at least 1.
 	Limit int
 }

@@ -6,7 +6,7 @@ import "alertd/internal/alerting"
 // Times are RFC 3339 in UTC.
 type View struct {
 	ID       ID                `json:"incident_id"`
-	Number   uint64            `json:"number"`
+	Number   Number            `json:"number"`
 	Status   Status            `json:"status"`
 	Severity alerting.Severity `json:"severity"`
 	Category alerting.Category `json:"category"`

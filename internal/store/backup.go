@@ -125,7 +125,7 @@ func checkCopy(ctx context.Context, path string, want alerting.Extent) (err erro
 	if verdict != "ok" {
 		return fmt.Errorf("it is damaged, and so may be the database: %s", verdict)
 	}
-	var got uint64
+	var got int64
 	err = db.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE seq BETWEEN ? AND ?`, want.First, want.Last).Scan(&got)
 	if err == nil && got != want.Events() {
 		err = fmt.Errorf("it has %d of %d events", got, want.Events())

@@ -5,7 +5,7 @@ import "alertd/internal/alerting"
 // placed is what became of a draft.
 type placed struct {
 	// seq is the new event's number; 0 for a duplicate.
-	seq uint64
+	seq alerting.Seq
 	// event is the new event.
 	event *alerting.Event
 	// first is the first event, for one that was in the log before, and same the
@@ -19,12 +19,12 @@ type placed struct {
 type batch struct {
 	drafts []*alerting.Draft
 	places []placed
-	last   int64
+	last   alerting.Seq
 	byID   map[alerting.EventID]int
 	byKey  map[string]int
 }
 
-func newBatch(drafts []*alerting.Draft, last int64) *batch {
+func newBatch(drafts []*alerting.Draft, last alerting.Seq) *batch {
 	return &batch{drafts: drafts, places: make([]placed, len(drafts)), last: last}
 }
 
@@ -47,7 +47,7 @@ func (b *batch) place(i int, first *alerting.Event) {
 		return
 	}
 	b.last++
-	b.places[i] = placed{seq: uint64(b.last)} //nolint:gosec // numbers are not negative
+	b.places[i] = placed{seq: b.last}
 	if draft.IDGiven() {
 		if b.byID == nil {
 			b.byID = make(map[alerting.EventID]int)

@@ -20,7 +20,7 @@ func (s *Store) Deliveries(ctx context.Context, q delivery.Query) (delivery.Page
 	}
 	c := conditions{text: "d.number > 0"}
 	if q.Before > 0 {
-		c.add("d.number < ?", int64(q.Before)) //nolint:gosec // numbers fit into 63 bits
+		c.add("d.number < ?", q.Before)
 	}
 	if q.Channel != "" {
 		c.add("d.channel = ?", q.Channel)

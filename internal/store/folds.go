@@ -127,14 +127,14 @@ func (s *Store) IncidentEvents(ctx context.Context, id incident.ID, limit int) (
 
 // IncidentsOf returns which incidents events belong to, by the events' numbers. Those
 // that belong to none, or not yet, are missing.
-func (s *Store) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[uint64]incident.ID, error) {
+func (s *Store) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[alerting.Seq]incident.ID, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
 	of := make(map[int64]int64, len(events))
 	seqs := make([]int64, len(events))
 	for i, event := range events {
-		seqs[i] = int64(event.Seq()) //nolint:gosec // numbers fit into 63 bits
+		seqs[i] = int64(event.Seq())
 		of[seqs[i]] = 0
 	}
 	d := s.engine.dialect()
@@ -165,10 +165,10 @@ func (s *Store) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[
 		known[number] = incident.ID(id)
 		return err
 	}, `SELECT i.number, i.incident_id FROM incidents i WHERE i.number `+d.anyOf, d.list(slices.Compact(numbers)))
-	ids := make(map[uint64]incident.ID, len(events))
+	ids := make(map[alerting.Seq]incident.ID, len(events))
 	for seq, number := range of {
 		if id, found := known[number]; found {
-			ids[uint64(max(0, seq))] = id
+			ids[alerting.Seq(seq)] = id
 		}
 	}
 	return ids, wrap("look for the incidents of events", err)

@@ -48,7 +48,7 @@ func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page,
 	if q.Text != "" { // few match, perhaps
 		most = incidentsPage
 	}
-	for before := int64(q.Before); ; { //nolint:gosec // numbers fit into 63 bits
+	for before := q.Before; ; {
 		c := conditions{text: "status > 0"}
 		if before > 0 {
 			c.add("number < ?", before)
@@ -71,7 +71,7 @@ func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page,
 			if err != nil {
 				return err
 			}
-			before = int64(i.Number) //nolint:gosec // numbers fit into 63 bits
+			before = i.Number
 			if page.More || q.Text != "" && !strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.Text)) {
 				return nil
 			}
@@ -131,10 +131,10 @@ func (s *Store) Timeline(ctx context.Context, id incident.ID) ([]incident.Entry,
 }
 
 // Event returns the event with this number, nil if it is not kept.
-func (t *Tx) Event(ctx context.Context, seq uint64) (*alerting.Event, error) {
+func (t *Tx) Event(ctx context.Context, seq alerting.Seq) (*alerting.Event, error) {
 	var kept keptEvent
 	err := t.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&kept.seq, &kept.json) },
-		`SELECT seq, json FROM events WHERE seq = ?`, int64(seq)) //nolint:gosec // numbers fit into 63 bits
+		`SELECT seq, json FROM events WHERE seq = ?`, seq)
 	if err != nil || kept.seq == 0 {
 		return nil, wrap("read event", err)
 	}

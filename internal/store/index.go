@@ -41,11 +41,11 @@ const (
 )
 
 // segmentOf, slotOf and lastOf place a sequence number, which is at least 1.
-func segmentOf(seq uint64) uint64      { return (seq - 1) >> segmentBits }
-func slotOf(seq uint64) int            { return int((seq - 1) & (segmentSize - 1)) }
-func firstOf(segment uint64) uint64    { return segment<<segmentBits + 1 }
-func lastOf(segment uint64) uint64     { return (segment + 1) << segmentBits }
-func blockID(segment, n uint64) uint64 { return segment<<16 | n }
+func segmentOf(seq alerting.Seq) int64   { return int64(seq-1) >> segmentBits }
+func slotOf(seq alerting.Seq) int        { return int((seq - 1) & (segmentSize - 1)) }
+func firstOf(segment int64) alerting.Seq { return alerting.Seq(segment<<segmentBits + 1) }
+func lastOf(segment int64) alerting.Seq  { return alerting.Seq((segment + 1) << segmentBits) }
+func blockID(segment int64, n int) int64 { return segment<<16 | int64(n) }
 
 // zone is the range of the timestamps in a zone, in microseconds since 1970.
 type zone struct{ least, most int64 }
@@ -75,15 +75,15 @@ type index struct {
 	wake   chan struct{} // holds one: a segment may be complete
 
 	mu       sync.RWMutex
-	segments map[uint64]*segment
-	next     uint64 // the first segment that is not indexed
-	last     uint64 // the last number that was published
+	segments map[int64]*segment
+	next     int64        // the first segment that is not indexed
+	last     alerting.Seq // the last number that was published
 }
 
 func newIndex(s *Store) *index {
 	return &index{
 		store: s, recent: newRecent(), wake: make(chan struct{}, 1),
-		segments: make(map[uint64]*segment),
+		segments: make(map[int64]*segment),
 	}
 }
 
@@ -91,10 +91,10 @@ func newIndex(s *Store) *index {
 func (x *index) load(ctx context.Context) error {
 	err := x.store.read(ctx, x.store.engine.read(), func(ctx context.Context, db querier) error {
 		x.mu.RLock()
-		known := int64(x.next) - 1 //nolint:gosec // numbers fit into 63 bits
+		known := x.next - 1
 		x.mu.RUnlock()
 		return eachRow(ctx, db, func(rows *sql.Rows) error {
-			var number uint64
+			var number int64
 			var data segmentData
 			if err := rows.Scan(&number, &data.zones, &data.directory, &data.presence); err != nil {
 				return err
@@ -115,13 +115,13 @@ func (x *index) load(ctx context.Context) error {
 
 // damaged gives up a segment's index: its events are all looked at, which is
 // slower and right.
-func (x *index) damaged(number uint64) {
+func (x *index) damaged(number int64) {
 	x.store.log.Error("a part of the index is damaged, queries that reach it are slower", "segment", number)
 	x.learn(number, nil)
 }
 
 // learn notes that a segment is indexed; nil stands for one that must do without.
-func (x *index) learn(number uint64, s *segment) {
+func (x *index) learn(number int64, s *segment) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.segments[number] = s
@@ -129,7 +129,7 @@ func (x *index) learn(number uint64, s *segment) {
 }
 
 // keepFrom drops what is known of the events before a number, which are deleted.
-func (x *index) keepFrom(first uint64) {
+func (x *index) keepFrom(first alerting.Seq) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	below := segmentOf(first)
@@ -142,24 +142,24 @@ func (x *index) keepFrom(first uint64) {
 	x.recent.keepFrom(first)
 }
 
-func (x *index) segment(number uint64) *segment {
+func (x *index) segment(number int64) *segment {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.segments[number]
 }
 
 // firstMissing returns the first number that is not indexed.
-func (x *index) firstMissing() uint64 {
+func (x *index) firstMissing() alerting.Seq {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return firstOf(x.next)
 }
 
 // unindexed returns how many published events are not indexed.
-func (x *index) unindexed() uint64 {
+func (x *index) unindexed() int64 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return max(x.last+1, firstOf(x.next)) - firstOf(x.next)
+	return int64(max(x.last+1, firstOf(x.next)) - firstOf(x.next))
 }
 
 // add takes the events that were just published.
@@ -218,12 +218,12 @@ func (s *slots) fill() {
 }
 
 // appendSeqs appends the numbers of the slots, the greatest first.
-func (s *slots) appendSeqs(seqs []int64, segment uint64) []int64 {
+func (s *slots) appendSeqs(seqs []int64, segment int64) []int64 {
 	for i := len(s) - 1; i >= 0; i-- {
 		for word := s[i]; word != 0; {
 			bit := 63 - bits.LeadingZeros64(word)
 			word &^= 1 << bit
-			seqs = append(seqs, int64(firstOf(segment))+int64(i<<6+bit)) //nolint:gosec // numbers fit into 63 bits
+			seqs = append(seqs, int64(firstOf(segment))+int64(i<<6+bit))
 		}
 	}
 	return seqs
@@ -270,8 +270,8 @@ func (p *plan) mayMatch(s *segment) bool {
 }
 
 // candidates returns which slots of one segment can match.
-func (x *index) candidates(ctx context.Context, p *plan, number uint64) (slots, error) {
-	sets, err := x.candidatesOf(ctx, p, []uint64{number})
+func (x *index) candidates(ctx context.Context, p *plan, number int64) (slots, error) {
+	sets, err := x.candidatesOf(ctx, p, []int64{number})
 	if err != nil {
 		return slots{}, err
 	}
@@ -284,7 +284,7 @@ const fewCandidates = 24
 
 // candidatesOf does so for several segments, with one query for each stage of the
 // plan. Segments with few candidates left are not looked at further.
-func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]slots, error) {
+func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []int64) ([]slots, error) {
 	look := lookup{index: x, numbers: numbers, sets: make([]slots, len(numbers)), known: make([]*segment, len(numbers))}
 	for i, number := range numbers {
 		switch s := x.segment(number); {
@@ -311,7 +311,7 @@ func (x *index) candidatesOf(ctx context.Context, p *plan, numbers []uint64) ([]
 // lookup looks for terms in several segments at once.
 type lookup struct {
 	index   *index
-	numbers []uint64
+	numbers []int64
 	known   []*segment // nil: not indexed, or nothing more to look for
 	sets    []slots
 }
@@ -326,7 +326,7 @@ func (l *lookup) narrow(ctx context.Context, groups []group) error {
 					continue
 				}
 				for n, to := s.blocksOf(r); n < to; n++ {
-					wanted = append(wanted, int64(blockID(l.numbers[i], uint64(n)))) //nolint:gosec // numbers fit into 63 bits
+					wanted = append(wanted, blockID(l.numbers[i], n))
 				}
 			}
 		}
@@ -357,14 +357,14 @@ func (l *lookup) narrow(ctx context.Context, groups []group) error {
 
 // either returns the slots of a segment that have a term of the group. Where the
 // index cannot tell, these are all.
-func (l *lookup) either(number uint64, s *segment, group group, blocks map[uint64][]byte) *slots {
+func (l *lookup) either(number int64, s *segment, group group, blocks map[int64][]byte) *slots {
 	var either slots
 	for _, r := range group {
 		if !s.may(r) {
 			continue
 		}
 		for n, to := s.blocksOf(r); n < to; n++ {
-			id := blockID(number, uint64(n)) //nolint:gosec // not negative
+			id := blockID(number, n)
 			data, ok := blocks[id]
 			if !ok { // retention took it, probably with its events
 				either.fill()
@@ -383,11 +383,11 @@ func (l *lookup) either(number uint64, s *segment, group group, blocks map[uint6
 	return &either
 }
 
-func (x *index) readBlocks(ctx context.Context, ids []int64) (map[uint64][]byte, error) {
-	blocks := make(map[uint64][]byte, len(ids)) // what is read twice is the same
+func (x *index) readBlocks(ctx context.Context, ids []int64) (map[int64][]byte, error) {
+	blocks := make(map[int64][]byte, len(ids)) // what is read twice is the same
 	err := x.store.read(ctx, x.store.engine.read(), func(ctx context.Context, db querier) error {
 		return eachRow(ctx, db, func(rows *sql.Rows) error {
-			var id uint64
+			var id int64
 			var data []byte
 			err := rows.Scan(&id, &data)
 			blocks[id] = data
@@ -404,14 +404,14 @@ func (x *index) readBlocks(ctx context.Context, ids []int64) (map[uint64][]byte,
 type walk struct {
 	index    *index
 	plan     *plan
-	first    uint64 // the smallest number wanted
-	before   uint64 // goes down
-	segments int    // how many to look at next
+	first    alerting.Seq // the smallest number wanted
+	before   alerting.Seq // goes down
+	segments int          // how many to look at next
 	pending  []int64
 }
 
 // backwards walks from the number before another down to first.
-func (x *index) backwards(p *plan, first, before uint64) *walk {
+func (x *index) backwards(p *plan, first, before alerting.Seq) *walk {
 	return &walk{index: x, plan: p, first: max(1, first), before: before, segments: 1}
 }
 
@@ -420,7 +420,7 @@ func (x *index) backwards(p *plan, first, before uint64) *walk {
 func (w *walk) next(ctx context.Context, n int) ([]int64, error) {
 	for len(w.pending) == 0 && w.before > w.first {
 		high, lowest := segmentOf(w.before-1), segmentOf(w.first)
-		var numbers []uint64
+		var numbers []int64
 		for number := high; len(numbers) < w.segments; number-- {
 			numbers = append(numbers, number)
 			if number == lowest {

@@ -144,14 +144,14 @@ func (x *index) run(ctx context.Context) error {
 }
 
 // todo returns the next segment to index, and whether all its events are there.
-func (x *index) todo() (uint64, bool) {
+func (x *index) todo() (int64, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.next, x.last >= lastOf(x.next)
 }
 
 // build indexes a segment, unless another replica does.
-func (x *index) build(ctx context.Context, number uint64) error {
+func (x *index) build(ctx context.Context, number int64) error {
 	extent, err := x.store.Extent(ctx)
 	if err != nil {
 		return err
@@ -195,16 +195,16 @@ func (x *index) build(ctx context.Context, number uint64) error {
 // eachBetween takes all events of a run of numbers, both ends included, in their
 // order: from memory if they are there, else a few at a time, as all of them can be
 // very much.
-func (x *index) eachBetween(ctx context.Context, first, last uint64, take func([]*alerting.Event)) error {
-	n := int(last - first + 1) //nolint:gosec // at most segmentSize
+func (x *index) eachBetween(ctx context.Context, first, last alerting.Seq, take func([]*alerting.Event)) error {
+	n := int(last - first + 1)
 	events := x.recent.After(first-1, alerting.Filter{})
 	if len(events) >= n && events[0].Seq() == first && events[n-1].Seq() == last {
 		take(events[:n])
 		return nil
 	}
 	for next := first; next <= last; {
-		limit := min(readPage, int64(last-next+1))                                                                         //nolint:gosec // at most segmentSize
-		some, err := x.store.loadSome(ctx, x.store.engine.upkeep(), readBytes, x.store.queries.onFrom, int64(next), limit) //nolint:gosec // numbers fit into 63 bits
+		limit := min(readPage, int64(last-next+1))
+		some, err := x.store.loadSome(ctx, x.store.engine.upkeep(), readBytes, x.store.queries.onFrom, int64(next), limit)
 		if err != nil {
 			return err
 		}
@@ -212,20 +212,20 @@ func (x *index) eachBetween(ctx context.Context, first, last uint64, take func([
 			return fmt.Errorf("event %d is missing", next)
 		}
 		take(some)
-		next += uint64(len(some))
+		next += alerting.Seq(len(some))
 	}
 	return nil
 }
 
 // save writes a segment's index, if no other replica has done so.
-func (x *index) save(ctx context.Context, number uint64, data segmentData) error {
+func (x *index) save(ctx context.Context, number int64, data segmentData) error {
 	if err := x.load(ctx); err != nil || x.segment(number) != nil {
 		return err
 	}
 	return x.store.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		// Retention deletes an index with its events: it must not come after that.
 		var last int64
-		if err := tx.QueryRowContext(ctx, x.store.queries.keepEvent, int64(lastOf(number))).Scan(&last); err != nil { //nolint:gosec // numbers fit into 63 bits
+		if err := tx.QueryRowContext(ctx, x.store.queries.keepEvent, int64(lastOf(number))).Scan(&last); err != nil {
 			return err
 		}
 		insert, err := tx.PrepareContext(ctx, x.store.queries.insertBlock)
@@ -234,11 +234,11 @@ func (x *index) save(ctx context.Context, number uint64, data segmentData) error
 		}
 		defer func() { _ = insert.Close() }() // it ends with the transaction
 		for n, block := range data.blocks {
-			if _, err := insert.ExecContext(ctx, int64(blockID(number, uint64(n))), block); err != nil { //nolint:gosec // numbers fit into 63 bits
+			if _, err := insert.ExecContext(ctx, blockID(number, n), block); err != nil {
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, x.store.queries.insertSegment, int64(number), data.zones, data.directory, []byte(data.presence)) //nolint:gosec // numbers fit into 63 bits
+		_, err = tx.ExecContext(ctx, x.store.queries.insertSegment, number, data.zones, data.directory, []byte(data.presence))
 		return err
 	})
 }

@@ -25,12 +25,12 @@ const (
 var errDamagedIndex = errors.New("the index is damaged")
 
 // seal adds a checksum of the data and of where they belong.
-func seal(place uint64, data []byte) []byte {
+func seal(place int64, data []byte) []byte {
 	return binary.LittleEndian.AppendUint64(data, checksum(place, data))
 }
 
 // unseal returns what was sealed.
-func unseal(place uint64, sealed []byte) ([]byte, error) {
+func unseal(place int64, sealed []byte) ([]byte, error) {
 	n := len(sealed) - 8
 	if n < 0 || checksum(place, sealed[:n]) != binary.LittleEndian.Uint64(sealed[n:]) {
 		return nil, errDamagedIndex
@@ -38,7 +38,9 @@ func unseal(place uint64, sealed []byte) ([]byte, error) {
 	return sealed[:n], nil
 }
 
-func checksum(place uint64, data []byte) uint64 { return xxhash.Sum64(data) ^ place*0x9e3779b97f4a7c15 }
+func checksum(place int64, data []byte) uint64 {
+	return xxhash.Sum64(data) ^ uint64(place)*0x9e3779b97f4a7c15
+} //nolint:gosec // the bits of it
 
 // segmentData is a segment as it is stored.
 type segmentData struct {
@@ -48,7 +50,7 @@ type segmentData struct {
 }
 
 // encodeSegment makes a segment's index of its zones and its terms, which ascend.
-func encodeSegment(number uint64, zones *[zoneCount]zone, postings []posting) segmentData {
+func encodeSegment(number int64, zones *[zoneCount]zone, postings []posting) segmentData {
 	var data segmentData
 	for _, z := range zones {
 		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.least)) //nolint:gosec // the bits of it
@@ -67,7 +69,7 @@ func encodeSegment(number uint64, zones *[zoneCount]zone, postings []posting) se
 
 // blockWriter packs entries, whose terms ascend, into blocks.
 type blockWriter struct {
-	segment uint64
+	segment int64
 	data    *segmentData
 	block   []byte
 	term    uint64 // the last one
@@ -102,14 +104,14 @@ func (w *blockWriter) add(term uint64, in []uint16) {
 
 func (w *blockWriter) end() {
 	if len(w.block) > 0 {
-		id := blockID(w.segment, uint64(len(w.data.blocks)))
+		id := blockID(w.segment, len(w.data.blocks))
 		w.data.blocks = append(w.data.blocks, seal(id, w.block))
 		w.block = nil
 	}
 }
 
 // decodeSegment reads back what is kept in memory.
-func decodeSegment(number uint64, data segmentData) (*segment, error) {
+func decodeSegment(number int64, data segmentData) (*segment, error) {
 	zones, err := unseal(number, data.zones)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func segmentOfMessages(tb testing.TB, message func(i int) string) []*alerting.Ev
 			Message: message(i),
 		}, time.UnixMicro(int64(i+1)))
 		require.NoError(tb, err)
-		events = append(events, draft.Finish(uint64(i+1)))
+		events = append(events, draft.Finish(alerting.Seq(i+1)))
 	}
 	return events
 }
@@ -143,7 +143,7 @@ func TestASegmentWhoseBeginningIsGoneIsIndexedInItsPlace(t *testing.T) {
 	data := indexOf(events)
 	from, to := built.blocksOf(only(term))
 	for n := from; n < to; n++ {
-		block, err := unseal(blockID(0, uint64(n)), data.blocks[n])
+		block, err := unseal(blockID(0, n), data.blocks[n])
 		require.NoError(t, err)
 		require.NoError(t, readTerms(block, built.directory[n], only(term), &found))
 	}

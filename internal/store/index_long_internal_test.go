@@ -84,7 +84,7 @@ func TestAnIndexOfWholeMessagesIsStillRight(t *testing.T) {
 				"BEGINS": true, "begins 77": true, "its end": true, "End 4100": true, "0": true, "4": true, "end 4101": false, "nowhere": false,
 			} {
 				filter := alerting.Filter{Text: text}
-				var want, got []uint64
+				var want, got []alerting.Seq
 				for _, event := range slices.Backward(events) {
 					if filter.Matches(event) {
 						want = append(want, event.Seq())

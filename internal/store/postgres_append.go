@@ -42,7 +42,7 @@ func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, e
 // beginAppend begins a transaction that appends. Nothing is written yet, so that
 // it tries again if the connection was lost since it was used last, as when the
 // server was restarted.
-func (e *postgresEngine) beginAppend(ctx context.Context, drafts []*alerting.Draft) (int64, firsts, error) {
+func (e *postgresEngine) beginAppend(ctx context.Context, drafts []*alerting.Draft) (alerting.Seq, firsts, error) {
 	for {
 		fresh, err := e.connect(ctx)
 		if err != nil {
@@ -81,7 +81,7 @@ func (f firsts) first(draft *alerting.Draft) (*alerting.Event, error) {
 
 // lockAndLook begins a transaction, waits for its turn to append, and reads the
 // last number and which drafts are known, each with a snapshot of its own.
-func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft) (int64, firsts, error) {
+func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft) (alerting.Seq, firsts, error) {
 	var ids []string
 	var keys []string
 	for _, draft := range drafts {
@@ -92,7 +92,7 @@ func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts
 			keys = append(keys, key)
 		}
 	}
-	var last int64
+	var last alerting.Seq
 	found := firsts{byID: map[alerting.EventID]keptEvent{}, byKey: map[string]keptEvent{}}
 	batch := &pgx.Batch{}
 	batch.Queue(beginCommitted)
@@ -139,7 +139,7 @@ func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, p
 		event := draft.Finish(places[i].seq)
 		places[i].event = event
 		id := event.ID().String()
-		seqs = append(seqs, int64(places[i].seq)) //nolint:gosec // numbers fit into 63 bits
+		seqs = append(seqs, int64(places[i].seq))
 		ids = append(ids, id)
 		received = append(received, event.ReceivedAt().UnixMicro())
 		jsons = append(jsons, event.JSON())
@@ -190,7 +190,7 @@ func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (
 	batch.Queue(beginCommitted)
 	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
 	is := batch.Queue(`SELECT EXISTS (SELECT FROM events WHERE event_id = $1 AND seq = $2)`,
-		event.ID().String(), int64(event.Seq())) //nolint:gosec // numbers fit into 63 bits
+		event.ID().String(), event.Seq())
 	is.QueryRow(func(row pgx.Row) error { return row.Scan(&found) })
 	e.queueWrite(batch)
 	batch.Queue(`COMMIT`)

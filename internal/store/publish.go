@@ -20,7 +20,7 @@ type publisher struct {
 
 	mu   sync.Mutex // held while publishing, never while reading
 	sink alerting.Sink
-	last uint64 // the last number published
+	last alerting.Seq // the last number published
 	// own has the batches that were appended here, or are about to be, and are not
 	// published yet. Whoever reads them from the log may be faster than the writer.
 	own [][]*alerting.Event
@@ -40,10 +40,10 @@ func (p *publisher) start(ctx context.Context, sink alerting.Sink, recent int) e
 }
 
 // firstWanted returns the first number to publish.
-func (p *publisher) firstWanted(extent alerting.Extent, recent int) uint64 {
-	most := max(uint64(max(0, recent)), recentCapacity)
+func (p *publisher) firstWanted(extent alerting.Extent, recent int) alerting.Seq {
+	most := max(alerting.Seq(max(0, recent)), recentCapacity)
 	from := p.store.index.firstMissing()
-	if n := min(uint64(max(0, recent)), extent.Last); from > extent.Last+1-n {
+	if n := min(alerting.Seq(max(0, recent)), extent.Last); from > extent.Last+1-n {
 		from = extent.Last + 1 - n
 	}
 	if extent.Last >= most {
@@ -52,7 +52,7 @@ func (p *publisher) firstWanted(extent alerting.Extent, recent int) uint64 {
 	return max(from, extent.First, 1)
 }
 
-func (p *publisher) begin(sink alerting.Sink, last uint64) {
+func (p *publisher) begin(sink alerting.Sink, last alerting.Seq) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sink, p.last = sink, last
@@ -137,13 +137,13 @@ func (p *publisher) catchUp(ctx context.Context) error {
 	}
 }
 
-func (p *publisher) lastPublished() uint64 {
+func (p *publisher) lastPublished() alerting.Seq {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.last
 }
 
-func (p *publisher) leaveOut(seq uint64) {
+func (p *publisher) leaveOut(seq alerting.Seq) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = max(p.last, seq)
@@ -182,7 +182,7 @@ func (p *publisher) run(events []*alerting.Event) (int, alerting.Origin) {
 func (p *publisher) isOwn(event *alerting.Event) bool {
 	return slices.ContainsFunc(p.own, func(batch []*alerting.Event) bool {
 		i := event.Seq() - batch[0].Seq()
-		return i < uint64(len(batch)) && batch[i].ID() == event.ID()
+		return 0 <= i && i < alerting.Seq(len(batch)) && batch[i].ID() == event.ID()
 	})
 }
 

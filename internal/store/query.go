@@ -104,25 +104,25 @@ func (s *Store) reading(err error) error {
 
 // keptEvent is an event as the database has it.
 type keptEvent struct {
-	seq  int64
+	seq  alerting.Seq
 	json string
 }
 
 // load reads it back. The error is a [damagedError].
 func (k keptEvent) load() (*alerting.Event, error) {
 	event, err := alerting.LoadEvent(k.json)
-	if err == nil && event.Seq() != uint64(k.seq) { //nolint:gosec // numbers are not negative
+	if err == nil && event.Seq() != k.seq {
 		err = fmt.Errorf("it says that it is event %d", event.Seq())
 	}
 	if err != nil {
-		return nil, damagedError{seq: uint64(k.seq), error: err} //nolint:gosec // numbers are not negative
+		return nil, damagedError{seq: k.seq, error: err}
 	}
 	return event, nil
 }
 
 // damagedError says that an event is not what was written.
 type damagedError struct {
-	seq uint64
+	seq alerting.Seq
 	error
 }
 
@@ -180,8 +180,8 @@ func (s *Store) loadSome(ctx context.Context, db *sql.DB, most int, query string
 
 // readOnFrom returns up to limit events from a number on, oldest first. It is for
 // the log itself.
-func (s *Store) readOnFrom(ctx context.Context, from uint64, limit int) ([]*alerting.Event, error) {
-	return s.loadEvents(ctx, s.engine.upkeep(), s.queries.onFrom, int64(from), limit) //nolint:gosec // numbers fit into 63 bits
+func (s *Store) readOnFrom(ctx context.Context, from alerting.Seq, limit int) ([]*alerting.Event, error) {
+	return s.loadEvents(ctx, s.engine.upkeep(), s.queries.onFrom, from, limit)
 }
 
 // Find implements alerting.Log.
@@ -222,16 +222,16 @@ func scanExtent(row *sql.Row) (alerting.Extent, error) {
 		return alerting.Extent{}, err
 	}
 	return alerting.Extent{
-		First: uint64(first.Int64), Last: uint64(last.Int64), //nolint:gosec // numbers are not negative
+		First: alerting.Seq(first.Int64), Last: alerting.Seq(last.Int64),
 		Oldest: time.UnixMicro(oldest.Int64).UTC(), Newest: time.UnixMicro(newest.Int64).UTC(),
 	}, nil
 }
 
 // SaveCursor notes that a reader of the log has seen all events up to a number.
 // Retention deletes nothing that any reader has not seen.
-func (s *Store) SaveCursor(ctx context.Context, name string, seq uint64) error {
+func (s *Store) SaveCursor(ctx context.Context, name string, seq alerting.Seq) error {
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, s.queries.saveCursor, name, int64(seq)) //nolint:gosec // numbers fit into 63 bits
+		_, err := tx.ExecContext(ctx, s.queries.saveCursor, name, seq)
 		return err
 	})
 	return s.reading(err)
@@ -280,7 +280,7 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 
 // After implements alerting.Log. A stretch has at most [readPage] events, of one
 // segment of the index, and not more once they have [readBytes].
-func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
+func (s *Store) After(ctx context.Context, after alerting.Seq, filter alerting.Filter) (alerting.Stretch, error) {
 	extent, err := s.Extent(ctx)
 	for err == nil && extent.Last > after {
 		stretch := alerting.Stretch{From: max(after+1, extent.First)}
@@ -299,7 +299,7 @@ func (s *Store) After(ctx context.Context, after uint64, filter alerting.Filter)
 
 // readStretch looks through the log from stretch.From on, and reports whether
 // events are missing.
-func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last uint64, filter alerting.Filter) (missing bool, err error) {
+func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last alerting.Seq, filter alerting.Filter) (missing bool, err error) {
 	segment := segmentOf(stretch.From)
 	stretch.Through = min(last, lastOf(segment))
 	slots, err := s.index.candidates(ctx, newPlan(filter), segment)
@@ -315,7 +315,7 @@ func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last
 			stretch.Through = seq - 1
 			break
 		}
-		batch = append(batch, int64(seq)) //nolint:gosec // numbers fit into 63 bits
+		batch = append(batch, int64(seq))
 	}
 	if len(batch) == 0 {
 		return false, nil

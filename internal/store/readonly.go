@@ -40,7 +40,7 @@ func OpenReadOnly(ctx context.Context, config Config) (*Reader, error) {
 func (r *Reader) Extent(ctx context.Context) (alerting.Extent, error) { return r.store.Extent(ctx) }
 
 // After is [Store.After].
-func (r *Reader) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
+func (r *Reader) After(ctx context.Context, after alerting.Seq, filter alerting.Filter) (alerting.Stretch, error) {
 	return r.store.After(ctx, after, filter)
 }
 

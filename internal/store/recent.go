@@ -26,7 +26,7 @@ type recent struct {
 
 // eventSize is about how much memory an event takes.
 type eventSize struct {
-	seq   uint64
+	seq   alerting.Seq
 	bytes int
 }
 
@@ -62,7 +62,7 @@ func (r *recent) add(events []*alerting.Event) {
 }
 
 // keepFrom drops the events before a number.
-func (r *recent) keepFrom(first uint64) {
+func (r *recent) keepFrom(first alerting.Seq) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for len(r.sizes) > 0 && r.sizes[0].seq < first {

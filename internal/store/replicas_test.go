@@ -44,7 +44,7 @@ func write(tb testing.TB, logs []*storetest.Log, requests int) int {
 					return err
 				}
 				for j, a := range appended {
-					if a.Duplicate || a.Event.Seq() != appended[0].Event.Seq()+uint64(j) {
+					if a.Duplicate || a.Event.Seq() != appended[0].Event.Seq()+alerting.Seq(j) {
 						return fmt.Errorf("event %d at %d after %d", a.Event.Seq(), j, appended[0].Event.Seq())
 					}
 				}
@@ -63,7 +63,7 @@ func write(tb testing.TB, logs []*storetest.Log, requests int) int {
 func requireConsecutive(tb testing.TB, n int, events []*alerting.Event) {
 	tb.Helper()
 	for i, event := range events {
-		require.Equal(tb, uint64(i)+1, event.Seq())
+		require.Equal(tb, alerting.Seq(i)+1, event.Seq())
 	}
 	require.Equal(tb, n, len(events), "how many there are") //nolint:testifylint // Len would show them all
 }
@@ -72,7 +72,7 @@ func TestEveryReplicaHasAllEventsInOneOrder(t *testing.T) {
 	t.Parallel()
 	logs := replicas(t, postgresDatabase(t), 3)
 	total := write(t, logs, 40)
-	var here []uint64
+	var here []alerting.Seq
 	for _, log := range logs {
 		requireConsecutive(t, total, log.Sink.Wait(t, total))
 		requireConsecutive(t, total, log.Everything(t))
@@ -149,7 +149,7 @@ func TestOneIdIsRegisteredOnceWhicheverReplicasItIsSentTo(t *testing.T) {
 		alert.EventID, keyed.IdempotencyKey = alerting.NewEventID(), alerting.NewEventID().String()
 		var group errgroup.Group
 		var mu sync.Mutex
-		fresh, seqs := 0, map[uint64]bool{}
+		fresh, seqs := 0, map[alerting.Seq]bool{}
 		for _, log := range logs {
 			group.Go(func() error {
 				appended, err := log.Append(t.Context(), storetest.Drafts(t, alert, keyed))
@@ -192,9 +192,9 @@ func TestATailingReaderMeetsEveryEventOnceAndInOrder(t *testing.T) {
 	ctx, written := context.WithCancel(t.Context())
 	var readers errgroup.Group
 	total := 0
-	tail := func(read func(after uint64) ([]uint64, error)) {
+	tail := func(read func(after alerting.Seq) ([]alerting.Seq, error)) {
 		readers.Go(func() error {
-			last := uint64(0)
+			last := alerting.Seq(0)
 			for ended := false; ; {
 				seqs, err := read(last)
 				if err != nil {
@@ -206,7 +206,7 @@ func TestATailingReaderMeetsEveryEventOnceAndInOrder(t *testing.T) {
 					}
 					last = seq
 				}
-				if ended && last == uint64(total) {
+				if ended && last == alerting.Seq(total) {
 					return nil
 				} else if ended {
 					return fmt.Errorf("%d is the last event, and not %d", last, total)
@@ -215,14 +215,14 @@ func TestATailingReaderMeetsEveryEventOnceAndInOrder(t *testing.T) {
 			}
 		})
 	}
-	tail(func(after uint64) (seqs []uint64, err error) {
+	tail(func(after alerting.Seq) (seqs []alerting.Seq, err error) {
 		rows, err := db.SQL.QueryContext(t.Context(), `SELECT seq FROM events WHERE seq > $1 ORDER BY seq`, int64(after))
 		if err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, rows.Close()) }()
 		for rows.Next() {
-			var seq uint64
+			var seq alerting.Seq
 			if err := rows.Scan(&seq); err != nil {
 				return nil, err
 			}
@@ -231,9 +231,9 @@ func TestATailingReaderMeetsEveryEventOnceAndInOrder(t *testing.T) {
 		return seqs, rows.Err()
 	})
 	for _, log := range []*storetest.Log{onlooker, writers[0]} {
-		tail(func(after uint64) ([]uint64, error) {
+		tail(func(after alerting.Seq) ([]alerting.Seq, error) {
 			stretch, err := log.After(t.Context(), after, alerting.Filter{})
-			var seqs []uint64
+			var seqs []alerting.Seq
 			for _, event := range stretch.Events {
 				seqs = append(seqs, event.Seq())
 			}
@@ -317,7 +317,7 @@ func TestAStreamResumesAtAnotherReplica(t *testing.T) {
 	const most = 200
 	var reader errgroup.Group
 	reader.Go(func() error {
-		last := uint64(0)
+		last := alerting.Seq(0)
 		for turn := 0; last < most; turn++ {
 			var err error
 			if last, err = readSome(ctx, managers[turn%3], last, 17); err != nil {
@@ -332,7 +332,7 @@ func TestAStreamResumesAtAnotherReplica(t *testing.T) {
 
 // readSome resumes a stream after an event, reads at least n further ones, each of
 // which must be the next, and returns the last.
-func readSome(ctx context.Context, manager *alerting.Manager, after uint64, n int) (uint64, error) {
+func readSome(ctx context.Context, manager *alerting.Manager, after alerting.Seq, n int) (alerting.Seq, error) {
 	last := after
 	take := func(events ...*alerting.Event) error {
 		for _, event := range events {
@@ -356,7 +356,7 @@ func readSome(ctx context.Context, manager *alerting.Manager, after uint64, n in
 	if err := take(s.Backlog()...); err != nil {
 		return 0, err
 	}
-	for last < after+uint64(n) {
+	for last < after+alerting.Seq(n) {
 		select {
 		case event := <-s.Events():
 			if err := take(event); err != nil {

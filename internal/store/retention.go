@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"alertd/internal/alerting"
 )
 
 const (
@@ -78,8 +80,8 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		return 0, err
 	}
 	keep := extent.First // the first event to keep
-	if most := uint64(max(0, s.config.RetentionEvents)); most > 0 && extent.Events() > most {
-		keep = extent.Last + 1 - most
+	if most := int64(max(0, s.config.RetentionEvents)); most > 0 && extent.Events() > most {
+		keep = extent.Last + 1 - alerting.Seq(most)
 	}
 	if s.config.Retention > 0 {
 		young, err := s.readNumber(ctx, s.queries.keepFrom, retainBatch, s.config.Retention.Microseconds())
@@ -87,7 +89,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 			return 0, fmt.Errorf("look for old events: %w", err)
 		}
 		if young.Valid {
-			keep = max(keep, uint64(young.Int64)) //nolint:gosec // numbers are not negative
+			keep = max(keep, alerting.Seq(young.Int64))
 		} else {
 			keep = max(keep, extent.First+retainBatch)
 		}
@@ -97,7 +99,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		return 0, fmt.Errorf("look for the slowest reader: %w", err)
 	}
 	if slowest.Valid {
-		keep = min(keep, uint64(slowest.Int64)+1) //nolint:gosec // numbers are not negative
+		keep = min(keep, alerting.Seq(slowest.Int64)+1)
 	}
 	keep = min(keep, extent.Last, extent.First+retainBatch)
 	if keep <= extent.First {
@@ -106,16 +108,16 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	whole := segmentOf(keep) // segments below it have no events left
 	// What has begun goes on to its end, so that what it did is known.
 	err = s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx) (err error) {
-		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, int64(keep))); err != nil { //nolint:gosec // numbers fit into 63 bits
+		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, keep)); err != nil {
 			return err
 		}
-		if err := (&Tx{store: s, tx: tx}).forgetFolds(ctx, int64(keep)); err != nil { //nolint:gosec // numbers fit into 63 bits
+		if err := (&Tx{store: s, tx: tx}).forgetFolds(ctx, int64(keep)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, int64(blockID(whole, 0))); err != nil { //nolint:gosec // numbers fit into 63 bits
+		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, blockID(whole, 0)); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, s.queries.deleteSegments, int64(whole)) //nolint:gosec // numbers fit into 63 bits
+		_, err = tx.ExecContext(ctx, s.queries.deleteSegments, whole)
 		return err
 	})
 	if err != nil {

@@ -92,14 +92,14 @@ func (r *running) tryRegister(ctx context.Context, n int) error {
 
 // after is what reads a log.
 type after interface {
-	After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error)
+	After(ctx context.Context, after alerting.Seq, filter alerting.Filter) (alerting.Stretch, error)
 }
 
 // everything returns the JSON of all events up to a number, in their order.
-func everything(tb testing.TB, log after, through uint64) []string {
+func everything(tb testing.TB, log after, through alerting.Seq) []string {
 	tb.Helper()
 	all := []string{}
-	for last := uint64(0); last < through; {
+	for last := alerting.Seq(0); last < through; {
 		stretch, err := log.After(tb.Context(), last, alerting.Filter{})
 		require.NoError(tb, err)
 		require.GreaterOrEqual(tb, stretch.Through, stretch.From, "the log ends before %d", through)

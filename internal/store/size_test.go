@@ -42,7 +42,7 @@ func benchmarkSize(b *testing.B, config store.Config) {
 
 	before = heapBytes()
 	buffer, json := alerting.NewBuffer(events), 0
-	for last := uint64(0); last < events; {
+	for last := alerting.Seq(0); last < events; {
 		stretch, err := reader.After(b.Context(), last, alerting.Filter{})
 		require.NoError(b, err)
 		buffer.Append(stretch.Events...)

@@ -38,8 +38,8 @@ type sqliteEngine struct {
 
 	busy sync.Map // the names under which something exclusive runs
 
-	mu   sync.Mutex // held while writing
-	last int64      // the last number, -1: to be asked for
+	mu   sync.Mutex   // held while writing
+	last alerting.Seq // the last number, -1: to be asked for
 	// The one connection that writes, and the statements of append on it.
 	conn                                          *sql.Conn
 	begin, commit, rollback                       *sql.Stmt
@@ -307,7 +307,7 @@ func (e *sqliteEngine) insert(ctx context.Context, drafts []*alerting.Draft, pla
 		}
 		event := draft.Finish(places[i].seq)
 		id := event.ID()
-		args = append(args, int64(places[i].seq), id[:], event.ReceivedAt().UnixMicro(), event.JSON(), number(draft.Dispatch())) //nolint:gosec // numbers fit into 63 bits
+		args = append(args, places[i].seq, id[:], event.ReceivedAt().UnixMicro(), event.JSON(), number(draft.Dispatch()))
 		places[i].event = event
 		if len(args) == cap(args) {
 			if _, err := e.insertMany.ExecContext(ctx, args...); err != nil {

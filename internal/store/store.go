@@ -81,7 +81,7 @@ type Counts struct {
 	// QueueBytes are the bytes of events that wait, QueueCapacity is the most.
 	QueueBytes, QueueCapacity int64
 	// Unindexed is how many events the index has not taken in yet.
-	Unindexed uint64
+	Unindexed int64
 	// Writable says whether the last write worked.
 	Writable bool
 }

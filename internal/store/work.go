@@ -153,18 +153,18 @@ type Unfolded struct {
 	// Events are those that somebody is to be told of, oldest first.
 	Events []*alerting.Event
 	// Through is the last number that was looked at.
-	Through uint64
+	Through alerting.Seq
 }
 
 // Unfolded returns what comes after a number, at most limit events, and fewer once they
 // have [readBytes].
-func (s *Store) Unfolded(ctx context.Context, after uint64, limit int) (Unfolded, error) {
-	through := min(s.publisher.lastPublished(), after+uint64(limit)) //nolint:gosec // limits are small
+func (s *Store) Unfolded(ctx context.Context, after alerting.Seq, limit int) (Unfolded, error) {
+	through := min(s.publisher.lastPublished(), after+alerting.Seq(limit))
 	if through <= after {
 		return Unfolded{Through: after}, nil
 	}
 	events, err := s.loadSome(ctx, s.engine.upkeep(), readBytes, s.sql(`SELECT seq, json FROM events
-		WHERE seq > ? AND seq <= ? AND dispatch = 1 ORDER BY seq`), int64(after), int64(through)) //nolint:gosec // numbers fit into 63 bits
+		WHERE seq > ? AND seq <= ? AND dispatch = 1 ORDER BY seq`), after, through)
 	if isDamaged(err) { // the others must not wait for ever
 		damaged, _ := errors.AsType[damagedError](err)
 		s.log.Error("an event is left out of its incident", "error", damaged)
@@ -185,24 +185,24 @@ func sizeOf(events []*alerting.Event) (bytes int) {
 }
 
 // EngineCursor returns the number of the last event that was folded.
-func (s *Store) EngineCursor(ctx context.Context) (uint64, error) {
+func (s *Store) EngineCursor(ctx context.Context) (alerting.Seq, error) {
 	cursor, err := s.readNumber(ctx, s.sql(`SELECT max(seq) FROM log_cursors WHERE name = ?`), engineCursor)
-	return uint64(max(0, cursor.Int64)), s.reading(err)
+	return alerting.Seq(cursor.Int64), s.reading(err)
 }
 
 // Cursor is [Store.EngineCursor] within the transaction.
-func (t *Tx) Cursor(ctx context.Context) (uint64, error) {
-	var cursor int64
+func (t *Tx) Cursor(ctx context.Context) (alerting.Seq, error) {
+	var cursor alerting.Seq
 	err := t.one(ctx, `SELECT seq FROM log_cursors WHERE name = ?`, engineCursor).Scan(&cursor)
 	if err != nil {
 		return 0, fmt.Errorf("read the engine's place: %w", err)
 	}
-	return uint64(max(0, cursor)), nil
+	return cursor, nil
 }
 
 // Advance notes that all events up to a number were folded.
-func (t *Tx) Advance(ctx context.Context, through uint64) error {
-	_, err := t.tx.ExecContext(ctx, t.store.queries.saveCursor, engineCursor, int64(through)) //nolint:gosec // numbers fit into 63 bits
+func (t *Tx) Advance(ctx context.Context, through alerting.Seq) error {
+	_, err := t.tx.ExecContext(ctx, t.store.queries.saveCursor, engineCursor, through)
 	return wrap("move the engine's place", err)
 }
 

@@ -46,7 +46,7 @@ func (s *Store) scanDelivery(row scanner, now time.Time, more ...any) (delivery.
 		&finished, &d.Attempts, &d.Error, &d.Thread, &fallbackFor, &lease,
 	}, more...)...)
 	d.ID, d.FallbackFor = delivery.ID(id), delivery.ID(fallbackFor)
-	d.Number, d.Incident = uint64(max(0, number)), uint64(max(0, incidentNumber))
+	d.Number, d.Incident = delivery.Number(number), incident.Number(incidentNumber)
 	d.Reason, d.Status = incident.Reason(reason), delivery.Status(status) //nolint:gosec // as they were written
 	d.CreatedAt, d.DueAt, d.GiveUpAt = time.UnixMicro(created).UTC(), time.UnixMicro(due).UTC(), time.UnixMicro(giveUp).UTC()
 	d.FinishedAt = timeOf(finished)
@@ -96,18 +96,18 @@ func (t *Tx) AddDelivery(ctx context.Context, d delivery.Delivery, claim Claim) 
 	n, err := t.exec(ctx, `INSERT INTO deliveries
 		(delivery_id, incident, notice, reason, channel, status, created, due, give_up, claim, lease, fallback_for, error)
 		VALUES (?, ?, ?, ?, ?, 1, ?, `+dueInLine+`, ?, ?, ?, ?, '') ON CONFLICT (incident, channel, notice) DO NOTHING`,
-		t.store.deliveryKey(d.ID), int64(d.Incident), d.Notice, int64(d.Reason), d.Channel, t.now.UnixMicro(), //nolint:gosec // numbers fit into 63 bits
-		t.now.UnixMicro(), int64(d.Incident), d.Channel, d.Notice, //nolint:gosec // numbers fit into 63 bits
+		t.store.deliveryKey(d.ID), d.Incident, d.Notice, int64(d.Reason), d.Channel, t.now.UnixMicro(),
+		t.now.UnixMicro(), d.Incident, d.Channel, d.Notice,
 		d.GiveUpAt.UnixMicro(), t.store.deliveryKey(claim.ID), lease, t.store.deliveryKey(d.FallbackFor))
 	return n > 0, wrap("plan delivery", err)
 }
 
 // Thread returns what the first message about an incident on a channel has left for
 // later ones; "" if there was none.
-func (t *Tx) Thread(ctx context.Context, number uint64, name string) (string, error) {
+func (t *Tx) Thread(ctx context.Context, number incident.Number, name string) (string, error) {
 	var thread string
 	err := t.one(ctx, `SELECT f.thread FROM deliveries f WHERE f.incident = ? AND f.channel = ? AND f.thread <> ''
-		ORDER BY f.notice LIMIT 1`, int64(number), name).Scan(&thread) //nolint:gosec // numbers fit into 63 bits
+		ORDER BY f.notice LIMIT 1`, number, name).Scan(&thread)
 	if isNoRows(err) {
 		return "", nil
 	}
@@ -116,7 +116,7 @@ func (t *Tx) Thread(ctx context.Context, number uint64, name string) (string, er
 
 // Told returns, for an incident, the channels that were told something of it or are
 // about to be.
-func (t *Tx) Told(ctx context.Context, number uint64) (map[string]bool, error) {
+func (t *Tx) Told(ctx context.Context, number incident.Number) (map[string]bool, error) {
 	told := map[string]bool{}
 	err := t.each(ctx, func(rows *sql.Rows) error {
 		var name string
@@ -124,7 +124,7 @@ func (t *Tx) Told(ctx context.Context, number uint64) (map[string]bool, error) {
 		told[name] = true
 		return err
 	}, `SELECT DISTINCT channel FROM deliveries WHERE incident = ? AND status NOT IN (?, ?)`,
-		int64(number), int64(delivery.Failed), int64(delivery.Superseded)) //nolint:gosec // numbers fit into 63 bits
+		number, int64(delivery.Failed), int64(delivery.Superseded))
 	return told, wrap("look for who was told", err)
 }
 
@@ -137,7 +137,7 @@ func (t *Tx) others(ctx context.Context, d delivery.Delivery, relation string, s
 		others = append(others, other)
 		return err
 	}, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.incident = ? AND d.channel = ? AND d.notice `+relation+` ? AND d.status = ?
-		ORDER BY d.notice`, int64(d.Incident), d.Channel, d.Notice, int64(status)) //nolint:gosec // numbers fit into 63 bits
+		ORDER BY d.notice`, d.Incident, d.Channel, d.Notice, int64(status))
 	return others, wrap("look for other messages about an incident", err)
 }
 
@@ -262,7 +262,7 @@ func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Cla
 	if len(claimed) > 0 {
 		numbers := make([]int64, len(claimed))
 		for i, c := range claimed {
-			numbers[i] = int64(c.Delivery.Number) //nolint:gosec // numbers fit into 63 bits
+			numbers[i] = int64(c.Delivery.Number)
 		}
 		d := t.store.engine.dialect()
 		_, err := t.exec(ctx, `UPDATE deliveries SET claim = ?, lease = ? WHERE number `+d.anyOf,
@@ -382,7 +382,7 @@ func (t *Tx) Passed(ctx context.Context, d delivery.Delivery) (bool, error) {
 	if hold := t.store.engine.dialect().hold; hold != "" { // nobody begins to tell of it meanwhile
 		err := t.each(ctx, func(*sql.Rows) error { return nil }, `SELECT d.number FROM deliveries d
 			WHERE d.incident = ? AND d.channel = ? AND d.notice > ? AND d.status = 1 ORDER BY d.notice`+hold,
-			int64(d.Incident), d.Channel, d.Notice) //nolint:gosec // numbers fit into 63 bits
+			d.Incident, d.Channel, d.Notice)
 		if err != nil {
 			return false, fmt.Errorf("hold what comes after a delivery: %w", err)
 		}
@@ -427,7 +427,7 @@ func (t *Tx) Conclude(ctx context.Context, d delivery.Delivery) error {
 	}
 	_, err := t.exec(ctx, `UPDATE deliveries SET status = ?, due = ?, give_up = ?, finished = NULL, error = ''
 		WHERE incident = ? AND channel = ? AND notice = ? AND status = ?`, int64(delivery.Waiting), t.now.UnixMicro(), d.GiveUpAt.UnixMicro(),
-		int64(d.Incident), d.Channel, d.Notice, int64(delivery.Superseded)) //nolint:gosec // numbers fit into 63 bits
+		d.Incident, d.Channel, d.Notice, int64(delivery.Superseded))
 	return wrap("plan the end of an incident", err)
 }
 

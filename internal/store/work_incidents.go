@@ -12,12 +12,12 @@ import (
 
 // NextIncident returns the number of the next incident. Numbers are not used again,
 // also when incidents are deleted.
-func (t *Tx) NextIncident(ctx context.Context) (uint64, error) {
-	var last int64
+func (t *Tx) NextIncident(ctx context.Context) (incident.Number, error) {
+	var last incident.Number
 	if err := t.one(ctx, `UPDATE engine SET incidents = incidents + 1 WHERE id = 1 RETURNING incidents`).Scan(&last); err != nil {
 		return 0, fmt.Errorf("number an incident: %w", err)
 	}
-	return uint64(max(0, last)), nil
+	return last, nil
 }
 
 // OpenIncidents returns the open incidents with these fingerprints.
@@ -89,19 +89,19 @@ func (t *Tx) SaveIncident(ctx context.Context, i incident.Incident) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (number) DO UPDATE SET status = excluded.status, severity = excluded.severity, last_seen = excluded.last_seen,
 			update_due = excluded.update_due, resolved = excluded.resolved, state = excluded.state`,
-		int64(i.Number), t.store.incidentKey(i.ID), i.Fingerprint.String(), int64(i.Status), int64(i.Severity), int64(i.Category), //nolint:gosec // numbers fit into 63 bits
+		i.Number, t.store.incidentKey(i.ID), i.Fingerprint.String(), int64(i.Status), int64(i.Severity), int64(i.Category),
 		i.Source, i.LastSeen.UnixMicro(), micros(i.UpdateDue), micros(i.ResolvedAt), state)
 	return wrap("save incident", err)
 }
 
 // AddEntries adds to the timeline of an incident.
-func (t *Tx) AddEntries(ctx context.Context, number uint64, entries ...incident.Entry) error {
+func (t *Tx) AddEntries(ctx context.Context, number incident.Number, entries ...incident.Entry) error {
 	for _, entry := range entries {
 		text, err := encode(entry)
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, `INSERT INTO incident_entries (incident, entry) VALUES (?, ?)`, int64(number), text); err != nil { //nolint:gosec // numbers fit into 63 bits
+		if _, err := t.exec(ctx, `INSERT INTO incident_entries (incident, entry) VALUES (?, ?)`, number, text); err != nil {
 			return fmt.Errorf("add to a timeline: %w", err)
 		}
 	}
@@ -114,6 +114,6 @@ func (t *Tx) AddNotice(ctx context.Context, n incident.Notice) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, `INSERT INTO notices (incident, number, notice) VALUES (?, ?, ?)`, int64(n.Incident.Number), n.Number, text) //nolint:gosec // numbers fit into 63 bits
+	_, err = t.exec(ctx, `INSERT INTO notices (incident, number, notice) VALUES (?, ?, ?)`, n.Incident.Number, n.Number, text)
 	return wrap("keep notice", err)
 }

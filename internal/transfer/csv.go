@@ -25,7 +25,7 @@ func (e *csvEncoder) encode(event *alerting.Event) error {
 	e.cells = [...]string{
 		event.ID().String(), alerting.FormatTime(event.Timestamp()), event.Severity().String(), event.Category().String(),
 		harmless(event.Source()), harmless(event.Message()), event.Context().String(),
-		strconv.FormatUint(event.Seq(), 10), alerting.FormatTime(event.ReceivedAt()), harmless(event.DedupKey()),
+		strconv.FormatInt(int64(event.Seq()), 10), alerting.FormatTime(event.ReceivedAt()), harmless(event.DedupKey()),
 	}
 	return e.out.Write(e.cells[:])
 }

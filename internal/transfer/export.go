@@ -16,7 +16,7 @@ import (
 type Source interface {
 	// Extent and After are those of [alerting.Log].
 	Extent(ctx context.Context) (alerting.Extent, error)
-	After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error)
+	After(ctx context.Context, after alerting.Seq, filter alerting.Filter) (alerting.Stretch, error)
 }
 
 // Format is how events are written.
@@ -51,9 +51,9 @@ type encoder interface {
 // Exported is what became of an export.
 type Exported struct {
 	// Events is how many were written.
-	Events uint64
+	Events int64
 	// Missed is how many were deleted, as they were too old, before they were read.
-	Missed uint64
+	Missed int64
 }
 
 // Export writes the events that match, of those that the log holds when it is
@@ -77,7 +77,7 @@ func Export(ctx context.Context, source Source, filter alerting.Filter, format F
 		if stretch.Through < stretch.From {
 			break
 		}
-		exported.Missed += min(stretch.From, extent.Last+1) - next
+		exported.Missed += int64(min(stretch.From, extent.Last+1) - next)
 		for _, event := range stretch.Events {
 			if event.Seq() > extent.Last {
 				break

@@ -140,7 +140,7 @@ func TestAnExportEndsWhereWritingFails(t *testing.T) {
 		for left := range 2 {
 			exported, err := transfer.Export(t.Context(), log, alerting.Filter{}, format, &failing{Writer: io.Discard, left: left, err: broken})
 			require.ErrorIs(t, err, broken)
-			require.Less(t, exported.Events, uint64(2000))
+			require.Less(t, exported.Events, int64(2000))
 		}
 	}
 }
@@ -152,7 +152,7 @@ type growing struct {
 	on    func(call int)
 }
 
-func (g *growing) After(ctx context.Context, after uint64, filter alerting.Filter) (alerting.Stretch, error) {
+func (g *growing) After(ctx context.Context, after alerting.Seq, filter alerting.Filter) (alerting.Stretch, error) {
 	g.calls++
 	g.on(g.calls)
 	return g.MemoryLog.After(ctx, after, filter)

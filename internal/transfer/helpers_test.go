@@ -76,7 +76,7 @@ func export(tb testing.TB, source transfer.Source, filter alerting.Filter, forma
 	require.NoError(tb, err)
 	require.Zero(tb, exported.Missed)
 	if format == transfer.NDJSON {
-		require.Equal(tb, exported.Events, uint64(strings.Count(out.String(), "\n")))
+		require.Equal(tb, exported.Events, int64(strings.Count(out.String(), "\n")))
 	}
 	return out.String()
 }

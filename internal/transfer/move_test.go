@@ -78,7 +78,7 @@ func TestAnImportIsSeenLiveByReplicasThatRun(t *testing.T) {
 	defer func() { cancel(); require.NoError(t, <-ended) }()
 
 	require.EqualValues(t, 1500, importInto(t, config, numbered(1, 1500)).Events, "whatever min_severity is")
-	for want := uint64(1); want <= 1500; want++ {
+	for want := alerting.Seq(1); want <= 1500; want++ {
 		select {
 		case event, open := <-live.Events():
 			require.True(t, open, "the stream ended before event %d", want)

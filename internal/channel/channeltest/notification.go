@@ -65,7 +65,7 @@ const (
 		`"blocked":true,"positions":["AAPL","MSFT"],"note":"R&D <desk> said \"hold\""}`
 )
 
-func event(seq uint64, at time.Time, severity alerting.Severity, source, message, context string) *alerting.Event {
+func event(seq alerting.Seq, at time.Time, severity alerting.Severity, source, message, context string) *alerting.Event {
 	data, err := alerting.ParseContext([]byte(context))
 	if err != nil {
 		panic(fmt.Sprintf("the context of a test's event: %v", err))
@@ -107,7 +107,7 @@ func story(reason incident.Reason) incident.Notice {
 			return i.Add(last, repeat, now)
 		},
 		incident.Updated: func() incident.Change {
-			for seq := uint64(42); seq < 80; seq++ {
+			for seq := alerting.Seq(42); seq < 80; seq++ {
 				_ = i.Add(event(seq, now, alerting.SeverityCritical, source, breached, details), repeat, now)
 			}
 			now = now.Add(repeat)

@@ -31,7 +31,7 @@ type details struct {
 	Why  string `json:"why"`
 	// Message is whole, as the summary may be cut.
 	Message   string            `json:"message"`
-	Incident  uint64            `json:"incident"`
+	Incident  incident.Number   `json:"incident"`
 	Status    incident.Status   `json:"status"`
 	Severity  alerting.Severity `json:"severity"`
 	Category  alerting.Category `json:"category"`

@@ -32,7 +32,7 @@ type data struct {
 }
 
 type event struct {
-	Seq              uint64         `json:"seq"`
+	Seq              alerting.Seq   `json:"seq"`
 	Context          jsontext.Value `json:"context"`
 	ContextTruncated bool           `json:"context_truncated"`
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/alerting"
 	"alertd/internal/pgtest"
 )
 
@@ -63,7 +64,7 @@ func TestWhatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 	s.waitReady(t)
 	event, err := s.register(t, lost)
 	require.NoError(t, err)
-	require.Equal(t, uint64(4), event.Seq())
+	require.Equal(t, alerting.Seq(4), event.Seq())
 	require.NoError(t, told.note(lost.EventID, event, err))
 	told.check(t, readPostgres(t, standby.DSN(pgtest.MaintenanceDatabase)))
 }

@@ -42,7 +42,7 @@ func TestAConnectionThatIsLostDuringCommitIsSettled(t *testing.T) {
 			require.NoError(t, told.note(one.EventID, event, err))
 			if c.kept {
 				require.NoError(t, err)
-				require.Equal(t, uint64(4), event.Seq())
+				require.Equal(t, alerting.Seq(4), event.Seq())
 			} else {
 				requireUnavailable(t, err, "the connection to the database was lost")
 			}
@@ -50,7 +50,7 @@ func TestAConnectionThatIsLostDuringCommitIsSettled(t *testing.T) {
 
 			event, err = s.register(t, one) // as the client does
 			require.NoError(t, err)
-			require.Equal(t, uint64(4), event.Seq())
+			require.Equal(t, alerting.Seq(4), event.Seq())
 			require.NoError(t, told.note(one.EventID, event, err))
 			log := readPostgres(t, dsn)
 			require.Len(t, log, 4)

@@ -46,7 +46,7 @@ func (s *service) reads(events []*alerting.Event) map[string]func(ctx context.Co
 					return errors.Join(err, fmt.Errorf("event %d is in the place of %d", event.Seq(), events[i].Seq()))
 				}
 			}
-			if err == nil && uint64(len(stretch.Events)) != stretch.Through {
+			if err == nil && alerting.Seq(len(stretch.Events)) != stretch.Through {
 				err = fmt.Errorf("%d events up to %d", len(stretch.Events), stretch.Through)
 			}
 			return err
@@ -89,7 +89,7 @@ func (s *service) mustIndex(t *testing.T) []*alerting.Event {
 	require.Eventually(t, func() bool { return s.store.Counts().Unindexed < 1000 }, patience, time.Millisecond)
 	var events []*alerting.Event
 	for len(events) < 9000 {
-		stretch, err := s.store.After(t.Context(), uint64(len(events)), alerting.Filter{})
+		stretch, err := s.store.After(t.Context(), alerting.Seq(len(events)), alerting.Filter{})
 		require.NoError(t, err)
 		events = append(events, stretch.Events...)
 	}

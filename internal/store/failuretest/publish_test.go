@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/alerting"
 	"alertd/internal/pgtest"
 	"alertd/internal/store"
 )
@@ -47,7 +48,7 @@ func TestAnEventIsRegisteredHereWhoeverReadsItFirst(t *testing.T) {
 			stream.mu.Lock()
 			defer stream.mu.Unlock()
 			for i, event := range stream.seen {
-				require.Equal(t, uint64(i+1), event.Seq(), "each is published once, in order")
+				require.Equal(t, alerting.Seq(i+1), event.Seq(), "each is published once, in order")
 			}
 		})
 	}

@@ -17,7 +17,7 @@ import (
 
 // logged is an event as the database holds it.
 type logged struct {
-	seq  uint64
+	seq  alerting.Seq
 	id   alerting.EventID
 	json string
 }
@@ -64,7 +64,7 @@ func (a *account) check(tb testing.TB, log []logged) {
 	defer a.mu.Unlock()
 	held := make(map[alerting.EventID]logged, len(log))
 	for i, event := range log {
-		require.Equal(tb, uint64(i+1), event.seq, "numbers ascend by one, from 1")
+		require.Equal(tb, alerting.Seq(i+1), event.seq, "numbers ascend by one, from 1")
 		_, twice := held[event.id]
 		require.False(tb, twice, "event %d is in the log twice", event.seq)
 		held[event.id] = event

@@ -46,9 +46,9 @@ func claimsWhatWaits(t *testing.T, db Database) {
 		require.Equal(t, want, idsOf(claimed))
 		for n, c := range claimed {
 			require.Equal(t, claim.ID, c.Claim)
-			require.Equal(t, []any{"chat", uint64(n + 1), 1, incident.Opened, delivery.Waiting, 0},
+			require.Equal(t, []any{"chat", incident.Number(n + 1), 1, incident.Opened, delivery.Waiting, 0},
 				[]any{c.Delivery.Channel, c.Delivery.Incident, c.Delivery.Notice, c.Delivery.Reason, c.Delivery.Status, c.Delivery.Attempts})
-			require.Equal(t, []any{1, incident.Opened, uint64(n + 1), fmt.Sprintf("alert %c", 'a'+n)},
+			require.Equal(t, []any{1, incident.Opened, incident.Number(n + 1), fmt.Sprintf("alert %c", 'a'+n)},
 				[]any{c.Notice.Number, c.Notice.Reason, c.Notice.Incident.Number, c.Notice.Incident.Message})
 		}
 	})
@@ -308,7 +308,7 @@ func sharesTheWork(t *testing.T, db Database) {
 	}
 	var mu sync.Mutex
 	sent := map[delivery.ID]int{}
-	told := map[uint64]int{} // the last notice, by the incident
+	told := map[incident.Number]int{} // the last notice, by the incident
 	sends := func(c store.Claimed) error {
 		mu.Lock()
 		defer mu.Unlock()

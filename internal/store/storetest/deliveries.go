@@ -174,7 +174,7 @@ func isOvertaken(t *testing.T, db Database) {
 func keepsThreads(t *testing.T, db Database) {
 	log := db.Start(t)
 	i, other := log.opens(t, "alert a"), log.opens(t, "alert b")
-	threadOf := func(number uint64, name string) (thread string) {
+	threadOf := func(number incident.Number, name string) (thread string) {
 		log.work(t, func(ctx context.Context, tx *store.Tx) {
 			var err error
 			thread, err = tx.Thread(ctx, number, name)
@@ -348,7 +348,7 @@ func knowsWhatCameLater(t *testing.T, db Database) {
 func concludes(t *testing.T, db Database) {
 	log := db.Start(t)
 	i, other := log.opens(t, "alert a"), log.opens(t, "alert b")
-	conclude := func(number uint64, notice int) {
+	conclude := func(number incident.Number, notice int) {
 		log.decide(t, func(ctx context.Context, tx *store.Tx) {
 			require.NoError(t, tx.Conclude(ctx, delivery.Delivery{
 				ID: delivery.NewID(), Incident: number, Notice: notice, Reason: incident.WasResolved, Channel: "chat", GiveUpAt: tx.Now().Add(2 * time.Hour),

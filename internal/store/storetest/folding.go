@@ -26,7 +26,7 @@ var foldingCases = []testCase{
 }
 
 // unfolded returns the numbers of what is to be folded after a number.
-func unfolded(tb testing.TB, log *Log, after uint64, limit int) (seqs []uint64, through uint64) {
+func unfolded(tb testing.TB, log *Log, after alerting.Seq, limit int) (seqs []alerting.Seq, through alerting.Seq) {
 	tb.Helper()
 	part, err := log.Unfolded(tb.Context(), after, limit)
 	require.NoError(tb, err)
@@ -45,7 +45,7 @@ func startManaged(tb testing.TB, db Database) (*Log, *alerting.Manager) {
 // foldsWhatIsDispatched turns alerting on, off, and on again.
 func foldsWhatIsDispatched(t *testing.T, db Database) {
 	log, manager := startManaged(t, db)
-	var want []uint64
+	var want []alerting.Seq
 	for n := range 12 {
 		enabled := n/3%2 == 1
 		require.NoError(t, manager.Reconfigure(alerting.Config{Enabled: enabled, BufferSize: bufferSize, MinSeverity: alerting.SeverityDebug}))
@@ -57,10 +57,10 @@ func foldsWhatIsDispatched(t *testing.T, db Database) {
 	}
 	seqs, through := unfolded(t, log, 0, 100)
 	require.Equal(t, want, seqs)
-	require.Equal(t, uint64(12), through, "what nobody is told of is behind it, too")
+	require.Equal(t, alerting.Seq(12), through, "what nobody is told of is behind it, too")
 	seqs, through = unfolded(t, log, 12, 100)
 	require.Empty(t, seqs)
-	require.Equal(t, uint64(12), through)
+	require.Equal(t, alerting.Seq(12), through)
 	log.Stop()
 	log, _ = startManaged(t, db)
 	seqs, _ = unfolded(t, log, 0, 100)
@@ -83,13 +83,13 @@ func foldsInParts(t *testing.T, db Database) {
 	addDispatched(t, db, log, Alerts(10)...)
 	seqs, through := unfolded(t, log, 3, 4)
 	require.Equal(t, ascending(4, 7), seqs)
-	require.Equal(t, uint64(7), through)
+	require.Equal(t, alerting.Seq(7), through)
 	seqs, through = unfolded(t, log, 8, 4)
 	require.Equal(t, ascending(9, 10), seqs)
-	require.Equal(t, uint64(10), through)
+	require.Equal(t, alerting.Seq(10), through)
 	seqs, through = unfolded(t, log, 99, 4)
 	require.Empty(t, seqs)
-	require.Equal(t, uint64(99), through, "it never goes back")
+	require.Equal(t, alerting.Seq(99), through, "it never goes back")
 
 	large := Alert("large")
 	large.Context = contextOf(t, `{"text":"`+strings.Repeat("x", 1<<20)+`"}`)
@@ -98,7 +98,7 @@ func foldsInParts(t *testing.T, db Database) {
 	}
 	db.Exec(t, `UPDATE events SET dispatch = 1`)
 	all := ascending(11, 20)
-	for after := uint64(10); after < 20; {
+	for after := alerting.Seq(10); after < 20; {
 		part, err := log.Unfolded(t.Context(), after, 1000)
 		require.NoError(t, err)
 		require.NotEmpty(t, part.Events)
@@ -122,18 +122,18 @@ func foldsAroundDamage(t *testing.T, db Database) {
 	db.Exec(t, `UPDATE events SET json = '{' WHERE seq = 3`)
 	seqs, through := unfolded(t, log, 0, 100)
 	require.Equal(t, ascending(1, 2), seqs)
-	require.Equal(t, uint64(3), through, "it goes on after the damaged one")
+	require.Equal(t, alerting.Seq(3), through, "it goes on after the damaged one")
 	seqs, through = unfolded(t, log, through, 100)
 	require.Equal(t, ascending(4, 5), seqs)
-	require.Equal(t, uint64(5), through)
+	require.Equal(t, alerting.Seq(5), through)
 	seqs, through = unfolded(t, log, 2, 1)
 	require.Empty(t, seqs)
-	require.Equal(t, uint64(3), through)
+	require.Equal(t, alerting.Seq(3), through)
 }
 
 func keepsItsPlace(t *testing.T, db Database) {
 	log := db.Start(t)
-	place := func() (outside, inside uint64) {
+	place := func() (outside, inside alerting.Seq) {
 		outside, err := log.EngineCursor(t.Context())
 		require.NoError(t, err)
 		log.decide(t, func(ctx context.Context, tx *store.Tx) {
@@ -142,17 +142,17 @@ func keepsItsPlace(t *testing.T, db Database) {
 		})
 		return outside, inside
 	}
-	for _, want := range []uint64{0, 7, 9} {
+	for _, want := range []alerting.Seq{0, 7, 9} {
 		if want > 0 {
 			log.decide(t, func(ctx context.Context, tx *store.Tx) { require.NoError(t, tx.Advance(ctx, want)) })
 		}
 		outside, inside := place()
-		require.Equal(t, []uint64{want, want}, []uint64{outside, inside})
+		require.Equal(t, []alerting.Seq{want, want}, []alerting.Seq{outside, inside})
 	}
 	log.Stop()
 	log = db.Start(t)
 	outside, _ := place()
-	require.Equal(t, uint64(9), outside)
+	require.Equal(t, alerting.Seq(9), outside)
 }
 
 func knowsTheBacklog(t *testing.T, db Database) {

@@ -67,7 +67,7 @@ func History(tb testing.TB, n int) []*alerting.Event {
 	for i := range events {
 		draft, err := alerting.NewDraft(RandomAlert(random, i), time.Now())
 		require.NoError(tb, err)
-		events[i] = draft.Finish(uint64(i) + 1)
+		events[i] = draft.Finish(alerting.Seq(i) + 1)
 	}
 	return events
 }

@@ -56,7 +56,7 @@ func idIsRegisteredOnce(t *testing.T, db Database) {
 	requireDuplicate(t, first, log.Add(t, again)[0])
 	mixed := log.Add(t, Alert("before"), again, Alert("after"))
 	requireDuplicate(t, first, mixed[1])
-	require.Equal(t, []uint64{2, 3}, []uint64{mixed[0].Event.Seq(), mixed[2].Event.Seq()})
+	require.Equal(t, []alerting.Seq{2, 3}, []alerting.Seq{mixed[0].Event.Seq(), mixed[2].Event.Seq()})
 	found, err := log.Find(t.Context(), alert.EventID, "")
 	require.NoError(t, err)
 	require.Equal(t, first.JSON(), found.JSON())
@@ -114,7 +114,7 @@ func duplicatesWithinABatch(t *testing.T, db Database) {
 		id, known, id, withKey("key", Alert("key")), withKey("known", Alert("known key")), both,
 		withKey("key", Alert("key again")), withKey("both", Alert("both's key")), id, withKey("key", id), Alert("last"),
 	)
-	fresh := func(i int, seq uint64) *alerting.Event {
+	fresh := func(i int, seq alerting.Seq) *alerting.Event {
 		require.False(t, appended[i].Duplicate, "%d", i)
 		require.Equal(t, seq, appended[i].Event.Seq(), "%d", i)
 		return appended[i].Event
@@ -171,7 +171,7 @@ func onlyDuplicates(t *testing.T, db Database) {
 	for _, appended := range log.Add(t, alerts...) {
 		require.True(t, appended.Duplicate)
 	}
-	require.Equal(t, uint64(3), log.Add(t, Alert("c"))[0].Event.Seq())
+	require.Equal(t, alerting.Seq(3), log.Add(t, Alert("c"))[0].Event.Seq())
 	requireSeqs(t, ascending(1, 3), log.Sink.Here())
 }
 

@@ -42,7 +42,7 @@ func decidesWholly(t *testing.T, db Database) {
 	tables := []string{"incidents", "incident_folds", "incident_entries", "notices", "deliveries"}
 	count := func(table string) int64 { return db.Number(t, `SELECT count(*) FROM `+table) }
 	changesItsMind := errors.New("no")
-	var number uint64
+	var number incident.Number
 	fold := func(outcome error) error {
 		return log.Decide(t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			var err error
@@ -67,13 +67,13 @@ func decidesWholly(t *testing.T, db Database) {
 	require.Zero(t, cursor)
 
 	require.NoError(t, fold(nil))
-	require.Equal(t, uint64(1), number, "what came to nothing has used no number")
+	require.Equal(t, incident.Number(1), number, "what came to nothing has used no number")
 	for _, table := range tables {
 		require.Positive(t, count(table), table)
 	}
 	cursor, err = log.EngineCursor(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, uint64(2), cursor)
+	require.Equal(t, alerting.Seq(2), cursor)
 }
 
 func decidesAfterPanics(t *testing.T, db Database) {
@@ -84,7 +84,7 @@ func decidesAfterPanics(t *testing.T, db Database) {
 			panic("bug")
 		})
 	})
-	require.Equal(t, uint64(1), log.opens(t, "alert").Number)
+	require.Equal(t, incident.Number(1), log.opens(t, "alert").Number)
 	cursor, err := log.EngineCursor(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, cursor)
@@ -121,18 +121,18 @@ func decidesAlone(t *testing.T, db Database) {
 	require.NoError(t, group.Wait())
 	cursor, err := logs[0].EngineCursor(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, uint64(deciders*decisions), cursor)
+	require.Equal(t, alerting.Seq(deciders*decisions), cursor)
 }
 
 func numbersIncidents(t *testing.T, db Database) {
 	log := db.Start(t)
 	for n := range 3 {
-		require.Equal(t, uint64(n+1), log.opens(t, fmt.Sprintf("alert %c", 'a'+n)).Number)
+		require.Equal(t, incident.Number(n+1), log.opens(t, fmt.Sprintf("alert %c", 'a'+n)).Number)
 	}
 	db.Exec(t, `DELETE FROM incidents`)
-	require.Equal(t, uint64(4), log.opens(t, "alert d").Number)
+	require.Equal(t, incident.Number(4), log.opens(t, "alert d").Number)
 	log.Stop()
-	require.Equal(t, uint64(5), db.Start(t).opens(t, "alert e").Number)
+	require.Equal(t, incident.Number(5), db.Start(t).opens(t, "alert e").Number)
 }
 
 func opensOnce(t *testing.T, db Database) {
@@ -240,7 +240,7 @@ func findsDueIncidents(t *testing.T, db Database) {
 			}
 		})
 	}
-	due := func(limit int) (numbers []uint64) {
+	due := func(limit int) (numbers []incident.Number) {
 		log.decide(t, func(ctx context.Context, tx *store.Tx) {
 			incidents, err := tx.DueIncidents(ctx, limit)
 			require.NoError(t, err)
@@ -258,11 +258,11 @@ func findsDueIncidents(t *testing.T, db Database) {
 	require.Empty(t, due(10))
 	require.False(t, reminders())
 	db.Advance(t, 90*time.Minute)
-	require.Equal(t, []uint64{3}, due(10))
+	require.Equal(t, []incident.Number{3}, due(10))
 	require.True(t, reminders())
 	db.Advance(t, 2*time.Hour)
-	require.Equal(t, []uint64{3, 4, 2}, due(10))
-	require.Equal(t, []uint64{3, 4}, due(2))
+	require.Equal(t, []incident.Number{3, 4, 2}, due(10))
+	require.Equal(t, []incident.Number{3, 4}, due(2))
 }
 
 func joinsEvents(t *testing.T, db Database) {
@@ -278,14 +278,14 @@ func joinsEvents(t *testing.T, db Database) {
 	})
 	of, err := log.IncidentsOf(t.Context(), events)
 	require.NoError(t, err)
-	require.Equal(t, map[uint64]incident.ID{1: a.ID, 2: b.ID, 3: a.ID, 5: a.ID}, of)
+	require.Equal(t, map[alerting.Seq]incident.ID{1: a.ID, 2: b.ID, 3: a.ID, 5: a.ID}, of)
 	of, err = log.IncidentsOf(t.Context(), events[1:2])
 	require.NoError(t, err)
-	require.Equal(t, map[uint64]incident.ID{2: b.ID}, of)
+	require.Equal(t, map[alerting.Seq]incident.ID{2: b.ID}, of)
 	of, err = log.IncidentsOf(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, of)
-	for limit, want := range map[int][]uint64{1: {5}, 2: {5, 3}, 3: {5, 3, 1}, 10: {5, 3, 1}} {
+	for limit, want := range map[int][]alerting.Seq{1: {5}, 2: {5, 3}, 3: {5, 3, 1}, 10: {5, 3, 1}} {
 		found, err := log.IncidentEvents(t.Context(), a.ID, limit)
 		require.NoError(t, err)
 		require.Equal(t, want, seqsOf(found))
@@ -298,8 +298,8 @@ func joinsEvents(t *testing.T, db Database) {
 	})
 	of, err = log.IncidentsOf(t.Context(), events[3:])
 	require.NoError(t, err)
-	require.Equal(t, map[uint64]incident.ID{5: a.ID, 6: a.ID}, of, "each from its own fold")
-	for limit, want := range map[int][]uint64{1: {6}, 2: {6, 5}, 3: {6, 5, 3}} {
+	require.Equal(t, map[alerting.Seq]incident.ID{5: a.ID, 6: a.ID}, of, "each from its own fold")
+	for limit, want := range map[int][]alerting.Seq{1: {6}, 2: {6, 5}, 3: {6, 5, 3}} {
 		found, err := log.IncidentEvents(t.Context(), a.ID, limit)
 		require.NoError(t, err)
 		require.Equal(t, want, seqsOf(found))
@@ -379,7 +379,7 @@ func queriesIncidents(t *testing.T, db Database) {
 	log.decide(t, func(ctx context.Context, tx *store.Tx) {
 		for n := range incidents {
 			i := whole(t)
-			i.Number, i.Fingerprint = uint64(n+1), incident.Fingerprint{byte(n), byte(n >> 8)}
+			i.Number, i.Fingerprint = incident.Number(n+1), incident.Fingerprint{byte(n), byte(n >> 8)}
 			i.Status, i.Severity = incident.Statuses()[n%3], alerting.Severities()[n%5]
 			i.Category, i.Source = alerting.Categories()[n%8], fmt.Sprintf("source-%d", n%7)
 			i.Message, i.LastSeen = fmt.Sprintf("Limit %d breached", n), at.Add(time.Duration(n*37%100)*time.Minute)
@@ -398,7 +398,7 @@ func queriesIncidents(t *testing.T, db Database) {
 			Sources: []string{"source-1", "source-2", "source-3"}, Since: at.Add(time.Minute), Text: "breached", Before: 580,
 		},
 	} {
-		var want []uint64
+		var want []incident.Number
 		for _, i := range model {
 			if (q.Before == 0 || i.Number < q.Before) && (len(q.Statuses) == 0 || slices.Contains(q.Statuses, i.Status)) &&
 				i.Severity >= q.MinSeverity && (len(q.Categories) == 0 || slices.Contains(q.Categories, i.Category)) &&
@@ -408,7 +408,7 @@ func queriesIncidents(t *testing.T, db Database) {
 			}
 		}
 		for _, limit := range []int{2, 7, len(want), 1000} {
-			got, next := []uint64(nil), q
+			got, next := []incident.Number(nil), q
 			next.Limit = max(1, limit)
 			for page := (incident.Page{More: true}); page.More && len(got) < 20*next.Limit; {
 				var err error

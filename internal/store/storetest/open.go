@@ -52,7 +52,7 @@ func unindexedBacklog(t *testing.T, db Database) {
 	log.Stop()
 	blocks := db.Number(t, `SELECT count(*) FROM event_blocks`)
 	log = db.Start(t)
-	require.Equal(t, uint64(10), log.Counts().Unindexed)
+	require.Equal(t, int64(10), log.Counts().Unindexed)
 	log.Stop()
 	require.Equal(t, blocks, db.Number(t, `SELECT count(*) FROM event_blocks`), "it is not built twice")
 }

@@ -25,7 +25,7 @@ var orderCases = []testCase{
 }
 
 func numbersAscend(t *testing.T, db Database) {
-	next := uint64(1)
+	next := alerting.Seq(1)
 	for range 3 {
 		log := db.Start(t)
 		for _, n := range []int{1, 40, 1, 3} {
@@ -40,7 +40,7 @@ func numbersAscend(t *testing.T, db Database) {
 	log := db.Open(t)
 	extent, err := log.Extent(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, uint64(1), extent.First)
+	require.Equal(t, alerting.Seq(1), extent.First)
 	require.Equal(t, next-1, extent.Last)
 }
 
@@ -58,7 +58,7 @@ func sinkInOrder(t *testing.T, db Database) {
 func concurrentRequests(t *testing.T, db Database) {
 	log := db.Start(t)
 	var mu sync.Mutex
-	given := map[uint64]string{}
+	given := map[alerting.Seq]string{}
 	group, ctx := errgroup.WithContext(t.Context())
 	for client := range 16 {
 		group.Go(func() error {
@@ -126,7 +126,7 @@ func batchIsAtomic(t *testing.T, db Database) {
 	require.Len(t, log.Everything(t), 1)
 
 	appended := log.Add(t, Alerts(3)...)
-	require.Equal(t, uint64(4), appended[2].Event.Seq(), "the failed batch took no numbers")
+	require.Equal(t, alerting.Seq(4), appended[2].Event.Seq(), "the failed batch took no numbers")
 	require.NoError(t, log.Ready())
 }
 
@@ -169,7 +169,7 @@ func attachFillsTheBuffer(t *testing.T, db Database) {
 		require.NoError(t, log.Attach(t.Context(), log.Sink, size))
 		published := seqsOf(log.Sink.Events())
 		require.GreaterOrEqual(t, len(published), min(size, events))
-		requireSeqs(t, ascending(uint64(events-len(published))+1, uint64(events)), published)
+		requireSeqs(t, ascending(alerting.Seq(events-len(published))+1, alerting.Seq(events)), published)
 		require.Empty(t, log.Sink.Here())
 		log.Stop()
 	}

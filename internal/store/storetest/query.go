@@ -196,26 +196,26 @@ func part(text string, draw func(n int, label string) int) string {
 
 // around places a number from 0 to 999: mostly near the borders of segments and
 // the ends of the log, and beyond them.
-func (q questions) around(place int) uint64 {
+func (q questions) around(place int) alerting.Seq {
 	first, last := int(q.model[0].Seq()), int(q.model[len(q.model)-1].Seq())
 	near := place%9 - 4
 	switch borders := last/segmentSize + 1; {
 	case place < 100:
-		return uint64(max(0, first+near))
+		return alerting.Seq(max(0, first+near))
 	case place < 200:
-		return uint64(last + near)
+		return alerting.Seq(last + near)
 	case place < 300:
-		return uint64(max(0, last-bufferSize+near))
+		return alerting.Seq(max(0, last-bufferSize+near))
 	case place < 800:
-		return uint64(max(0, place%borders*segmentSize+near))
+		return alerting.Seq(max(0, place%borders*segmentSize+near))
 	default:
-		return uint64(first + (last-first)*(place-800)/200)
+		return alerting.Seq(first + (last-first)*(place-800)/200)
 	}
 }
 
 // compare asks in all three ways and returns what is wrong. So that it does not
 // take for ever, it reads some pages and some stretches only.
-func (r reader) compare(tb require.TestingT, model []*alerting.Event, filter alerting.Filter, before, after uint64, limit int) (problems []string) {
+func (r reader) compare(tb require.TestingT, model []*alerting.Event, filter alerting.Filter, before, after alerting.Seq, limit int) (problems []string) {
 	ctx := r.log.tb.Context()
 	for name, ask := range map[string]func(alerting.Query) (alerting.Page, error){
 		"Query":       func(q alerting.Query) (alerting.Page, error) { return r.log.Query(ctx, q) },
@@ -249,7 +249,7 @@ func (r reader) compare(tb require.TestingT, model []*alerting.Event, filter ale
 }
 
 // checkStretch returns what is wrong with a stretch after a number.
-func checkStretch(model []*alerting.Event, filter alerting.Filter, after uint64, stretch alerting.Stretch) string {
+func checkStretch(model []*alerting.Event, filter alerting.Filter, after alerting.Seq, stretch alerting.Stretch) string {
 	first, last := model[0].Seq(), model[len(model)-1].Seq()
 	switch {
 	case after >= last:

@@ -79,7 +79,7 @@ func fullQueue(t *testing.T, db Database) {
 	log.Run()
 	require.NoError(t, requests.errors.Wait())
 	require.Zero(t, log.Counts().QueueBytes)
-	stored := uint64(requests.bytes / size)
+	stored := alerting.Seq(requests.bytes / size)
 	require.Equal(t, stored+1, log.Add(t, Alert("there is room"))[0].Event.Seq(), "no refused request took a number")
 }
 
@@ -184,7 +184,7 @@ func clientGoesAway(t *testing.T, db Database) {
 	log.Run()
 	require.NoError(t, patient.errors.Wait())
 	next := log.Add(t, Alert("next"))[0].Event.Seq()
-	require.Contains(t, []uint64{11, 21}, next)
+	require.Contains(t, []alerting.Seq{11, 21}, next)
 	requireKept(t, log, 1, next)
 }
 

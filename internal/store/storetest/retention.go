@@ -38,11 +38,11 @@ func keepFor(age time.Duration) func(*store.Config) {
 }
 
 // requireKept makes sure that a log holds just these events.
-func requireKept(tb testing.TB, log *Log, from, to uint64) {
+func requireKept(tb testing.TB, log *Log, from, to alerting.Seq) {
 	tb.Helper()
 	extent, err := log.Extent(tb.Context())
 	require.NoError(tb, err)
-	require.Equal(tb, []uint64{from, to}, []uint64{extent.First, extent.Last})
+	require.Equal(tb, []alerting.Seq{from, to}, []alerting.Seq{extent.First, extent.Last})
 	requireSeqs(tb, ascending(from, to), seqsOf(log.Everything(tb)))
 }
 
@@ -149,7 +149,7 @@ func deletedIsGone(t *testing.T, db Database) {
 	}
 	stretch, err := log.After(t.Context(), 100, alerting.Filter{})
 	require.NoError(t, err)
-	require.Equal(t, []uint64{201, 300}, []uint64{stretch.From, stretch.Through})
+	require.Equal(t, []alerting.Seq{201, 300}, []alerting.Seq{stretch.From, stretch.Through})
 }
 
 func deletesIndex(t *testing.T, db Database) {
@@ -190,7 +190,7 @@ func deletesMeanwhile(t *testing.T, db Database) {
 	db.Open(t).Stop() // makes the schema
 	db.Insert(t, History(t, events)...)
 	log := db.Start(t, keepEvents(1000)) // it begins to delete at once
-	added := uint64(0)
+	added := alerting.Seq(0)
 	for log.Counts().Deleted < events-1000 {
 		began := time.Now()
 		log.Add(t, Alerts(10)...)
@@ -227,7 +227,7 @@ func deletesUnderReaders(t *testing.T, db Database) {
 				if err != nil {
 					return err
 				}
-				if n := stretch.Through - stretch.From + 1; uint64(len(stretch.Events)) != n {
+				if n := stretch.Through - stretch.From + 1; alerting.Seq(len(stretch.Events)) != n {
 					return fmt.Errorf("%d events from %d to %d", len(stretch.Events), stretch.From, stretch.Through)
 				}
 				page, err := log.Query(t.Context(), alerting.Query{ //nolint:contextcheck // it goes on to its end
@@ -236,7 +236,7 @@ func deletesUnderReaders(t *testing.T, db Database) {
 					return err
 				}
 				for i, event := range page.Events {
-					if event.Seq() != page.Events[0].Seq()-uint64(i) {
+					if event.Seq() != page.Events[0].Seq()-alerting.Seq(i) {
 						return fmt.Errorf("event %d at %d after %d", event.Seq(), i, page.Events[0].Seq())
 					}
 				}
@@ -281,6 +281,6 @@ func numbersAfterRetention(t *testing.T, db Database) {
 	retain(t, db, log)
 	log.Stop()
 	log = db.Start(t, keepEvents(1))
-	require.Equal(t, uint64(21), log.Add(t, Alert("alert"))[0].Event.Seq())
+	require.Equal(t, alerting.Seq(21), log.Add(t, Alert("alert"))[0].Event.Seq())
 	requireSeqs(t, ascending(20, 21), seqsOf(log.Sink.Events()))
 }

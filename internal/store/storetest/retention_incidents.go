@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
@@ -85,12 +86,12 @@ func retainsIncidents(t *testing.T, db Database) {
 	}
 	of, err := log.IncidentsOf(t.Context(), eventsOf(events))
 	require.NoError(t, err)
-	require.Equal(t, map[uint64]incident.ID{2: young.ID, 3: open.ID}, of, "an event outlives its incident, and has none then")
+	require.Equal(t, map[alerting.Seq]incident.ID{2: young.ID, 3: open.ID}, of, "an event outlives its incident, and has none then")
 
 	db.Advance(t, 1000*time.Hour)
 	retain(t, db, log)
 	require.Equal(t, int64(1), rows(t, db)["incidents"], "an open one is never deleted")
-	require.Equal(t, uint64(4), log.opens(t, "alert d").Number)
+	require.Equal(t, incident.Number(4), log.opens(t, "alert d").Number)
 }
 
 func retainsIncidentsForGood(t *testing.T, db Database) {
@@ -147,7 +148,7 @@ func retainsEventsOfIncidents(t *testing.T, db Database) {
 	}
 	found, err := log.IncidentEvents(t.Context(), i.ID, 100)
 	require.NoError(t, err)
-	require.Equal(t, []uint64{10, 9, 8}, seqsOf(found))
+	require.Equal(t, []alerting.Seq{10, 9, 8}, seqsOf(found))
 	of, err := log.IncidentsOf(t.Context(), events)
 	require.NoError(t, err)
 	require.Len(t, of, 3)
@@ -156,7 +157,7 @@ func retainsEventsOfIncidents(t *testing.T, db Database) {
 	retain(t, db, log)
 	found, err = log.IncidentEvents(t.Context(), i.ID, 100)
 	require.NoError(t, err)
-	require.Equal(t, []uint64{10, 9}, seqsOf(found), "a fold stays until all its events are gone")
+	require.Equal(t, []alerting.Seq{10, 9}, seqsOf(found), "a fold stays until all its events are gone")
 }
 
 // deletesIncidentsInSteps ends retention in the middle, and has it go on later.
@@ -235,7 +236,7 @@ func retainsWhatIsRetried(t *testing.T, db Database) {
 			if err := tx.Retry(ctx, failed[incidents-1-n], tx.Now().Add(time.Hour)); err != nil {
 				return err
 			}
-			return tx.AddEntries(ctx, uint64(incidents-n), incident.Entry{Kind: incident.EntryRetrying})
+			return tx.AddEntries(ctx, incident.Number(incidents-n), incident.Entry{Kind: incident.EntryRetrying})
 		})
 		if err == nil {
 			retried++
@@ -276,7 +277,7 @@ func deletesIncidentsMeanwhile(t *testing.T, db Database) {
 					if err != nil {
 						return err
 					}
-					i, change := incident.Open(incident.NewID(), number, eventOf(t, number, Alert(name+" is x")), tx.Now())
+					i, change := incident.Open(incident.NewID(), number, eventOf(t, alerting.Seq(number), Alert(name+" is x")), tx.Now())
 					i.Resolve(incident.Action{By: "ada"}, nil, tx.Now())
 					id = delivery.NewID()
 					_, err = tx.AddDelivery(ctx, delivery.Delivery{ID: id, Incident: number, Notice: 1, Reason: incident.Opened, Channel: name, GiveUpAt: tx.Now().Add(time.Hour)}, store.Claim{})

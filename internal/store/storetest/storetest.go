@@ -173,7 +173,7 @@ func (l *Log) Everything(tb testing.TB) []*alerting.Event {
 
 // AllAfter follows the stretches of [store.Store.After] to the log's end, and
 // returns the events that match.
-func (l *Log) AllAfter(tb testing.TB, after uint64, filter alerting.Filter) []*alerting.Event {
+func (l *Log) AllAfter(tb testing.TB, after alerting.Seq, filter alerting.Filter) []*alerting.Event {
 	tb.Helper()
 	var all []*alerting.Event
 	for {
@@ -195,7 +195,7 @@ func (l *Log) AllAfter(tb testing.TB, after uint64, filter alerting.Filter) []*a
 type Sink struct {
 	mu     sync.Mutex
 	events []*alerting.Event
-	here   []uint64
+	here   []alerting.Seq
 	grown  chan struct{} // closed when there is more
 }
 
@@ -231,7 +231,7 @@ func (s *Sink) Forget() []*alerting.Event {
 }
 
 // Here returns the numbers of those that were registered through this log.
-func (s *Sink) Here() []uint64 {
+func (s *Sink) Here() []alerting.Seq {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clip(s.here)
@@ -285,8 +285,8 @@ func Drafts(tb testing.TB, alerts ...alerting.Alert) []*alerting.Draft {
 }
 
 // seqsOf returns the numbers of events.
-func seqsOf(events []*alerting.Event) []uint64 {
-	seqs := make([]uint64, len(events))
+func seqsOf(events []*alerting.Event) []alerting.Seq {
+	seqs := make([]alerting.Seq, len(events))
 	for i, event := range events {
 		seqs[i] = event.Seq()
 	}
@@ -294,8 +294,8 @@ func seqsOf(events []*alerting.Event) []uint64 {
 }
 
 // ascending returns the numbers from one to another, both included.
-func ascending(from, to uint64) []uint64 {
-	var seqs []uint64
+func ascending(from, to alerting.Seq) []alerting.Seq {
+	var seqs []alerting.Seq
 	for seq := from; seq <= to; seq++ {
 		seqs = append(seqs, seq)
 	}
@@ -318,7 +318,7 @@ func waitUntil(tb testing.TB, condition func() bool) {
 }
 
 // requireSeqs compares numbers, and shows only where they begin to differ.
-func requireSeqs(tb testing.TB, want, got []uint64) {
+func requireSeqs(tb testing.TB, want, got []alerting.Seq) {
 	tb.Helper()
 	for i := range min(len(want), len(got)) {
 		require.Equal(tb, want[i], got[i], "at %d of %d", i, len(got))

@@ -33,7 +33,7 @@ func (l *Log) work(tb testing.TB, f func(ctx context.Context, t *store.Tx)) {
 }
 
 // eventOf returns the event that an alert becomes.
-func eventOf(tb testing.TB, seq uint64, alert alerting.Alert) *alerting.Event {
+func eventOf(tb testing.TB, seq alerting.Seq, alert alerting.Alert) *alerting.Event {
 	tb.Helper()
 	return Drafts(tb, alert)[0].Finish(seq)
 }
@@ -46,7 +46,7 @@ func (l *Log) opens(tb testing.TB, message string) incident.Incident {
 		number, err := t.NextIncident(ctx)
 		require.NoError(tb, err)
 		var change incident.Change
-		i, change = incident.Open(incident.NewID(), number, eventOf(tb, number, Alert(message)), t.Now())
+		i, change = incident.Open(incident.NewID(), number, eventOf(tb, alerting.Seq(number), Alert(message)), t.Now())
 		require.NoError(tb, t.SaveIncident(ctx, i))
 		require.NoError(tb, t.AddNotice(ctx, *change.Notice))
 		require.NoError(tb, t.AddEntries(ctx, number, change.Entries...))

@@ -19,7 +19,7 @@ var streamCases = []testCase{
 
 // followed follows a stream until it has seen an event, and returns the numbers of
 // what came, and of the gaps.
-func followed(ctx context.Context, manager *alerting.Manager, filter alerting.Filter, after, last uint64) (seqs []uint64, gaps []alerting.Gap, err error) {
+func followed(ctx context.Context, manager *alerting.Manager, filter alerting.Filter, after, last alerting.Seq) (seqs []alerting.Seq, gaps []alerting.Gap, err error) {
 	take := func(events []*alerting.Event) { seqs = append(seqs, seqsOf(events)...) }
 	s, err := manager.Follow(ctx, filter, alerting.Resume{Active: true, After: after}, func(part alerting.Replay) error {
 		if part.Gap != nil {
@@ -58,9 +58,9 @@ func streamGoesLive(t *testing.T, db Database) {
 	defer cancel()
 	var streams errgroup.Group
 	for i := range 6 {
-		after := uint64(0)
+		after := alerting.Seq(0)
 		if i > 0 {
-			after = rand.Uint64N(before + 1)
+			after = alerting.Seq(rand.Int64N(before + 1))
 		}
 		streams.Go(func() error {
 			seqs, gaps, err := followed(ctx, r.manager, alerting.Filter{}, after, before+meanwhile)
@@ -71,7 +71,7 @@ func streamGoesLive(t *testing.T, db Database) {
 				return fmt.Errorf("after %d: gaps %v", after, gaps)
 			}
 			for i, seq := range seqs {
-				if seq != after+uint64(i)+1 {
+				if seq != after+alerting.Seq(i)+1 {
 					return fmt.Errorf("after %d: event %d at %d", after, seq, i)
 				}
 			}
@@ -95,7 +95,7 @@ func streamWithAGap(t *testing.T, db Database) {
 	require.NoError(t, err)
 	requireSeqs(t, ascending(801, 2000), seqs)
 	require.Len(t, gaps, 1)
-	require.Equal(t, []uint64{6, 800}, []uint64{gaps[0].From, gaps[0].To})
+	require.Equal(t, []alerting.Seq{6, 800}, []alerting.Seq{gaps[0].From, gaps[0].To})
 
 	seqs, gaps, err = followed(t.Context(), r.manager, alerting.Filter{}, 900, 2000)
 	require.NoError(t, err)

@@ -34,7 +34,7 @@ func textAnywhere(t *testing.T, db Database) {
 		alert.Message = messageOf(random, messageLength(random))
 		draft, err := alerting.NewDraft(alert, time.Now())
 		require.NoError(t, err)
-		model[i] = draft.Finish(uint64(i) + 1)
+		model[i] = draft.Finish(alerting.Seq(i) + 1)
 		if len(alert.Message) > indexedMessage-10 {
 			long = append(long, model[i])
 		}
