@@ -141,14 +141,14 @@ func (s *state) outlet(name string) (*outlet, error) {
 func testMessage(id delivery.ID, now time.Time) channel.Notification {
 	now = now.UTC().Truncate(time.Microsecond)
 	message := "This is a test of the channel. Nothing has happened, and nothing needs to be done."
-	return channel.Notification{Key: id.String(), Notice: incident.Notice{
+	return channel.Render(id.String(), incident.Notice{
 		Number: 1, Reason: incident.Test, At: now, Why: "somebody tests the channel",
 		Incident: incident.Incident{
 			ID: incident.NewID(), Status: incident.Triggered, Severity: alerting.SeverityInfo, Category: alerting.CategorySystemHealth,
 			Source: delivery.OwnSource, Message: message, Pattern: message, Grouping: incident.ByMessage,
 			FirstSeen: now, LastSeen: now, Notices: 1, ToldAt: now,
 		},
-	}}
+	}, "")
 }
 
 // Channels returns how each channel does, by name.

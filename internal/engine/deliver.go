@@ -243,9 +243,7 @@ func sendSafely(ctx context.Context, sender channel.Channel, n channel.Notificat
 }
 
 func (e *Engine) notification(c store.Claimed) channel.Notification {
-	n := channel.Notification{Key: c.Delivery.ID.String(), Notice: c.Notice, Thread: c.Thread}
-	if url := e.current.Load().settings.PublicURL; url != "" {
-		n.URL = url + "/incidents/" + c.Notice.Incident.ID.String()
-	}
+	n := channel.Render(c.Delivery.ID.String(), c.Notice, e.current.Load().settings.PublicURL)
+	n.Thread = c.Thread
 	return n
 }

@@ -94,5 +94,5 @@ func as(n channel.Notification, reason incident.Reason, by, note string) channel
 		notice.Incident.Status, notice.Incident.ResolvedBy, notice.Incident.ResolvedAt = incident.Resolved, by, notice.At
 	case incident.Opened, incident.SeverityRaised, incident.Updated, incident.Test:
 	}
-	return n
+	return Rendered(n)
 }

@@ -32,15 +32,14 @@ func Reasons() []incident.Reason {
 // error, becomes critical, goes on for 41 events, is acknowledged by ada and resolved
 // by grace. Its Key is a UUID, and another one for each reason.
 func Notification(reason incident.Reason) channel.Notification {
-	n := channel.Notification{
-		Key:    fmt.Sprintf("019b5f2c-8000-7000-8000-00000000000%d", reason),
-		Notice: story(reason),
-		URL:    "https://alerts.example.com/incidents/" + IncidentID,
-	}
-	if reason == incident.Test {
-		n.URL = ""
-	}
-	return n
+	return channel.Render(fmt.Sprintf("019b5f2c-8000-7000-8000-00000000000%d", reason), story(reason), publicURL)
+}
+
+// Rendered returns a message whose notice was changed, rendered anew.
+func Rendered(n channel.Notification) channel.Notification {
+	again := channel.Render(n.Key, n.Notice, publicURL)
+	again.Thread, again.Target = n.Thread, n.Target
+	return again
 }
 
 // Opened returns a message with a key of its own that an incident was opened with
@@ -49,10 +48,11 @@ func Notification(reason incident.Reason) channel.Notification {
 func Opened(severity alerting.Severity, source, message, context string) channel.Notification {
 	e := event(1, began, severity, source, message, context)
 	_, change := incident.Open(incident.NewID(), 1, e, began)
-	return channel.Notification{
-		Key: uuid.Must(uuid.NewV7()).String(), Notice: *change.Notice, URL: "https://alerts.example.com/incidents/1",
-	}
+	return channel.Render(uuid.Must(uuid.NewV7()).String(), *change.Notice, publicURL)
 }
+
+// publicURL is the address of alertd that messages link to.
+const publicURL = "https://alerts.example.com"
 
 // began is when the incident was opened.
 var began = time.Date(2025, 12, 27, 10, 30, 0, 123456000, time.UTC)

@@ -30,7 +30,7 @@ func TestTheNotificationsTellTheLifeOfOneIncident(t *testing.T) {
 	for i, want := range wants {
 		n := channeltest.Notification(want.reason)
 		assert.Equal(t, i+1, n.Notice.Number, "the story has one notice a reason")
-		assert.Equal(t, want.said, n.Headline())
+		assert.Equal(t, want.said, n.Headline)
 		assert.Equal(t, want.reason, n.Notice.Reason)
 		assert.Equal(t, want.since, n.Notice.Since, want.said)
 		assert.Equal(t, want.status, n.Notice.Incident.Status, want.said)
@@ -51,6 +51,6 @@ func TestTheNotificationsTellTheLifeOfOneIncident(t *testing.T) {
 func TestAnOpenedIncidentHasTheTextsThatWereAskedFor(t *testing.T) {
 	n := channeltest.Opened(alerting.SeverityWarning, "feed", "stale", `{"age":3}`)
 	assert.Equal(t, "[WARNING] feed: stale", n.Subject(100))
-	assert.Equal(t, "3", n.Details()[0].Value)
+	assert.Equal(t, "3", n.Details[0].Value)
 	assert.NotEqual(t, n.Key, channeltest.Opened(alerting.SeverityWarning, "feed", "stale", `{}`).Key)
 }

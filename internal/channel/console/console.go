@@ -78,23 +78,26 @@ const (
 
 func (c *Channel) format(n channel.Notification) string {
 	i := n.Notice.Incident
-	label := "[" + n.Label() + "]"
+	label := "[" + n.Label + "]"
 	rest := strings.TrimPrefix(n.Subject(maxLine), label)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s%s\n", alerting.FormatTime(n.Notice.At), c.paint(n.Color(), label), channel.Printable(rest))
+	fmt.Fprintf(&b, "%s %s%s\n", alerting.FormatTime(n.Notice.At), c.paint(n.Color, label), rest)
 	below := func(text string) {
-		b.WriteString(indent + strings.ReplaceAll(channel.Printable(text), "\n", deeper) + "\n")
+		b.WriteString(indent + strings.ReplaceAll(text, "\n", deeper) + "\n")
 	}
-	below(n.Headline() + ", " + i.Category.String() + ", " + count(i.Count))
-	for _, f := range n.Facts() {
+	below(n.Headline + ", " + i.Category.String() + ", " + count(i.Count))
+	for _, f := range n.Facts {
 		if !slices.Contains([]string{"Category", "Source", "Events"}, f.Name) { // these are said above
 			below(f.Name + ": " + f.Value)
 		}
 	}
-	for _, f := range n.Details() {
+	if n.Note != "" {
+		below("Note: " + n.Note)
+	}
+	for _, f := range n.Details {
 		below(f.Name + ": " + f.Value)
 	}
-	if n.Notice.Context.Cut {
+	if n.Cut {
 		below("and more: the event has all of them")
 	}
 	if n.URL != "" {

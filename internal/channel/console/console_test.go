@@ -62,10 +62,10 @@ func TestColoursTellTheSeverity(t *testing.T) {
 func TestWhatComesFromOutsideCommandsNoTerminal(t *testing.T) {
 	const evil = "\x1b]0;pwned\x07\x1b[2J\u009b31m\rall is well\u202e"
 	n := channeltest.Opened(alerting.SeverityCritical, "feed"+evil, "stale"+evil, `{"a\u001b[2J\n[CRITICAL] false": "b\u001b[2J\n    Severity: debug"}`)
-	n.Notice.By, n.Notice.Note, n.Notice.Incident.AcknowledgedBy, n.URL = evil, evil, evil, "https://example.com/"+evil
+	n.Notice.By, n.Notice.Note, n.Notice.Incident.AcknowledgedBy = evil, evil, evil
 	for _, reason := range channeltest.Reasons() {
 		n.Notice.Reason = reason
-		text := said(t, n, false)
+		text := said(t, channeltest.Rendered(n), false)
 		for _, r := range []string{"\x1b", "\x07", "\u009b", "\r", "\u202e"} {
 			assert.NotContains(t, text, r, "%s %q", reason, r)
 		}

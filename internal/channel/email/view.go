@@ -4,6 +4,7 @@ import (
 	_ "embed" // the HTML's template
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -25,30 +26,21 @@ type view struct {
 
 func viewOf(n channel.Notification, t thread) view {
 	v := view{
-		Color: n.Color(), Subject: "[" + n.Label() + "] " + t.subject, Label: n.Label(), Headline: n.Headline(),
-		Message: channel.Printable(n.Notice.Incident.Message), Why: channel.OneLine(n.Notice.Why),
-		Facts: printable(n.Facts()), Details: printable(n.Details()), URL: n.URL, Key: n.Key,
+		Color: n.Color, Subject: "[" + n.Label + "] " + t.subject, Label: n.Label, Headline: n.Headline,
+		Message: n.Body, Why: n.Why, Facts: n.Facts, Details: n.Details, URL: n.URL, Key: n.Key,
 	}
-	if strings.Contains(v.Headline, v.Why) {
-		v.Why = ""
+	if n.Note != "" {
+		v.Facts = append(slices.Clone(v.Facts), channel.Fact{Name: "Note", Value: n.Note})
 	}
 	more := len(v.Details) - maxDetails
 	switch {
 	case more > 0:
 		v.Details = v.Details[:maxDetails]
 		v.More = fmt.Sprintf("and %d more: the event has all of them", more)
-	case n.Notice.Context.Cut:
+	case n.Cut:
 		v.More = "and more: the event has all of them"
 	}
 	return v
-}
-
-func printable(facts []channel.Fact) []channel.Fact {
-	clean := make([]channel.Fact, 0, len(facts))
-	for _, f := range facts {
-		clean = append(clean, channel.Fact{Name: channel.Printable(f.Name), Value: channel.Printable(f.Value)})
-	}
-	return clean
 }
 
 // text returns the part for programs that show no HTML, and for previews.

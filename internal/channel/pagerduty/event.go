@@ -86,7 +86,7 @@ func triggered(e api.V2Event, n channel.Notification) api.V2Event {
 		Summary: n.Subject(mostSummary), Source: i.Source, Severity: severity(i.Severity), Timestamp: alerting.FormatTime(i.LastSeen),
 		Component: i.Source, Group: i.Category.String(), Class: i.Category.String(),
 		Details: details{
-			What: n.Headline(), Why: notice.Why, Message: i.Message, Incident: i.Number, Status: i.Status,
+			What: n.Headline, Why: notice.Why, Message: n.Body, Incident: i.Number, Status: i.Status,
 			Severity: i.Severity, Category: i.Category, Events: i.Count, NewEvents: notice.Since,
 			FirstSeen: alerting.FormatTime(i.FirstSeen), LastSeen: alerting.FormatTime(i.LastSeen),
 			By: notice.By, Note: notice.Note, Context: notice.Context.Object(), Cut: notice.Context.Cut,

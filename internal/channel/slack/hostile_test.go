@@ -51,7 +51,7 @@ func hostile() *rapid.Generator[channel.Notification] {
 			}
 			n.Notice.Context.Fields = append(n.Notice.Context.Fields, incident.Field{Name: hostileText(100).Draw(t, "name"), Value: value})
 		}
-		return n
+		return channeltest.Rendered(n)
 	})
 }
 
@@ -111,7 +111,7 @@ func TestTheLongestTextsArePosted(t *testing.T) {
 			for range 30 {
 				n.Notice.Context.Fields = append(n.Notice.Context.Fields, incident.Field{Name: strings.Repeat(piece, 100), Value: value})
 			}
-			result := ch.Send(t.Context(), n)
+			result := ch.Send(t.Context(), channeltest.Rendered(n))
 			assert.Equal(t, channel.Delivered, result.Outcome, "%s of %q: %s", reason, piece, result.Error)
 			thread = result.Thread
 		}

@@ -37,14 +37,14 @@ type message struct {
 
 // whole returns a message that stands alone: all that is to be told.
 func (c *Channel) whole(n channel.Notification) message {
-	return compose(n, n.Label(), c.mentions(n), true)
+	return compose(n, n.Label, c.mentions(n), true)
 }
 
 // reply returns a message below another one that shows how the incident is: what is
 // said there already is left out when an incident is taken or over.
 func (c *Channel) reply(n channel.Notification) message {
 	if r := n.Notice.Reason; r == incident.WasAcknowledged || r == incident.WasResolved {
-		return compose(n, n.Label(), "", false)
+		return compose(n, n.Label, "", false)
 	}
 	return c.whole(n)
 }
@@ -73,45 +73,40 @@ func (c *Channel) mentions(n channel.Notification) string {
 // a bar of the incident's colour, a note, all that there is to know if that is asked
 // for, and where there is more.
 func compose(n channel.Notification, label, mentions string, everything bool) message {
-	i := n.Notice.Incident
-	title := fmt.Sprintf("[%s] %s: %s", label, channel.OneLine(i.Source), channel.OneLine(i.Message))
-	headline := n.Headline()
+	title := "[" + label + "] " + n.Title
 	var blocks []api.Block
-	if everything && (fit(title, mostHeader) != fit(title, math.MaxInt) || channel.OneLine(i.Message) != i.Message) {
-		blocks = append(blocks, api.NewSectionBlock(plain(i.Message, mostText), nil, nil)) // the header does not show it whole
+	if everything && (fit(title, mostHeader) != fit(title, math.MaxInt) || !strings.HasSuffix(n.Title, n.Body)) {
+		blocks = append(blocks, api.NewSectionBlock(plain(n.Body, mostText), nil, nil)) // the header does not show it whole
 	}
 	blocks = append(blocks, note(n)...)
 	if everything {
 		blocks = append(append(blocks, sections(facts(n))...), sections(details(n))...)
 	}
 	return message{
-		text: fit(title+" ("+headline+")", mostFallback),
+		text: fit(title+" ("+n.Headline+")", mostFallback),
 		blocks: []api.Block{
 			api.NewHeaderBlock(plain(title, mostHeader)),
-			api.NewSectionBlock(marked(mentions+"*"+fit(headline, mostHeadline)+"*"), nil, nil),
+			api.NewSectionBlock(marked(mentions+"*"+fit(n.Headline, mostHeadline)+"*"), nil, nil),
 		},
 		attachments: []api.Attachment{{
-			Color: string(n.Color()), Blocks: api.Blocks{BlockSet: append(blocks, footer(n))},
+			Color: string(n.Color), Blocks: api.Blocks{BlockSet: append(blocks, footer(n))},
 		}},
 	}
 }
 
 // facts returns what there is to know of the incident.
 func facts(n channel.Notification) []*api.TextBlockObject {
-	var fields []*api.TextBlockObject
-	for _, fact := range n.Facts() {
-		if fact.Name != "Note" { // it has a block of its own
-			fields = append(fields, marked("*"+fact.Name+"*\n"+fit(fact.Value, mostFact)))
-		}
+	fields := make([]*api.TextBlockObject, 0, len(n.Facts))
+	for _, fact := range n.Facts {
+		fields = append(fields, marked("*"+fact.Name+"*\n"+fit(fact.Value, mostFact)))
 	}
 	return fields
 }
 
 // details returns the first members of the event's context.
 func details(n channel.Notification) []*api.TextBlockObject {
-	all := n.Details()
 	fields := make([]*api.TextBlockObject, 0, mostDetails)
-	for _, detail := range all[:min(len(all), mostDetails)] {
+	for _, detail := range n.Details[:min(len(n.Details), mostDetails)] {
 		fields = append(fields, plain(detail.Name+": "+detail.Value, mostDetail))
 	}
 	return fields
@@ -128,20 +123,20 @@ func sections(fields []*api.TextBlockObject) []api.Block {
 
 // note returns the block of what somebody had to say, if there is something.
 func note(n channel.Notification) []api.Block {
-	if strings.TrimSpace(n.Notice.Note) == "" {
+	if n.Note == "" {
 		return nil
 	}
-	return []api.Block{api.NewSectionBlock(plain("Note: "+n.Notice.Note, mostNote), nil, nil)}
+	return []api.Block{api.NewSectionBlock(plain("Note: "+n.Note, mostNote), nil, nil)}
 }
 
 // footer says where there is more. Its id is the delivery's, so that a message that
 // was sent twice can be told.
 func footer(n channel.Notification) *api.ContextBlock {
 	var says []string
-	if left := len(n.Details()) - mostDetails; left > 0 {
+	if left := len(n.Details) - mostDetails; left > 0 {
 		says = append(says, fmt.Sprintf("%d more details", left))
 	}
-	if n.Notice.Context.Cut {
+	if n.Cut {
 		says = append(says, "the context is longer than this")
 	}
 	if open := link(n.URL, "Open in alertd"); open != "" {

@@ -58,7 +58,7 @@ func TestAnIncidentThatHasGrownSinceItWasAcknowledgedStaysBlue(t *testing.T) {
 	thread := tell(t, ch, incident.Opened, "")
 	n := channeltest.Notification(incident.Updated)
 	n.Thread, n.Notice.Incident.Status, n.Notice.Incident.AcknowledgedBy = thread, incident.Acknowledged, "ada"
-	require.Equal(t, channel.Delivered, ch.Send(t.Context(), n).Outcome)
+	require.Equal(t, channel.Delivered, ch.Send(t.Context(), channeltest.Rendered(n)).Outcome)
 	root := server.Messages()[0]
 	assert.Equal(t, "#2f6fde", root.Color())
 	assert.True(t, strings.HasPrefix(root.Header(), "[ACKNOWLEDGED] "), root.Header())
@@ -76,7 +76,7 @@ func TestWhoIsMentionedIsSoOnlyWhenItIsOrBecomesCritical(t *testing.T) {
 			server := slacktest.New(workspace())
 			config := byWebhook(serve(t, server))
 			config.Mention = []string{"channel", "here", "U0123456", "S0123456"}
-			result := open(t, config).Send(t.Context(), n)
+			result := open(t, config).Send(t.Context(), channeltest.Rendered(n))
 			require.Equal(t, channel.Delivered, result.Outcome, result.Error)
 			assert.Equal(t, want, server.Messages()[0].Mentions(), "%s, %s", severity, reason)
 		}
@@ -189,7 +189,7 @@ func TestDetailsThatDoNotFitAreCounted(t *testing.T) {
 	}
 	n := channeltest.Opened(alerting.SeverityError, "var_gate", "breached", "{"+strings.Join(members, ",")+"}")
 	n.Notice.Context.Cut = true
-	require.Equal(t, channel.Delivered, ch.Send(t.Context(), n).Outcome)
+	require.Equal(t, channel.Delivered, ch.Send(t.Context(), channeltest.Rendered(n)).Outcome)
 	assert.Contains(t, server.Messages()[0].String(), "7 more details · the context is longer than this · ")
 }
 

@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	api "github.com/slack-go/slack"
-
-	"alertd/internal/channel"
 )
 
 // control are the characters by which texts command Slack.
@@ -27,10 +25,9 @@ func width(r rune) int {
 	}
 }
 
-// fit returns a text from outside as Slack may have it: printable, escaped, and with
-// those at most most characters. A cut is marked, and splits no escape.
+// fit returns a printable text escaped for Slack, of at most most characters with the
+// escapes. A cut is marked, and splits no escape.
 func fit(text string, most int) string {
-	text = channel.Printable(text)
 	end, size := 0, 0
 	for at, r := range text {
 		if size <= most-1 { // one is for the mark

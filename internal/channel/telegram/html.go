@@ -3,8 +3,6 @@ package telegram
 import (
 	"strings"
 	"unicode"
-
-	"alertd/internal/channel"
 )
 
 // control are the characters that HTML as Telegram reads it has for itself.
@@ -23,9 +21,10 @@ func width(text string) int {
 	return units
 }
 
-// cut returns a printable text of at most most UTF-16 code units; a cut is marked.
+// cut returns a text of at most most UTF-16 code units, without white space around it; a
+// cut is marked.
 func cut(text string, most int) string {
-	text = strings.TrimSpace(channel.Printable(text))
+	text = strings.TrimSpace(text)
 	if width(text) <= most {
 		return text
 	}

@@ -3,7 +3,6 @@ package telegram
 import (
 	"fmt"
 	"net/url"
-	"strings"
 
 	"alertd/internal/channel"
 	"alertd/internal/incident"
@@ -27,36 +26,32 @@ const (
 // compose returns a message in HTML. moved, if not "", is the new id of the chat.
 func compose(n channel.Notification, moved string) string {
 	p := &page{left: mostMessage - forEnd}
-	p.write("b", "["+n.Label()+"]")
+	p.write("b", "["+n.Label+"]")
 	p.write("", " ")
-	p.outside(channel.OneLine(n.Headline()), mostHeadline)
+	p.outside(n.Headline, mostHeadline)
 	p.write("", "\n")
-	p.write("pre", cut(n.Notice.Incident.Message, mostText))
-	for _, fact := range n.Facts() {
-		most := mostFact
-		if fact.Name == "Note" {
-			most = mostNote
-		}
-		if strings.TrimSpace(fact.Value) != "" {
-			p.line(fact.Name, fact.Value, most)
-		}
+	p.write("pre", cut(n.Body, mostText))
+	for _, fact := range n.Facts {
+		p.line(fact.Name, fact.Value, mostFact)
+	}
+	if n.Note != "" {
+		p.line("Note", n.Note, mostNote)
 	}
 	shown := 0
-	all := n.Details()
-	if len(all) > 0 {
+	if len(n.Details) > 0 {
 		p.write("", "\n")
 	}
-	for _, detail := range all {
+	for _, detail := range n.Details {
 		if shown == mostDetails || !p.detail(detail) {
 			break
 		}
 		shown++
 	}
 	p.left += forEnd
-	if left := len(all) - shown; left > 0 {
+	if left := len(n.Details) - shown; left > 0 {
 		p.write("", fmt.Sprintf("\n%d more details", left))
 	}
-	if n.Notice.Context.Cut {
+	if n.Cut {
 		p.write("", "\nThe context is longer than this")
 	}
 	if moved != "" {
