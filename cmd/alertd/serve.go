@@ -163,8 +163,10 @@ func assemble(ctx context.Context, flags commonFlags, loaded config.Config, log 
 	)
 	reloader := newReloader(flags, loaded, manager, deliver, out, log.Logger, registry)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: manager, Registry: registry, Logger: log.Logger, Build: build, LogReady: opened.Ready,
-		EngineReady: deliver.Ready, Incidents: views{opened, deliver}, Deliveries: views{opened, deliver},
+		Manager: manager, Registry: registry, Logger: log.Logger, Build: build,
+		Ready:     []httpapi.ReadyCheck{{Name: "log", Err: opened.Ready}, {Name: "engine", Err: deliver.Ready}},
+		Incidents: opened, EventIncidents: opened, Deliveries: opened,
+		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
 		MaxBody: loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
 		EffectiveConfig: reloader.effective, Reload: reloader.reload,

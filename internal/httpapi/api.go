@@ -2,7 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -44,16 +44,16 @@ type Config struct {
 	StreamHeartbeat time.Duration
 	// WriteTimeout bounds one write to a stream; 0 stands for 30 s.
 	WriteTimeout time.Duration
-	// LogReady says why the event log takes no events, if so. Its error is an
-	// [*alerting.Error]. nil stands for a log that always does.
-	LogReady func() error
-	// EngineReady says why incidents are not kept and nobody is told, if so. Its error
-	// is an [*alerting.Error]. nil stands for an engine that always works.
-	EngineReady func() error
-	// Incidents and Deliveries are what there is beyond events. Without both of them
-	// there is nothing but events.
-	Incidents  Incidents
-	Deliveries Deliveries
+	// Ready is what must work for alertd to be ready, beside accepting requests.
+	Ready []ReadyCheck
+	// What the routes about incidents, deliveries and channels read and do.
+	Incidents       IncidentReader
+	EventIncidents  EventIncidents
+	IncidentActions IncidentActions
+	Deliveries      DeliveryReader
+	Retries         Retrier
+	Channels        ChannelReader
+	ChannelTests    ChannelTester
 	// EffectiveConfig returns what GET /config shows, without secrets.
 	EffectiveConfig func() map[string]any
 	// Reload reads the configuration again and returns the keys whose change
@@ -77,18 +77,11 @@ type API struct {
 
 // New returns the API. It registers its metrics with the config's registry.
 func New(config Config) (*API, error) {
-	if config.Manager == nil || config.Registry == nil || config.Logger == nil || config.EffectiveConfig == nil || config.Reload == nil ||
-		config.Incidents == nil || config.Deliveries == nil {
-		return nil, errors.New("httpapi: Manager, Registry, Logger, Incidents, Deliveries, EffectiveConfig and Reload are required")
+	if err := config.complete(); err != nil {
+		return nil, err
 	}
 	if config.AccessLog == nil {
 		config.AccessLog = config.Logger
-	}
-	if config.LogReady == nil {
-		config.LogReady = func() error { return nil }
-	}
-	if config.EngineReady == nil {
-		config.EngineReady = func() error { return nil }
 	}
 	setDefault(&config.MaxBody, 8<<20)
 	setDefault(&config.MaxStreams, 256)
@@ -102,8 +95,34 @@ func New(config Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.router = a.routes()
+	a.router = a.newRouter()
 	return a, nil
+}
+
+// complete reports which of the required fields is missing.
+func (c *Config) complete() error {
+	for _, field := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Manager", c.Manager == nil},
+		{"Registry", c.Registry == nil},
+		{"Logger", c.Logger == nil},
+		{"Incidents", c.Incidents == nil},
+		{"EventIncidents", c.EventIncidents == nil},
+		{"IncidentActions", c.IncidentActions == nil},
+		{"Deliveries", c.Deliveries == nil},
+		{"Retries", c.Retries == nil},
+		{"Channels", c.Channels == nil},
+		{"ChannelTests", c.ChannelTests == nil},
+		{"EffectiveConfig", c.EffectiveConfig == nil},
+		{"Reload", c.Reload == nil},
+	} {
+		if field.missing {
+			return fmt.Errorf("httpapi: %s is required", field.name)
+		}
+	}
+	return nil
 }
 
 func setDefault[T comparable](value *T, fallback T) {
@@ -116,9 +135,6 @@ func setDefault[T comparable](value *T, fallback T) {
 // Handler returns the whole API as one handler.
 func (a *API) Handler() http.Handler { return a.router }
 
-// Routes returns the routes, for tests that compare them with the contract.
-func (a *API) Routes() chi.Routes { return a.router }
-
 // Shutdown makes the API say that it is not ready and ends the open streams.
 // Requests under way go on. It returns at once and may be called repeatedly.
 func (a *API) Shutdown() { a.closingOnce.Do(func() { close(a.closing) }) }
@@ -130,43 +146,4 @@ func (a *API) shuttingDown() bool {
 	default:
 		return false
 	}
-}
-
-func (a *API) routes() chi.Router {
-	r := chi.NewRouter()
-	add := func(method, pattern string, h handler) {
-		r.Method(method, pattern, &route{api: a, pattern: pattern, handle: h, metrics: a.metrics.Route(method, pattern)})
-	}
-	get := func(pattern string, h handler) {
-		add(http.MethodGet, pattern, h)
-		add(http.MethodHead, pattern, h)
-	}
-	post := func(pattern string, h handler) { add(http.MethodPost, pattern, a.sameOrigin(h)) }
-	get("/", redirectToDocs)
-	post("/alerts", a.postAlerts)
-	get("/events", a.getEvents)
-	get("/events/stream", a.streamEvents)
-	get("/events/{event_id}", a.getEvent)
-	get("/incidents", a.getIncidents)
-	get("/incidents/{incident_id}", a.getIncident)
-	post("/incidents/{incident_id}/acknowledge", a.postAcknowledge)
-	post("/incidents/{incident_id}/resolve", a.postResolve)
-	get("/channels", a.getChannels)
-	post("/channels/{name}/test", a.postTest)
-	get("/deliveries", a.getDeliveries)
-	get("/deliveries/{delivery_id}", a.getDelivery)
-	post("/deliveries/{delivery_id}/retry", a.postRetry)
-	get("/stats", a.getStats)
-	get("/metrics", a.metricsHandler())
-	get("/healthz", a.getHealthz)
-	get("/readyz", a.getReadyz)
-	get("/version", a.getVersion)
-	get("/config", a.getConfig)
-	post("/-/reload", a.postReload)
-	get("/openapi.yaml", getOpenAPI)
-	get("/docs", getDocs)
-	get("/docs/{asset}", getDocs)
-	r.NotFound((&route{api: a, pattern: unmatched, handle: notFound}).ServeHTTP)
-	r.MethodNotAllowed((&route{api: a, pattern: unmatched, handle: a.methodNotAllowed}).ServeHTTP)
-	return r
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,7 +13,22 @@ import (
 	"alertd/internal/delivery"
 )
 
-// channelView is how a channel does, as the API shows it; null stands for what is not.
+// ChannelReader reads the state of the channels. Safe for concurrent use.
+type ChannelReader interface {
+	// Channels returns the state of each configured channel, in the order to show
+	// them.
+	Channels(ctx context.Context) ([]delivery.ChannelStatus, error)
+}
+
+// ChannelTester tests channels. Safe for concurrent use.
+type ChannelTester interface {
+	// TestChannel sends one message by a channel and waits for its outcome. The error
+	// is an [*alerting.Error] with [alerting.CodeNotFound] or [alerting.CodeConflict]
+	// where the caller can act on it.
+	TestChannel(ctx context.Context, name string) (delivery.TestResult, error)
+}
+
+// channelView is a channel's state as the API shows it. What a channel lacks is null.
 type channelView struct {
 	Name                string            `json:"name"`
 	Kind                string            `json:"kind"`
@@ -39,7 +55,7 @@ func viewChannel(c delivery.ChannelStatus) channelView {
 }
 
 func (a *API) getChannels(w *response, r *http.Request) error {
-	channels, err := a.config.Deliveries.Channels(r.Context())
+	channels, err := a.config.Channels.Channels(r.Context())
 	if err != nil {
 		return err
 	}
@@ -52,8 +68,8 @@ func (a *API) getChannels(w *response, r *http.Request) error {
 	}{views})
 }
 
-// testAnswer is what became of a test. It is answered 200 whatever that is: the call
-// did what it is for.
+// testAnswer is the outcome of a test. A test that fails is answered 200, too: the
+// call did what it is for.
 type testAnswer struct {
 	Channel    string      `json:"channel"`
 	Outcome    string      `json:"outcome"`
@@ -63,12 +79,12 @@ type testAnswer struct {
 	DeliveryID delivery.ID `json:"delivery_id"`
 }
 
-// postTest sends a test message by a channel and waits for what becomes of it.
+// postTest sends a test message by a channel and waits for the outcome.
 func (a *API) postTest(w *response, r *http.Request) error {
 	if err := a.readNothing(w, r); err != nil {
 		return err
 	}
-	result, err := a.config.Deliveries.TestChannel(r.Context(), channelName(r))
+	result, err := a.config.ChannelTests.TestChannel(r.Context(), channelName(r))
 	if err := a.allowWrite(w); err != nil {
 		return err
 	}

@@ -317,7 +317,7 @@ func TestTheContractSeesWhatBreaksIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
 			sent := requests[breaking.request](t, h)
-			path := pathOf(h.api.Routes(), sent.Method, sent.URL.Path)
+			path := pathOf(h.routes(), sent.Method, sent.URL.Path)
 			recorder := httptest.NewRecorder()
 			h.api.Handler().ServeHTTP(recorder, sent)
 			a := answer{recorder.Code, recorder.Header(), recorder.Body.String()}

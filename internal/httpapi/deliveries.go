@@ -12,22 +12,24 @@ import (
 	"alertd/internal/incident"
 )
 
-// Deliveries is what the API asks about messages and channels. Its errors are as
-// those of [Incidents]. Safe for concurrent use.
-type Deliveries interface {
+// DeliveryReader reads deliveries. Safe for concurrent use.
+type DeliveryReader interface {
 	// Deliveries returns deliveries, the latest planned first.
 	Deliveries(ctx context.Context, q delivery.Query) (delivery.Page, error)
-	// Delivery returns one and its attempts, the oldest first.
+	// Delivery returns one and its attempts, the oldest first. The error is an
+	// [*alerting.Error] with [alerting.CodeNotFound] if there is none.
 	Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery, []delivery.Attempt, error)
-	// RetryDelivery has a delivery that has failed tried again.
-	RetryDelivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error)
-	// Channels returns how each configured channel does, in the order to show them.
-	Channels(ctx context.Context) ([]delivery.ChannelStatus, error)
-	// TestChannel sends one message by a channel, and waits for what becomes of it.
-	TestChannel(ctx context.Context, name string) (delivery.TestResult, error)
 }
 
-// deliveryView is a delivery as the API shows it; null stands for what is not.
+// Retrier sends a failed delivery again. Safe for concurrent use.
+type Retrier interface {
+	// RetryDelivery returns the delivery as it is afterwards. The error is an
+	// [*alerting.Error] with [alerting.CodeNotFound] or [alerting.CodeConflict] where
+	// the caller can act on it.
+	RetryDelivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error)
+}
+
+// deliveryView is a delivery as the API shows it. What a delivery lacks is null.
 type deliveryView struct {
 	ID           delivery.ID     `json:"delivery_id"`
 	IncidentID   *incident.ID    `json:"incident_id"` // a test has none
@@ -146,7 +148,7 @@ func deliveryID(r *http.Request) (delivery.ID, error) {
 	return id, nil
 }
 
-// postRetry has a delivery that was given up tried again.
+// postRetry sends a delivery again that was given up.
 func (a *API) postRetry(w *response, r *http.Request) error {
 	id, err := deliveryID(r)
 	if err != nil {
@@ -155,7 +157,7 @@ func (a *API) postRetry(w *response, r *http.Request) error {
 	if err := a.readNothing(w, r); err != nil {
 		return err
 	}
-	retried, err := a.config.Deliveries.RetryDelivery(r.Context(), id)
+	retried, err := a.config.Retries.RetryDelivery(r.Context(), id)
 	if err != nil {
 		return err
 	}

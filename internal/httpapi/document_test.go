@@ -4,12 +4,10 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/pb33f/libopenapi/datamodel/high/base"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 	"github.com/pb33f/libopenapi/orderedmap"
@@ -33,24 +31,17 @@ func TestTheDocumentIsValid(t *testing.T) {
 	require.True(t, valid, inWords(problems))
 }
 
-func TestTheRouterAndTheDocumentHaveTheSameRoutes(t *testing.T) {
-	var routed, documented []string
-	err := chi.Walk(newHarness(t).api.Routes(), func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		routed = append(routed, method+" "+pattern)
-		return nil
-	})
-	require.NoError(t, err)
+func TestEveryOperationHasOneRoute(t *testing.T) {
+	var rows, documented []string
+	for _, row := range newHarness(t).api.Routes() {
+		rows = append(rows, row.Method+" "+row.Pattern)
+	}
 	for path, item := range newContract(t).document.Paths.PathItems.FromOldest() {
 		for method := range item.GetOperations().KeysFromOldest() {
 			documented = append(documented, strings.ToUpper(method)+" "+path)
-			if method == "get" {
-				documented = append(documented, "HEAD "+path)
-			}
 		}
 	}
-	slices.Sort(routed)
-	slices.Sort(documented)
-	require.Equal(t, documented, routed)
+	require.ElementsMatch(t, documented, rows)
 }
 
 // example is a value that the document shows, and the schema that it is for.

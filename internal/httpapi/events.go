@@ -12,6 +12,13 @@ import (
 	"alertd/internal/incident"
 )
 
+// EventIncidents tells which incidents events belong to. Safe for concurrent use.
+type EventIncidents interface {
+	// IncidentsOf returns the incidents of events, by the events' numbers. An event
+	// that is not folded yet is missing.
+	IncidentsOf(ctx context.Context, events []*alerting.Event) (map[alerting.Seq]incident.ID, error)
+}
+
 // getEvents answers with events, newest first, as they were encoded when they
 // were registered.
 func (a *API) getEvents(w *response, r *http.Request) error {
@@ -53,14 +60,14 @@ func (a *API) getEvent(w *response, r *http.Request) error {
 const incidentsWait = 2 * time.Second
 
 // incidentsOf returns the incidents of events, by the events' numbers. If they cannot
-// be had, that is for the log.
+// be read, the answer goes out without them and the log says why.
 func (a *API) incidentsOf(w *response, r *http.Request, events ...*alerting.Event) func(alerting.Seq) incident.ID {
 	if len(events) == 0 {
 		return noIncident
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), incidentsWait)
 	defer cancel()
-	known, err := a.config.Incidents.IncidentsOf(ctx, events)
+	known, err := a.config.EventIncidents.IncidentsOf(ctx, events)
 	if err != nil {
 		w.cause = fmt.Errorf("incidents of the events: %w", err)
 		return noIncident

@@ -339,7 +339,7 @@ func exchanges() map[string]exchange {
 		"a retry by text":           adding(ask(retry, "{}", 415), header("Content-Type", "text/plain")),
 		"a retry by a list":         adding(ask(retry, "[]", 422), asJSONBody, says("must be a JSON object")),
 		"a retry, the engine away":  adding(ask(retry, "", 503), away),
-		"not ready, without engine": adding(get("/readyz", 503), config(func(c *httpapi.Config) { c.EngineReady = func() error { return errDiskFull } }), want("Retry-After", "5"), says(`"engine":{"ok":false,"reason":"the event log is not available: the disk is full"}`)),
+		"not ready, without engine": adding(get("/readyz", 503), config(func(c *httpapi.Config) { c.Ready = []httpapi.ReadyCheck{working("log"), full("engine")} }), want("Retry-After", "5"), says(`"engine":{"ok":false,"reason":"the event log is not available: the disk is full"}`)),
 	}
 }
 
@@ -391,7 +391,7 @@ func (x exchange) run(t *testing.T, c *contract) {
 	}
 	a := x.send(t, server)
 
-	path := pathOf(h.api.Routes(), x.method, x.request(t, "").URL.Path)
+	path := pathOf(h.routes(), x.method, x.request(t, "").URL.Path)
 	require.Empty(t, c.judgeAnswer(path, x.request(t, ""), a), "the document against the answer")
 	require.Equal(t, x.status, a.status, a.body)
 	require.Contains(t, a.body, x.says)
@@ -540,7 +540,7 @@ func documented(operation *v3.Operation) []string {
 
 func TestEverythingDocumentedIsDriven(t *testing.T) {
 	c := newContract(t)
-	routes := newHarness(t).api.Routes()
+	routes := newHarness(t).routes()
 	driven := map[string]bool{}
 	for name, x := range exchanges() {
 		_, operation := c.item(pathOf(routes, x.method, x.request(t, "").URL.Path), x.method)

@@ -150,7 +150,7 @@ func FuzzDeliveryQuery(f *testing.F) {
 	})
 }
 
-// recorder takes down what is done to incidents.
+// recorder records what is done to incidents.
 type recorder struct {
 	*desk
 	done []incident.Action
@@ -194,7 +194,7 @@ func FuzzAction(f *testing.F) {
 		f.Add(seed)
 	}
 	r := &recorder{}
-	h := newHarness(f, quiet, func(c *httpapi.Config) { c.Incidents = r }).folded(breach)
+	h := newHarness(f, quiet, func(c *httpapi.Config) { c.IncidentActions = r }).folded(breach)
 	r.desk = h.desk
 	f.Fuzz(func(t *testing.T, body string) {
 		r.done = nil

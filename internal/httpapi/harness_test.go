@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
@@ -67,7 +68,8 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	registry := prometheus.NewRegistry()
 	desk := newDesk()
 	config := httpapi.Config{
-		Incidents: desk, Deliveries: desk,
+		Incidents: desk, EventIncidents: desk, IncidentActions: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk,
+		Ready:   []httpapi.ReadyCheck{working("log"), working("engine")},
 		Manager: manager, Registry: registry, Logger: slog.New(slog.NewJSONHandler(log, nil)),
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
 		EffectiveConfig: func() map[string]any { return map[string]any{"server": map[string]any{"listen": "127.0.0.1:8080"}} },
@@ -80,6 +82,16 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	api, err := httpapi.New(config)
 	require.NoError(tb, err)
 	return &harness{tb: tb, api: api, manager: config.Manager, log: log, desk: desk}
+}
+
+// working is a check of something that works.
+func working(name string) httpapi.ReadyCheck {
+	return httpapi.ReadyCheck{Name: name, Err: func() error { return nil }}
+}
+
+// full is a check of something whose disk is full.
+func full(name string) httpapi.ReadyCheck {
+	return httpapi.ReadyCheck{Name: name, Err: func() error { return errDiskFull }}
 }
 
 // folded registers alerts, each given by its JSON, and folds them.
@@ -121,7 +133,7 @@ func onBrokenLog(c *httpapi.Config) {
 	if err != nil {
 		panic(err) // the configuration is a good one
 	}
-	c.Manager, c.LogReady = manager, func() error { return errDiskFull }
+	c.Manager, c.Ready = manager, []httpapi.ReadyCheck{full("log"), working("engine")}
 }
 
 // on returns the same API for another test, such as one input of a fuzz target.
@@ -148,6 +160,14 @@ func (h *harness) do(method, target, body string, header ...string) answer {
 	recorder := httptest.NewRecorder()
 	h.api.Handler().ServeHTTP(recorder, request)
 	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
+}
+
+// routes finds the pattern of a path.
+func (h *harness) routes() chi.Routes {
+	h.tb.Helper()
+	routes, ok := h.api.Handler().(chi.Routes)
+	require.True(h.tb, ok)
+	return routes
 }
 
 func (h *harness) get(target string) answer { return h.do(http.MethodGet, target, "") }

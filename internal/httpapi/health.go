@@ -36,26 +36,36 @@ type readyAnswer struct {
 	Checks map[string]readyCheck `json:"checks"`
 }
 
-// getReadyz says whether alertd takes alerts and tells of them, and if not, why.
+// ReadyCheck is one thing that must work for alertd to be ready.
+type ReadyCheck struct {
+	// Name is the check's name in the answer of GET /readyz.
+	Name string
+	// Err returns nil if it works. Otherwise the error is an [*alerting.Error], whose
+	// message is public. It must not block.
+	Err func() error
+}
+
+// getReadyz says whether alertd takes alerts and tells people of them, and if not, why.
 func (a *API) getReadyz(w *response, _ *http.Request) error {
-	answer := readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}, "log": {OK: true}, "engine": {OK: true}}}
+	answer := readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}}}
+	status := http.StatusOK
+	fail := func(name, reason string) {
+		answer.Status, status = "not ready", http.StatusServiceUnavailable
+		answer.Checks[name] = readyCheck{Reason: reason}
+	}
 	if a.shuttingDown() {
-		answer.Checks["accepting"] = readyCheck{Reason: "shutting down"}
+		fail("accepting", "shutting down")
 	}
-	if err := a.config.LogReady(); err != nil {
-		answer.Checks["log"] = readyCheck{Reason: toProblem(err).Detail}
-	}
-	if err := a.config.EngineReady(); err != nil {
-		answer.Checks["engine"] = readyCheck{Reason: toProblem(err).Detail}
-	}
-	for _, check := range answer.Checks {
-		if !check.OK {
-			answer.Status = "not ready"
-			w.Header().Set("Retry-After", "5")
-			return w.sendJSON(http.StatusServiceUnavailable, answer)
+	for _, check := range a.config.Ready {
+		answer.Checks[check.Name] = readyCheck{OK: true}
+		if err := check.Err(); err != nil {
+			fail(check.Name, toProblem(err).Detail)
 		}
 	}
-	return w.sendJSON(http.StatusOK, answer)
+	if status != http.StatusOK {
+		w.Header().Set("Retry-After", "5")
+	}
+	return w.sendJSON(status, answer)
 }
 
 // getVersion says which alertd this is.

@@ -12,21 +12,23 @@ import (
 	"alertd/internal/incident"
 )
 
-// Incidents is what the API asks about incidents. Errors are an [*alerting.Error]
-// with [alerting.CodeNotFound], [alerting.CodeConflict] or
-// [alerting.CodeUnavailable] where the caller can act on them. Safe for concurrent use.
-type Incidents interface {
+// IncidentReader reads incidents. Safe for concurrent use.
+type IncidentReader interface {
 	// Incidents returns incidents, the latest opened first.
 	Incidents(ctx context.Context, q incident.Query) (incident.Page, error)
+	// Incident returns one. The error is an [*alerting.Error] with
+	// [alerting.CodeNotFound] if there is none.
 	Incident(ctx context.Context, id incident.ID) (incident.Incident, error)
 	// Timeline returns what has happened to an incident, the oldest first.
 	Timeline(ctx context.Context, id incident.ID) ([]incident.Entry, error)
 	// IncidentEvents returns its last events, the newest first.
 	IncidentEvents(ctx context.Context, id incident.ID, limit int) ([]*alerting.Event, error)
-	// IncidentsOf returns the incidents of events, by the events' numbers. What is not
-	// folded is missing.
-	IncidentsOf(ctx context.Context, events []*alerting.Event) (map[alerting.Seq]incident.ID, error)
-	// Acknowledge and Resolve return the incident as it is then.
+}
+
+// IncidentActions is what people do to incidents. Each returns the incident as it is
+// afterwards. The error is an [*alerting.Error] with [alerting.CodeNotFound] or
+// [alerting.CodeConflict] where the caller can act on it. Safe for concurrent use.
+type IncidentActions interface {
 	Acknowledge(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error)
 	Resolve(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error)
 }
@@ -118,14 +120,14 @@ func incidentID(r *http.Request) (incident.ID, error) {
 }
 
 func (a *API) postAcknowledge(w *response, r *http.Request) error {
-	return a.act(w, r, a.config.Incidents.Acknowledge)
+	return a.act(w, r, a.config.IncidentActions.Acknowledge)
 }
 
 func (a *API) postResolve(w *response, r *http.Request) error {
-	return a.act(w, r, a.config.Incidents.Resolve)
+	return a.act(w, r, a.config.IncidentActions.Resolve)
 }
 
-// act does what somebody wants done to an incident, and answers with what it is then.
+// act does something to an incident and answers with the incident afterwards.
 func (a *API) act(w *response, r *http.Request, do func(context.Context, incident.ID, incident.Action) (incident.Incident, error)) error {
 	id, err := incidentID(r)
 	if err != nil {

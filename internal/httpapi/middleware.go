@@ -22,20 +22,19 @@ const statusClientGone = 499
 // anything, it must return nil.
 type handler func(w *response, r *http.Request) error
 
-// route is a handler with what every request gets around it: an id, a record
+// endpoint is a route with what every request gets around it: an id, a record
 // in the log, metrics by the route's pattern, security headers, and an answer
 // to errors and panics.
-type route struct {
+type endpoint struct {
 	api     *API
-	pattern string
-	handle  handler
+	row     Route
 	metrics *metrics.Route // nil: requests that match no route
 }
 
 // unmatched is what the log calls the route of requests that match none.
 const unmatched = "unmatched"
 
-func (rt *route) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (e *endpoint) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	w, _ := responses.Get().(*response)
 	*w = response{ResponseWriter: rw, requestID: requestID(r)}
@@ -44,15 +43,15 @@ func (rt *route) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	header["X-Content-Type-Options"] = noSniff
 	header["Cache-Control"] = noStore
 
-	aborted := rt.run(w, r)
+	aborted := e.run(w, r)
 	took := time.Since(began)
 	status := statusOf(w, r)
-	if rt.metrics != nil {
-		rt.metrics.Observe(status, took)
+	if e.metrics != nil {
+		e.metrics.Observe(status, took)
 	} else {
-		rt.api.metrics.ObserveUnmatched(r.Method, status, took)
+		e.api.metrics.ObserveUnmatched(r.Method, status, took)
 	}
-	rt.logAccess(w, r, status, took)
+	e.logAccess(w, r, status, took)
 	*w = response{}
 	responses.Put(w)
 	if aborted {
@@ -63,7 +62,7 @@ func (rt *route) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 // run calls the handler and answers its error or panic. It reports whether the
 // connection is to be cut off, because an answer that had begun cannot be
 // finished, or because the handler wants it.
-func (rt *route) run(w *response, r *http.Request) (abort bool) {
+func (e *endpoint) run(w *response, r *http.Request) (abort bool) {
 	defer func() {
 		value := recover()
 		if value == nil {
@@ -75,7 +74,7 @@ func (rt *route) run(w *response, r *http.Request) (abort bool) {
 			writeProblem(w, w.cause)
 		}
 	}()
-	if err := rt.handle(w, r); err != nil {
+	if err := e.row.handle(w, r); err != nil {
 		writeProblem(w, err)
 	}
 	return false
@@ -101,17 +100,17 @@ var (
 
 // logAccess writes the one record of a request. What comes from outside is cut
 // to a length, and the path is as it was escaped, so without control characters.
-func (rt *route) logAccess(w *response, r *http.Request, status int, took time.Duration) {
-	level, log := slog.LevelInfo, rt.api.config.AccessLog
+func (e *endpoint) logAccess(w *response, r *http.Request, status int, took time.Duration) {
+	level, log := slog.LevelInfo, e.api.config.AccessLog
 	if status == http.StatusInternalServerError {
-		level, log = slog.LevelError, rt.api.config.Logger
+		level, log = slog.LevelError, e.api.config.Logger
 	}
 	if !log.Enabled(r.Context(), level) {
 		return
 	}
 	var space [10]slog.Attr
 	attrs := append(space[:0],
-		slog.String("method", shorten(r.Method)), slog.String("path", shorten(r.URL.EscapedPath())), slog.String("route", rt.pattern),
+		slog.String("method", shorten(r.Method)), slog.String("path", shorten(r.URL.EscapedPath())), slog.String("route", e.row.Pattern),
 		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("request_id", w.requestID), slog.String("remote", r.RemoteAddr))
 	if w.cause != nil {

@@ -74,9 +74,11 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.NewEvents(s.manager), metrics.NewLog(s.store))
-	desk := idleEngine(tb, s.store, config.Logger)
+	idle := idleEngine(tb, s.store, config.Logger)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: s.manager, Registry: registry, Incidents: desk, Deliveries: desk, Logger: config.Logger, LogReady: s.store.Ready,
+		Manager: s.manager, Registry: registry, Logger: config.Logger, Ready: []httpapi.ReadyCheck{{Name: "log", Err: s.store.Ready}, {Name: "engine", Err: idle.Ready}},
+		Incidents: s.store, EventIncidents: s.store, Deliveries: s.store,
+		IncidentActions: idle, Retries: idle, Channels: idle, ChannelTests: idle,
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
 		EffectiveConfig: func() map[string]any { return nil },
 		Reload:          func(context.Context) ([]string, error) { return nil, nil },
@@ -100,14 +102,8 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 	return s
 }
 
-// desk is what the API asks about incidents and deliveries.
-type desk struct {
-	*store.Store
-	*engine.Engine
-}
-
-// idleEngine returns an engine that does not run: here it is about the log alone.
-func idleEngine(tb testing.TB, s *store.Store, log *slog.Logger) desk {
+// idleEngine returns an engine that does not run: these tests are about the log alone.
+func idleEngine(tb testing.TB, s *store.Store, log *slog.Logger) *engine.Engine {
 	tb.Helper()
 	e, err := engine.New(engine.Config{
 		Store: s, Meter: metrics.NewDelivery(nil), Logger: log,
@@ -115,7 +111,7 @@ func idleEngine(tb testing.TB, s *store.Store, log *slog.Logger) desk {
 	}, engine.Settings{})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, e.Close()) })
-	return desk{s, e}
+	return e
 }
 
 // alert returns a valid alert with an id of its own.

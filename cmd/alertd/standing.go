@@ -9,14 +9,7 @@ import (
 	"alertd/internal/store"
 )
 
-// views is what the API asks about incidents and deliveries: the store answers
-// questions, the engine does what changes something.
-type views struct {
-	*store.Store
-	*engine.Engine
-}
-
-// standing is how incidents and deliveries stand when Prometheus asks.
+// standing reads the state of incidents and deliveries for a scrape.
 type standing struct {
 	store  *store.Store
 	engine *engine.Engine
@@ -25,8 +18,8 @@ type standing struct {
 // scrapePatience bounds the wait for the database in a scrape.
 const scrapePatience = 2 * time.Second
 
-// DeliverySnapshot implements metrics.DeliverySource. What the database does not tell
-// is left out.
+// DeliverySnapshot implements metrics.DeliverySource. What cannot be read from the
+// database is left out.
 func (s *standing) DeliverySnapshot() metrics.DeliverySnapshot {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()

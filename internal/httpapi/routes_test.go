@@ -1,0 +1,46 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/httpapi"
+)
+
+// Access is granted by what the table says, so each row of it is reviewed here.
+func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
+	want := map[httpapi.Need][]string{
+		httpapi.NeedNothing: {"GET /", "GET /docs", "GET /docs/{asset}", "GET /openapi.yaml", "GET /healthz", "GET /readyz"},
+		httpapi.NeedIngest:  {"POST /alerts"},
+		httpapi.NeedRead: {
+			"GET /events", "GET /events/stream", "GET /events/{event_id}", "GET /incidents", "GET /incidents/{incident_id}",
+			"GET /channels", "GET /deliveries", "GET /deliveries/{delivery_id}", "GET /stats", "GET /metrics", "GET /version",
+		},
+		httpapi.NeedOperator: {
+			"POST /incidents/{incident_id}/acknowledge", "POST /incidents/{incident_id}/resolve",
+			"POST /channels/{name}/test", "POST /deliveries/{delivery_id}/retry",
+		},
+		httpapi.NeedAdmin: {"GET /config", "POST /-/reload"},
+	}
+	got := map[httpapi.Need][]string{}
+	for _, row := range newHarness(t).api.Routes() {
+		got[row.Need] = append(got[row.Need], row.Method+" "+row.Pattern)
+		require.Equal(t, row.Method != http.MethodGet, row.Changes(), row.Pattern)
+		require.Equal(t, row.Changes() && row.Pattern != "/alerts", row.ByPerson(), row.Pattern)
+	}
+	require.Len(t, got, len(want))
+	for need, rows := range want {
+		require.ElementsMatch(t, rows, got[need], need)
+	}
+}
+
+func TestEveryRouteThatChangesSomethingChecksTheOrigin(t *testing.T) {
+	h := newHarness(t)
+	for _, row := range h.api.Routes() {
+		if row.Changes() {
+			requireProblem(t, h.do(row.Method, row.Pattern, "", "Origin", "https://evil.example"), http.StatusForbidden)
+		}
+	}
+}
