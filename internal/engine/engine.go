@@ -65,6 +65,9 @@ type Settings struct {
 	Enabled bool
 	// RepeatInterval is the time between two updates about an incident that grows.
 	RepeatInterval time.Duration
+	// IdentifyBy names members of a context that say what an event is about: see
+	// [incident.GroupBy].
+	IdentifyBy []string
 	// PublicURL is where people reach alertd, without a slash at the end; "" if they do
 	// not.
 	PublicURL string

@@ -78,9 +78,10 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 	if err != nil || part.Through == e.cursor {
 		return false, err
 	}
+	by := incident.GroupBy{IdentifyBy: e.current.Load().settings.IdentifyBy}
 	keys := make([]incident.Key, len(part.Events))
 	for i, event := range part.Events {
-		keys[i] = incident.KeyOf(event)
+		keys[i] = incident.KeyOf(event, by)
 	}
 	through := part.Through
 	err = e.decide(ctx, func(ctx context.Context, p *plan) error {
@@ -178,7 +179,7 @@ func (p *plan) fold(ctx context.Context, events []*alerting.Event, keys []incide
 			if err != nil {
 				return err
 			}
-			opened, first := incident.Open(incident.NewID(), number, event, now)
+			opened, first := incident.Open(incident.NewID(), number, keys[n], event, now)
 			i, change = &opened, first
 			incidents[keys[n].Fingerprint] = i
 			p.opened++

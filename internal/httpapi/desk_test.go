@@ -68,8 +68,8 @@ func (d *desk) fold(events ...*alerting.Event) {
 	defer d.mu.Unlock()
 	slices.SortFunc(events, func(a, b *alerting.Event) int { return cmp.Compare(a.Seq(), b.Seq()) })
 	for _, e := range events {
-		fingerprint := incident.KeyOf(e).Fingerprint
-		i := slices.IndexFunc(d.incidents, func(i incident.Incident) bool { return i.Fingerprint == fingerprint && i.Status.Open() })
+		key := incident.KeyOf(e, incident.GroupBy{})
+		i := slices.IndexFunc(d.incidents, func(i incident.Incident) bool { return i.Fingerprint == key.Fingerprint && i.Status.Open() })
 		var change incident.Change
 		if i < 0 {
 			id := knownIncident()
@@ -78,7 +78,7 @@ func (d *desk) fold(events ...*alerting.Event) {
 			}
 			i = len(d.incidents)
 			var opened incident.Incident
-			opened, change = incident.Open(id, incident.Number(i+1), e, noon())
+			opened, change = incident.Open(id, incident.Number(i+1), key, e, noon())
 			d.incidents = append(d.incidents, opened)
 		} else {
 			change = d.incidents[i].Add(e, time.Hour, noon())

@@ -21,7 +21,8 @@ func received(seq alerting.Seq, severity alerting.Severity, message string, at t
 
 func Example() {
 	at := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
-	i, change := incident.Open(incident.NewID(), 1, received(7, alerting.SeverityWarning, "VaR 0.05 > 0.03", at), at)
+	first := received(7, alerting.SeverityWarning, "VaR 0.05 > 0.03", at)
+	i, change := incident.Open(incident.NewID(), 1, incident.KeyOf(first, incident.GroupBy{}), first, at)
 	fmt.Println(change.Notice.Reason, "-", change.Notice.Why)
 
 	change = i.Add(received(8, alerting.SeverityWarning, "VaR 0.06 > 0.03", at), time.Hour, at.Add(time.Minute))
@@ -52,7 +53,7 @@ func ExampleMask() {
 }
 
 func ExampleKeyOf() {
-	key := incident.KeyOf(received(7, alerting.SeverityWarning, "VaR 0.05 > 0.03", time.Now()))
+	key := incident.KeyOf(received(7, alerting.SeverityWarning, "VaR 0.05 > 0.03", time.Now()), incident.GroupBy{})
 	fmt.Println(key.Grouping, key.Pattern)
 	// Output: message VaR # > #
 }

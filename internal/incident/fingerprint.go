@@ -36,24 +36,43 @@ const (
 	ByDedupKey Grouping = "dedup_key"
 	// ByMessage: the source, the category and the message without what varies.
 	ByMessage Grouping = "message"
+	// ByMessageAndContext: the same, and what the context names: see [GroupBy].
+	ByMessageAndContext Grouping = "message_and_context"
 )
+
+// GroupBy says what of an event beside its source, category and message makes its
+// key. The zero value is nothing else.
+type GroupBy struct {
+	// IdentifyBy names members of the context, at its first level, that say what an event
+	// is about. They count where they are strings or integers. Their order does not matter.
+	IdentifyBy []string
+}
 
 // Key is what an event is grouped by.
 type Key struct {
 	Fingerprint Fingerprint
 	Grouping    Grouping
-	// Pattern is the dedup_key, or the message as [Mask] has left it.
+	// Pattern is the dedup_key, or the message as [Mask] has left it and what the context
+	// names, such as: VaR # > # {account="7", position="BTC-EUR"}.
 	Pattern string
 }
 
-// KeyOf returns what an event is grouped by: its dedup_key, whatever its source and
-// category are, or else its source, category and masked message.
-func KeyOf(e *alerting.Event) Key {
+// KeyOf returns what an event is grouped by: its dedup_key alone if it has one, else its
+// source, category, masked message and what its context names.
+func KeyOf(e *alerting.Event, by GroupBy) Key {
 	if key := e.DedupKey(); key != "" {
 		return Key{fingerprint(string(ByDedupKey), key), ByDedupKey, key}
 	}
 	pattern := Mask(e.Message())
-	return Key{fingerprint(string(ByMessage), e.Category().String(), e.Source(), pattern), ByMessage, pattern}
+	parts := []string{string(ByMessage), e.Category().String(), e.Source(), pattern}
+	named := identityOf(e.Context(), by.IdentifyBy)
+	if len(named) == 0 {
+		return Key{fingerprint(parts...), ByMessage, pattern}
+	}
+	for _, n := range named {
+		parts = append(parts, n.name, n.value)
+	}
+	return Key{fingerprint(parts...), ByMessageAndContext, pattern + " " + patternOf(named)}
 }
 
 // fingerprint hashes texts, none of which holds a NUL character.

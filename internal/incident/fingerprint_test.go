@@ -13,11 +13,11 @@ import (
 )
 
 // keyOf is the key of an alert's event.
-func keyOf(tb rapid.TB, alert alerting.Alert) incident.Key {
+func keyOf(tb rapid.TB, alert alerting.Alert, by ...string) incident.Key {
 	tb.Helper()
 	draft, err := alerting.NewDraft(alert, time.Now())
 	require.NoError(tb, err)
-	return incident.KeyOf(draft.Finish(1))
+	return incident.KeyOf(draft.Finish(1), incident.GroupBy{IdentifyBy: by})
 }
 
 func like(change func(a *alerting.Alert)) alerting.Alert {

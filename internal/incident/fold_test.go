@@ -70,7 +70,8 @@ func TestWhateverHappensAnIncidentAddsUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := &fold{now: start}
 		var change incident.Change
-		f.i, change = incident.Open(incident.NewID(), 1, f.event(t), f.now)
+		first := f.event(t)
+		f.i, change = incident.Open(incident.NewID(), 1, incident.KeyOf(first, incident.GroupBy{}), first, f.now)
 		f.took(t, change)
 		f.check(t)
 		t.Repeat(map[string]func(*rapid.T){

@@ -113,9 +113,8 @@ type Change struct {
 	Notice *Notice
 }
 
-// Open returns the incident that an event opens. Time is to the microsecond.
-func Open(id ID, number Number, e *alerting.Event, now time.Time) (Incident, Change) {
-	key := KeyOf(e)
+// Open returns the incident that an event with a key opens. Time is to the microsecond.
+func Open(id ID, number Number, key Key, e *alerting.Event, now time.Time) (Incident, Change) {
 	i := Incident{
 		ID: id, Number: number, Fingerprint: key.Fingerprint, Pattern: key.Pattern, Grouping: key.Grouping,
 		Status: Triggered, Severity: e.Severity(), Category: e.Category(), Source: e.Source(), Message: e.Message(), Count: 1,

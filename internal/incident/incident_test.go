@@ -28,16 +28,18 @@ func event(tb testing.TB, seq alerting.Seq, severity alerting.Severity, message 
 // opened returns an incident that a warning has opened.
 func opened(tb testing.TB) (incident.Incident, incident.Change) {
 	tb.Helper()
-	return incident.Open(incident.NewID(), 12, event(tb, 7, alerting.SeverityWarning, "VaR 0.05 > 0.03", 0), start.Add(time.Second))
+	e := event(tb, 7, alerting.SeverityWarning, "VaR 0.05 > 0.03", 0)
+	return incident.Open(incident.NewID(), 12, incident.KeyOf(e, incident.GroupBy{}), e, start.Add(time.Second))
 }
 
 func TestTheFirstEventOpensAnIncidentAndIsTold(t *testing.T) {
 	id := incident.NewID()
 	e := event(t, 7, alerting.SeverityWarning, "VaR 0.05 > 0.03", 0)
 	now := start.Add(time.Second)
-	i, change := incident.Open(id, 12, e, now)
+	key := incident.KeyOf(e, incident.GroupBy{})
+	i, change := incident.Open(id, 12, key, e, now)
 	require.Equal(t, incident.Incident{
-		ID: id, Number: 12, Fingerprint: incident.KeyOf(e).Fingerprint, Pattern: "VaR # > #", Grouping: incident.ByMessage,
+		ID: id, Number: 12, Fingerprint: key.Fingerprint, Pattern: "VaR # > #", Grouping: incident.ByMessage,
 		Status: incident.Triggered, Severity: alerting.SeverityWarning, Category: alerting.CategoryRiskLimit, Source: "var_gate",
 		Message: "VaR 0.05 > 0.03", Count: 1, FirstSeen: start, LastSeen: start, FirstEvent: 7, LastEvent: 7,
 		Notices: 1, ToldAt: now, ToldCount: 1,

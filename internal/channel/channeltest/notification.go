@@ -47,7 +47,7 @@ func Rendered(n channel.Notification) channel.Notification {
 // context is a JSON object.
 func Opened(severity alerting.Severity, source, message, context string) channel.Notification {
 	e := event(1, began, severity, source, message, context)
-	_, change := incident.Open(incident.NewID(), 1, e, began)
+	_, change := open(incident.NewID(), 1, e)
 	return channel.Render(uuid.Must(uuid.NewV7()).String(), *change.Notice, publicURL)
 }
 
@@ -79,6 +79,11 @@ func event(seq alerting.Seq, at time.Time, severity alerting.Severity, source, m
 	return draft.Finish(seq)
 }
 
+// open returns the incident that an event opens.
+func open(id incident.ID, number incident.Number, e *alerting.Event) (incident.Incident, incident.Change) {
+	return incident.Open(id, number, incident.KeyOf(e, incident.GroupBy{}), e, began)
+}
+
 func mustID(text string) incident.ID {
 	id, err := incident.ParseID(text)
 	if err != nil {
@@ -90,14 +95,14 @@ func mustID(text string) incident.ID {
 // story returns the notice that a reason stands for, as the fold itself makes it.
 func story(reason incident.Reason) incident.Notice {
 	if reason == incident.Test {
-		i, change := incident.Open(mustID(TestID), 0, event(1, began, alerting.SeverityInfo, "alertd", "A test of this channel", "{}"), began)
+		i, change := open(mustID(TestID), 0, event(1, began, alerting.SeverityInfo, "alertd", "A test of this channel", "{}"))
 		change.Notice.Reason, change.Notice.Why = incident.Test, "a test that ada asked for"
 		change.Notice.Incident = i
 		return *change.Notice
 	}
 	const repeat = 15 * time.Minute
 	first := event(40, began, alerting.SeverityError, source, breached, details)
-	i, change := incident.Open(mustID(IncidentID), 12, first, began)
+	i, change := open(mustID(IncidentID), 12, first)
 	var last *alerting.Event
 	now := began
 	steps := []func() incident.Change{

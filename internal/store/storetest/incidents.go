@@ -48,7 +48,7 @@ func decidesWholly(t *testing.T, db Database) {
 			var err error
 			number, err = tx.NextIncident(ctx)
 			require.NoError(t, err)
-			i, change := incident.Open(incident.NewID(), number, eventOf(t, 1, Alert("alert")), tx.Now())
+			i, change := open(number, eventOf(t, 1, Alert("alert")), tx.Now())
 			require.NoError(t, tx.SaveIncident(ctx, i))
 			require.NoError(t, tx.AddEvents(ctx, []int64{1, 2}, []int64{int64(number), int64(number)}))
 			require.NoError(t, tx.AddEntries(ctx, number, change.Entries...))

@@ -277,7 +277,7 @@ func deletesIncidentsMeanwhile(t *testing.T, db Database) {
 					if err != nil {
 						return err
 					}
-					i, change := incident.Open(incident.NewID(), number, eventOf(t, alerting.Seq(number), Alert(name+" is x")), tx.Now())
+					i, change := open(number, eventOf(t, alerting.Seq(number), Alert(name+" is x")), tx.Now())
 					i.Resolve(incident.Action{By: "ada"}, nil, tx.Now())
 					id = delivery.NewID()
 					_, err = tx.AddDelivery(ctx, delivery.Delivery{ID: id, Incident: number, Notice: 1, Reason: incident.Opened, Channel: name, GiveUpAt: tx.Now().Add(time.Hour)}, store.Claim{})

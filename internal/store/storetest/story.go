@@ -38,6 +38,11 @@ func eventOf(tb testing.TB, seq alerting.Seq, alert alerting.Alert) *alerting.Ev
 	return Drafts(tb, alert)[0].Finish(seq)
 }
 
+// open returns the incident that an event opens.
+func open(number incident.Number, e *alerting.Event, now time.Time) (incident.Incident, incident.Change) {
+	return incident.Open(incident.NewID(), number, incident.KeyOf(e, incident.GroupBy{}), e, now)
+}
+
 // opens has an alert with this message open an incident, and returns it.
 func (l *Log) opens(tb testing.TB, message string) incident.Incident {
 	tb.Helper()
@@ -46,7 +51,7 @@ func (l *Log) opens(tb testing.TB, message string) incident.Incident {
 		number, err := t.NextIncident(ctx)
 		require.NoError(tb, err)
 		var change incident.Change
-		i, change = incident.Open(incident.NewID(), number, eventOf(tb, alerting.Seq(number), Alert(message)), t.Now())
+		i, change = open(number, eventOf(tb, alerting.Seq(number), Alert(message)), t.Now())
 		require.NoError(tb, t.SaveIncident(ctx, i))
 		require.NoError(tb, t.AddNotice(ctx, *change.Notice))
 		require.NoError(tb, t.AddEntries(ctx, number, change.Entries...))
