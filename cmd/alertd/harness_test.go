@@ -76,26 +76,33 @@ func launch(tb testing.TB, toml string, args ...string) *program {
 	return p
 }
 
-// startProcess runs alertd in a process of its own, for signals.
+// startProcess runs alertd in a process of its own, for signals, and waits until it
+// listens.
 func startProcess(tb testing.TB, toml string) *program {
 	tb.Helper()
 	p := newProgram(tb, toml)
-	ctx, cancel := context.WithCancel(tb.Context())
+	p.launchProcess("alertd", p.log)
+	p.awaitListening()
+	return p
+}
+
+// launchProcess runs a program under one of the names of [TestMain].
+func (p *program) launchProcess(name string, stderr io.Writer) {
+	p.tb.Helper()
+	ctx, cancel := context.WithCancel(p.tb.Context())
 	p.end = cancel
-	cmd := exec.CommandContext(ctx, "alertd", p.args(nil)...)
+	cmd := exec.CommandContext(ctx, name, p.args(nil)...)
 	cmd.Env = append(os.Environ(), noRaceSleep)
-	cmd.Stderr = p.log
+	cmd.Stderr = stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
-	require.NoError(tb, cmd.Start())
-	p.signal = func(s os.Signal) { require.NoError(tb, cmd.Process.Signal(s)) }
+	require.NoError(p.tb, cmd.Start())
+	p.signal = func(s os.Signal) { require.NoError(p.tb, cmd.Process.Signal(s)) }
 	go func() {
 		defer close(p.done)
 		_ = cmd.Wait() // an end on request is an error to it, the exit status says all
 		p.code = cmd.ProcessState.ExitCode()
 	}()
-	p.awaitListening()
-	return p
 }
 
 // newProgram writes the configuration, unless it is noFile.

@@ -59,6 +59,13 @@ func newDaemonLog(out io.Writer, level, format string) (daemonLog, error) {
 	return daemonLog{slog.New(handler(queue)), queue}, nil
 }
 
+// warn logs what the configuration warns of.
+func (l daemonLog) warn(warnings []string) {
+	for _, warning := range warnings {
+		l.Warn("configuration", "warning", warning)
+	}
+}
+
 // fail says on the log's output why alertd ends.
 func (l daemonLog) fail(err error) { _, _ = fmt.Fprintf(l.queue, "alertd: %s\n", err) } // Write returns no error
 

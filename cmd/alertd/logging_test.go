@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -88,16 +87,8 @@ func startUnread(t *testing.T, toml string) *unread {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = reader.Close() })
 	u := &unread{newProgram(t, toml), reader, bufio.NewReader(reader)}
-	cmd := exec.CommandContext(t.Context(), "alertd-as-shipped", u.args(nil)...)
-	cmd.Stderr = writer
-	require.NoError(t, cmd.Start())
+	u.launchProcess("alertd-as-shipped", writer)
 	require.NoError(t, writer.Close())
-	u.end = func() { require.NoError(t, cmd.Process.Signal(syscall.SIGTERM)) }
-	go func() {
-		defer close(u.done)
-		_ = cmd.Wait() // the exit status says all
-		u.code = cmd.ProcessState.ExitCode()
-	}()
 	var listening struct{ Addr string }
 	require.NoError(t, json.Unmarshal([]byte(u.awaitLine("listening")), &listening))
 	u.addr = listening.Addr
@@ -164,7 +155,7 @@ func TestLogWhoseReaderHasGoneStopsNothing(t *testing.T) {
 func TestTheLogLevelOfTheCommandLineIsInForce(t *testing.T) {
 	p := launch(t, noFile, "--log-level", "warn") // which is worth a warning
 	p.awaitLog("does not exist")
-	p.exit() // perhaps before it has opened its log, which is no good end
+	require.Equal(t, exitOK, p.exit()) // perhaps before it has started
 	require.NotContains(t, p.log.String(), "INFO")
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"log/slog"
 	"maps"
 	"sync"
 	"time"
@@ -22,7 +21,7 @@ type reloader struct {
 	manager *alerting.Manager
 	engine  *engine.Engine
 	out     io.Writer // for channels that write to where alertd runs
-	log     *slog.Logger
+	log     daemonLog
 	good    prometheus.Gauge
 	at      prometheus.Gauge
 
@@ -31,11 +30,9 @@ type reloader struct {
 	current config.Config
 }
 
-func newReloader(flags commonFlags, loaded config.Config, manager *alerting.Manager, deliver *engine.Engine, out io.Writer,
-	log *slog.Logger, registry prometheus.Registerer,
-) *reloader {
+func newReloader(c daemonConfig, manager *alerting.Manager, deliver *engine.Engine, registry prometheus.Registerer) *reloader {
 	r := &reloader{
-		flags: flags, manager: manager, engine: deliver, out: out, log: log, started: loaded, current: loaded,
+		flags: c.flags, manager: manager, engine: deliver, out: c.out, log: c.log, started: c.loaded, current: c.loaded,
 		good: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "alertd_config_last_reload_successful", Help: "1 if the configuration was good when it was last read, else 0.",
 		}),
@@ -98,8 +95,6 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 	r.at.Set(float64(time.Now().UnixMilli()) / 1000)
 	restart := r.started.RestartRequired(next)
 	r.log.Info("configuration reloaded", "restart_required", restart, "effective", r.inForce())
-	for _, warning := range next.Warnings {
-		r.log.Warn("configuration", "warning", warning)
-	}
+	r.log.warn(next.Warnings)
 	return restart, nil
 }

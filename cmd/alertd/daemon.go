@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"alertd/internal/alerting"
+	"alertd/internal/config"
+	"alertd/internal/engine"
+	"alertd/internal/httpapi"
+	"alertd/internal/metrics"
+	"alertd/internal/store"
+)
+
+// daemonConfig is what a daemon is made of.
+type daemonConfig struct {
+	flags  commonFlags
+	loaded config.Config
+	log    daemonLog
+	out    io.Writer // where channels of kind console write
+}
+
+// daemon is a running alertd.
+type daemon struct {
+	log      daemonLog
+	store    *store.Store
+	engine   *engine.Engine
+	reloader *reloader
+	api      *httpapi.API
+	server   *http.Server
+
+	timeout  time.Duration // for requests that are under way when it stops
+	limit    time.Duration // for all that is under way
+	stopping chan struct{} // closed when it begins to stop
+	stage    atomic.Value  // a string: what is being waited for since then
+}
+
+// storeConfig returns what the event log is to be.
+func storeConfig(loaded config.Config, log *slog.Logger) store.Config {
+	s := loaded.Storage
+	return store.Config{
+		Driver: s.Driver, Path: s.Path, DSN: s.DSN, MaxConnections: s.MaxConnections,
+		Retention: s.Retention, RetentionEvents: s.RetentionEvents, MaxQueue: s.QueueSize, Timeout: s.Timeout, Logger: log,
+	}
+}
+
+// newDaemon opens the event log and the channels and puts the parts together. It starts
+// nothing. What it opened is closed again if it returns an error.
+func newDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
+	began := time.Now()
+	opened, err := store.Open(ctx, storeConfig(c.loaded, c.log.Logger))
+	if err != nil {
+		return nil, err
+	}
+	d, err := assemble(ctx, c, opened)
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	c.log.Info("event log opened", "driver", c.loaded.Storage.Driver, "duration_ms", time.Since(began).Milliseconds())
+	return d, nil
+}
+
+// assemble puts the parts together on an event log that is open.
+func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daemon, err error) {
+	loaded, log := c.loaded, c.log
+	var manager *alerting.Manager // the engine needs it, and it the engine
+	stands := &standing{store: opened}
+	meter := metrics.NewDelivery(stands)
+	deliver, err := engine.New(engine.Config{
+		Store: opened, Meter: meter, Logger: log.Logger,
+		Raise: func(ctx context.Context, alert alerting.Alert) error {
+			_, err := manager.Register(ctx, alert)
+			return err
+		},
+	}, engineSettings(loaded, c.out))
+	if err != nil {
+		return nil, err
+	}
+	stands.engine = deliver
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, deliver.Close())
+		}
+	}()
+	if manager, err = alerting.OpenManager(ctx, loaded.Alerting, deliver, opened); err != nil {
+		return nil, err
+	}
+	build := buildInfo()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		metrics.NewLogRecords(log.queue.Dropped), metrics.NewEvents(manager), metrics.NewLog(opened), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
+	)
+	reloader := newReloader(c, manager, deliver, registry)
+	api, err := httpapi.New(httpapi.Config{
+		Manager: manager, Registry: registry, Logger: log.Logger, Build: build,
+		Ready:     []httpapi.ReadyCheck{{Name: "log", Err: opened.Ready}, {Name: "engine", Err: deliver.Ready}},
+		Incidents: opened, EventIncidents: opened, Deliveries: opened,
+		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
+		MaxBody: loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
+		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
+		EffectiveConfig: reloader.effective, Reload: reloader.reload,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &daemon{
+		log: log, store: opened, engine: deliver, reloader: reloader, api: api, stopping: make(chan struct{}),
+		timeout: loaded.Server.ShutdownTimeout, limit: loaded.Server.ShutdownTimeout + loaded.Storage.Timeout + stopMargin,
+		server: &http.Server{
+			Handler:           api.Handler(),
+			ReadHeaderTimeout: loaded.Server.ReadHeaderTimeout,
+			ReadTimeout:       loaded.Server.ReadTimeout,
+			WriteTimeout:      loaded.Server.WriteTimeout,
+			IdleTimeout:       loaded.Server.IdleTimeout,
+			MaxHeaderBytes:    64 << 10,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		},
+	}, nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// stopMargin is how long it may take to stop beyond the timeouts of requests and of
+	// the database. The log has logPatience on top of it.
+	stopMargin = 4 * time.Second
+	// stopHaste is how long what is under way may take once alertd was told to stop a
+	// second time.
+	stopHaste = 2 * time.Second
+)
+
+// runUntil serves until asked ends, then stops in stages: HTTP, then the engine, which raises
+// alerts, then the event log, which both need. It returns when all of them have ended,
+// and at the latest limit after it was asked. When again ends it does not wait.
+func (d *daemon) runUntil(asked, again context.Context, listener net.Listener, hangups <-chan os.Signal) error {
+	ended := make(chan error, 1)
+	go func() { ended <- d.runStages(asked, again, listener, hangups) }() // it ends with the process at the latest
+	select {
+	case err := <-ended:
+		return err
+	case <-d.stopping:
+	}
+	limit := time.NewTimer(d.limit)
+	defer limit.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-limit.C:
+		return fmt.Errorf("stop: %s did not end within %s", d.stage.Load(), d.limit)
+	case <-again.Done():
+	}
+	limit.Reset(stopHaste)
+	select {
+	case err := <-ended:
+		return err
+	case <-limit.C:
+		return fmt.Errorf("stop: %w before %s had ended", context.Cause(again), d.stage.Load())
+	}
+}
+
+// runStages is runUntil without its limit.
+func (d *daemon) runStages(asked, again context.Context, listener net.Listener, hangups <-chan os.Signal) error {
+	endLog := background(asked, d.store.Run)
+	endEngine := background(asked, d.engine.Run)
+	endReloads := background(asked, func(ctx context.Context) error { return d.reloadOn(ctx, hangups) })
+	err := d.serveHTTP(asked, again, listener)
+	d.stage.Store("a reload")
+	err = errors.Join(err, endReloads())
+	d.stage.Store("deliveries")
+	err = errors.Join(err, endEngine(), d.engine.Close())
+	d.stage.Store("the event log")
+	if err := errors.Join(err, endLog(), d.store.Close()); err != nil {
+		return err
+	}
+	d.log.Info("stopped")
+	return nil
+}
+
+// background runs a part that outlives ctx. What it returns ends it and waits for that.
+func background(ctx context.Context, run func(ctx context.Context) error) (end func() error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	return func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+// serveHTTP serves until asked ends, then lets requests finish, until again ends.
+func (d *daemon) serveHTTP(asked, again context.Context, listener net.Listener) error {
+	group, ctx := errgroup.WithContext(asked)
+	group.Go(func() error {
+		if err := d.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		return d.drain(ctx, again)
+	})
+	return group.Wait()
+}
+
+// drain takes no more requests and lets those under way finish. ctx says why.
+func (d *daemon) drain(ctx, again context.Context) error {
+	d.stage.Store("requests")
+	close(d.stopping)
+	if s, ok := errors.AsType[signalError](context.Cause(ctx)); ok {
+		d.log.Info("stopping", "signal", s.String())
+	}
+	d.api.Shutdown()
+	limit, cancel := context.WithTimeout(again, d.timeout)
+	defer cancel()
+	if err := d.server.Shutdown(limit); err != nil {
+		_ = d.server.Close()
+		if again.Err() != nil {
+			return fmt.Errorf("stop: %w before requests had finished", context.Cause(again))
+		}
+		return fmt.Errorf("stop: requests did not finish within %s", d.timeout)
+	}
+	return nil
+}
+
+// reloadOn reads the configuration again at each SIGHUP, until ctx ends. logrotate asks
+// for new files by it, too.
+func (d *daemon) reloadOn(ctx context.Context, hangups <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangups:
+			_, _ = d.reloader.reload(ctx) // it logs what went wrong
+			go d.reopen()                 // not waited for: a write may hang in the kernel, and signals must not
+		}
+	}
+}
+
+// reopen has channels open their files anew.
+func (d *daemon) reopen() {
+	if err := d.engine.Reopen(); err != nil {
+		d.log.Error("files were not opened anew", "error", err)
+	}
+}
