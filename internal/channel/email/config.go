@@ -164,8 +164,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// isLocal reports whether what is sent to a host stays on this machine, as the
-// library sees it.
+// isLocal reports whether a host is this machine, as the library sees it.
 func isLocal(host string) bool {
 	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, strings.ToLower(host))
 }

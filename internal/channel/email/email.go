@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"fmt"
 	"net/mail"
 	"os"
+	"slices"
 	"strings"
 
 	"alertd/internal/channel"
@@ -16,14 +18,17 @@ import (
 type Channel struct {
 	config  Config
 	from    *mail.Address
-	to      []*mail.Address
+	to      []*mail.Address // each address once
 	tls     *tls.Config
 	secrets channel.Secrets
 	// domain is the sender's, which Message-IDs end with.
 	domain string
 }
 
-var _ channel.Channel = (*Channel)(nil)
+var (
+	_ channel.Channel  = (*Channel)(nil)
+	_ channel.Targeted = Config{}
+)
 
 // New returns a channel. The error is that of [Config.Validate].
 func New(config Config) (*Channel, error) {
@@ -41,7 +46,9 @@ func New(config Config) (*Channel, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.to = append(c.to, to)
+		if !slices.ContainsFunc(c.to, func(other *mail.Address) bool { return other.Address == to.Address }) {
+			c.to = append(c.to, to)
+		}
 	}
 	c.domain = domainOf(c.from)
 	if c.tls, err = (outbound.Config{CAFile: config.CAFile}).TLS(); err != nil {
@@ -64,8 +71,8 @@ func machineName() string {
 	return name
 }
 
-// secretsOf returns the password, and what it looks like in a login: a server that
-// quotes the line that it did not like quotes that.
+// secretsOf returns the password, as it is and as it is sent in each kind of login, which
+// a server may quote.
 func secretsOf(c Config) channel.Secrets {
 	texts := channel.URLSecrets(c.Proxy)
 	if c.Password != "" {
@@ -83,18 +90,38 @@ func secretsOf(c Config) channel.Secrets {
 }
 
 // Send implements [channel.Channel]. The package comment says what counts as
-// delivered.
+// delivered. A message without a target goes to each recipient in turn.
 func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
+	recipients, shown, err := c.recipients(n.Target)
+	if err != nil {
+		return channel.Result{Outcome: channel.Permanent, Error: "recipients: " + c.quote(err.Error())}
+	}
 	thread := c.threadOf(n)
-	message, err := c.compose(n, thread)
+	message, err := c.compose(n, thread, shown)
 	if err != nil {
 		return channel.Result{Outcome: channel.Permanent, Error: "write the message: " + c.quote(err.Error())}
 	}
-	refused, err := c.transmit(ctx, message)
-	if err != nil {
-		return c.failed(ctx, err)
+	if failures := c.transmit(ctx, message, recipients); len(failures) > 0 {
+		return c.failed(ctx, failures)
 	}
-	return channel.Result{Outcome: channel.Delivered, Thread: thread.String(), Error: c.refusals(refused)}
+	return channel.Result{Outcome: channel.Delivered, Thread: thread.String()}
+}
+
+// recipients returns who gets a message for a target, and who its header names: all
+// recipients of the channel, unless the target is none of them.
+func (c *Channel) recipients(target string) (recipients, shown []*mail.Address, err error) {
+	if target == "" {
+		return c.to, c.to, nil
+	}
+	at := slices.IndexFunc(c.to, func(to *mail.Address) bool { return to.Address == target })
+	if at >= 0 {
+		return c.to[at : at+1], c.to, nil
+	}
+	address, err := mail.ParseAddress(target)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%q is not an address", target)
+	}
+	return []*mail.Address{address}, []*mail.Address{address}, nil
 }
 
 // Close implements [channel.Channel].

@@ -241,7 +241,7 @@ func TestARealServersRefusalsAreUnderstood(t *testing.T) {
 		"a wrong password":   {func(c *email.Config) { c.Password = "wrong" }, channel.Permanent, 535, "login: answered 535 Incorrect authentication data"},
 		"no login":           {func(c *email.Config) { c.User, c.Password = "", "" }, channel.Permanent, 550, "recipients: <ada@example.com>: answered 550 log in first"},
 		"unknown recipients": {func(c *email.Config) { c.To = []string{"eve@example.com"} }, channel.Permanent, 550, "recipients: <eve@example.com>: answered 550 unknown"},
-		"a full mailbox":     {func(c *email.Config) { c.To = []string{"eve@example.com", "full@example.com"} }, channel.Transient, 451, "recipients: <full@example.com>: answered 451 the mailbox is full"},
+		"a full mailbox":     {func(c *email.Config) { c.To = []string{"eve@example.com", "full@example.com"} }, channel.Transient, 451, "recipients: <eve@example.com>: answered 550 unknown; recipients: <full@example.com>: answered 451 the mailbox is full"},
 		"no TLS":             {func(c *email.Config) { c.TLS = email.NoTLS }, channel.Permanent, 0, "login: the server offers no login; without smtp_user there is none"},
 		"another authority":  {func(c *email.Config) { _, c.CAFile = certificate(t, "127.0.0.1") }, channel.Transient, 0, "TLS: the server's certificate is not accepted: "},
 	} {
@@ -254,7 +254,7 @@ func TestARealServersRefusalsAreUnderstood(t *testing.T) {
 	}
 	config := server.settings()
 	config.To = []string{"eve@example.com", "ada@example.com"}
-	got := deliver(t, open(t, config), channeltest.Notification(incident.Test))
-	assert.Equal(t, "taken, but not for <eve@example.com> (550 unknown)", got.Error)
-	assert.Len(t, server.mailOf(t, "ada"), 1)
+	got := open(t, config).Send(t.Context(), channeltest.Notification(incident.Test))
+	assert.Equal(t, channel.Result{Outcome: channel.Permanent, Code: 550, Error: "recipients: <eve@example.com>: answered 550 unknown"}, got)
+	assert.Len(t, server.mailOf(t, "ada"), 1, "a refusal of one keeps it from nobody else")
 }

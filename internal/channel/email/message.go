@@ -1,7 +1,10 @@
 package email
 
 import (
+	"encoding/base64"
+	"net/mail"
 	"strings"
+	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -14,14 +17,15 @@ import (
 // what comes after the first 100 KB.
 const maxDetails = 100
 
-// compose returns the message. A notification that is sent again makes the same one,
-// byte by byte.
-func (c *Channel) compose(n channel.Notification, t thread) (*gomail.Msg, error) {
+// compose returns the message, with to in its header. The same notification makes the
+// same message, byte by byte.
+func (c *Channel) compose(n channel.Notification, t thread, to []*mail.Address) (*gomail.Msg, error) {
 	i := n.Notice.Incident
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.FromMailAddress(c.from)
-	m.ToMailAddress(c.to...)
-	m.Subject("[" + n.Label + "] " + t.subject)
+	m.ToMailAddress(to...)
+	v := viewOf(n, t)
+	m.Subject(header(v.Subject))
 	m.SetDateWithValue(n.Notice.At.UTC())
 	m.SetMessageIDWithValue(strings.Trim(c.messageID(n.Key), "<>"))
 	root, own := c.messageID(i.ID.String()), c.messageID(n.Key)
@@ -45,7 +49,6 @@ func (c *Channel) compose(n channel.Notification, t thread) (*gomail.Msg, error)
 		m.SetGenHeader(gomail.HeaderXPriority, "1")
 	}
 	m.SetBoundary("alertd-" + n.Key)
-	v := viewOf(n, t)
 	html, err := v.html()
 	if err != nil {
 		return nil, err
@@ -53,4 +56,24 @@ func (c *Channel) compose(n channel.Notification, t thread) (*gomail.Msg, error)
 	m.SetBodyString(gomail.TypeTextPlain, v.text())
 	m.AddAlternativeString(gomail.TypeTextHTML, html)
 	return m, nil
+}
+
+// header returns a text for a header. The library encodes what is not ASCII, but leaves
+// alone what already looks like an encoded word (RFC 2047), which mail programs would
+// decode; such a text is encoded here.
+func header(text string) string {
+	if !strings.Contains(text, "=?") {
+		return text
+	}
+	const most = 45 // bytes, of which base64 makes 60: a word has at most 75 characters
+	var words []string
+	for len(text) > 0 {
+		end := min(len(text), most)
+		for end < len(text) && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(text[:end]))+"?=")
+		text = text[end:]
+	}
+	return strings.Join(words, " ")
 }

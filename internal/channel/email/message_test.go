@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/channel"
 	"alertd/internal/channel/channeltest"
 	"alertd/internal/channel/email/smtptest"
 	"alertd/internal/incident"
@@ -167,8 +168,8 @@ func TestEveryScriptArrives(t *testing.T) {
 	config.From, config.To = `"Überwachung, Nacht" <alertd@example.com>`, []string{`"損失 管理" <ada@example.com>`, "Łukasz <lukasz@example.com>", "k@example.com"}
 	n := channeltest.Opened(alerting.SeverityError, "größe", strings.Repeat("損失が限度を超えた 🚨 ", 15), `{"ключ":"значение"}`)
 	deliver(t, open(t, config), n)
+	require.Len(t, server.Messages(), 3)
 	message := server.Messages()[0]
-	assert.Equal(t, []string{"ada@example.com", "lukasz@example.com", "k@example.com"}, message.To)
 	got := read(t, message.Data)
 	assert.Equal(t, "[ERROR] größe: "+strings.TrimSpace(strings.Repeat("損失が限度を超えた 🚨 ", 15)), got.subject(t))
 	from, err := got.AddressList("From")
@@ -216,4 +217,15 @@ func TestSMTPUTF8IsForAddressesOnly(t *testing.T) {
 	n := channeltest.Opened(alerting.SeverityError, "größe", "zu groß", "{}")
 	deliver(t, open(t, settings(server)), n)
 	assert.False(t, server.Messages()[0].UTF8)
+}
+
+func TestAnEncodedWordInAMessageArrivesAsItWasSent(t *testing.T) {
+	for _, text := range []string{
+		"=?utf-8?q?x?=", "limit =?UTF-8?B?aGk=?= breached", "=?", "a=?b", "=?utf-8?q?x?= größe", strings.Repeat("=?utf-8?q?é?= ", 20),
+	} {
+		text = strings.TrimSpace(text)
+		got := sent(t, channeltest.Opened(alerting.SeverityError, "feed", text, "{}"))
+		assert.Equal(t, channel.Shorten("[ERROR] feed: "+text, 200), got.subject(t))
+		assert.Contains(t, got.text, "\n"+text+"\n")
+	}
 }

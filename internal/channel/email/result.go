@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/textproto"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,8 +20,26 @@ const maxQuote = 256
 
 var errNoStartTLS = errors.New(`the server does not offer STARTTLS, and nothing is sent in clear text unless tls = "none"`)
 
-// failed returns what an error means for the message.
-func (c *Channel) failed(ctx context.Context, err error) channel.Result {
+// failed returns what one or more errors mean for the message. One that may work later
+// decides, so that the message is tried again.
+func (c *Channel) failed(ctx context.Context, failures []error) channel.Result {
+	var worst channel.Result
+	var texts []string
+	for _, err := range failures {
+		result := c.classify(ctx, err)
+		if worst.Outcome == 0 || worst.Outcome == channel.Permanent && result.Outcome == channel.Transient {
+			worst = result
+		}
+		if !slices.Contains(texts, result.Error) {
+			texts = append(texts, result.Error)
+		}
+	}
+	worst.Error = channel.ShortenBytes(strings.Join(texts, "; "), 4*maxQuote)
+	return worst
+}
+
+// classify returns what one error means.
+func (c *Channel) classify(ctx context.Context, err error) channel.Result {
 	step := ""
 	if s, ok := errors.AsType[*stepError](err); ok {
 		step, err = s.step, s.err
@@ -46,15 +65,15 @@ func (c *Channel) failed(ctx context.Context, err error) channel.Result {
 	return result
 }
 
-// said returns a server's answer as it came.
+// said returns a server's answer.
 func said(answer *textproto.Error) string { return strconv.Itoa(answer.Code) + " " + answer.Msg }
 
-// longToken is what may be a part of a login that the server quotes; see secretsOf
-// for a whole one.
+// longToken finds what may be part of a login that the server quotes. secretsOf has the
+// whole ones.
 var longToken = regexp.MustCompile(`[A-Za-z0-9+/_-]{16,}=*`)
 
-// explain puts an error that is no answer of the server into words that say what to
-// look at.
+// explain returns the text of an error that is not an answer of the server, in words
+// that say what to look at.
 func explain(ctx context.Context, err error) string {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return "no answer within the timeout"
@@ -77,19 +96,7 @@ func explain(ctx context.Context, err error) string {
 	return err.Error()
 }
 
-// refusals names who does not get the message, and why; "" if everybody does.
-func (c *Channel) refusals(refused []refusal) string {
-	texts := make([]string, 0, len(refused))
-	for _, r := range refused {
-		texts = append(texts, c.quote(r.recipient+" ("+said(r.answer)+")"))
-	}
-	if len(texts) == 0 {
-		return ""
-	}
-	return channel.ShortenBytes("taken, but not for "+strings.Join(texts, ", "), 4*maxQuote)
-}
-
-// quote returns a text, which may be the server's, in one line and without secrets.
+// quote returns a text, which may come from the server, in one line and without secrets.
 func (c *Channel) quote(text string) string {
 	// What is cut or changed must be hidden first, or half a secret would be left.
 	return channel.ShortenBytes(channel.OneLine(channel.Printable(c.secrets.Hide(text))), maxQuote)

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/textproto"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +22,7 @@ import (
 // 3.8), whatever it was asked.
 const closing = 421
 
-// quitTimeout bounds the goodbye: the message is delivered by then.
+// quitTimeout bounds the goodbye, which the outcome does not depend on.
 const quitTimeout = time.Second
 
 // A stepError says at which step of the conversation something went wrong.
@@ -41,21 +41,17 @@ func at(step string, err error) error {
 	return &stepError{step, err}
 }
 
-// refusal is a recipient that the server did not take.
-type refusal struct {
-	recipient string
-	answer    *textproto.Error
-}
-
-// transmit hands a message to the server, and returns whom it was not taken for. If
-// it was taken for nobody, that is an error.
-func (c *Channel) transmit(ctx context.Context, message *gomail.Msg) ([]refusal, error) {
-	conn, err := c.dial(ctx)
+// transmit hands a message to the server for each recipient by a transaction of its own,
+// on one connection. It returns what went wrong, one error for each recipient that was
+// refused. After an error that ends the conversation the recipients that follow are not
+// tried.
+func (c *Channel) transmit(ctx context.Context, message *gomail.Msg, recipients []*mail.Address) []error {
+	dialed, err := c.dial(ctx)
 	if err != nil {
-		return nil, at("connect", err)
+		return []error{at("connect", err)}
 	}
-	// The library knows no context: once that has ended, nothing more is read or
-	// written, whatever it waits for.
+	conn := &limitedConn{Conn: dialed, left: maxSaid}
+	// The library takes no context: closing the connection ends whatever it waits for.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer func() {
 		stop()
@@ -63,19 +59,53 @@ func (c *Channel) transmit(ctx context.Context, message *gomail.Msg) ([]refusal,
 	}()
 	client, err := c.open(ctx, conn)
 	if err != nil {
-		return nil, err
+		return []error{err}
 	}
 	if err := c.login(client); err != nil {
-		return nil, at("login", err)
+		return []error{at("login", err)}
 	}
-	refused, err := c.hand(client, message)
-	if err != nil {
-		return nil, err
+	var failures []error
+	for n, recipient := range recipients {
+		conn.left = maxSaid
+		if n > 0 {
+			if err := client.Reset(); err != nil {
+				return append(failures, at("recipients", err))
+			}
+		}
+		err := c.hand(client, message, recipient)
+		if err != nil {
+			failures = append(failures, err)
+		}
+		if answer, answered := errors.AsType[*textproto.Error](err); err != nil && (!answered || answer.Code == closing) {
+			return failures
+		}
 	}
 	if client.UpdateDeadline(quitTimeout) == nil {
-		_ = client.Quit() // the message is theirs
+		_ = client.Quit() // the server has taken responsibility, or refused to
 	}
-	return refused, nil
+	return failures
+}
+
+// maxSaid is how many bytes are read of what a server says, TLS included: before the
+// first transaction, and in each.
+const maxSaid = 256 << 10
+
+var errSaysTooMuch = errors.New("the server says more than 256 KiB")
+
+// limitedConn is a connection of which no more than left bytes are read.
+type limitedConn struct {
+	net.Conn
+	left int
+}
+
+// Read implements [net.Conn].
+func (l *limitedConn) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errSaysTooMuch
+	}
+	n, err := l.Conn.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
 }
 
 // dial connects, through the proxy if there is one.
@@ -100,8 +130,7 @@ func (c *Channel) dial(ctx context.Context) (net.Conn, error) {
 	return through.DialContext(ctx, "tcp", address)
 }
 
-// open brings a connection to where mail can be sent, but for the login: encrypted,
-// unless it is not to be.
+// open greets the server and, unless tls is none, encrypts the connection.
 func (c *Channel) open(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 	if c.config.TLS == ImplicitTLS {
 		encrypted := tls.Client(conn, c.tls)
@@ -143,58 +172,31 @@ func (c *Channel) login(client *smtp.Client) error {
 	return client.Auth(auth)
 }
 
-// hand is one transaction: sender, recipients, content.
-func (c *Channel) hand(client *smtp.Client, message *gomail.Msg) ([]refusal, error) {
-	sender, err := message.GetSender(false)
-	if err != nil {
-		return nil, at("sender", err)
-	}
-	recipients, err := message.GetRecipients()
-	if err != nil {
-		return nil, at("recipients", err)
-	}
-	// Some servers refuse to pass on what was declared as SMTPUTF8 to others that do
-	// not know it; only addresses need it.
-	client.SkipSMTPUTF8(!slices.ContainsFunc(append(recipients, sender), beyondASCII))
+// hand is one transaction: sender, recipient, content.
+func (c *Channel) hand(client *smtp.Client, message *gomail.Msg, recipient *mail.Address) error {
+	sender, receiver := bare(c.from), bare(recipient)
+	// Some servers do not relay a message declared as SMTPUTF8 to servers without that
+	// extension. Only addresses need it.
+	client.SkipSMTPUTF8(!beyondASCII(sender + receiver))
 	if err := client.Mail(sender); err != nil {
-		return nil, at("sender", err)
+		return at("sender", err)
 	}
-	var refused []refusal
-	for _, recipient := range recipients {
-		if err := client.Rcpt(recipient); err != nil {
-			answer, answered := errors.AsType[*textproto.Error](err)
-			if !answered || answer.Code == closing {
-				return nil, at("recipients", err)
-			}
-			refused = append(refused, refusal{recipient, answer})
-		}
-	}
-	if len(refused) == len(recipients) {
-		return nil, at("recipients", allRefused(refused))
+	if err := client.Rcpt(receiver); err != nil {
+		return at("recipients", fmt.Errorf("%s: %w", receiver, err))
 	}
 	content, err := client.Data()
 	if err != nil {
-		return nil, at("content", err)
+		return at("content", err)
 	}
 	if _, err := message.WriteTo(content); err != nil {
-		return nil, at("content", err)
+		return at("content", err)
 	}
-	return refused, at("content", content.Close())
+	return at("content", content.Close())
 }
+
+// bare returns an address in angle brackets, without a name.
+func bare(address *mail.Address) string { return (&mail.Address{Address: address.Address}).String() }
 
 func beyondASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r > 0x7f }) >= 0
-}
-
-// allRefused returns why nobody gets the message: if anybody may get it later, for
-// that reason.
-func allRefused(refused []refusal) error {
-	first := refused[0]
-	for _, r := range refused {
-		if r.answer.Code < 500 {
-			first = r
-			break
-		}
-	}
-	return fmt.Errorf("%s: %w", first.recipient, first.answer)
 }

@@ -312,39 +312,116 @@ func TestAServerThatSaysNoGoodbyeHasTakenTheMessage(t *testing.T) {
 	require.NoError(t, listener.Close())
 }
 
-func TestWhoIsTakenGetsTheMessageAndTheOthersAreNamed(t *testing.T) {
+// team is a server where one address is unknown and one mailbox is full, and a channel
+// that sends to both and to two others.
+func team(t *testing.T) (*smtptest.Server, *email.Channel) {
+	t.Helper()
 	server := serve(t, smtptest.Config{})
 	config := settings(server)
-	config.To = []string{"ada@example.com", "gone@example.com", "full@example.com", "grace@example.com"}
-	c := open(t, config)
+	config.To = []string{"Ada <ada@example.com>", "gone@example.com", "full@example.com", "grace@example.com", "ada@example.com"}
 	server.BehaveTo("gone@example.com", smtptest.Behaviour{Code: 550, Text: "5.1.1 unknown"})
 	server.BehaveTo("full@example.com", smtptest.Behaviour{Code: 452, Text: "4.2.2 full"})
-	got := c.Send(t.Context(), opened)
-	assert.Equal(t, channel.Delivered, got.Outcome)
-	assert.Equal(t, "taken, but not for <gone@example.com> (550 5.1.1 unknown), <full@example.com> (452 4.2.2 full)", got.Error)
-	assert.NotEmpty(t, got.Thread)
-	messages := server.Messages()
-	require.Len(t, messages, 1)
-	assert.Equal(t, []string{"ada@example.com", "grace@example.com"}, messages[0].To)
-	to, err := read(t, messages[0].Data).AddressList("To")
-	require.NoError(t, err)
-	assert.Len(t, to, 4, "the header names all of them")
+	return server, open(t, config)
 }
 
-func TestIfNobodyIsTakenWhoeverMayBeLaterDecides(t *testing.T) {
-	server := serve(t, smtptest.Config{})
-	config := settings(server)
-	config.To = []string{"gone@example.com", "full@example.com"}
-	c := open(t, config)
-	server.BehaveTo("gone@example.com", smtptest.Behaviour{Code: 550, Text: "5.1.1 unknown"})
-	server.BehaveTo("full@example.com", smtptest.Behaviour{Code: 452, Text: "4.2.2 full"})
+func TestEachRecipientIsToldWhateverTheOthersGot(t *testing.T) {
+	server, c := team(t)
+	for target, want := range map[string]channel.Result{
+		"ada@example.com":   {Outcome: channel.Delivered},
+		"grace@example.com": {Outcome: channel.Delivered},
+		"full@example.com":  {Outcome: channel.Transient, Code: 452, Error: "recipients: <full@example.com>: answered 452 4.2.2 full"},
+		"gone@example.com":  {Outcome: channel.Permanent, Code: 550, Error: "recipients: <gone@example.com>: answered 550 5.1.1 unknown"},
+	} {
+		n := opened
+		n.Target = target
+		taken := len(server.Messages())
+		got := c.Send(t.Context(), n)
+		assert.Equal(t, want.Outcome == channel.Delivered, got.Thread != "")
+		got.Thread = ""
+		assert.Equal(t, want, got)
+		messages := server.Messages()[taken:]
+		if want.Outcome != channel.Delivered {
+			assert.Empty(t, messages)
+			continue
+		}
+		require.Len(t, messages, 1)
+		assert.Equal(t, []string{target}, messages[0].To)
+		to, err := read(t, messages[0].Data).AddressList("To")
+		require.NoError(t, err)
+		assert.Len(t, to, 4, "the header names all of them")
+	}
+}
+
+func TestARecipientBeyondTheConfiguredOnesIsAloneInTheHeader(t *testing.T) {
+	server, c := team(t)
+	n := opened
+	n.Target = "oncall@example.com"
+	deliver(t, c, n)
+	message := server.Messages()[0]
+	assert.Equal(t, []string{"oncall@example.com"}, message.To)
+	assert.Equal(t, "<oncall@example.com>", read(t, message.Data).Get("To"))
+	n.Target = "oncall"
+	assert.Equal(t, channel.Result{Outcome: channel.Permanent, Error: `recipients: "oncall" is not an address`}, c.Send(t.Context(), n))
+}
+
+func TestWithoutATargetEachRecipientHasATransaction(t *testing.T) {
+	server, c := team(t)
 	assert.Equal(t, channel.Result{
-		Outcome: channel.Transient, Code: 452, Error: "recipients: <full@example.com>: answered 452 4.2.2 full",
-	}, c.Send(t.Context(), opened))
-	server.BehaveTo("full@example.com", smtptest.Behaviour{Code: 550, Text: "5.1.1 unknown too"})
-	assert.Equal(t, channel.Result{
-		Outcome: channel.Permanent, Code: 550, Error: "recipients: <gone@example.com>: answered 550 5.1.1 unknown",
-	}, c.Send(t.Context(), opened))
+		Outcome: channel.Transient, Code: 452,
+		Error: "recipients: <gone@example.com>: answered 550 5.1.1 unknown; recipients: <full@example.com>: answered 452 4.2.2 full",
+	}, c.Send(t.Context(), opened), "a recipient that may be taken later decides")
+	messages := server.Messages()
+	require.Len(t, messages, 2)
+	assert.Equal(t, []string{"ada@example.com"}, messages[0].To, "once, though the settings have it twice")
+	assert.Equal(t, []string{"grace@example.com"}, messages[1].To)
+	assert.Equal(t, string(messages[0].Data), string(messages[1].Data))
+
+	server.BehaveTo("full@example.com", smtptest.Behaviour{Code: 550, Text: "5.1.1 unknown, too"})
+	got := c.Send(t.Context(), opened)
+	assert.Equal(t, channel.Permanent, got.Outcome)
+	assert.Equal(t, 550, got.Code)
+
+	server.BehaveWell()
+	deliver(t, c, opened)
+}
+
+func TestALostConnectionEndsTheTransactionsThatFollow(t *testing.T) {
+	server, c := team(t)
+	server.BehaveTo("gone@example.com", smtptest.Behaviour{Cut: true})
+	got := c.Send(t.Context(), opened)
+	assert.Equal(t, channel.Transient, got.Outcome)
+	assert.Equal(t, "recipients: the connection was closed without an answer", got.Error)
+	assert.Len(t, server.Messages(), 1, "before it was lost")
+}
+
+func TestWhatAServerSaysIsReadToALimit(t *testing.T) {
+	for name, say := range map[string]string{"one line": strings.Repeat("x", 64<<10), "many lines": strings.Repeat("220-mail.example.com\r\n", 1000)} {
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		said := make(chan int)
+		go func() {
+			total := 0
+			defer func() { said <- total }()
+			conn, err := listener.Accept()
+			if !assert.NoError(t, err) {
+				return
+			}
+			for total < 64<<20 {
+				n, err := io.WriteString(conn, say)
+				total += n
+				if err != nil {
+					break
+				}
+			}
+			assert.NoError(t, conn.Close())
+		}()
+		port := listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
+		config := email.Config{Host: "127.0.0.1", Port: port, TLS: email.NoTLS, From: "a@example.com", To: []string{"b@example.com"}}
+		got := open(t, config).Send(t.Context(), opened)
+		assert.Equal(t, channel.Result{Outcome: channel.Transient, Error: "greeting: the server says more than 256 KiB"}, got, name)
+		assert.Less(t, <-said, 64<<20, name)
+		require.NoError(t, listener.Close())
+	}
 }
 
 func TestManyMessagesGoOutAtOnce(t *testing.T) {
