@@ -21,7 +21,7 @@ import (
 // console write.
 func engineSettings(loaded config.Config, out io.Writer) engine.Settings {
 	settings := engine.Settings{
-		Enabled: loaded.Alerting.Enabled, RepeatInterval: loaded.RepeatInterval, PublicURL: loaded.Server.PublicURL,
+		Enabled: loaded.Alerting.Enabled, RepeatInterval: loaded.RepeatInterval, IdentifyBy: loaded.IdentifyBy, PublicURL: loaded.Server.PublicURL,
 	}
 	for _, c := range loaded.Channels {
 		settings.Channels = append(settings.Channels, engine.Channel{

@@ -30,6 +30,9 @@ type Config struct {
 	Alerting alerting.Config
 	// RepeatInterval is the time between two updates about an incident that grows.
 	RepeatInterval time.Duration
+	// IdentifyBy names members of an event's context, at its first level, that say what it
+	// is about.
+	IdentifyBy []string
 	// Channels are the ways out, by name.
 	Channels []Channel
 	// Warnings are what whoever starts alertd must hear of.

@@ -12,6 +12,7 @@ func ExampleParse() {
 	c, err := config.Parse([]byte(`
 [alerting]
 min_severity = "error"
+identify_by = ["position"]
 
 [alerting.channels.slack]
 webhook_url = "${SLACK_WEBHOOK_URL}"
@@ -27,7 +28,7 @@ channel = "#risk"
 	fmt.Println(c.Redacted()["alerting"])
 	// Output:
 	// 127.0.0.1:8080 error
-	// map[buffer_size:1000 channels:map[slack:map[channel:#risk webhook_url:<secret>]] enabled:false min_severity:error repeat_interval:1h]
+	// map[buffer_size:1000 channels:map[slack:map[channel:#risk webhook_url:<secret>]] enabled:false identify_by:[position] min_severity:error repeat_interval:1h]
 }
 
 // Every problem is reported at once, with what is allowed.

@@ -44,7 +44,9 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 
 		"repeat_interval": FormatDuration(c.RepeatInterval),
 	}
-	key, channels := join("", section), make(map[string]any, len(c.Alerting.Channels))
+	key := join("", section)
+	alerts["identify_by"] = r.hide(join(key, "identify_by"), anys(c.IdentifyBy), false)
+	channels := make(map[string]any, len(c.Alerting.Channels))
 	for name, channel := range c.Alerting.Channels { // one whose name sounds like a secret is none
 		channels[name] = r.hide(join(join(key, "channels"), name), map[string]any(channel), false)
 	}

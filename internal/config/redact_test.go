@@ -57,6 +57,7 @@ idle_timeout = "90s"
 max_body = "2048KiB"
 [alerting]
 min_severity = "ERROR"
+identify_by = ["book", "${HOST}"]
 [alerting.channels.slack]
 webhook_url = "https://hooks.slack.example/written"
 channel = "#risk"
@@ -87,7 +88,7 @@ nothing = [nan, inf, -inf, 0.5]
 			"driver": "sqlite", "path": "data/alertd.db", "retention": "90d", "retention_events": 0, "queue_size": "64MiB", "timeout": "10s"
 		},
 		"alerting": {
-			"enabled": false, "min_severity": "error", "repeat_interval": "1h", "buffer_size": 1000,
+			"enabled": false, "min_severity": "error", "repeat_interval": "1h", "buffer_size": 1000, "identify_by": ["book", "<secret>"],
 			"channels": {
 				"slack": {"webhook_url": "<secret>", "channel": "#risk"},
 				"email": {"smtp_host": "<secret>", "smtp_port": "<secret>", "smtp_password": "", "to": ["<secret>", "fixed@example.com"]},
@@ -108,7 +109,8 @@ func TestWhatIsShownOfStorageHoldsNoSecret(t *testing.T) {
 }
 
 func TestDefaultsAreShownToo(t *testing.T) {
-	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "repeat_interval": "1h", "channels": {}}`,
+	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "repeat_interval": "1h", "channels": {},
+		"identify_by": ["position", "symbol", "instrument", "isin", "ticker", "account", "portfolio", "strategy", "venue", "exchange", "desk", "host", "instance"]}`,
 		marshal(t, redactedValue(requireGood(t, "", nil), "alerting")))
 }
 

@@ -137,6 +137,7 @@ func (c *Config) readAlerting(t *table) {
 	t.int("buffer_size", alerting.MaxBufferSize, &a.BufferSize)
 	c.RepeatInterval = defaultRepeatInterval
 	t.duration("repeat_interval", time.Second, 366*day, &c.RepeatInterval)
+	c.IdentifyBy = identifyBy(t)
 	t.known = append(t.known, "channels", "custom")
 	t.done()
 	t.r.table(t.values, t.key, "custom")

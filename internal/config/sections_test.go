@@ -58,6 +58,7 @@ enabled = true
 min_severity = "ERROR"
 buffer_size = 8
 repeat_interval = "30m"
+identify_by = ["book", "größe"]
 [alerting.channels.console]
 enabled = true
 [alerting.custom]
@@ -75,6 +76,7 @@ x = 9
 	require.Equal(t, alerting.SeverityError, c.Alerting.MinSeverity)
 	require.Equal(t, 8, c.Alerting.BufferSize)
 	require.Equal(t, 30*time.Minute, c.RepeatInterval)
+	require.Equal(t, []string{"book", "größe"}, c.IdentifyBy)
 	require.Equal(t, map[string]any{"x": int64(9)}, c.Alerting.Raw["custom"])
 	require.Empty(t, c.Warnings)
 }
