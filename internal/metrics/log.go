@@ -21,6 +21,7 @@ type Log struct {
 	capacity   *prometheus.Desc
 	unindexed  *prometheus.Desc
 	writable   *prometheus.Desc
+	unreadable *prometheus.Desc
 }
 
 // LogSource gives the snapshot; the cost must not depend on the number of events.
@@ -46,6 +47,7 @@ func NewLog(source LogSource) *Log {
 		capacity:   desc("queue_capacity_bytes", "Most bytes of events that may wait."),
 		unindexed:  desc("unindexed_events", "Newest events that the index has not taken in yet."),
 		writable:   desc("writable", "1 if the last write worked, else 0."),
+		unreadable: prometheus.NewDesc("alertd_unreadable_rows_total", "Rows of the database that were left out as they cannot be decoded.", []string{"table"}, nil),
 	}
 }
 
@@ -77,5 +79,8 @@ func (l *Log) Collect(ch chan<- prometheus.Metric) {
 		{l.writable, prometheus.GaugeValue, writable},
 	} {
 		ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value)
+	}
+	for table, n := range c.Unreadable {
+		ch <- prometheus.MustNewConstMetric(l.unreadable, prometheus.CounterValue, float64(n), table)
 	}
 }

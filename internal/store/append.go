@@ -186,7 +186,7 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 	limited, cancel := s.limit(ctx)
 	defer cancel()
 	var fresh []*alerting.Event
-	places, err := s.engine.append(limited, drafts, func(places []placed) {
+	places, err := s.db.append(limited, drafts, func(places []placed) {
 		fresh = freshOf(places)
 		s.publisher.expect(fresh)
 	})
@@ -195,6 +195,7 @@ func (s *Store) appendDrafts(ctx context.Context, drafts []*alerting.Draft) ([]a
 	}
 	switch {
 	case isDamaged(err):
+		s.setAsideEvent(err)
 		return nil, fmt.Errorf("look for known ids: %w", err)
 	case err != nil:
 		return nil, s.notAppended(limited, fresh, err)
@@ -246,7 +247,7 @@ func (s *Store) settle(ctx context.Context, events []*alerting.Event, cause erro
 	defer cancel()
 	wait := newBackoff()
 	for {
-		committed, err := s.engine.committed(ctx, events[0])
+		committed, err := s.db.committed(ctx, events[0])
 		switch {
 		case err == nil && committed:
 			return nil

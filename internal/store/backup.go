@@ -39,28 +39,28 @@ func Backup(ctx context.Context, config Config, target string) (copied Copied, e
 	if config.Driver != SQLite {
 		return copied, ErrNotSQLite
 	}
-	e, err := connectToRead(config)
+	d, err := connectToRead(config)
 	if err != nil {
 		return copied, err
 	}
-	defer func() { err = errors.Join(err, e.close()) }()
-	schema, err := readSchema(ctx, e.read(), config.Driver)
+	defer func() { err = errors.Join(err, d.close()) }()
+	schema, err := readSchema(ctx, d.read(), config.Driver)
 	if err == nil && schema.Version == 0 {
 		err = errNoLog
 	}
 	if err != nil {
-		return copied, e.explained(err)
+		return copied, d.explained(err)
 	}
 	file, err := wholefile.Create(target)
 	if err != nil {
 		return copied, err
 	}
 	defer func() { err = errors.Join(err, file.Discard()) }()
-	if copied.Extent, err = copyDatabase(ctx, e, file.Name()); err != nil {
-		return copied, failed(ctx, e, "copy database", err)
+	if copied.Extent, err = copyDatabase(ctx, d, file.Name()); err != nil {
+		return copied, failed(ctx, d, "copy database", err)
 	}
 	if err := checkCopy(ctx, file.Name(), copied.Extent); err != nil {
-		return copied, failed(ctx, e, "check the copy", err)
+		return copied, failed(ctx, d, "check the copy", err)
 	}
 	info, err := file.Stat()
 	if err != nil {
@@ -71,8 +71,8 @@ func Backup(ctx context.Context, config Config, target string) (copied Copied, e
 }
 
 // copyDatabase copies into an empty file and returns what the copy is to hold.
-func copyDatabase(ctx context.Context, e engine, target string) (extent alerting.Extent, err error) {
-	conn, err := e.read().Conn(ctx)
+func copyDatabase(ctx context.Context, d database, target string) (extent alerting.Extent, err error) {
+	conn, err := d.read().Conn(ctx)
 	if err != nil {
 		return extent, err
 	}
@@ -82,7 +82,7 @@ func copyDatabase(ctx context.Context, e engine, target string) (extent alerting
 		return extent, err
 	}
 	defer func() { _ = tx.Rollback() }() // it only reads
-	if extent, err = scanExtent(tx.QueryRowContext(ctx, newQueries(e.dialect()).extent)); err != nil {
+	if extent, err = scanExtent(tx.QueryRowContext(ctx, newQueries(d.dialect()).extent)); err != nil {
 		return extent, err
 	}
 	return extent, conn.Raw(func(driver any) error { return copyPages(ctx, driver, target) })
@@ -134,11 +134,11 @@ func checkCopy(ctx context.Context, path string, want alerting.Extent) (err erro
 }
 
 // failed says why something did not work, in the user's words where there are any.
-func failed(ctx context.Context, e engine, doing string, err error) error {
+func failed(ctx context.Context, d database, doing string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
 	}
-	if reason := e.explain(err); reason != "" {
+	if reason := d.explain(err); reason != "" {
 		return fmt.Errorf("%s: %s: %w", doing, reason, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)

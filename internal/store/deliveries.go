@@ -14,7 +14,7 @@ import (
 // Deliveries returns the deliveries that match, the latest planned first.
 func (s *Store) Deliveries(ctx context.Context, q delivery.Query) (delivery.Page, error) {
 	var page delivery.Page
-	now, err := s.now(ctx)
+	now, err := s.Now(ctx)
 	if err != nil {
 		return page, err
 	}
@@ -29,7 +29,7 @@ func (s *Store) Deliveries(ctx context.Context, q delivery.Query) (delivery.Page
 		c.add("i.incident_id = ?", s.incidentKey(q.Incident))
 	}
 	s.statusIs(&c, q.Statuses, now)
-	err = s.each(ctx, func(rows *sql.Rows) error {
+	err = s.EachRow(ctx, func(rows *sql.Rows) error {
 		var of uuidValue
 		d, err := s.scanDelivery(rows, now, &of)
 		if err != nil {
@@ -73,25 +73,16 @@ func (s *Store) statusIs(c *conditions, statuses []delivery.Status, now time.Tim
 	c.add("("+either.text+")", either.args...)
 }
 
-// now is the time by which the database's times are to be judged.
-func (s *Store) now(ctx context.Context) (time.Time, error) {
-	if s.config.Driver == SQLite {
-		return time.Now(), nil
-	}
-	n, err := s.readNumber(ctx, `SELECT alertd_now()`)
-	return time.UnixMicro(n.Int64).UTC(), s.reading(err)
-}
-
 // Delivery returns one delivery with its attempts, oldest first. The error is an
 // [*alerting.Error] with [alerting.CodeNotFound] if there is none.
 func (s *Store) Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery, []delivery.Attempt, error) {
 	var d delivery.Delivery
-	now, err := s.now(ctx)
+	now, err := s.Now(ctx)
 	if err != nil {
 		return d, nil, err
 	}
 	key, of := s.deliveryKey(id), uuidValue{}
-	err = s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) (err error) {
+	err = s.read(ctx, s.db.read(), func(ctx context.Context, db querier) (err error) {
 		d, err = s.scanDelivery(db.QueryRowContext(ctx, s.sql(`SELECT `+deliveryColumns+`, i.incident_id
 			FROM deliveries d JOIN incidents i ON i.number = d.incident WHERE d.delivery_id = ?`), key), now, &of)
 		return noSuchDelivery(id, err)
@@ -101,7 +92,7 @@ func (s *Store) Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery
 	}
 	d.IncidentID = incident.ID(of)
 	var attempts []delivery.Attempt
-	err = s.each(ctx, func(rows *sql.Rows) error {
+	err = s.EachRow(ctx, func(rows *sql.Rows) error {
 		var a delivery.Attempt
 		var at, took, outcome int64
 		err := rows.Scan(&a.Number, &at, &took, &outcome, &a.Code, &a.Error)
@@ -116,7 +107,7 @@ func (s *Store) Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery
 // ChannelRecords returns what became of the attempts of each channel that was used.
 func (s *Store) ChannelRecords(ctx context.Context) (map[string]delivery.Record, error) {
 	records := map[string]delivery.Record{}
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	err := s.EachRow(ctx, func(rows *sql.Rows) error {
 		var name string
 		var r delivery.Record
 		var successes, failures int64
@@ -151,12 +142,12 @@ type Backlog struct {
 
 // Queues returns what waits on each channel, at the time that it returns too.
 func (s *Store) Queues(ctx context.Context) (map[string]Queue, time.Time, error) {
-	now, err := s.now(ctx)
+	now, err := s.Now(ctx)
 	if err != nil {
 		return nil, now, err
 	}
 	queues := map[string]Queue{}
-	err = s.each(ctx, func(rows *sql.Rows) error {
+	err = s.EachRow(ctx, func(rows *sql.Rows) error {
 		var name string
 		var q Queue
 		var oldest sql.NullInt64
@@ -182,7 +173,7 @@ func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
 		return b, fmt.Errorf("look for what is not folded yet: %w", s.reading(err))
 	}
 	b.Unfolded = timeOf(unfolded)
-	err = s.each(ctx, func(rows *sql.Rows) error {
+	err = s.EachRow(ctx, func(rows *sql.Rows) error {
 		var status int64
 		var n int
 		err := rows.Scan(&status, &n)

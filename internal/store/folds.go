@@ -62,7 +62,7 @@ func (t *Tx) AddEvents(ctx context.Context, seqs, incidents []int64) error {
 	distinct := slices.Clone(incidents)
 	slices.Sort(distinct)
 	distinct = slices.Compact(distinct)
-	rows, args := t.store.engine.dialect().pairs(distinct, slices.Repeat([]int64{through}, len(distinct)))
+	rows, args := t.store.db.dialect().Pairs(distinct, slices.Repeat([]int64{through}, len(distinct)))
 	_, err := t.exec(ctx, `INSERT INTO incident_folds (incident, through) `+rows, args...)
 	return wrap("note the events of incidents", err)
 }
@@ -86,7 +86,7 @@ func (t *Tx) forgetFolds(ctx context.Context, keep int64) error {
 		return fmt.Errorf("look for old folds: %w", err)
 	}
 	if len(incidents) > 0 {
-		pairs, args := t.store.engine.dialect().pairs(incidents, throughs)
+		pairs, args := t.store.db.dialect().Pairs(incidents, throughs)
 		if _, err := t.exec(ctx, `DELETE FROM incident_folds WHERE (incident, through) IN (`+pairs+`)`, args...); err != nil {
 			return fmt.Errorf("forget the events of incidents: %w", err)
 		}
@@ -99,7 +99,7 @@ func (t *Tx) forgetFolds(ctx context.Context, keep int64) error {
 // newest first, at most limit.
 func (s *Store) IncidentEvents(ctx context.Context, id incident.ID, limit int) ([]*alerting.Event, error) {
 	var seqs []int64
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	err := s.EachRow(ctx, func(rows *sql.Rows) error {
 		var number int64
 		var packed []byte
 		if err := rows.Scan(&number, &packed); err != nil {
@@ -120,9 +120,9 @@ func (s *Store) IncidentEvents(ctx context.Context, id incident.ID, limit int) (
 	if err != nil {
 		return nil, fmt.Errorf("look for the events of an incident: %w", err)
 	}
-	d := s.engine.dialect()
-	return s.loadEvents(ctx, s.engine.read(), s.sql(`SELECT e.seq, e.json FROM events e WHERE e.seq `+d.anyOf+` ORDER BY e.seq DESC`),
-		d.list(seqs[:min(len(seqs), limit)]))
+	d := s.db.dialect()
+	return s.loadEvents(ctx, s.db.read(), s.sql(`SELECT e.seq, e.json FROM events e WHERE e.seq `+d.AnyOf+` ORDER BY e.seq DESC`),
+		d.List(seqs[:min(len(seqs), limit)]))
 }
 
 // IncidentsOf returns which incidents events belong to, by the events' numbers. Those
@@ -137,8 +137,8 @@ func (s *Store) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[
 		seqs[i] = int64(event.Seq())
 		of[seqs[i]] = 0
 	}
-	d := s.engine.dialect()
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	d := s.db.dialect()
+	err := s.EachRow(ctx, func(rows *sql.Rows) error {
 		var packed []byte
 		if err := rows.Scan(&packed); err != nil {
 			return err
@@ -148,7 +148,7 @@ func (s *Store) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[
 				of[seq] = number
 			}
 		})
-	}, `SELECT f.events FROM folds f WHERE f.through IN (SELECT (SELECT min(n.through) FROM folds n WHERE n.through >= v.value) FROM `+d.values+`)`, d.list(seqs))
+	}, `SELECT f.events FROM folds f WHERE f.through IN (SELECT (SELECT min(n.through) FROM folds n WHERE n.through >= v.value) FROM `+d.Values+`)`, d.List(seqs))
 	if err != nil {
 		return nil, fmt.Errorf("look for the incidents of events: %w", err)
 	}
@@ -158,13 +158,13 @@ func (s *Store) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[
 	}
 	slices.Sort(numbers)
 	known := make(map[int64]incident.ID, len(numbers))
-	err = s.each(ctx, func(rows *sql.Rows) error {
+	err = s.EachRow(ctx, func(rows *sql.Rows) error {
 		var number int64
 		var id uuidValue
 		err := rows.Scan(&number, &id)
 		known[number] = incident.ID(id)
 		return err
-	}, `SELECT i.number, i.incident_id FROM incidents i WHERE i.number `+d.anyOf, d.list(slices.Compact(numbers)))
+	}, `SELECT i.number, i.incident_id FROM incidents i WHERE i.number `+d.AnyOf, d.List(slices.Compact(numbers)))
 	ids := make(map[alerting.Seq]incident.ID, len(events))
 	for seq, number := range of {
 		if id, found := known[number]; found {

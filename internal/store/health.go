@@ -50,7 +50,7 @@ func (s *Store) works() {
 // failed turns a failed write into an error for the user, and notes it.
 func (s *Store) failed(err error) error {
 	s.counts.failures.Add(1)
-	reason := s.engine.explain(err)
+	reason := s.db.explain(err)
 	if reason == "" {
 		reason = "the database does not work"
 	}

@@ -26,7 +26,7 @@ func (c *conditions) add(condition string, args ...any) {
 }
 
 // oneOf adds that a column has one of some numbers, if there are any.
-func oneOf[T ~uint8](c *conditions, d dialect, column string, values []T) {
+func oneOf[T ~uint8](c *conditions, d Dialect, column string, values []T) {
 	if len(values) == 0 {
 		return
 	}
@@ -34,7 +34,7 @@ func oneOf[T ~uint8](c *conditions, d dialect, column string, values []T) {
 	for i, value := range values {
 		numbers[i] = int64(value)
 	}
-	c.add(column+" "+d.anyOf, d.list(numbers))
+	c.add(column+" "+d.AnyOf, d.List(numbers))
 }
 
 // incidentsPage is how many incidents are looked at at once.
@@ -42,7 +42,7 @@ const incidentsPage = 500
 
 // Incidents returns the incidents that match, the latest opened first.
 func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page, error) {
-	d := s.engine.dialect()
+	d := s.db.dialect()
 	var page incident.Page
 	most := min(incidentsPage, q.Limit+1)
 	if q.Text != "" { // few match, perhaps
@@ -59,13 +59,13 @@ func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page,
 			c.add("severity >= ?", int64(q.MinSeverity))
 		}
 		if len(q.Sources) > 0 {
-			c.add("source "+d.anyText, d.texts(q.Sources))
+			c.add("source "+d.AnyText, d.Texts(q.Sources))
 		}
 		if !q.Since.IsZero() {
 			c.add("last_seen >= ?", q.Since.UnixMicro())
 		}
 		looked := 0
-		err := s.each(ctx, func(rows *sql.Rows) error {
+		err := s.EachRow(ctx, func(rows *sql.Rows) error {
 			looked++
 			i, err := scanIncident(rows)
 			if err != nil {
@@ -94,7 +94,7 @@ func (s *Store) Incidents(ctx context.Context, q incident.Query) (incident.Page,
 // Incident returns one incident. The error is an [*alerting.Error] with
 // [alerting.CodeNotFound] if there is none.
 func (s *Store) Incident(ctx context.Context, id incident.ID) (i incident.Incident, err error) {
-	err = s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) (err error) {
+	err = s.read(ctx, s.db.read(), func(ctx context.Context, db querier) (err error) {
 		i, err = oneIncident(db.QueryRowContext(ctx, s.sql(`SELECT state FROM incidents WHERE incident_id = ?`), s.incidentKey(id)), id)
 		return err
 	})
@@ -103,7 +103,7 @@ func (s *Store) Incident(ctx context.Context, id incident.ID) (i incident.Incide
 
 // RemindersDue reports whether there are incidents that are to be told of again.
 func (s *Store) RemindersDue(ctx context.Context) (bool, error) {
-	now, err := s.now(ctx)
+	now, err := s.Now(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -115,7 +115,7 @@ func (s *Store) RemindersDue(ctx context.Context) (bool, error) {
 // [incident.MaxTimeline] entries.
 func (s *Store) Timeline(ctx context.Context, id incident.ID) ([]incident.Entry, error) {
 	var entries []incident.Entry
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	err := s.EachRow(ctx, func(rows *sql.Rows) error {
 		var text string
 		var entry incident.Entry
 		if err := rows.Scan(&text); err != nil {

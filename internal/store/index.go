@@ -89,7 +89,7 @@ func newIndex(s *Store) *index {
 
 // load reads which segments are indexed, from the first that is not known on.
 func (x *index) load(ctx context.Context) error {
-	err := x.store.read(ctx, x.store.engine.read(), func(ctx context.Context, db querier) error {
+	err := x.store.read(ctx, x.store.db.read(), func(ctx context.Context, db querier) error {
 		x.mu.RLock()
 		known := x.next - 1
 		x.mu.RUnlock()
@@ -385,14 +385,14 @@ func (l *lookup) either(number int64, s *segment, group group, blocks map[int64]
 
 func (x *index) readBlocks(ctx context.Context, ids []int64) (map[int64][]byte, error) {
 	blocks := make(map[int64][]byte, len(ids)) // what is read twice is the same
-	err := x.store.read(ctx, x.store.engine.read(), func(ctx context.Context, db querier) error {
+	err := x.store.read(ctx, x.store.db.read(), func(ctx context.Context, db querier) error {
 		return eachRow(ctx, db, func(rows *sql.Rows) error {
 			var id int64
 			var data []byte
 			err := rows.Scan(&id, &data)
 			blocks[id] = data
 			return err
-		}, x.store.queries.blocks, x.store.engine.dialect().list(ids))
+		}, x.store.queries.blocks, x.store.db.dialect().List(ids))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read index: %w", err)

@@ -178,7 +178,7 @@ func (x *index) build(ctx context.Context, number int64) error {
 	if err != nil {
 		return fmt.Errorf("build index: segment %d: %w", number, err)
 	}
-	ran, err := x.store.engine.exclusive(ctx, "index", func(ctx context.Context) error { return x.save(ctx, number, data) })
+	ran, err := x.store.db.exclusive(ctx, "index", func(ctx context.Context) error { return x.save(ctx, number, data) })
 	switch {
 	case errors.Is(err, sql.ErrNoRows): // retention was faster
 	case err != nil:
@@ -204,7 +204,7 @@ func (x *index) eachBetween(ctx context.Context, first, last alerting.Seq, take 
 	}
 	for next := first; next <= last; {
 		limit := min(readPage, int64(last-next+1))
-		some, err := x.store.loadSome(ctx, x.store.engine.upkeep(), readBytes, x.store.queries.onFrom, int64(next), limit)
+		some, err := x.store.loadSome(ctx, x.store.db.upkeep(), readBytes, x.store.queries.onFrom, int64(next), limit)
 		if err != nil {
 			return err
 		}

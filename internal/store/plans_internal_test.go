@@ -21,17 +21,17 @@ import (
 	"alertd/internal/pgtest"
 )
 
-// listening notes the statements that an engine is given.
+// listening notes the statements that a database is given.
 type listening struct {
-	engine
+	database
 	mu         sync.Mutex
 	statements map[string]int // how many arguments each takes
 }
 
-func (l *listening) dialect() dialect {
-	d := l.engine.dialect()
-	rebind := d.rebind
-	d.rebind = func(query string) string {
+func (l *listening) dialect() Dialect {
+	d := l.database.dialect()
+	rebind := d.Rebind
+	d.Rebind = func(query string) string {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.statements[rebind(query)] = strings.Count(query, "?")
@@ -136,8 +136,8 @@ func TestNothingTheEngineAsksReadsAWholeTable(t *testing.T) {
 			s, err := Open(t.Context(), config)
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
-			workers := s.engine.read()
-			if e, ok := s.engine.(*postgresEngine); ok {
+			workers := s.db.read()
+			if e, ok := s.db.(*postgresDB); ok {
 				workers = e.workers
 			}
 			fillForPlans(t, connectFor(t, s), driver)
@@ -145,7 +145,7 @@ func TestNothingTheEngineAsksReadsAWholeTable(t *testing.T) {
 			d := delivery.Delivery{ID: delivery.NewID(), Incident: 39_999, Notice: 2, Reason: incident.Updated, Channel: "channel 0"}
 			event, err := alerting.NewDraft(alerting.Alert{Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: "x", Message: "x"}, time.Now())
 			require.NoError(t, err)
-			db := s.engine.read()
+			db := s.db.read()
 			within := func(f func(ctx context.Context, tx *Tx) error) func() error {
 				return func() error {
 					db = workers
@@ -210,10 +210,10 @@ func TestNothingTheEngineAsksReadsAWholeTable(t *testing.T) {
 				},
 			} {
 				t.Run(name, func(t *testing.T) {
-					heard := &listening{engine: s.engine, statements: map[string]int{}}
-					s.engine, db = heard, s.engine.read()
+					heard := &listening{database: s.db, statements: map[string]int{}}
+					s.db, db = heard, s.db.read()
 					err := ask()
-					s.engine = heard.engine
+					s.db = heard.database
 					if known, ok := err.(*alerting.Error); !ok || known.Code != alerting.CodeNotFound { //nolint:errorlint // as it was returned
 						require.NoError(t, err)
 					}

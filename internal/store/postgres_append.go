@@ -15,10 +15,10 @@ import (
 // server's to say.
 const beginCommitted = `BEGIN ISOLATION LEVEL READ COMMITTED`
 
-// append implements engine, in two round trips. A connection on which something
+// append implements database, in two round trips. A connection on which something
 // went wrong is not used again.
-func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error) {
-	last, found, err := e.beginAppend(ctx, drafts)
+func (d *postgresDB) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) ([]placed, error) {
+	last, found, err := d.beginAppend(ctx, drafts)
 	if err != nil {
 		return nil, err
 	}
@@ -26,34 +26,34 @@ func (e *postgresEngine) append(ctx context.Context, drafts []*alerting.Draft, e
 	for i, draft := range drafts {
 		first, err := found.first(draft)
 		if err != nil {
-			e.discard(ctx)
+			d.discard(ctx)
 			return nil, err
 		}
 		b.place(i, first)
 	}
-	if err := e.insert(ctx, drafts, b.places, expect); err != nil {
-		e.discard(ctx)
+	if err := d.insert(ctx, drafts, b.places, expect); err != nil {
+		d.discard(ctx)
 		return b.places, err
 	}
-	e.used = time.Now()
+	d.used = time.Now()
 	return b.places, nil
 }
 
 // beginAppend begins a transaction that appends. Nothing is written yet, so that
 // it tries again if the connection was lost since it was used last, as when the
 // server was restarted.
-func (e *postgresEngine) beginAppend(ctx context.Context, drafts []*alerting.Draft) (alerting.Seq, firsts, error) {
+func (d *postgresDB) beginAppend(ctx context.Context, drafts []*alerting.Draft) (alerting.Seq, firsts, error) {
 	for {
-		fresh, err := e.connect(ctx)
+		fresh, err := d.connect(ctx)
 		if err != nil {
 			return 0, firsts{}, err
 		}
-		last, found, err := e.lockAndLook(ctx, e.writer, drafts)
+		last, found, err := d.lockAndLook(ctx, d.writer, drafts)
 		if err == nil {
 			return last, found, nil
 		}
-		lost := e.writer.IsClosed()
-		e.discard(ctx)
+		lost := d.writer.IsClosed()
+		d.discard(ctx)
 		if fresh || !lost || ctx.Err() != nil {
 			return 0, firsts{}, err
 		}
@@ -81,7 +81,7 @@ func (f firsts) first(draft *alerting.Draft) (*alerting.Event, error) {
 
 // lockAndLook begins a transaction, waits for its turn to append, and reads the
 // last number and which drafts are known, each with a snapshot of its own.
-func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft) (alerting.Seq, firsts, error) {
+func (d *postgresDB) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts []*alerting.Draft) (alerting.Seq, firsts, error) {
 	var ids []string
 	var keys []string
 	for _, draft := range drafts {
@@ -129,7 +129,7 @@ func (e *postgresEngine) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts
 
 // insert writes the new events and commits. From here on an error may mean
 // that the transaction was committed, unless the server says that it was not.
-func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, places []placed, expect func([]placed)) error {
+func (d *postgresDB) insert(ctx context.Context, drafts []*alerting.Draft, places []placed, expect func([]placed)) error {
 	var seqs, received, dispatch []int64
 	var ids, jsons, keys, keyIDs []string
 	for i, draft := range drafts {
@@ -159,16 +159,16 @@ func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, p
 			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`, keys, keyIDs)
 	}
 	if len(seqs) == 0 {
-		e.queueWrite(batch)
+		d.queueWrite(batch)
 	}
 	batch.Queue(`COMMIT`)
 	expect(places)
-	err := e.writer.SendBatch(ctx, batch).Close()
+	err := d.writer.SendBatch(ctx, batch).Close()
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("commit %d events: %w", len(drafts), err)
-	if !e.writer.IsClosed() && e.writer.PgConn().TxStatus() == 'E' {
+	if !d.writer.IsClosed() && d.writer.PgConn().TxStatus() == 'E' {
 		return err // the server said no before COMMIT
 	}
 	return unknownError{err}
@@ -178,12 +178,12 @@ func (e *postgresEngine) insert(ctx context.Context, drafts []*alerting.Draft, p
 // be on no disk but the server's own, if that stopped waiting for a standby as a
 // connection was lost or it was restarted. The commit of a write waits again, for
 // that and all before it.
-func (e *postgresEngine) queueWrite(batch *pgx.Batch) { batch.Queue(e.probe) }
+func (d *postgresDB) queueWrite(batch *pgx.Batch) { batch.Queue(d.probe) }
 
-// committed implements engine. Whoever holds the lock knows that the transaction
+// committed implements database. Whoever holds the lock knows that the transaction
 // in question has ended.
-func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (found bool, err error) {
-	if _, err := e.connect(ctx); err != nil {
+func (d *postgresDB) committed(ctx context.Context, event *alerting.Event) (found bool, err error) {
+	if _, err := d.connect(ctx); err != nil {
 		return false, err
 	}
 	batch := &pgx.Batch{}
@@ -192,12 +192,12 @@ func (e *postgresEngine) committed(ctx context.Context, event *alerting.Event) (
 	is := batch.Queue(`SELECT EXISTS (SELECT FROM events WHERE event_id = $1 AND seq = $2)`,
 		event.ID().String(), event.Seq())
 	is.QueryRow(func(row pgx.Row) error { return row.Scan(&found) })
-	e.queueWrite(batch)
+	d.queueWrite(batch)
 	batch.Queue(`COMMIT`)
-	if err := e.writer.SendBatch(ctx, batch).Close(); err != nil {
-		e.discard(ctx)
+	if err := d.writer.SendBatch(ctx, batch).Close(); err != nil {
+		d.discard(ctx)
 		return false, fmt.Errorf("ask for an event: %w", err)
 	}
-	e.used = time.Now()
+	d.used = time.Now()
 	return found, nil
 }

@@ -119,13 +119,13 @@ func openReaders(config Config, settings *pgx.ConnConfig, most int) *sql.DB {
 	return db
 }
 
-// living implements engine. What ends one connection, such as a restart of the
+// living implements database. What ends one connection, such as a restart of the
 // server, ends most of them, those too that were being made for somebody else; and
 // those that were never used are not asked for a sign of life when they are taken.
-func (e *postgresEngine) living(ctx context.Context, db *sql.DB) (conn *sql.Conn, err error) {
+func (d *postgresDB) living(ctx context.Context, db *sql.DB) (conn *sql.Conn, err error) {
 	for range 1 + 2*db.Stats().MaxOpenConnections {
 		if conn, err = db.Conn(ctx); err == nil {
-			if err = e.pingPooled(ctx, conn); err == nil {
+			if err = d.pingPooled(ctx, conn); err == nil {
 				return conn, nil
 			}
 			_ = conn.Close() // it is dead
@@ -136,8 +136,8 @@ func (e *postgresEngine) living(ctx context.Context, db *sql.DB) (conn *sql.Conn
 	return nil, fmt.Errorf("connect: %w", err)
 }
 
-func (e *postgresEngine) pingPooled(ctx context.Context, conn *sql.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout(e.config))
+func (d *postgresDB) pingPooled(ctx context.Context, conn *sql.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout(d.config))
 	defer cancel()
 	return conn.PingContext(ctx)
 }
@@ -146,17 +146,17 @@ func (e *postgresEngine) pingPooled(ctx context.Context, conn *sql.Conn) error {
 // another connection.
 func pingTimeout(config Config) time.Duration { return min(time.Second, config.Timeout/4) }
 
-func (e *postgresEngine) ping(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout(e.config))
+func (d *postgresDB) ping(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout(d.config))
 	defer cancel()
 	return conn.PgConn().Ping(ctx)
 }
 
 // dial makes a connection.
-func (e *postgresEngine) dial(ctx context.Context) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout)
+func (d *postgresDB) dial(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.config.Timeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, e.settings.Copy())
+	conn, err := pgx.ConnectConfig(ctx, d.settings.Copy())
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -166,28 +166,28 @@ func (e *postgresEngine) dial(ctx context.Context) (*pgx.Conn, error) {
 // connect makes sure of the writer's connection, and says whether it was made
 // just now. A server that cannot be reached is not asked at each request: they wait
 // for the next attempt, which is due soon.
-func (e *postgresEngine) connect(ctx context.Context) (fresh bool, err error) {
-	if e.writer != nil && !e.writer.IsClosed() && (time.Since(e.used) < pingAfter || e.ping(ctx, e.writer) == nil) {
+func (d *postgresDB) connect(ctx context.Context) (fresh bool, err error) {
+	if d.writer != nil && !d.writer.IsClosed() && (time.Since(d.used) < pingAfter || d.ping(ctx, d.writer) == nil) {
 		return false, nil
 	}
-	e.discard(ctx)
-	if wait := time.Until(e.again); wait > 0 && !sleep(ctx, wait) {
-		return false, e.refused
+	d.discard(ctx)
+	if wait := time.Until(d.again); wait > 0 && !sleep(ctx, wait) {
+		return false, d.refused
 	}
-	if e.writer, e.refused = e.dial(ctx); e.refused != nil {
-		e.again = time.Now().Add(e.wait.duration())
-		return false, e.refused
+	if d.writer, d.refused = d.dial(ctx); d.refused != nil {
+		d.again = time.Now().Add(d.wait.duration())
+		return false, d.refused
 	}
-	e.again, e.wait = time.Time{}, newBackoff()
+	d.again, d.wait = time.Time{}, newBackoff()
 	return true, nil
 }
 
 // discard gives up the writer's connection, and with it a transaction that is
 // open. The next one may reach another server.
-func (e *postgresEngine) discard(ctx context.Context) {
-	if e.writer != nil {
-		giveUp(ctx, e.writer)
-		e.writer = nil
+func (d *postgresDB) discard(ctx context.Context) {
+	if d.writer != nil {
+		giveUp(ctx, d.writer)
+		d.writer = nil
 	}
 }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -122,15 +121,14 @@ func (p *publisher) catchUp(ctx context.Context) error {
 	defer func() { <-p.reading }()
 	for {
 		events, err := p.store.readOnFrom(ctx, p.lastPublished()+1, readPage)
-		damaged, isDamaged := errors.AsType[damagedError](err)
+		damaged, isDamaged := p.store.setAsideEvent(err)
 		if err != nil && !isDamaged {
 			return fmt.Errorf("read new events: %w", err)
 		}
 		p.publishRead(events)
 		switch {
 		case isDamaged: // those that come after it must not wait for ever
-			p.store.log.Error("an event is left out", "error", damaged)
-			p.leaveOut(damaged.seq)
+			p.leaveOut(damaged)
 		case len(events) < readPage:
 			return nil
 		}

@@ -29,35 +29,35 @@ type queries struct {
 	deleteKeys, slowest, saveCursor, probe                  string
 }
 
-func newQueries(d dialect) queries {
-	sql := func(text string) string { return d.rebind(text) }
+func newQueries(d Dialect) queries {
+	sql := func(text string) string { return d.Rebind(text) }
 	return queries{
 		extent: sql(`SELECT (SELECT min(seq) FROM events), (SELECT max(seq) FROM events),
 			(SELECT received FROM events ORDER BY seq LIMIT 1), (SELECT received FROM events ORDER BY seq DESC LIMIT 1)`),
 		onFrom: sql(`SELECT seq, json FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`),
-		bySeq:  sql(`SELECT seq, json FROM events WHERE seq ` + d.anyOf + ` ORDER BY seq`),
+		bySeq:  sql(`SELECT seq, json FROM events WHERE seq ` + d.AnyOf + ` ORDER BY seq`),
 		byID:   sql(`SELECT seq, json FROM events WHERE event_id = ?`),
 		byKey: sql(`SELECT e.seq, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
-			WHERE k.key = ? AND k.at > ` + d.now + ` - ?`),
+			WHERE k.key = ? AND k.at > ` + d.Now + ` - ?`),
 
 		segments:      sql(`SELECT segment, zones, directory, presence FROM event_segments WHERE segment > ? ORDER BY segment`),
-		blocks:        sql(`SELECT id, data FROM event_blocks WHERE id ` + d.anyOf),
-		keepEvent:     sql(`SELECT seq FROM events WHERE seq = ?` + d.keeping),
+		blocks:        sql(`SELECT id, data FROM event_blocks WHERE id ` + d.AnyOf),
+		keepEvent:     sql(`SELECT seq FROM events WHERE seq = ?` + d.Keeping),
 		insertSegment: sql(`INSERT INTO event_segments (segment, zones, directory, presence) VALUES (?, ?, ?, ?)`),
 		insertBlock:   sql(`INSERT INTO event_blocks (id, data) VALUES (?, ?)`),
 
 		// The first event that must be kept, of the next few: by its age, if the
 		// second argument is not 0.
 		keepFrom: sql(`SELECT min(seq) FROM (SELECT seq, received FROM events ORDER BY seq LIMIT ?) AS oldest
-			WHERE received >= ` + d.now + ` - ?`),
+			WHERE received >= ` + d.Now + ` - ?`),
 		deleteEvents:   sql(`DELETE FROM events WHERE seq < ?`),
 		deleteBlocks:   sql(`DELETE FROM event_blocks WHERE id < ?`),
 		deleteSegments: sql(`DELETE FROM event_segments WHERE segment < ?`),
 		deleteKeys: sql(`DELETE FROM idempotency_keys WHERE key IN
-			(SELECT key FROM idempotency_keys WHERE at <= ` + d.now + ` - ? ORDER BY at LIMIT ?)`),
+			(SELECT key FROM idempotency_keys WHERE at <= ` + d.Now + ` - ? ORDER BY at LIMIT ?)`),
 		slowest:    sql(`SELECT min(seq) FROM log_cursors`),
 		saveCursor: sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
-		probe:      sql(`UPDATE probe SET at = ` + d.now + ` WHERE id = 1`),
+		probe:      sql(`UPDATE probe SET at = ` + d.Now + ` WHERE id = 1`),
 	}
 }
 
@@ -70,7 +70,7 @@ func (s *Store) limit(ctx context.Context) (context.Context, context.CancelFunc)
 func (s *Store) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
-	return s.engine.write(ctx, upkeep)
+	return s.db.write(ctx, upkeep)
 }
 
 // read runs a read, and once more from its beginning if it has lost its connection,
@@ -79,10 +79,10 @@ func (s *Store) read(ctx context.Context, db *sql.DB, read func(ctx context.Cont
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
 	err := read(ctx, db)
-	if err == nil || ctx.Err() != nil || !s.engine.lostConnection(err) {
+	if err == nil || ctx.Err() != nil || !s.db.lostConnection(err) {
 		return s.reading(err)
 	}
-	conn, err := s.engine.living(ctx, db)
+	conn, err := s.db.living(ctx, db)
 	if err != nil {
 		return s.reading(err)
 	}
@@ -95,7 +95,7 @@ func (s *Store) reading(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	if reason := s.engine.explain(err); reason != "" {
+	if reason := s.db.explain(err); reason != "" {
 		s.suspect()
 		return &alerting.Error{Code: alerting.CodeUnavailable, Message: "the event log is not available: " + reason, Cause: err}
 	}
@@ -175,26 +175,27 @@ func (s *Store) loadSome(ctx context.Context, db *sql.DB, most int, query string
 	if err != nil {
 		return nil, err
 	}
+	s.setAsideEvent(damaged)
 	return events, damaged
 }
 
 // readOnFrom returns up to limit events from a number on, oldest first. It is for
 // the log itself.
 func (s *Store) readOnFrom(ctx context.Context, from alerting.Seq, limit int) ([]*alerting.Event, error) {
-	return s.loadEvents(ctx, s.engine.upkeep(), s.queries.onFrom, from, limit)
+	return s.loadEvents(ctx, s.db.upkeep(), s.queries.onFrom, from, limit)
 }
 
 // Find implements alerting.Log.
 func (s *Store) Find(ctx context.Context, id alerting.EventID, key string) (*alerting.Event, error) {
 	if !id.IsZero() {
-		if events, err := s.loadEvents(ctx, s.engine.read(), s.queries.byID, s.engine.dialect().id(id)); err != nil || len(events) > 0 {
+		if events, err := s.loadEvents(ctx, s.db.read(), s.queries.byID, s.db.dialect().ID(id)); err != nil || len(events) > 0 {
 			return first(events), err
 		}
 	}
 	if key == "" {
 		return nil, nil
 	}
-	events, err := s.loadEvents(ctx, s.engine.read(), s.queries.byKey, key, keyLifetime.Microseconds())
+	events, err := s.loadEvents(ctx, s.db.read(), s.queries.byKey, key, keyLifetime.Microseconds())
 	return first(events), err
 }
 
@@ -208,7 +209,7 @@ func first(events []*alerting.Event) *alerting.Event {
 // Extent implements alerting.Log.
 func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
 	var extent alerting.Extent
-	err := s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) (err error) {
+	err := s.read(ctx, s.db.read(), func(ctx context.Context, db querier) (err error) {
 		extent, err = scanExtent(db.QueryRowContext(ctx, s.queries.extent))
 		return err
 	})
@@ -261,7 +262,7 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 		if err != nil || len(batch) == 0 {
 			return page, err
 		}
-		events, err := s.loadEvents(ctx, s.engine.read(), s.queries.bySeq, s.engine.dialect().list(batch))
+		events, err := s.loadEvents(ctx, s.db.read(), s.queries.bySeq, s.db.dialect().List(batch))
 		if err != nil {
 			return page, err
 		}
@@ -320,7 +321,7 @@ func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last
 	if len(batch) == 0 {
 		return false, nil
 	}
-	events, err := s.loadSome(ctx, s.engine.read(), readBytes, s.queries.bySeq, s.engine.dialect().list(batch))
+	events, err := s.loadSome(ctx, s.db.read(), readBytes, s.queries.bySeq, s.db.dialect().List(batch))
 	if n := len(events); n > 0 && n < len(batch) { // it has stopped, or retention took what came first
 		stretch.Through = min(stretch.Through, events[n-1].Seq())
 	}

@@ -47,13 +47,13 @@ func (r *Reader) After(ctx context.Context, after alerting.Seq, filter alerting.
 // Close closes the database.
 func (r *Reader) Close() error { return r.store.Close() }
 
-// openToRead returns an engine of which only what reads may be called.
-func openToRead(ctx context.Context, config Config) (engine, error) {
-	e, err := connectToRead(config)
+// openToRead returns a database of which only what reads may be called.
+func openToRead(ctx context.Context, config Config) (database, error) {
+	d, err := connectToRead(config)
 	if err != nil {
 		return nil, err
 	}
-	schema, err := readSchema(ctx, e.read(), config.Driver)
+	schema, err := readSchema(ctx, d.read(), config.Driver)
 	switch {
 	case err != nil:
 	case schema.Version == 0:
@@ -62,48 +62,48 @@ func openToRead(ctx context.Context, config Config) (engine, error) {
 		err = fmt.Errorf("schema version %d is older than %d: %w", schema.Version, schema.Newest, errOlderSchema)
 	}
 	if err != nil {
-		return nil, errors.Join(e.explained(err), e.close())
+		return nil, errors.Join(d.explained(err), d.close())
 	}
-	return e, nil
+	return d, nil
 }
 
 // connectToRead is openToRead without a look at the schema.
-func connectToRead(config Config) (engine, error) {
+func connectToRead(config Config) (database, error) {
 	config = config.withDefaults()
 	switch config.Driver {
 	case SQLite:
 		return connectSQLiteToRead(config)
 	case Postgres:
-		e, err := connectPostgres(config, nil)
+		d, err := connectPostgres(config, nil)
 		if err != nil {
 			return nil, err
 		}
-		return e, nil
+		return d, nil
 	default:
 		return nil, unknownDriver(config)
 	}
 }
 
-// sqliteReader is an engine without the lock and the connection that writes.
-type sqliteReader struct{ *sqliteEngine }
+// sqliteReader is a database without the lock and the connection that writes.
+type sqliteReader struct{ *sqliteDB }
 
-func connectSQLiteToRead(config Config) (engine, error) {
-	e := sqliteReader{newSQLiteEngine(config.Path)}
+func connectSQLiteToRead(config Config) (database, error) {
+	d := sqliteReader{newSQLiteDB(config.Path)}
 	if _, err := os.Stat(config.Path); errors.Is(err, fs.ErrNotExist) {
-		return nil, e.explained(ErrNoDatabase)
+		return nil, d.explained(ErrNoDatabase)
 	}
 	var err error
-	if e.readers, err = openSQLiteFile(config, false); err != nil {
-		return nil, e.explained(err)
+	if d.readers, err = openSQLiteFile(config, false); err != nil {
+		return nil, d.explained(err)
 	}
-	return e, nil
+	return d, nil
 }
 
-// explained implements engine.
-func (e sqliteReader) explained(err error) error {
+// explained implements database.
+func (d sqliteReader) explained(err error) error {
 	if known, ok := errors.AsType[*sqlite.Error](err); ok && known.Code()&0xff == sqlite3.SQLITE_READONLY {
 		return fmt.Errorf("open database %s: this user may not write beside it, which SQLite does to read it; "+
-			"do this as alertd's user, or while alertd runs: %w", e.path, err)
+			"do this as alertd's user, or while alertd runs: %w", d.path, err)
 	}
-	return e.sqliteEngine.explained(err)
+	return d.sqliteDB.explained(err)
 }

@@ -368,3 +368,31 @@ func readSome(ctx context.Context, manager *alerting.Manager, after alerting.Seq
 	}
 	return last, nil
 }
+
+func TestTransactionsThatWaitForTheirTurnHoldUpNoOthers(t *testing.T) {
+	t.Parallel()
+	logs := replicas(t, postgresDatabase(t), 2)
+	inTurn := func(log *storetest.Log, f func()) error {
+		return log.Transact(t.Context(), true, func(ctx context.Context, tx store.Transaction, _ time.Time) error {
+			var id int64
+			err := tx.QueryRowContext(ctx, `SELECT id FROM engine WHERE id = 1`+log.Dialect().Hold).Scan(&id)
+			f()
+			return err
+		})
+	}
+	held, release := make(chan struct{}), make(chan struct{})
+	var turns errgroup.Group
+	turns.Go(func() error { return inTurn(logs[0], func() { close(held); <-release }) })
+	<-held
+	for range 5 {
+		turns.Go(func() error { return inTurn(logs[1], func() {}) })
+	}
+	for range 10 {
+		require.NoError(t, logs[1].Transact(t.Context(), false, func(ctx context.Context, tx store.Transaction, _ time.Time) error {
+			_, err := tx.ExecContext(ctx, `UPDATE log_cursors SET seq = seq WHERE name = $1`, "engine")
+			return err
+		}))
+	}
+	close(release)
+	require.NoError(t, turns.Wait())
+}

@@ -45,7 +45,7 @@ func (s *Store) retentionLoop(ctx context.Context) error {
 // the log's last number. Only the log's beginning is ever deleted. Then it deletes the
 // incidents that were resolved longer ago than the retention.
 func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
-	_, err = s.engine.exclusive(ctx, "retention", func(ctx context.Context) error {
+	_, err = s.db.exclusive(ctx, "retention", func(ctx context.Context) error {
 		for n := uint64(1); n > 0; {
 			var err error
 			n, err = s.retainSome(ctx)
@@ -54,7 +54,7 @@ func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 			if err != nil {
 				return err
 			}
-			if err := s.engine.giveBack(ctx); err != nil {
+			if err := s.db.giveBack(ctx); err != nil {
 				return err
 			}
 		}
@@ -155,7 +155,7 @@ func affected(result sql.Result, err error) (uint64, error) {
 
 // readNumber runs a query for a number that there may not be.
 func (s *Store) readNumber(ctx context.Context, query string, args ...any) (number sql.NullInt64, err error) {
-	err = s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) error {
+	err = s.read(ctx, s.db.read(), func(ctx context.Context, db querier) error {
 		return db.QueryRowContext(ctx, query, args...).Scan(&number)
 	})
 	return number, err

@@ -47,18 +47,18 @@ func (s *Store) deleteOldIncidents(ctx context.Context) error {
 	if all == 0 {
 		return nil
 	}
-	return s.engine.giveBack(ctx)
+	return s.db.giveBack(ctx)
 }
 
 // oldIncidents returns the numbers of some that are to be deleted.
 func (s *Store) oldIncidents(ctx context.Context) ([]int64, error) {
 	var old []int64
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	err := s.EachRow(ctx, func(rows *sql.Rows) error {
 		var n int64
 		err := rows.Scan(&n)
 		old = append(old, n)
 		return err
-	}, `SELECT i.number FROM incidents i WHERE i.resolved <= `+s.engine.dialect().now+` - ?
+	}, `SELECT i.number FROM incidents i WHERE i.resolved <= `+s.db.dialect().Now+` - ?
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = i.number AND d.status = 1)
 		ORDER BY i.resolved LIMIT ?`, s.config.Retention.Microseconds(), retainIncidents)
 	return old, err
@@ -108,7 +108,7 @@ func (s *Store) deleteSomeOf(ctx context.Context, old []int64) (rows, incidents 
 // that wait it leaves alone, and those that somebody else has just now.
 func (t *Tx) deleteDeliveriesOf(ctx context.Context, old []int64) (uint64, error) {
 	ended, err := t.numbers(ctx, `SELECT d.number FROM deliveries d WHERE d.incident `+t.anyOf()+` AND d.status <> 1 LIMIT ?`+
-		t.store.engine.dialect().skipLocked, t.list(old), retainDeliveries)
+		t.store.db.dialect().SkipLocked, t.list(old), retainDeliveries)
 	if err != nil || len(ended) == 0 {
 		return 0, err
 	}
@@ -132,5 +132,5 @@ func (t *Tx) numbers(ctx context.Context, query string, args ...any) ([]int64, e
 }
 
 // anyOf and list are those of the dialect.
-func (t *Tx) anyOf() string            { return t.store.engine.dialect().anyOf }
-func (t *Tx) list(numbers []int64) any { return t.store.engine.dialect().list(numbers) }
+func (t *Tx) anyOf() string            { return t.store.db.dialect().AnyOf }
+func (t *Tx) list(numbers []int64) any { return t.store.db.dialect().List(numbers) }

@@ -27,12 +27,13 @@ const (
 	insertColumns = 5
 )
 
-// sqliteEngine keeps the log in one SQLite file, with a write-ahead log that is
-// synced at each commit. One connection writes, several read.
-type sqliteEngine struct {
+// sqliteDB keeps the log in one SQLite file, with a write-ahead log that is
+// synced at each commit. One connection writes, others read: two of them are kept from queries.
+type sqliteDB struct {
 	path    string
 	lock    *flock.Flock
-	readers *sql.DB
+	readers *sql.DB // for queries
+	others  *sql.DB // for what alertd itself reads
 	writers *sql.DB // has one connection
 	files   []openedFile
 
@@ -50,27 +51,27 @@ type sqliteEngine struct {
 // ErrInUse says that another alertd has the SQLite file.
 var ErrInUse = errors.New("another alertd uses it; only one can use an SQLite file, several share a PostgreSQL database")
 
-func openSQLite(ctx context.Context, config Config) (engine, error) {
-	e := newSQLiteEngine(config.Path)
+func openSQLite(ctx context.Context, config Config) (database, error) {
+	d := newSQLiteDB(config.Path)
 	if err := os.MkdirAll(filepath.Dir(config.Path), 0o750); err != nil {
-		return nil, e.explained(err)
+		return nil, d.explained(err)
 	}
-	held, err := e.lock.TryLock()
+	held, err := d.lock.TryLock()
 	if err == nil && !held {
 		err = ErrInUse
 	}
 	if err != nil {
-		return nil, e.explained(err)
+		return nil, d.explained(err)
 	}
-	if err := e.open(ctx, config); err != nil {
-		return nil, errors.Join(e.explained(whyNotOpen(config.Path, err)), e.close())
+	if err := d.open(ctx, config); err != nil {
+		return nil, errors.Join(d.explained(whyNotOpen(config.Path, err)), d.close())
 	}
-	return e, nil
+	return d, nil
 }
 
-// newSQLiteEngine returns an engine that has opened nothing.
-func newSQLiteEngine(path string) *sqliteEngine {
-	return &sqliteEngine{path: path, lock: flock.New(path + ".lock"), last: -1}
+// newSQLiteDB returns a database that has opened nothing.
+func newSQLiteDB(path string) *sqliteDB {
+	return &sqliteDB{path: path, lock: flock.New(path + ".lock"), last: -1}
 }
 
 // whyNotOpen adds what the operating system says of a file that SQLite cannot
@@ -87,47 +88,48 @@ func whyNotOpen(path string, err error) error {
 	return errors.Join(err, file.Close())
 }
 
-func (e *sqliteEngine) open(ctx context.Context, config Config) error {
+func (d *sqliteDB) open(ctx context.Context, config Config) error {
 	var err error
-	if e.writers, err = openSQLiteFile(config, true); err != nil {
+	if d.writers, err = openSQLiteFile(config, true); err != nil {
 		return err
 	}
-	e.writers.SetMaxOpenConns(1)
-	if err := e.writers.PingContext(ctx); err != nil {
+	d.writers.SetMaxOpenConns(1)
+	if err := d.writers.PingContext(ctx); err != nil {
 		return err
 	}
-	if err := migrate(ctx, e.writers, SQLite); err != nil {
+	if err := migrate(ctx, d.writers, SQLite); err != nil {
 		return err
 	}
-	if e.conn, err = e.writers.Conn(ctx); err != nil {
+	if d.conn, err = d.writers.Conn(ctx); err != nil {
 		return err
 	}
-	e.prepared = &preparedStatements{conn: e.conn, known: map[string]*sql.Stmt{}}
-	if e.files, err = statAll(config.Path, config.Path+"-wal"); err != nil {
+	d.prepared = &preparedStatements{conn: d.conn, known: map[string]*sql.Stmt{}}
+	if d.files, err = statAll(config.Path, config.Path+"-wal"); err != nil {
 		return err
 	}
-	if e.readers, err = openSQLiteFile(config, false); err != nil {
+	if d.readers, err = openSQLiteReaders(config, 8); err != nil {
 		return err
 	}
-	e.readers.SetMaxOpenConns(8)
-	e.readers.SetMaxIdleConns(8)
-	queries := newQueries(e.dialect())
+	if d.others, err = openSQLiteReaders(config, 2); err != nil {
+		return err
+	}
+	queries := newQueries(d.dialect())
 	const insert = `INSERT INTO events (seq, event_id, received, json, dispatch) VALUES (?, ?, ?, ?, ?)`
 	for _, statement := range []struct {
 		into **sql.Stmt
 		text string
 	}{
-		{&e.begin, `BEGIN IMMEDIATE`},
-		{&e.commit, `COMMIT`},
-		{&e.rollback, `ROLLBACK`},
-		{&e.insertOne, insert},
-		{&e.insertMany, insert + strings.Repeat(`, (?, ?, ?, ?, ?)`, insertRows-1)},
-		{&e.byID, queries.byID},
-		{&e.byKey, queries.byKey},
-		{&e.insertKey, `INSERT INTO idempotency_keys (key, event_id, at) VALUES (?, ?, ` + e.dialect().now + `)
+		{&d.begin, `BEGIN IMMEDIATE`},
+		{&d.commit, `COMMIT`},
+		{&d.rollback, `ROLLBACK`},
+		{&d.insertOne, insert},
+		{&d.insertMany, insert + strings.Repeat(`, (?, ?, ?, ?, ?)`, insertRows-1)},
+		{&d.byID, queries.byID},
+		{&d.byKey, queries.byKey},
+		{&d.insertKey, `INSERT INTO idempotency_keys (key, event_id, at) VALUES (?, ?, ` + d.dialect().Now + `)
 			ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, at = excluded.at`},
 	} {
-		if *statement.into, err = e.conn.PrepareContext(ctx, statement.text); err != nil { //nolint:sqlclosecheck // close does
+		if *statement.into, err = d.conn.PrepareContext(ctx, statement.text); err != nil { //nolint:sqlclosecheck // close does
 			return err
 		}
 	}
@@ -149,11 +151,22 @@ func openSQLiteFile(config Config, write bool) (*sql.DB, error) {
 	return sql.Open("sqlite", sqliteURI(config.Path, options))
 }
 
+// openSQLiteReaders returns up to so many connections that cannot write.
+func openSQLiteReaders(config Config, most int) (*sql.DB, error) {
+	pool, err := openSQLiteFile(config, false)
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(most)
+	pool.SetMaxIdleConns(most)
+	return pool, nil
+}
+
 func sqliteURI(path string, options url.Values) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options.Encode()
 }
 
-// openedFile is a file that the engine has open.
+// openedFile is a file that alertd has open.
 type openedFile struct {
 	path string
 	info os.FileInfo
@@ -175,8 +188,8 @@ func statAll(paths ...string) ([]openedFile, error) {
 var errReplaced = errors.New("the database file was removed or replaced while it was in use")
 
 // inPlace makes sure that the files are still those that were opened.
-func (e *sqliteEngine) inPlace() error {
-	for _, file := range e.files {
+func (d *sqliteDB) inPlace() error {
+	for _, file := range d.files {
 		if now, err := os.Stat(file.path); err != nil || !os.SameFile(now, file.info) {
 			return fmt.Errorf("%s: %w", file.path, errReplaced)
 		}
@@ -184,26 +197,25 @@ func (e *sqliteEngine) inPlace() error {
 	return nil
 }
 
-func (e *sqliteEngine) read() *sql.DB { return e.readers }
+func (d *sqliteDB) read() *sql.DB { return d.readers }
 
-// upkeep implements engine: ingest has nothing to read, as nobody else appends.
-func (e *sqliteEngine) upkeep() *sql.DB { return e.readers }
+func (d *sqliteDB) upkeep() *sql.DB { return d.others }
 
-func (e *sqliteEngine) dialect() dialect {
-	return dialect{
-		rebind: func(query string) string { return query },
-		anyOf:  `IN (SELECT value FROM json_each(?))`,
-		list: func(numbers []int64) any {
+func (d *sqliteDB) dialect() Dialect {
+	return Dialect{
+		Rebind: func(query string) string { return query },
+		AnyOf:  `IN (SELECT value FROM json_each(?))`,
+		List: func(numbers []int64) any {
 			text, _ := json.Marshal(append([]int64{}, numbers...)) // numbers encode
 			return string(text)
 		},
-		values:  `json_each(?) AS v`,
-		anyText: `IN (SELECT value FROM json_each(?))`,
-		texts: func(texts []string) any {
+		Values:  `json_each(?) AS v`,
+		AnyText: `IN (SELECT value FROM json_each(?))`,
+		Texts: func(texts []string) any {
 			text, _ := json.Marshal(append([]string{}, texts...)) // texts encode
 			return string(text)
 		},
-		pairs: func(first, second []int64) (string, []any) {
+		Pairs: func(first, second []int64) (string, []any) {
 			rows := make([][2]int64, len(first))
 			for i := range first {
 				rows[i] = [2]int64{first[i], second[i]}
@@ -211,79 +223,79 @@ func (e *sqliteEngine) dialect() dialect {
 			text, _ := json.Marshal(rows) // numbers encode
 			return `SELECT value ->> 0, value ->> 1 FROM json_each(?)`, []any{string(text)}
 		},
-		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
-		id:  func(id alerting.EventID) any { return id[:] },
+		Now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+		ID:  func(id alerting.EventID) any { return id[:] },
 	}
 }
 
-// append implements engine. A commit that fails is undone by SQLite itself or by
+// append implements database. A commit that fails is undone by SQLite itself or by
 // the rollback, so that its outcome is known: it came to nothing. It cannot be
 // interrupted, as nothing in it waits for anyone but the disk.
-func (e *sqliteEngine) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) (places []placed, err error) {
+func (d *sqliteDB) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) (places []placed, err error) {
 	ctx = context.WithoutCancel(ctx) // else the driver starts a goroutine for each statement
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.inPlace(); err != nil {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.inPlace(); err != nil {
 		return nil, err
 	}
-	if _, err := e.begin.ExecContext(ctx); err != nil {
+	if _, err := d.begin.ExecContext(ctx); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			e.last = -1
-			_, _ = e.rollback.ExecContext(ctx) // what went wrong is said already
+			d.last = -1
+			_, _ = d.rollback.ExecContext(ctx) // what went wrong is said already
 		}
 	}()
-	if e.last < 0 {
-		if err := e.conn.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events`).Scan(&e.last); err != nil {
+	if d.last < 0 {
+		if err := d.conn.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events`).Scan(&d.last); err != nil {
 			return nil, fmt.Errorf("read last number: %w", err)
 		}
 	}
-	places, err = e.place(ctx, drafts)
+	places, err = d.place(ctx, drafts)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.insert(ctx, drafts, places); err != nil {
+	if err := d.insert(ctx, drafts, places); err != nil {
 		return nil, err
 	}
 	if len(drafts) == 0 {
-		if _, err := e.conn.ExecContext(ctx, newQueries(e.dialect()).probe); err != nil {
+		if _, err := d.conn.ExecContext(ctx, newQueries(d.dialect()).probe); err != nil {
 			return nil, fmt.Errorf("probe: %w", err)
 		}
 	}
 	expect(places)
-	if _, err := e.commit.ExecContext(ctx); err != nil {
+	if _, err := d.commit.ExecContext(ctx); err != nil {
 		return nil, fmt.Errorf("commit %d events: %w", len(drafts), err)
 	}
 	return places, nil
 }
 
 // place numbers the drafts that are new, and finds the first events of the others.
-func (e *sqliteEngine) place(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
-	batch := newBatch(drafts, e.last)
+func (d *sqliteDB) place(ctx context.Context, drafts []*alerting.Draft) ([]placed, error) {
+	batch := newBatch(drafts, d.last)
 	for i, draft := range drafts {
-		first, err := e.known(ctx, draft)
+		first, err := d.known(ctx, draft)
 		if err != nil {
 			return nil, fmt.Errorf("look for known ids: %w", err)
 		}
 		batch.place(i, first)
 	}
-	e.last = batch.last
+	d.last = batch.last
 	return batch.places, nil
 }
 
 // known returns the event that was registered with the draft's id or idempotency
 // key, or nil.
-func (e *sqliteEngine) known(ctx context.Context, draft *alerting.Draft) (*alerting.Event, error) {
+func (d *sqliteDB) known(ctx context.Context, draft *alerting.Draft) (*alerting.Event, error) {
 	if draft.IDGiven() {
 		id := draft.ID()
-		if first, err := knownAs(e.byID.QueryRowContext(ctx, id[:])); first != nil || err != nil {
+		if first, err := knownAs(d.byID.QueryRowContext(ctx, id[:])); first != nil || err != nil {
 			return first, err
 		}
 	}
 	if key := draft.IdempotencyKey(); key != "" {
-		return knownAs(e.byKey.QueryRowContext(ctx, key, keyLifetime.Microseconds()))
+		return knownAs(d.byKey.QueryRowContext(ctx, key, keyLifetime.Microseconds()))
 	}
 	return nil, nil
 }
@@ -299,7 +311,7 @@ func knownAs(row *sql.Row) (*alerting.Event, error) {
 	return kept.load()
 }
 
-func (e *sqliteEngine) insert(ctx context.Context, drafts []*alerting.Draft, places []placed) error {
+func (d *sqliteDB) insert(ctx context.Context, drafts []*alerting.Draft, places []placed) error {
 	args := make([]any, 0, insertColumns*insertRows)
 	for i, draft := range drafts {
 		if places[i].seq == 0 {
@@ -310,41 +322,41 @@ func (e *sqliteEngine) insert(ctx context.Context, drafts []*alerting.Draft, pla
 		args = append(args, places[i].seq, id[:], event.ReceivedAt().UnixMicro(), event.JSON(), number(draft.Dispatch()))
 		places[i].event = event
 		if len(args) == cap(args) {
-			if _, err := e.insertMany.ExecContext(ctx, args...); err != nil {
+			if _, err := d.insertMany.ExecContext(ctx, args...); err != nil {
 				return fmt.Errorf("insert events: %w", err)
 			}
 			args = args[:0]
 		}
 		if draft.IdempotencyKey() != "" {
-			if _, err := e.insertKey.ExecContext(ctx, draft.IdempotencyKey(), id[:]); err != nil {
+			if _, err := d.insertKey.ExecContext(ctx, draft.IdempotencyKey(), id[:]); err != nil {
 				return fmt.Errorf("insert idempotency key: %w", err)
 			}
 		}
 	}
 	for ; len(args) > 0; args = args[insertColumns:] {
-		if _, err := e.insertOne.ExecContext(ctx, args[:insertColumns]...); err != nil {
+		if _, err := d.insertOne.ExecContext(ctx, args[:insertColumns]...); err != nil {
 			return fmt.Errorf("insert event: %w", err)
 		}
 	}
 	return nil
 }
 
-// committed implements engine. It is never asked; see append.
-func (e *sqliteEngine) committed(context.Context, *alerting.Event) (bool, error) { return false, nil }
+// committed implements database. It is never asked; see append.
+func (d *sqliteDB) committed(context.Context, *alerting.Event) (bool, error) { return false, nil }
 
-// write implements engine. What has begun goes on to its end: database/sql rolls a
+// write implements database. What has begun goes on to its end: database/sql rolls a
 // transaction back whenever its context ends, even after this has returned, and
 // the connection is that of append.
-func (e *sqliteEngine) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (d *sqliteDB) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := e.inPlace(); err != nil {
+	if err := d.inPlace(); err != nil {
 		return err
 	}
-	return inTransaction(context.WithoutCancel(ctx), e.conn, nil, upkeep)
+	return inTransaction(context.WithoutCancel(ctx), d.conn, nil, upkeep)
 }
 
 // beginner is an [*sql.DB] or an [*sql.Conn].
@@ -368,31 +380,31 @@ func inTransaction(ctx context.Context, db beginner, options *sql.TxOptions, f f
 	return nil
 }
 
-// exclusive implements engine. There are no replicas, but whoever asks for upkeep
+// exclusive implements database. There are no replicas, but whoever asks for upkeep
 // may come while it is done anyway.
-func (e *sqliteEngine) exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error) {
-	if _, busy := e.busy.LoadOrStore(name, true); busy {
+func (d *sqliteDB) exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error) {
+	if _, busy := d.busy.LoadOrStore(name, true); busy {
 		return false, nil
 	}
-	defer e.busy.Delete(name)
+	defer d.busy.Delete(name)
 	return true, f(ctx)
 }
 
-// giveBack implements engine: it cuts free pages off the file, a few at a time, so
+// giveBack implements database: it cuts free pages off the file, a few at a time, so
 // that ingest can come between. It ends once that changes nothing, as in a file
 // that another program made without auto_vacuum. The file is as short as it says
 // only once the write-ahead log was copied into it.
-func (e *sqliteEngine) giveBack(ctx context.Context) error {
+func (d *sqliteDB) giveBack(ctx context.Context) error {
 	var before int
 	for {
 		var free int
-		if err := e.readers.QueryRowContext(ctx, `PRAGMA freelist_count`).Scan(&free); err != nil {
+		if err := d.readers.QueryRowContext(ctx, `PRAGMA freelist_count`).Scan(&free); err != nil {
 			return fmt.Errorf("give back space: %w", err)
 		}
 		if free == 0 || free == before {
 			break
 		}
-		if err := e.runPragma(ctx, `PRAGMA incremental_vacuum(500)`); err != nil {
+		if err := d.runPragma(ctx, `PRAGMA incremental_vacuum(500)`); err != nil {
 			return err
 		}
 		before = free
@@ -400,14 +412,14 @@ func (e *sqliteEngine) giveBack(ctx context.Context) error {
 	if before == 0 {
 		return nil
 	}
-	return e.runPragma(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
+	return d.runPragma(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
 }
 
 // runPragma runs one that does its work as its rows are read, to its end.
-func (e *sqliteEngine) runPragma(ctx context.Context, pragma string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	rows, err := e.conn.QueryContext(context.WithoutCancel(ctx), pragma)
+func (d *sqliteDB) runPragma(ctx context.Context, pragma string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rows, err := d.conn.QueryContext(context.WithoutCancel(ctx), pragma)
 	if err != nil {
 		return fmt.Errorf("give back space: %w", err)
 	}
@@ -416,19 +428,19 @@ func (e *sqliteEngine) runPragma(ctx context.Context, pragma string) error {
 	return errors.Join(rows.Err(), rows.Close()) //nolint:sqlclosecheck // nothing comes between
 }
 
-// follow implements engine: there are no replicas.
-func (e *sqliteEngine) follow(context.Context, func()) error { return nil }
+// follow implements database: there are no replicas.
+func (d *sqliteDB) follow(context.Context, func()) error { return nil }
 
-// lostConnection implements engine: there is no network to lose one.
-func (e *sqliteEngine) lostConnection(error) bool { return false }
+// lostConnection implements database: there is no network to lose one.
+func (d *sqliteDB) lostConnection(error) bool { return false }
 
-// living implements engine.
-func (e *sqliteEngine) living(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+// living implements database.
+func (d *sqliteDB) living(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 	return db.Conn(ctx)
 }
 
-// explain implements engine.
-func (e *sqliteEngine) explain(err error) string {
+// explain implements database.
+func (d *sqliteDB) explain(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "the database does not answer in time"
 	}
@@ -458,33 +470,33 @@ func (e *sqliteEngine) explain(err error) string {
 	return "the database does not work"
 }
 
-// explained implements engine.
-func (e *sqliteEngine) explained(err error) error {
-	if reason := e.explain(err); reason != "" {
+// explained implements database.
+func (d *sqliteDB) explained(err error) error {
+	if reason := d.explain(err); reason != "" {
 		err = fmt.Errorf("%s: %w", reason, err)
 	}
-	return fmt.Errorf("open database %s: %w", e.path, err)
+	return fmt.Errorf("open database %s: %w", d.path, err)
 }
 
-func (e *sqliteEngine) close() error {
+func (d *sqliteDB) close() error {
 	var errs []error
 	for _, statement := range []*sql.Stmt{
-		e.begin, e.commit, e.rollback, e.insertOne, e.insertMany, e.byID, e.byKey, e.insertKey,
+		d.begin, d.commit, d.rollback, d.insertOne, d.insertMany, d.byID, d.byKey, d.insertKey,
 	} { // one that is left would keep the file open
 		if statement != nil {
 			errs = append(errs, statement.Close())
 		}
 	}
-	if e.prepared != nil {
-		errs = append(errs, e.prepared.close())
+	if d.prepared != nil {
+		errs = append(errs, d.prepared.close())
 	}
-	if e.conn != nil {
-		errs = append(errs, e.conn.Close())
+	if d.conn != nil {
+		errs = append(errs, d.conn.Close())
 	}
-	for _, db := range []*sql.DB{e.readers, e.writers} { // the last one truncates the write-ahead log
-		if db != nil {
-			errs = append(errs, db.Close())
+	for _, pool := range []*sql.DB{d.readers, d.others, d.writers} { // the last one truncates the write-ahead log
+		if pool != nil {
+			errs = append(errs, pool.Close())
 		}
 	}
-	return errors.Join(append(errs, e.lock.Unlock())...)
+	return errors.Join(append(errs, d.lock.Unlock())...)
 }

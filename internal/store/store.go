@@ -30,7 +30,7 @@ type Config struct {
 	// hosts. It holds a secret.
 	DSN string
 	// MaxConnections bounds the connections to PostgreSQL; 0 stands for 10, and less
-	// than 8 for 8: five are for what queries must not hold up.
+	// than 9 for 9: six are for what queries must not hold up.
 	MaxConnections int
 	// Retention is how long events are kept, by when they were received, and incidents,
 	// by when they were resolved; 0: for good.
@@ -49,15 +49,16 @@ type Config struct {
 // Store is the durable event log. It implements alerting.Log. Safe for
 // concurrent use.
 type Store struct {
-	config    Config
-	log       *slog.Logger
-	engine    engine
-	queries   queries
-	queue     *queue
-	publisher *publisher
-	index     *index
-	counts    counts
-	health    health
+	config     Config
+	log        *slog.Logger
+	db         database
+	queries    queries
+	queue      *queue
+	publisher  *publisher
+	index      *index
+	counts     counts
+	health     health
+	unreadable unreadable
 }
 
 // counts are what metrics show.
@@ -80,6 +81,9 @@ type Counts struct {
 	Deleted, DeletedIncidents uint64
 	// QueueBytes are the bytes of events that wait, QueueCapacity is the most.
 	QueueBytes, QueueCapacity int64
+	// Unreadable is how many rows of each table were found that cannot be decoded; tables
+	// without any are missing, save for that of events.
+	Unreadable map[string]int
 	// Unindexed is how many events the index has not taken in yet.
 	Unindexed int64
 	// Writable says whether the last write worked.
@@ -92,14 +96,14 @@ func (s *Store) Counts() Counts {
 		Commits: s.counts.commits.Load(), CommitTime: time.Duration(s.counts.commitNanos.Load()), //nolint:gosec // 292 years
 		QueueFull: s.counts.queueFull.Load(), Failures: s.counts.failures.Load(), Unsettled: s.counts.unsettled.Load(),
 		Deleted: s.counts.deleted.Load(), DeletedIncidents: s.counts.deletedIncidents.Load(), QueueBytes: s.queue.size(), QueueCapacity: s.queue.most,
-		Unindexed: s.index.unindexed(), Writable: s.Ready() == nil,
+		Unindexed: s.index.unindexed(), Unreadable: s.unreadable.counts(), Writable: s.Ready() == nil,
 	}
 }
 
 // Open opens the database and brings its schema up to date. Nothing is started.
 // The error is for whoever starts alertd; it holds no secrets.
 func Open(ctx context.Context, config Config) (*Store, error) {
-	return open(ctx, config, openEngine)
+	return open(ctx, config, openDatabase)
 }
 
 func (c Config) withDefaults() Config {
@@ -109,27 +113,27 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// open puts a store on the engine that connect returns.
-func open(ctx context.Context, config Config, connect func(context.Context, Config) (engine, error)) (*Store, error) {
+// open puts a store on the database that connect returns.
+func open(ctx context.Context, config Config, connect func(context.Context, Config) (database, error)) (*Store, error) {
 	if config.Logger == nil {
 		return nil, errors.New("store: Logger is required")
 	}
 	config = config.withDefaults()
-	e, err := connect(ctx, config)
+	db, err := connect(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{config: config, log: config.Logger, engine: e, queries: newQueries(e.dialect()), queue: newQueue(config.MaxQueue)}
+	s := &Store{config: config, log: config.Logger, db: db, queries: newQueries(db.dialect()), queue: newQueue(config.MaxQueue)}
 	s.publisher = newPublisher(s)
 	s.health.suspected = make(chan struct{}, 1)
 	s.index = newIndex(s)
 	if err := s.index.load(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open event log: %w", err), e.close())
+		return nil, errors.Join(fmt.Errorf("open event log: %w", err), db.close())
 	}
 	return s, nil
 }
 
-func openEngine(ctx context.Context, config Config) (engine, error) {
+func openDatabase(ctx context.Context, config Config) (database, error) {
 	switch config.Driver {
 	case SQLite:
 		return openSQLite(ctx, config)
@@ -178,7 +182,7 @@ func (s *Store) Run(ctx context.Context) error {
 }
 
 // Close closes the database. [Store.Run] must have returned.
-func (s *Store) Close() error { return s.engine.close() }
+func (s *Store) Close() error { return s.db.close() }
 
 // CatchUp implements alerting.Log.
 func (s *Store) CatchUp(ctx context.Context) error { return s.publisher.catchUpNow(ctx) }
@@ -189,7 +193,7 @@ func (s *Store) followLoop(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(wake)
-		return s.engine.follow(ctx, func() {
+		return s.db.follow(ctx, func() {
 			select {
 			case wake <- struct{}{}:
 			default:

@@ -20,7 +20,7 @@ const engineCursor = "engine"
 // given to.
 type Tx struct {
 	store *Store
-	tx    transaction
+	tx    Transaction
 	now   time.Time
 }
 
@@ -31,7 +31,7 @@ func (t *Tx) Now() time.Time { return t.now }
 // Decide runs a transaction that changes incidents. No other one does at the same
 // time, on any replica. f may be called again if the transaction came to nothing.
 func (s *Store) Decide(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
-	return s.Work(ctx, func(ctx context.Context, t *Tx) error {
+	return s.work(ctx, true, func(ctx context.Context, t *Tx) error {
 		if err := t.Hold(ctx); err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (s *Store) Decide(ctx context.Context, f func(ctx context.Context, t *Tx) e
 // have to wait for another one, which may have to wait for this; then one of the two is
 // undone and done again.
 func (t *Tx) Hold(ctx context.Context) error {
-	hold := t.store.engine.dialect().hold
+	hold := t.store.db.dialect().Hold
 	if hold == "" { // there is one transaction at a time anyway
 		return nil
 	}
@@ -54,15 +54,13 @@ func (t *Tx) Hold(ctx context.Context) error {
 // Work runs a transaction that changes deliveries only. Others may run at the same
 // time.
 func (s *Store) Work(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
-	ctx, cancel := s.limit(ctx)
-	defer cancel()
-	err := s.engine.work(ctx, func(ctx context.Context, tx transaction, now time.Time) error {
+	return s.work(ctx, false, f)
+}
+
+func (s *Store) work(ctx context.Context, inTurn bool, f func(ctx context.Context, t *Tx) error) error {
+	return s.Transact(ctx, inTurn, func(ctx context.Context, tx Transaction, now time.Time) error {
 		return f(ctx, &Tx{store: s, tx: tx, now: now.UTC().Truncate(time.Microsecond)})
 	})
-	if _, known := errors.AsType[*alerting.Error](err); known {
-		return err
-	}
-	return s.reading(err)
 }
 
 // exec runs a statement and returns how many rows it has changed.
@@ -78,46 +76,6 @@ func (t *Tx) one(ctx context.Context, query string, args ...any) *sql.Row {
 func (t *Tx) each(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
 	return eachRow(ctx, t.tx, scan, t.store.sql(query), args...)
 }
-
-// querier is an [*sql.DB], an [*sql.Conn] or an [*sql.Tx].
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func eachRow(ctx context.Context, db querier, scan func(rows *sql.Rows) error, query string, args ...any) (err error) {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// each calls scan for each row of a query outside of any transaction, and once for
-// each: only until the first one is the query tried again.
-func (s *Store) each(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
-	some := false
-	var failed error
-	return s.read(ctx, s.engine.read(), func(ctx context.Context, db querier) error {
-		if some {
-			return failed
-		}
-		failed = eachRow(ctx, db, func(rows *sql.Rows) error {
-			some = true
-			return scan(rows)
-		}, s.sql(query), args...)
-		return failed
-	})
-}
-
-// sql returns a statement as the database writes it.
-func (s *Store) sql(text string) string { return s.engine.dialect().rebind(text) }
 
 // micros is a time as the database keeps it, nil for none.
 func micros(t time.Time) any {
@@ -146,42 +104,6 @@ func decode(text string, into any) error {
 		return fmt.Errorf("read back %T: %w", into, err)
 	}
 	return nil
-}
-
-// Unfolded is a part of the log that is to be folded.
-type Unfolded struct {
-	// Events are those that somebody is to be told of, oldest first.
-	Events []*alerting.Event
-	// Through is the last number that was looked at.
-	Through alerting.Seq
-}
-
-// Unfolded returns what comes after a number, at most limit events, and fewer once they
-// have [readBytes].
-func (s *Store) Unfolded(ctx context.Context, after alerting.Seq, limit int) (Unfolded, error) {
-	through := min(s.publisher.lastPublished(), after+alerting.Seq(limit))
-	if through <= after {
-		return Unfolded{Through: after}, nil
-	}
-	events, err := s.loadSome(ctx, s.engine.upkeep(), readBytes, s.sql(`SELECT seq, json FROM events
-		WHERE seq > ? AND seq <= ? AND dispatch = 1 ORDER BY seq`), after, through)
-	if isDamaged(err) { // the others must not wait for ever
-		damaged, _ := errors.AsType[damagedError](err)
-		s.log.Error("an event is left out of its incident", "error", damaged)
-		return Unfolded{Events: events, Through: damaged.seq}, nil
-	}
-	if sizeOf(events) >= readBytes { // it has stopped there
-		through = events[len(events)-1].Seq()
-	}
-	return Unfolded{events, through}, err
-}
-
-// sizeOf returns how many bytes the JSON of events has.
-func sizeOf(events []*alerting.Event) (bytes int) {
-	for _, event := range events {
-		bytes += len(event.JSON())
-	}
-	return bytes
 }
 
 // EngineCursor returns the number of the last event that was folded.

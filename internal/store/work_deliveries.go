@@ -83,7 +83,7 @@ func (s *Store) deliveryKey(id delivery.ID) any {
 	if id.IsZero() {
 		return nil
 	}
-	return s.engine.dialect().id(alerting.EventID(id))
+	return s.db.dialect().ID(alerting.EventID(id))
 }
 
 // AddDelivery plans a delivery, and reports whether it is new: a notice is told once
@@ -254,7 +254,7 @@ func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Cla
 		c := Claimed{Delivery: d, Thread: thread.String, Claim: claim.ID}
 		claimed = append(claimed, c)
 		return decode(notice, &claimed[len(claimed)-1].Notice)
-	}, claimQuery+t.store.engine.dialect().skipLocked,
+	}, claimQuery+t.store.db.dialect().SkipLocked,
 		which.Channel, due.UnixMicro(), t.now.UnixMicro(), t.now.UnixMicro(), which.Most)
 	if err != nil {
 		return nil, -1, fmt.Errorf("look for deliveries: %w", err)
@@ -264,9 +264,9 @@ func (t *Tx) Claim(ctx context.Context, which Which, claim Claim) (claimed []Cla
 		for i, c := range claimed {
 			numbers[i] = int64(c.Delivery.Number)
 		}
-		d := t.store.engine.dialect()
-		_, err := t.exec(ctx, `UPDATE deliveries SET claim = ?, lease = ? WHERE number `+d.anyOf,
-			t.store.deliveryKey(claim.ID), t.now.Add(claim.For).UnixMicro(), d.list(numbers))
+		d := t.store.db.dialect()
+		_, err := t.exec(ctx, `UPDATE deliveries SET claim = ?, lease = ? WHERE number `+d.AnyOf,
+			t.store.deliveryKey(claim.ID), t.now.Add(claim.For).UnixMicro(), d.List(numbers))
 		if err != nil {
 			return nil, -1, fmt.Errorf("claim deliveries: %w", err)
 		}
@@ -351,16 +351,16 @@ const strangersGrace = time.Minute
 // channels in known, somewhat later others, which another replica may know. Those with an
 // attempt to come that was due before, on a channel in working, are not among them.
 func (t *Tx) Expired(ctx context.Context, known, working []string, limit int) ([]delivery.Delivery, error) {
-	dialect := t.store.engine.dialect()
+	dialect := t.store.db.dialect()
 	var expired []delivery.Delivery
 	err := t.each(ctx, func(rows *sql.Rows) error {
 		d, err := t.store.scanDelivery(rows, t.now)
 		expired = append(expired, d)
 		return err
 	}, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.status = 1 AND d.give_up <= ? AND (d.lease IS NULL OR d.lease <= ?)
-			AND (d.give_up <= ? OR d.channel `+dialect.anyText+`) AND (NOT `+owed+` OR NOT d.channel `+dialect.anyText+`)
-		ORDER BY d.give_up LIMIT ?`+dialect.skipLocked,
-		t.now.UnixMicro(), t.now.UnixMicro(), t.now.Add(-strangersGrace).UnixMicro(), dialect.texts(known), dialect.texts(working), limit)
+			AND (d.give_up <= ? OR d.channel `+dialect.AnyText+`) AND (NOT `+owed+` OR NOT d.channel `+dialect.AnyText+`)
+		ORDER BY d.give_up LIMIT ?`+dialect.SkipLocked,
+		t.now.UnixMicro(), t.now.UnixMicro(), t.now.Add(-strangersGrace).UnixMicro(), dialect.Texts(known), dialect.Texts(working), limit)
 	return expired, wrap("look for deliveries to give up", err)
 }
 
@@ -379,7 +379,7 @@ func (t *Tx) Later(ctx context.Context, d delivery.Delivery) ([]delivery.Deliver
 // about to be just now, so that it comes too late. If not, nobody begins to tell it of
 // that until the transaction ends.
 func (t *Tx) Passed(ctx context.Context, d delivery.Delivery) (bool, error) {
-	if hold := t.store.engine.dialect().hold; hold != "" { // nobody begins to tell of it meanwhile
+	if hold := t.store.db.dialect().Hold; hold != "" { // nobody begins to tell of it meanwhile
 		err := t.each(ctx, func(*sql.Rows) error { return nil }, `SELECT d.number FROM deliveries d
 			WHERE d.incident = ? AND d.channel = ? AND d.notice > ? AND d.status = 1 ORDER BY d.notice`+hold,
 			d.Incident, d.Channel, d.Notice)
@@ -455,7 +455,7 @@ type Unreported struct {
 // Unreported returns such deliveries, the first planned first.
 func (s *Store) Unreported(ctx context.Context, limit int) ([]Unreported, error) {
 	var unreported []Unreported
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	err := s.EachRow(ctx, func(rows *sql.Rows) error {
 		var state string
 		d, err := s.scanDelivery(rows, time.Time{}, &state)
 		if err != nil {

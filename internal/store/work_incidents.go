@@ -27,12 +27,12 @@ func (t *Tx) OpenIncidents(ctx context.Context, prints []incident.Fingerprint) (
 		texts = append(texts, f.String())
 	}
 	open := make(map[incident.Fingerprint]*incident.Incident, len(prints))
-	d := t.store.engine.dialect()
+	d := t.store.db.dialect()
 	err := t.each(ctx, func(rows *sql.Rows) error {
 		i, err := scanIncident(rows)
 		open[i.Fingerprint] = &i
 		return err
-	}, `SELECT state FROM incidents WHERE status < 3 AND fingerprint `+d.anyText, d.texts(texts))
+	}, `SELECT state FROM incidents WHERE status < 3 AND fingerprint `+d.AnyText, d.Texts(texts))
 	return open, wrap("look for open incidents", err)
 }
 
@@ -63,7 +63,7 @@ func oneIncident(row *sql.Row, id incident.ID) (incident.Incident, error) {
 }
 
 // incidentKey turns an id into an argument.
-func (s *Store) incidentKey(id incident.ID) any { return s.engine.dialect().id(alerting.EventID(id)) }
+func (s *Store) incidentKey(id incident.ID) any { return s.db.dialect().ID(alerting.EventID(id)) }
 
 // scanner is an [*sql.Row] or [*sql.Rows].
 type scanner interface{ Scan(into ...any) error }

@@ -27,7 +27,7 @@ const dueInLine = `(SELECT max(due) FROM (SELECT CAST(? AS bigint) AS due UNION 
 // holdUp has those wait that stand behind a delivery which is tried again later.
 func (t *Tx) holdUp(ctx context.Context, d delivery.Delivery, until time.Time) error {
 	_, err := t.exec(ctx, `UPDATE deliveries SET due = ? WHERE number IN (SELECT d.number FROM deliveries d
-		WHERE d.incident = ? AND d.channel = ? AND d.notice > ? AND d.status = 1 AND d.due < ?`+t.store.engine.dialect().skipLocked+`)`,
+		WHERE d.incident = ? AND d.channel = ? AND d.notice > ? AND d.status = 1 AND d.due < ?`+t.store.db.dialect().SkipLocked+`)`,
 		until.UnixMicro(), d.Incident, d.Channel, d.Notice, until.UnixMicro())
 	return wrap("hold up what comes after a delivery", err)
 }
@@ -36,7 +36,7 @@ func (t *Tx) holdUp(ctx context.Context, d delivery.Delivery, until time.Time) e
 // for its own sake.
 func (t *Tx) moveUp(ctx context.Context, d delivery.Delivery) error {
 	_, err := t.exec(ctx, `UPDATE deliveries SET due = ? WHERE number IN (SELECT d.number FROM deliveries d
-		WHERE d.incident = ? AND d.channel = ? AND d.status = 1 AND d.attempts = 0 AND d.due > ? AND `+isFirst+t.store.engine.dialect().skipLocked+`)`,
+		WHERE d.incident = ? AND d.channel = ? AND d.status = 1 AND d.attempts = 0 AND d.due > ? AND `+isFirst+t.store.db.dialect().SkipLocked+`)`,
 		t.now.UnixMicro(), d.Incident, d.Channel, t.now.UnixMicro())
 	return wrap("move up what comes after a delivery", err)
 }

@@ -49,6 +49,7 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"retention", retentionCases},
 		{"damage", damageCases},
 		{"open", openCases},
+		{"transact", transactCases},
 		{"folding", foldingCases},
 		{"incidents", incidentCases},
 		{"deliveries", deliveryCases},

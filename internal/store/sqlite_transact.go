@@ -5,42 +5,64 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
-// work implements engine. Its statements are prepared once, as SQLite takes longer to
-// understand most of them than to run them. What has begun goes on to its end.
-func (e *sqliteEngine) work(ctx context.Context, f func(ctx context.Context, tx transaction, now time.Time) error) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// transact implements database. Its statements are prepared once, as SQLite takes longer to
+// parse most of them than to run them. A transaction that has begun goes on to its end.
+func (d *sqliteDB) transact(ctx context.Context, _ bool, f func(ctx context.Context, tx Transaction, now time.Time) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := e.inPlace(); err != nil {
+	if err := d.inPlace(); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if _, err := e.begin.ExecContext(ctx); err != nil {
+	if _, err := d.begin.ExecContext(ctx); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	committed := false
 	defer func() { // also if f panics: nothing else could be written after it
 		if !committed {
-			_, _ = e.rollback.ExecContext(ctx) // what went wrong is said already
+			_, _ = d.rollback.ExecContext(ctx) // what went wrong is said already
 		}
 	}()
-	if err := f(ctx, e.prepared, time.Now()); err != nil {
+	if err := f(ctx, d.prepared, time.Now()); err != nil {
 		return err
 	}
-	if _, err := e.commit.ExecContext(ctx); err != nil {
+	if _, err := d.commit.ExecContext(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	committed = true
 	return nil
 }
 
+// maxInsertRows is the most rows of one INSERT. Each number of rows is a statement to be
+// prepared, so that there are few of them: powers of two.
+const maxInsertRows = 64
+
+// insertRows implements database.
+func (d *sqliteDB) insertRows(ctx context.Context, tx Transaction, insert string, kinds []string, rows [][]any, conflict string) error {
+	row := "(?" + strings.Repeat(", ?", len(kinds)-1) + ")"
+	for n := maxInsertRows; len(rows) > 0; {
+		for n > len(rows) {
+			n /= 2
+		}
+		args := slices.Concat(rows[:n]...)
+		if _, err := tx.ExecContext(ctx, insert+"VALUES "+row+strings.Repeat(", "+row, n-1)+conflict, args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
 // preparedStatements runs statements on one connection, each prepared at its first use.
-// It belongs to whoever writes.
+// It belongs to the transaction that is open.
 type preparedStatements struct {
 	conn  *sql.Conn
 	known map[string]*sql.Stmt
@@ -58,7 +80,7 @@ func (p *preparedStatements) prepare(ctx context.Context, query string) (*sql.St
 	return statement, nil
 }
 
-// ExecContext implements transaction.
+// ExecContext implements Transaction.
 func (p *preparedStatements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	statement, err := p.prepare(ctx, query) //nolint:sqlclosecheck // close does
 	if err != nil {
@@ -67,7 +89,7 @@ func (p *preparedStatements) ExecContext(ctx context.Context, query string, args
 	return statement.ExecContext(ctx, args...)
 }
 
-// QueryContext implements transaction.
+// QueryContext implements Transaction.
 func (p *preparedStatements) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	statement, err := p.prepare(ctx, query) //nolint:sqlclosecheck // close does
 	if err != nil {
@@ -76,7 +98,7 @@ func (p *preparedStatements) QueryContext(ctx context.Context, query string, arg
 	return statement.QueryContext(ctx, args...)
 }
 
-// QueryRowContext implements transaction.
+// QueryRowContext implements Transaction.
 func (p *preparedStatements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	statement, err := p.prepare(ctx, query) //nolint:sqlclosecheck // close does
 	if err != nil {
