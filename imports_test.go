@@ -147,9 +147,7 @@ var imports = map[string]row{
 	},
 	"cmd/alertd": {
 		may: []string{
-			"internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
-			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
-			"internal/config", "internal/engine", "internal/httpapi", "internal/metrics", "internal/outqueue", "internal/store", "internal/transfer",
+			"internal/alerting", "internal/channel", "internal/config", "internal/engine", "internal/httpapi", "internal/metrics", "internal/outqueue", "internal/store", "internal/transfer",
 			"internal/wholefile",
 		},
 		why: "puts the parts together; nobody imports it",

@@ -8,7 +8,6 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -196,15 +195,10 @@ func describe(out io.Writer, c config.Config) {
 	line("  alerting      %s", onOff(c.Alerting.Enabled))
 	line("  min_severity  %s", c.Alerting.MinSeverity)
 	line("  buffer_size   %d", c.Alerting.BufferSize)
-	names := make([]string, 0, len(c.Alerting.Channels))
-	for name := range c.Alerting.Channels {
-		names = append(names, name)
+	for _, channel := range c.Channels {
+		line("  channel       %s: %s", channel.Policy.Name, onOff(channel.Policy.Enabled))
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		line("  channel       %s: %s", name, onOff(c.Alerting.ChannelEnabled(name)))
-	}
-	if len(names) == 0 {
+	if len(c.Channels) == 0 {
 		line("  channels      none")
 	}
 	for _, warning := range c.Warnings {

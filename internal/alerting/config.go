@@ -9,18 +9,10 @@ type Config struct {
 	MinSeverity Severity
 	// BufferSize is the buffer's capacity in events, 1 to [MaxBufferSize].
 	BufferSize int
-	// Channels are the configured ways out, by name.
-	Channels map[string]ChannelConfig
-	// Raw is the whole section as it was read, after substitution, the user's own
-	// settings included. It may hold secrets.
-	Raw map[string]any
 }
 
-// ChannelConfig is one channel's table as it was read. It may hold secrets.
-type ChannelConfig map[string]any
-
 // DefaultConfig returns the safe defaults: disabled, from warning on, a buffer
-// of 1000 events, no channels.
+// of 1000 events.
 func DefaultConfig() Config {
 	return Config{MinSeverity: SeverityWarning, BufferSize: 1000}
 }
@@ -39,17 +31,4 @@ func (c Config) Validate() error {
 		return &Error{Code: CodeInvalid, Fields: problems}
 	}
 	return nil
-}
-
-// ChannelConfig returns the channel of this name.
-func (c Config) ChannelConfig(name string) (ChannelConfig, bool) {
-	channel, ok := c.Channels[name]
-	return channel, ok
-}
-
-// ChannelEnabled reports whether there is a channel of this name that is turned
-// on. A channel is off unless it says otherwise.
-func (c Config) ChannelEnabled(name string) bool {
-	enabled, ok := c.Channels[name]["enabled"].(bool)
-	return ok && enabled
 }

@@ -14,24 +14,6 @@ func TestTheDefaultsAreSafe(t *testing.T) {
 	require.False(t, config.Enabled)
 	require.Equal(t, alerting.SeverityWarning, config.MinSeverity)
 	require.Equal(t, 1000, config.BufferSize)
-	require.Empty(t, config.Channels)
-	require.False(t, config.ChannelEnabled("slack"))
-}
-
-func TestAChannelIsOffUnlessItSaysOtherwise(t *testing.T) {
-	config := alerting.DefaultConfig()
-	config.Channels = map[string]alerting.ChannelConfig{
-		"slack": {"enabled": true, "webhook_url": "x"}, "email": {"enabled": false}, "console": {}, "odd": {"enabled": "true"},
-	}
-	require.True(t, config.ChannelEnabled("slack"))
-	for _, name := range []string{"email", "console", "odd", "none"} {
-		require.False(t, config.ChannelEnabled(name), name)
-	}
-	channel, ok := config.ChannelConfig("slack")
-	require.True(t, ok)
-	require.Equal(t, "x", channel["webhook_url"])
-	_, ok = config.ChannelConfig("none")
-	require.False(t, ok)
 }
 
 func TestEveryBadSettingIsNamed(t *testing.T) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -9,7 +10,6 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
-	"alertd/internal/channel/console"
 	"alertd/internal/channel/email"
 	"alertd/internal/channel/logfile"
 	"alertd/internal/channel/outbound"
@@ -26,33 +26,34 @@ type Channel struct {
 	// Settings are those of its kind: a slack.Config, email.Config and so on. If the
 	// channel is off they may be incomplete.
 	Settings Settings
+	// Open makes the channel of its settings. Channels of kind console write to console.
+	Open func(console io.Writer) (channel.Channel, error)
+	// Raw is the channel's table as it was read, after substitution. It may hold secrets.
+	Raw map[string]any
 }
 
 // Settings are those of a kind of channel. Validate returns nil or an
 // [*alerting.Error] that names each key which is wrong.
 type Settings interface{ Validate() error }
 
-// kind says how the settings of a kind of channel are read, and which of its keys a
-// channel that is on needs.
-type kind struct {
-	read     func(t *table) Settings
-	required []string
-}
-
-// channelKinds returns the kinds of channel by name.
-func channelKinds() map[string]kind {
-	return map[string]kind{
-		"slack":     {read: readSlack},
-		"email":     {read: readEmail, required: []string{"smtp_host", "from", "to"}},
-		"pagerduty": {read: readPagerDuty, required: []string{"routing_key"}},
-		"webhook":   {read: readWebhook, required: []string{"url"}},
-		"logfile":   {read: readLogfile, required: []string{"path"}},
-		"console":   {read: func(*table) Settings { return console.Config{} }},
-		"telegram":  {read: readTelegram, required: []string{"bot_token", "chat_id"}},
+// Channel returns the channel of this name, on or off.
+func (c *Config) Channel(name string) (Channel, bool) {
+	for _, channel := range c.Channels {
+		if channel.Policy.Name == name {
+			return channel, true
+		}
 	}
+	return Channel{}, false
 }
 
-func readSlack(t *table) Settings {
+// ChannelEnabled reports whether there is a channel of this name that is on. A channel is
+// off unless it says otherwise.
+func (c *Config) ChannelEnabled(name string) bool {
+	channel, _ := c.Channel(name)
+	return channel.Policy.Enabled
+}
+
+func readSlack(t *table) slack.Config {
 	c := slack.Config{Mention: []string{"channel"}}
 	t.string("webhook_url", &c.WebhookURL)
 	t.string("bot_token", &c.BotToken)
@@ -69,7 +70,7 @@ func readSlack(t *table) Settings {
 	return c
 }
 
-func readEmail(t *table) Settings {
+func readEmail(t *table) email.Config {
 	var c email.Config
 	t.string("smtp_host", &c.Host)
 	t.int("smtp_port", 65535, &c.Port)
@@ -86,7 +87,7 @@ func readEmail(t *table) Settings {
 	return c
 }
 
-func readPagerDuty(t *table) Settings {
+func readPagerDuty(t *table) pagerduty.Config {
 	var c pagerduty.Config
 	t.string("routing_key", &c.RoutingKey)
 	t.string("api_url", &c.APIURL)
@@ -94,7 +95,7 @@ func readPagerDuty(t *table) Settings {
 	return c
 }
 
-func readWebhook(t *table) Settings {
+func readWebhook(t *table) webhook.Config {
 	c := webhook.Config{Headers: readTexts(t, "headers")}
 	t.string("url", &c.URL)
 	t.string("secret", &c.Secret)
@@ -103,7 +104,7 @@ func readWebhook(t *table) Settings {
 	return c
 }
 
-func readLogfile(t *table) Settings {
+func readLogfile(t *table) logfile.Config {
 	var c logfile.Config
 	t.string("path", &c.Path)
 	t.size("max_size", 1, 1<<40, &c.MaxSize)
@@ -113,7 +114,7 @@ func readLogfile(t *table) Settings {
 	return c
 }
 
-func readTelegram(t *table) Settings {
+func readTelegram(t *table) telegram.Config {
 	var c telegram.Config
 	t.string("bot_token", &c.BotToken)
 	t.string("chat_id", &c.ChatID)
@@ -132,13 +133,13 @@ func readOutbound(t *table) outbound.Config {
 
 // readChannel reads one channel's table.
 func readChannel(t *table, name string) Channel {
-	c := Channel{Policy: readPolicy(t, name)}
+	c := Channel{Policy: readPolicy(t, name), Raw: t.values}
 	kindName, k, ok := t.kind(name)
 	if !ok {
 		return c // which other keys are known depends on the kind
 	}
 	c.Policy.Kind = kindName
-	c.Settings = k.read(t)
+	c.Settings, c.Open = k.read(t)
 	if targeted, ok := c.Settings.(channel.Targeted); ok {
 		c.Policy.Targets = targeted.Targets()
 	}
@@ -153,7 +154,7 @@ func readChannel(t *table, name string) Channel {
 
 // kind reads which kind of channel this is: unless it says so, its name does.
 func (t *table) kind(channel string) (string, kind, bool) {
-	kinds := channelKinds()
+	kinds := kinds()
 	allowed := "one of " + strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
 	value, given := t.take("kind")
 	name, isText := value.(string)

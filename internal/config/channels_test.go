@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"io"
 	"maps"
 	"slices"
 	"testing"
@@ -89,10 +90,9 @@ func TestEveryKeyOfEveryKindIsAllowed(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			c := requireGood(t, channel(kind, map[string]string{"enabled": "true"}, common, keys)+
 				channel("other", map[string]string{"kind": `"console"`, "enabled": "true"}), nil)
-			require.True(t, c.Alerting.ChannelEnabled(kind))
+			require.True(t, c.ChannelEnabled(kind))
 			require.Equal(t, []string{notEnabled}, c.Warnings)
-			settings, ok := c.Alerting.ChannelConfig(kind)
-			require.True(t, ok)
+			settings := raw(c, kind)
 			require.Len(t, settings, 1+len(common)+len(keys), "every key is handed on")
 			require.Equal(t, "other", settings["fallback"])
 		})
@@ -117,10 +117,10 @@ func TestAChannelsNameIsItsKindUnlessItSaysOtherwise(t *testing.T) {
 	for kind := range kinds {
 		requireGood(t, channel(kind), nil)
 		c := requireGood(t, channel(kind+"-risk", map[string]string{"kind": `"` + kind + `"`}, kinds[kind]), nil)
-		require.Contains(t, c.Alerting.Channels, kind+"-risk")
+		require.Contains(t, names(c), kind+"-risk")
 	}
 	c := requireGood(t, channel("slack", map[string]string{"kind": `"email"`, "from": `"a@example.com"`}), nil)
-	require.Equal(t, "a@example.com", c.Alerting.Channels["slack"]["from"], "the kind counts, not the name")
+	require.Equal(t, "a@example.com", raw(c, "slack")["from"], "the kind counts, not the name")
 
 	const allowed = "must be one of console, email, logfile, pagerduty, slack, telegram, webhook"
 	for value, want := range map[string]string{
@@ -149,13 +149,13 @@ func TestAChannelIsOffUnlessEnabledIsTrue(t *testing.T) {
 	for kind := range kinds {
 		for _, keys := range []map[string]string{{}, {"enabled": "false"}} {
 			c := requireGood(t, channel(kind, keys), nil)
-			require.Contains(t, c.Alerting.Channels, kind)
-			require.False(t, c.Alerting.ChannelEnabled(kind))
+			require.Contains(t, names(c), kind)
+			require.False(t, c.ChannelEnabled(kind))
 			require.Empty(t, c.Warnings)
 		}
 	}
 	c := requireGood(t, channel("console", map[string]string{"enabled": `"${ON}"`}), env{"ON": "true"})
-	require.True(t, c.Alerting.ChannelEnabled("console"))
+	require.True(t, c.ChannelEnabled("console"))
 	require.Equal(t, []string{notEnabled}, c.Warnings)
 }
 
@@ -403,4 +403,33 @@ func TestMailIsDeliveredToEachRecipientByItself(t *testing.T) {
 	c := requireGood(t, channel("email", mail)+channel("logfile", kinds["logfile"]), nil)
 	require.Equal(t, []string{"ada@example.com", "grace@example.com"}, c.Channels[0].Policy.Targets)
 	require.Empty(t, c.Channels[1].Policy.Targets, "a file is told as a whole")
+}
+
+func TestChannelsAreFoundByName(t *testing.T) {
+	c := requireGood(t, channel("slack", map[string]string{"enabled": "true", "webhook_url": `"https://hooks.example.com/x"`})+
+		channel("risk", map[string]string{"kind": `"console"`}), nil)
+	found, ok := c.Channel("slack")
+	require.True(t, ok)
+	require.Equal(t, "slack", found.Policy.Kind)
+	require.Equal(t, "https://hooks.example.com/x", found.Raw["webhook_url"])
+	require.True(t, c.ChannelEnabled("slack"))
+	_, ok = c.Channel("risk")
+	require.True(t, ok)
+	require.False(t, c.ChannelEnabled("risk"))
+	_, ok = c.Channel("none")
+	require.False(t, ok)
+	require.False(t, c.ChannelEnabled("none"))
+}
+
+func TestChannelsOpenBySettings(t *testing.T) {
+	c := requireGood(t, channel("console", map[string]string{"enabled": "true"})+
+		channel("webhook"), nil)
+	console, _ := c.Channel("console")
+	opened, err := console.Open(io.Discard)
+	require.NoError(t, err)
+	require.NoError(t, opened.Close())
+	webhook, _ := c.Channel("webhook") // off, so that its settings may be incomplete
+	opened, err = webhook.Open(io.Discard)
+	require.ErrorContains(t, err, "url")
+	require.Nil(t, opened)
 }

@@ -33,9 +33,13 @@ type Config struct {
 	// IdentifyBy names members of an event's context, at its first level, that say what it
 	// is about.
 	IdentifyBy []string
-	// Channels are the ways out, by name.
+	// Channels are the ways out, in the order of their names.
 	Channels []Channel
-	// Warnings are what whoever starts alertd must hear of.
+	// Raw is the alerting section as it was read, after substitution, the user's own
+	// settings under custom included; nil if the file has no such section. It may hold
+	// secrets.
+	Raw map[string]any
+	// Warnings are what the operator must hear of.
 	Warnings []string
 	// Path is the file, and Found says whether it exists.
 	Path  string

@@ -45,7 +45,7 @@ func TestAMissingFileIsNoErrorButSafeDefaultsAndOneWarning(t *testing.T) {
 			require.False(t, c.Alerting.Enabled)
 			require.Equal(t, alerting.SeverityWarning, c.Alerting.MinSeverity)
 			require.Equal(t, 1000, c.Alerting.BufferSize)
-			require.Empty(t, c.Alerting.Channels)
+			require.Empty(t, c.Channels)
 			require.Equal(t, "127.0.0.1:8080", c.Server.Listen)
 			require.NoError(t, c.Alerting.Validate())
 		})
@@ -87,9 +87,9 @@ func TestTheExampleInTheRepositoryStartsAsItIsWithoutAnEnvironment(t *testing.T)
 	require.NoError(t, err)
 	require.True(t, c.Found)
 	require.Empty(t, c.Warnings)
-	require.Contains(t, c.Alerting.Channels, "slack", "it shows how a channel is written")
-	for name := range c.Alerting.Channels {
-		require.False(t, c.Alerting.ChannelEnabled(name), name)
+	require.Contains(t, names(c), "slack", "it shows how a channel is written")
+	for _, name := range names(c) {
+		require.False(t, c.ChannelEnabled(name), name)
 	}
 }
 

@@ -61,3 +61,18 @@ func redactedValue(c config.Config, path ...string) any {
 	}
 	return value
 }
+
+// names returns the names of the channels.
+func names(c config.Config) []string {
+	var names []string
+	for _, channel := range c.Channels {
+		names = append(names, channel.Policy.Name)
+	}
+	return names
+}
+
+// raw returns a channel's table as it was read, nil if there is no such channel.
+func raw(c config.Config, name string) map[string]any {
+	channel, _ := c.Channel(name)
+	return channel.Raw
+}

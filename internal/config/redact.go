@@ -46,12 +46,12 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 	}
 	key := join("", section)
 	alerts["identify_by"] = r.hide(join(key, "identify_by"), anys(c.IdentifyBy), false)
-	channels := make(map[string]any, len(c.Alerting.Channels))
-	for name, channel := range c.Alerting.Channels { // one whose name sounds like a secret is none
-		channels[name] = r.hide(join(join(key, "channels"), name), map[string]any(channel), false)
+	channels := make(map[string]any, len(c.Channels))
+	for _, channel := range c.Channels { // one whose name sounds like a secret is none
+		channels[channel.Policy.Name] = r.hide(join(join(key, "channels"), channel.Policy.Name), channel.Raw, false)
 	}
 	alerts["channels"] = channels
-	if custom, ok := c.Alerting.Raw["custom"]; ok {
+	if custom, ok := c.Raw["custom"]; ok {
 		alerts["custom"] = r.hide(join(key, "custom"), custom, false)
 	}
 	return map[string]any{"server": server, "storage": r.redactStorage(root, c.Storage), section: alerts}

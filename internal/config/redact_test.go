@@ -98,7 +98,7 @@ nothing = [nan, inf, -inf, 0.5]
 			"custom": {"api_key": "<secret>", "desk": "rates", "from_env": "<secret>", "tokens": ["<secret>", {"x": "<secret>"}], "nothing": ["nan", "+inf", "-inf", 0.5]}
 		}
 	}`, marshal(t, c.Redacted()))
-	require.Equal(t, "https://hooks.slack.example/written", c.Alerting.Channels["slack"]["webhook_url"], "whoever sends gets it")
+	require.Equal(t, "https://hooks.slack.example/written", raw(c, "slack")["webhook_url"], "whoever sends gets it")
 }
 
 func TestWhatIsShownOfStorageHoldsNoSecret(t *testing.T) {
@@ -264,7 +264,7 @@ func TestASecretFileMeansWhatItSays(t *testing.T) {
 	for seed := range 20 {
 		content := good.Example(seed)
 		c, err := config.Parse([]byte(content), config.Options{LookupEnv: env{"S": marker}.lookup})
-		if err == nil && strings.Contains(fmt.Sprint(c.Alerting.Raw), marker) {
+		if err == nil && strings.Contains(fmt.Sprint(c.Raw), marker) {
 			shown++
 		}
 	}

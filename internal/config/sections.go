@@ -142,7 +142,6 @@ func (c *Config) readAlerting(t *table) {
 	t.done()
 	t.r.table(t.values, t.key, "custom")
 	channels := t.r.table(t.values, t.key, "channels")
-	a.Channels = make(map[string]alerting.ChannelConfig, len(channels.values))
 	for _, name := range slices.Sorted(maps.Keys(channels.values)) {
 		table := t.r.table(channels.values, channels.key, name)
 		table.private = true
@@ -150,11 +149,10 @@ func (c *Config) readAlerting(t *table) {
 			t.r.problem(table.key, "has a name of %d bytes, must be 1 to %d", len(name), maxChannelName)
 		}
 		c.Channels = append(c.Channels, readChannel(table, name))
-		a.Channels[name] = table.values
 	}
 	t.r.checkFallbacks(channels.key, c.Channels)
 	c.warnOfChannels(channels.key)
-	a.Raw = t.values
+	c.Raw = t.values
 }
 
 // defaultRepeatInterval is the time between two updates about an incident that grows.

@@ -25,7 +25,7 @@ func TestASectionThatIsNotWrittenHasItsDefaults(t *testing.T) {
 		require.False(t, c.Alerting.Enabled)
 		require.Equal(t, alerting.SeverityWarning, c.Alerting.MinSeverity)
 		require.Equal(t, 1000, c.Alerting.BufferSize)
-		require.Empty(t, c.Alerting.Channels)
+		require.Empty(t, c.Channels)
 		require.Empty(t, c.Warnings)
 		require.True(t, c.Found)
 	}
@@ -77,7 +77,7 @@ x = 9
 	require.Equal(t, 8, c.Alerting.BufferSize)
 	require.Equal(t, 30*time.Minute, c.RepeatInterval)
 	require.Equal(t, []string{"book", "größe"}, c.IdentifyBy)
-	require.Equal(t, map[string]any{"x": int64(9)}, c.Alerting.Raw["custom"])
+	require.Equal(t, map[string]any{"x": int64(9)}, c.Raw["custom"])
 	require.Empty(t, c.Warnings)
 }
 
@@ -233,8 +233,8 @@ kind = "none of ours"
 		"desk":     "rates",
 		"limits":   map[string]any{"var": 0.03, "names": []any{"BTC-EUR", int64(5)}},
 		"channels": map[string]any{"slack": map[string]any{"kind": "none of ours"}},
-	}, c.Alerting.Raw["custom"])
-	require.Empty(t, c.Alerting.Channels)
+	}, c.Raw["custom"])
+	require.Empty(t, c.Channels)
 }
 
 // parseSection reads content with another alerting section.
@@ -260,7 +260,7 @@ unknown = true
 	require.True(t, c.Alerting.Enabled)
 	require.Equal(t, alerting.SeverityError, c.Alerting.MinSeverity)
 	require.Equal(t, 7, c.Alerting.BufferSize)
-	require.Contains(t, c.Alerting.Channels, "console")
+	require.Contains(t, names(c), "console")
 	require.Equal(t, true, redactedValue(c, "custom_alerts", "enabled"))
 	require.Nil(t, redactedValue(c, "alerting"), "it is not in force")
 

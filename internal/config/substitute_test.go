@@ -33,7 +33,7 @@ func TestReferencesAreReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := requireGood(t, "[alerting.custom]\nx = '"+row.text+"'", environment)
-			require.Equal(t, map[string]any{"x": row.want}, c.Alerting.Raw["custom"])
+			require.Equal(t, map[string]any{"x": row.want}, c.Raw["custom"])
 		})
 	}
 }
@@ -58,13 +58,13 @@ x = "${B}"
 	require.Equal(t, "one:80", c.Server.Listen)
 	require.Equal(t, map[string]any{
 		"url": "https://one/", "headers": map[string]any{"X-From": "one", "X.Dotted": "two"},
-	}, map[string]any(c.Alerting.Channels["webhook"]))
-	require.Equal(t, []any{"one@example.com", "fixed@example.com", "two@example.com"}, c.Alerting.Channels["email"]["to"])
+	}, raw(c, "webhook"))
+	require.Equal(t, []any{"one@example.com", "fixed@example.com", "two@example.com"}, raw(c, "email")["to"])
 	require.Equal(t, map[string]any{
 		"deep":   map[string]any{"deeper": []any{map[string]any{"deepest": []any{"one", []any{"two"}}}}},
 		"number": int64(7),
 		"table":  []any{map[string]any{"x": "one"}, map[string]any{"x": "two"}},
-	}, c.Alerting.Raw["custom"])
+	}, c.Raw["custom"])
 }
 
 func TestEveryVariableThatIsNotSetIsNamedWithItsKeyInOneGo(t *testing.T) {
@@ -176,8 +176,8 @@ func TestANumberOrABooleanMayBeOneReferenceAndNothingElse(t *testing.T) {
 			require.Equal(t, map[string]any{
 				"enabled": false, "smtp_port": int64(42), "concurrency": int64(42), "resolved": true,
 				"retry": map[string]any{"jitter": true},
-			}, map[string]any(c.Alerting.Channels["email"]), "the channel gets numbers and booleans")
-			require.False(t, c.Alerting.ChannelEnabled("email"))
+			}, raw(c, "email"), "the channel gets numbers and booleans")
+			require.False(t, c.ChannelEnabled("email"))
 		})
 	}
 	for name, row := range map[string]struct{ number, boolean, shown, shownBoolean string }{
@@ -226,7 +226,7 @@ func TestWithoutALookupTheProcessEnvironmentIsUsed(t *testing.T) {
 	t.Setenv("ALERTD_CONFIG_TEST", "from the process")
 	c, err := config.Parse([]byte("[alerting.custom]\nx = \"${ALERTD_CONFIG_TEST}\""), config.Options{})
 	require.NoError(t, err)
-	require.Equal(t, map[string]any{"x": "from the process"}, c.Alerting.Raw["custom"])
+	require.Equal(t, map[string]any{"x": "from the process"}, c.Raw["custom"])
 }
 
 func TestAReferenceTakesAnyValueAsItIs(t *testing.T) {
@@ -239,7 +239,7 @@ func TestAReferenceTakesAnyValueAsItIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		custom, _ := c.Alerting.Raw["custom"].(map[string]any)
+		custom, _ := c.Raw["custom"].(map[string]any)
 		if custom["x"] != before+value+after {
 			t.Fatalf("%q", custom["x"])
 		}
