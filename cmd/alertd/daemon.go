@@ -105,13 +105,15 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		Ready:     []httpapi.ReadyCheck{{Name: "log", Err: opened.Ready}, {Name: "engine", Err: deliver.Ready}},
 		Incidents: opened, EventIncidents: opened, Deliveries: opened,
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
-		MaxBody: loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
+		Settings: apiSettings(loaded.Server),
+		MaxBody:  loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
 		EffectiveConfig: reloader.effective, Reload: reloader.reload,
 	})
 	if err != nil {
 		return nil, err
 	}
+	reloader.api = api
 	return &daemon{
 		log: log, store: opened, engine: deliver, reloader: reloader, api: api, stopping: make(chan struct{}),
 		timeout: loaded.Server.ShutdownTimeout, limit: loaded.Server.ShutdownTimeout + loaded.Storage.Timeout + stopMargin,

@@ -202,10 +202,13 @@ type answer struct {
 	body   string
 }
 
-func (p *program) do(method, path, body string) answer {
+func (p *program) do(method, path, body string, header ...string) answer {
 	p.tb.Helper()
 	request, err := http.NewRequestWithContext(p.tb.Context(), method, "http://"+p.addr+path, strings.NewReader(body))
 	require.NoError(p.tb, err)
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Add(header[i], header[i+1])
+	}
 	response, err := p.client.Do(request)
 	require.NoError(p.tb, err)
 	return readAnswer(p.tb, response)

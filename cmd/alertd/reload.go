@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"maps"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/config"
 	"alertd/internal/engine"
+	"alertd/internal/httpapi"
 )
 
 // reloader puts a configuration into force while alertd runs. Everything that
@@ -20,14 +20,15 @@ type reloader struct {
 	flags   commonFlags
 	manager *alerting.Manager
 	engine  *engine.Engine
-	out     io.Writer // for channels that write to where alertd runs
+	api     *httpapi.API // set once it is made, before it serves
+	out     io.Writer    // for channels that write to where alertd runs
 	log     daemonLog
 	good    prometheus.Gauge
 	at      prometheus.Gauge
 
 	mu      sync.Mutex
 	started config.Config // what needs a restart is as it was at the start
-	current config.Config
+	current config.Config // what is in force
 }
 
 func newReloader(c daemonConfig, manager *alerting.Manager, deliver *engine.Engine, registry prometheus.Registerer) *reloader {
@@ -50,17 +51,7 @@ func newReloader(c daemonConfig, manager *alerting.Manager, deliver *engine.Engi
 func (r *reloader) effective() map[string]any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.inForce()
-}
-
-// inForce is effective under the lock: what waits for a restart is as it was at
-// the start.
-func (r *reloader) inForce() map[string]any {
-	shown, started := maps.Clone(r.current.Redacted()), r.started.Redacted()
-	for _, section := range []string{"server", "storage"} {
-		shown[section] = started[section]
-	}
-	return shown
+	return r.current.Redacted()
 }
 
 // reload reads the file again. A bad one changes nothing, nor does one that is
@@ -77,10 +68,10 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 	if err == nil {
 		err = next.Alerting.Validate() // so that nothing can fail after the engine has changed
 	}
+	var inForce config.Config
 	if err == nil {
-		effective := next
-		effective.Server = r.started.Server
-		err = r.engine.Reconfigure(engineSettings(effective, r.out))
+		inForce = r.started.Reload(next)
+		err = r.engine.Reconfigure(engineSettings(inForce, r.out))
 	}
 	if err == nil {
 		err = r.manager.Reconfigure(next.Alerting)
@@ -90,11 +81,17 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 		r.log.Error("configuration not reloaded, nothing has changed", "error", err)
 		return nil, err
 	}
-	r.current = next
+	r.api.Reconfigure(apiSettings(inForce.Server))
+	r.current = inForce
 	r.good.Set(1)
 	r.at.Set(float64(time.Now().UnixMilli()) / 1000)
 	restart := r.started.RestartRequired(next)
-	r.log.Info("configuration reloaded", "restart_required", restart, "effective", r.inForce())
+	r.log.Info("configuration reloaded", "restart_required", restart, "effective", inForce.Redacted())
 	r.log.warn(next.Warnings)
 	return restart, nil
+}
+
+// apiSettings returns what a reload changes in the API.
+func apiSettings(s config.Server) httpapi.Settings {
+	return httpapi.Settings{AccessLog: httpapi.AccessLog(s.AccessLog), SlowRequest: s.SlowRequest, PublicURL: s.PublicURL}
 }

@@ -114,3 +114,17 @@ func TestWhatWaitsForARestartIsShownAsItWasAtTheStart(t *testing.T) {
 	require.Contains(t, p.post("/-/reload", "").body, `"storage"`)
 	require.Contains(t, p.get("/config").body, `"path":"`+path+`"`)
 }
+
+func TestAReloadChangesTheAccessLogAndThePublicURL(t *testing.T) {
+	p := start(t, strict)
+	p.get("/version")
+	require.NotContains(t, p.log.String(), `"path":"/version"`)
+
+	p.configure("[server]\naccess_log = \"all\"\npublic_url = \"https://alertd.example.com\"\n" + strict)
+	reloaded := p.post("/-/reload", "")
+	require.Contains(t, reloaded.body, `"restart_required":[]`)
+	require.Contains(t, p.get("/config").body, `"public_url":"https://alertd.example.com"`)
+	p.get("/version")
+	p.awaitLog(`"path":"/version"`)
+	require.Equal(t, http.StatusCreated, p.do(http.MethodPost, "/alerts", breach, "Origin", "https://alertd.example.com").status)
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -54,7 +55,11 @@ type Server struct {
 	Listen string
 	// PublicURL is where people reach alertd, for links in messages, without a slash at
 	// the end; "" if they do not.
-	PublicURL         string
+	PublicURL string
+	// AccessLog is errors, all or off.
+	AccessLog string
+	// SlowRequest is how long a request takes that is logged for it.
+	SlowRequest       time.Duration
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
 	WriteTimeout      time.Duration
@@ -208,6 +213,27 @@ func syntaxError(path string, err error) string {
 	return where + ": " + what
 }
 
+// serverReloads are the keys of [server] that take effect at a reload.
+var serverReloads = [...]string{"public_url", "access_log", "slow_request"}
+
+// Reload returns what is in force once next is loaded by an alertd that has started
+// with c: what needs a restart is as in c.
+func (c *Config) Reload(next Config) Config {
+	server := c.Server
+	server.PublicURL, server.AccessLog, server.SlowRequest = next.Server.PublicURL, next.Server.AccessLog, next.Server.SlowRequest
+	next.Server, next.Storage = server, c.Storage
+
+	started, _ := c.redacted["server"].(map[string]any)
+	loaded, _ := next.redacted["server"].(map[string]any)
+	shown := maps.Clone(started)
+	for _, key := range serverReloads {
+		shown[key] = loaded[key]
+	}
+	next.redacted = maps.Clone(next.redacted)
+	next.redacted["server"], next.redacted["storage"] = shown, c.redacted["storage"]
+	return next
+}
+
 // RestartRequired returns the keys that differ between c and next and take
 // effect only after a restart.
 func (c *Config) RestartRequired(next Config) []string {
@@ -217,7 +243,6 @@ func (c *Config) RestartRequired(next Config) []string {
 		different bool
 	}{
 		{"server.listen", c.Server.Listen != next.Server.Listen},
-		{"server.public_url", c.Server.PublicURL != next.Server.PublicURL},
 		{"server.read_header_timeout", c.Server.ReadHeaderTimeout != next.Server.ReadHeaderTimeout},
 		{"server.read_timeout", c.Server.ReadTimeout != next.Server.ReadTimeout},
 		{"server.write_timeout", c.Server.WriteTimeout != next.Server.WriteTimeout},

@@ -268,12 +268,16 @@ func TestEveryChangeThatWaitsForARestartIsNamedByItsKey(t *testing.T) {
 
 	serverKeys, isTable := redactedValue(before, "server").(map[string]any)
 	require.True(t, isTable)
-	var named []string
+	named := []string{"public_url", "access_log", "slow_request"} // these do not wait
 	server := reflect.TypeFor[config.Server]()
 	for i := range server.NumField() {
 		after := before
 		change(t, reflect.ValueOf(&after.Server).Elem().Field(i))
 		keys := before.RestartRequired(after)
+		if slices.Contains([]string{"PublicURL", "AccessLog", "SlowRequest"}, server.Field(i).Name) {
+			require.Empty(t, keys, server.Field(i).Name)
+			continue
+		}
 		require.Len(t, keys, 1, server.Field(i).Name)
 		require.Equal(t, keys, after.RestartRequired(before), server.Field(i).Name)
 		name, ok := strings.CutPrefix(keys[0], "server.")
@@ -282,7 +286,7 @@ func TestEveryChangeThatWaitsForARestartIsNamedByItsKey(t *testing.T) {
 		require.Contains(t, serverKeys, name)
 		named = append(named, name)
 	}
-	require.Len(t, serverKeys, len(named), "every key of [server] waits for a restart")
+	require.Len(t, serverKeys, len(named), "every other key of [server] waits for a restart")
 
 	storage := reflect.TypeFor[config.Storage]()
 	for i := range storage.NumField() {
@@ -295,6 +299,38 @@ func TestEveryChangeThatWaitsForARestartIsNamedByItsKey(t *testing.T) {
 	all.Server.Listen, all.Server.IdleTimeout, all.Storage.Path = "x", time.Hour, "y"
 	keys := before.RestartRequired(all)
 	require.Equal(t, []string{"server.idle_timeout", "server.listen", "storage"}, slices.Sorted(slices.Values(keys)))
+}
+
+func TestReloadKeepsWhatNeedsARestart(t *testing.T) {
+	started := requireGood(t, "[server]\nmax_body = \"2KiB\"\n[storage]\npath = \"first.db\"\n[alerting]\nbuffer_size = 7\n", nil)
+	next := requireGood(t, `
+[server]
+max_body = "4KiB"
+public_url = "https://alertd.example.com"
+access_log = "all"
+slow_request = "2s"
+[storage]
+path = "second.db"
+[alerting]
+buffer_size = 8
+`, nil)
+	inForce := started.Reload(next)
+	want := started.Server
+	want.PublicURL, want.AccessLog, want.SlowRequest = "https://alertd.example.com", "all", 2*time.Second
+	require.Equal(t, want, inForce.Server)
+	require.Equal(t, started.Storage, inForce.Storage)
+	require.Equal(t, next.Alerting, inForce.Alerting)
+
+	shown := inForce.Redacted()
+	require.Equal(t, started.Redacted()["storage"], shown["storage"])
+	require.Equal(t, next.Redacted()["alerting"], shown["alerting"])
+	server, isTable := shown["server"].(map[string]any)
+	require.True(t, isTable)
+	require.Equal(t, "2KiB", server["max_body"])
+	require.Equal(t, "https://alertd.example.com", server["public_url"])
+	require.Equal(t, "all", server["access_log"])
+	require.Equal(t, "2s", server["slow_request"])
+	require.NotEqual(t, shown["server"], started.Redacted()["server"], "the configuration of the start is not changed")
 }
 
 func TestTheAlertingSectionTakesEffectWithoutARestart(t *testing.T) {

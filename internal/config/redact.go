@@ -28,6 +28,8 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 	server := map[string]any{
 		"listen":              c.Server.Listen,
 		"public_url":          c.Server.PublicURL,
+		"access_log":          c.Server.AccessLog,
+		"slow_request":        FormatDuration(c.Server.SlowRequest),
 		"read_header_timeout": FormatDuration(c.Server.ReadHeaderTimeout),
 		"read_timeout":        FormatDuration(c.Server.ReadTimeout),
 		"write_timeout":       FormatDuration(c.Server.WriteTimeout),

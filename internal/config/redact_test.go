@@ -81,7 +81,7 @@ nothing = [nan, inf, -inf, 0.5]
 `, env{"HOST": "10.0.0.1", "SMTP_PORT": "25", "TO": "someone@example.com"})
 	require.JSONEq(t, `{
 		"server": {
-			"listen": "10.0.0.1:80", "public_url": "", "read_header_timeout": "5s", "read_timeout": "30s", "write_timeout": "30s", "idle_timeout": "90s",
+			"listen": "10.0.0.1:80", "public_url": "", "access_log": "errors", "slow_request": "1s", "read_header_timeout": "5s", "read_timeout": "30s", "write_timeout": "30s", "idle_timeout": "90s",
 			"shutdown_timeout": "30s", "max_body": "2MiB", "max_streams": 256, "stream_heartbeat": "15s"
 		},
 		"storage": {

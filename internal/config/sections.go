@@ -15,7 +15,7 @@ import (
 
 func defaultServer() Server {
 	return Server{
-		Listen: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		Listen: "127.0.0.1:8080", AccessLog: "errors", SlowRequest: time.Second, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
 		MaxBody: 8 << 20, MaxStreams: 256, StreamHeartbeat: 15 * time.Second,
 	}
@@ -76,6 +76,10 @@ func (s *Server) read(t *table, override string) {
 		t.problem("public_url", s.PublicURL, "the URL at which people reach alertd, such as https://alertd.example.com, without a query")
 	}
 	s.PublicURL = strings.TrimRight(s.PublicURL, "/")
+	t.string("access_log", &s.AccessLog)
+	if !slices.Contains([]string{"errors", "all", "off"}, s.AccessLog) {
+		t.problem("access_log", s.AccessLog, "errors, all or off")
+	}
 	for _, timeout := range []struct {
 		name string
 		into *time.Duration
@@ -86,6 +90,7 @@ func (s *Server) read(t *table, override string) {
 		{"idle_timeout", &s.IdleTimeout},
 		{"shutdown_timeout", &s.ShutdownTimeout},
 		{"stream_heartbeat", &s.StreamHeartbeat},
+		{"slow_request", &s.SlowRequest},
 	} {
 		t.duration(timeout.name, 10*time.Millisecond, time.Hour, timeout.into)
 	}

@@ -14,7 +14,7 @@ func TestASectionThatIsNotWrittenHasItsDefaults(t *testing.T) {
 	for _, content := range []string{"", "# nothing\n", "[server]\n[alerting]\n"} {
 		c := requireGood(t, content, nil)
 		require.Equal(t, config.Server{
-			Listen: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+			Listen: "127.0.0.1:8080", AccessLog: "errors", SlowRequest: time.Second, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
 			MaxBody: 8 << 20, MaxStreams: 256, StreamHeartbeat: 15 * time.Second,
 		}, c.Server)
@@ -44,6 +44,8 @@ shutdown_timeout = "5s"
 max_body = "64KiB"
 max_streams = 7
 stream_heartbeat = "6s"
+access_log = "all"
+slow_request = "250ms"
 [storage]
 driver = "postgres"
 path = "elsewhere.db"
@@ -65,7 +67,7 @@ enabled = true
 x = 9
 `, nil)
 	require.Equal(t, config.Server{
-		Listen: "[::1]:0", PublicURL: "https://alertd.example.com/desk", ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
+		Listen: "[::1]:0", PublicURL: "https://alertd.example.com/desk", AccessLog: "all", SlowRequest: 250 * time.Millisecond, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
 		IdleTimeout: 4 * time.Second, ShutdownTimeout: 5 * time.Second, MaxBody: 64 << 10, MaxStreams: 7, StreamHeartbeat: 6 * time.Second,
 	}, c.Server)
 	require.Equal(t, config.Storage{
@@ -125,6 +127,9 @@ func TestAValueThatIsNotAllowedIsReportedWithWhatIs(t *testing.T) {
 		{"server", "idle_timeout", `"1d"`, `"1d"` + timeout},
 		{"server", "shutdown_timeout", `30`, `30` + timeout},
 		{"server", "stream_heartbeat", `true`, `true` + timeout},
+		{"server", "slow_request", `"0"`, `"0"` + timeout},
+		{"server", "access_log", `"errror"`, `"errror" is not allowed, must be errors, all or off`},
+		{"server", "access_log", `true`, `true is not allowed, must be a string`},
 		{"server", "stream_heartbeat", `{ s = 1 }`, `a table` + timeout},
 		{"server", "max_body", `"1023B"`, `"1023B"` + body},
 		{"server", "max_body", `"1025MiB"`, `"1025MiB"` + body},

@@ -31,10 +31,9 @@ type Config struct {
 	// Registry is where the API's own metrics go and what /metrics shows.
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
-	// AccessLog gets the record of each request that alertd answered as it should;
-	// nil stands for Logger, which gets the others.
-	AccessLog *slog.Logger
-	Build     BuildInfo
+	Build    BuildInfo
+	// Settings are in force until [API.Reconfigure] changes them.
+	Settings Settings
 	// MaxBody is the largest request body in bytes; 0 stands for 8 MiB.
 	MaxBody int64
 	// MaxStreams is how many event streams may be open; 0 stands for 256.
@@ -64,11 +63,11 @@ type Config struct {
 
 // API is the HTTP API.
 type API struct {
-	config  Config
-	router  chi.Router
-	metrics *metrics.HTTP
-	origins *http.CrossOriginProtection
-	started time.Time
+	config   Config
+	router   chi.Router
+	metrics  *metrics.HTTP
+	settings atomic.Pointer[inForce]
+	started  time.Time
 
 	streams     atomic.Int64
 	closing     chan struct{} // closed when shutting down
@@ -80,17 +79,14 @@ func New(config Config) (*API, error) {
 	if err := config.complete(); err != nil {
 		return nil, err
 	}
-	if config.AccessLog == nil {
-		config.AccessLog = config.Logger
-	}
 	setDefault(&config.MaxBody, 8<<20)
 	setDefault(&config.MaxStreams, 256)
 	setDefault(&config.StreamHeartbeat, 15*time.Second)
 	setDefault(&config.WriteTimeout, 30*time.Second)
 	a := &API{
-		config: config, metrics: metrics.NewHTTP(config.Registry), origins: http.NewCrossOriginProtection(),
-		started: time.Now(), closing: make(chan struct{}),
+		config: config, metrics: metrics.NewHTTP(config.Registry), started: time.Now(), closing: make(chan struct{}),
 	}
+	a.Reconfigure(config.Settings)
 	err := config.Registry.Register(metrics.NewStreams(func() int { return int(a.streams.Load()) }))
 	if err != nil {
 		return nil, err

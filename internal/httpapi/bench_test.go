@@ -69,6 +69,17 @@ func BenchmarkPostAlert(b *testing.B) {
 	newHarness(b, logged).bench(b, http.MethodPost, "/alerts", realistic(0), http.StatusCreated, "Content-Type", asJSON)
 }
 
+// BenchmarkMiddleware measures what a request costs around its handler, which does
+// next to nothing.
+func BenchmarkMiddleware(b *testing.B) {
+	b.Run("get", func(b *testing.B) {
+		newHarness(b, logged).bench(b, http.MethodGet, "/healthz", "", http.StatusOK)
+	})
+	b.Run("post", func(b *testing.B) {
+		newHarness(b, logged).bench(b, http.MethodPost, "/-/reload", "", http.StatusOK)
+	})
+}
+
 func BenchmarkPostBatch(b *testing.B) {
 	const size = 1000
 	alerts := make([]string, size)

@@ -14,8 +14,8 @@ import (
 	"alertd/internal/metrics"
 )
 
-// statusClientGone is what the log and the metrics call a request whose client
-// went away before the answer; nobody sees it as an answer.
+// statusClientGone is the status in the log and the metrics of a request whose
+// client went away before the answer. It is never sent.
 const statusClientGone = 499
 
 // handler answers a request or returns why it cannot. Once it has written
@@ -37,9 +37,10 @@ const unmatched = "unmatched"
 func (e *endpoint) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	w, _ := responses.Get().(*response)
-	*w = response{ResponseWriter: rw, requestID: requestID(r)}
+	*w = response{ResponseWriter: rw, requestID: requestID(r), fields: new(fields)}
+	w.fields.requestID[0] = w.requestID
 	header := rw.Header()
-	header["X-Request-Id"] = []string{w.requestID}
+	header["X-Request-Id"] = w.fields.requestID[:]
 	header["X-Content-Type-Options"] = noSniff
 	header["Cache-Control"] = noStore
 
@@ -51,7 +52,9 @@ func (e *endpoint) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	} else {
 		e.api.metrics.ObserveUnmatched(r.Method, status, took)
 	}
-	e.logAccess(w, r, status, took)
+	if e.logged(w, status, took) {
+		e.logAccess(w, r, status, took)
+	}
 	*w = response{}
 	responses.Put(w)
 	if aborted {
@@ -59,9 +62,9 @@ func (e *endpoint) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run calls the handler and answers its error or panic. It reports whether the
-// connection is to be cut off, because an answer that had begun cannot be
-// finished, or because the handler wants it.
+// run calls the handler and answers its error or panic. It reports whether to cut
+// the connection off: an answer had begun and cannot be finished, or the handler
+// wants it.
 func (e *endpoint) run(w *response, r *http.Request) (abort bool) {
 	defer func() {
 		value := recover()
@@ -94,16 +97,35 @@ func statusOf(w *response, r *http.Request) int {
 
 // These are shared: nothing changes a header's values in place.
 var (
-	noSniff = []string{"nosniff"}
-	noStore = []string{"no-store"}
+	noSniff   = []string{"nosniff"}
+	noStore   = []string{"no-store"}
+	jsonField = []string{contentJSON}
 )
+
+// logged decides whether a request gets a record. See [AccessLog].
+func (e *endpoint) logged(w *response, status int, took time.Duration) bool {
+	settings := e.api.settings.Load()
+	failed := status >= http.StatusInternalServerError || w.cause != nil && status < http.StatusBadRequest
+	slow := took >= settings.SlowRequest && !e.row.streams
+	if failed || slow || e.row.ByPerson() {
+		return true
+	}
+	switch settings.AccessLog {
+	case AccessLogAll:
+		return true
+	case AccessLogOff:
+		return false
+	default:
+		return status >= http.StatusBadRequest
+	}
+}
 
 // logAccess writes the one record of a request. What comes from outside is cut
 // to a length, and the path is as it was escaped, so without control characters.
 func (e *endpoint) logAccess(w *response, r *http.Request, status int, took time.Duration) {
-	level, log := slog.LevelInfo, e.api.config.AccessLog
+	level, log := slog.LevelInfo, e.api.config.Logger
 	if status == http.StatusInternalServerError {
-		level, log = slog.LevelError, e.api.config.Logger
+		level = slog.LevelError
 	}
 	if !log.Enabled(r.Context(), level) {
 		return
@@ -122,12 +144,12 @@ func (e *endpoint) logAccess(w *response, r *http.Request, status int, took time
 	log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// sameOrigin keeps web pages of other sites from posting through a visitor's
-// browser: alertd listens on loopback, where only the browser's own word tells
-// them from a risk component, which sends no Origin.
+// sameOrigin refuses requests that a visitor's browser sends for a web page of
+// another site. alertd listens on loopback, where only the headers that browsers
+// set tell such a page from a risk component, which sends none of them.
 func (a *API) sameOrigin(h handler) handler {
 	return func(w *response, r *http.Request) error {
-		if err := a.origins.Check(r); err != nil {
+		if err := a.settings.Load().origins.Check(r); err != nil {
 			p := newProblem(http.StatusForbidden, "requests from web pages of another origin are not allowed")
 			p.cause = err
 			return p

@@ -1,15 +1,20 @@
 package httpapi_test
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/alerting"
 	"alertd/internal/httpapi"
 )
 
@@ -84,7 +89,7 @@ func TestEveryRequestHasAnID(t *testing.T) {
 }
 
 func TestEachRequestIsOneRecordInTheLog(t *testing.T) {
-	h := newHarness(t)
+	h := newHarness(t, logsAll)
 	h.do(http.MethodPost, "/alerts", breach, "X-Request-Id", "r1")
 	record := h.lastRecord()
 	require.Equal(t, 1, strings.Count(h.log.String(), "\n"))
@@ -135,6 +140,84 @@ func TestThePathIsNotAMetricLabel(t *testing.T) {
 	require.NotContains(t, text, "evil")
 	require.NotContains(t, text, "BREW")
 	require.NotContains(t, text, "0197f5c2")
+}
+
+// logsAll logs every request.
+func logsAll(c *httpapi.Config) { c.Settings.AccessLog = httpapi.AccessLogAll }
+
+func TestTheAccessLogHasWhatItsModeSays(t *testing.T) {
+	acknowledge := "/incidents/" + incidentText + "/acknowledge"
+	for name, test := range map[string]struct {
+		method, target, body string
+		config               func(*httpapi.Config)
+		in                   []httpapi.AccessLog // it is logged in these modes
+	}{
+		"a request that is answered":   {method: http.MethodGet, target: "/events", in: []httpapi.AccessLog{"all"}},
+		"an alert that is registered":  {method: http.MethodPost, target: "/alerts", body: breach, in: []httpapi.AccessLog{"all"}},
+		"an alert that is refused":     {method: http.MethodPost, target: "/alerts", body: "{}", in: []httpapi.AccessLog{"all", "errors"}},
+		"a path that is not there":     {method: http.MethodGet, target: "/nothing", in: []httpapi.AccessLog{"all", "errors"}},
+		"a panic":                      {method: http.MethodGet, target: "/config", config: panics, in: []httpapi.AccessLog{"all", "errors", "off"}},
+		"an alert that is not kept":    {method: http.MethodPost, target: "/alerts", body: breach, config: onBrokenLog, in: []httpapi.AccessLog{"all", "errors", "off"}},
+		"an answer that lacks a part":  {method: http.MethodGet, target: "/events", config: withoutIncidents, in: []httpapi.AccessLog{"all", "errors", "off"}},
+		"an acknowledgement":           {method: http.MethodPost, target: acknowledge, body: `{"by":"Ada"}`, in: []httpapi.AccessLog{"all", "errors", "off"}},
+		"an acknowledgement of nobody": {method: http.MethodPost, target: acknowledge, body: `{}`, in: []httpapi.AccessLog{"all", "errors", "off"}},
+		"a reload":                     {method: http.MethodPost, target: "/-/reload", in: []httpapi.AccessLog{"all", "errors", "off"}},
+	} {
+		for _, mode := range []httpapi.AccessLog{"", httpapi.AccessLogErrors, httpapi.AccessLogAll, httpapi.AccessLogOff} {
+			t.Run(name+", "+string(mode), func(t *testing.T) {
+				h := newHarness(t, func(c *httpapi.Config) {
+					c.Settings.AccessLog = mode
+					if test.config != nil {
+						test.config(c)
+					}
+				})
+				if test.config == nil {
+					h.folded(breach)
+				}
+				before := strings.Count(h.log.String(), `"msg":"request"`)
+				h.do(test.method, test.target, test.body)
+				records := strings.Count(h.log.String(), `"msg":"request"`) - before
+				if slices.Contains(test.in, cmp.Or(mode, "errors")) {
+					require.Equal(t, 1, records)
+				} else {
+					require.Zero(t, records)
+				}
+			})
+		}
+	}
+}
+
+// withoutIncidents has events whose incidents cannot be read.
+func withoutIncidents(c *httpapi.Config) {
+	desk := newDesk()
+	desk.away = errDiskFull
+	c.EventIncidents = desk
+	_, err := c.Manager.Register(context.Background(), alerting.Alert{
+		Severity: alerting.SeverityError, Category: alerting.CategoryOther, Source: "s", Message: "m",
+	})
+	if err != nil {
+		panic(err) // it is a good one
+	}
+}
+
+func TestASlowRequestIsLoggedWithTheAccessLogOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		took := 999 * time.Millisecond
+		h := newHarness(t, func(c *httpapi.Config) {
+			c.Settings.AccessLog = httpapi.AccessLogOff
+			c.EffectiveConfig = func() map[string]any { <-time.After(took); return nil }
+		})
+		h.get("/config")
+		require.Empty(t, h.log.String())
+		took = time.Second
+		h.get("/config")
+		require.InDelta(t, 1000, h.lastRecord()["duration_ms"], 0)
+
+		h.api.Reconfigure(httpapi.Settings{AccessLog: httpapi.AccessLogOff, SlowRequest: 2 * time.Second})
+		before := h.log.String()
+		h.get("/config")
+		require.Equal(t, before, h.log.String())
+	})
 }
 
 func TestOtherPathsAndMethodsAreProblems(t *testing.T) {
@@ -188,6 +271,43 @@ func TestAWebPageOfAnotherOriginCannotPost(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.do(http.MethodGet, "/events", "", "Sec-Fetch-Site", "cross-site").status, "reading is for the browser to judge")
 }
 
+func TestAWebPageOfThePublicURLMayPost(t *testing.T) {
+	for name, test := range map[string]struct {
+		publicURL, origin string
+		refused           bool
+	}{
+		"the same":                 {publicURL: "https://alertd.example.com", origin: "https://alertd.example.com"},
+		"below a path":             {publicURL: "https://desk.example.com/alertd", origin: "https://desk.example.com"},
+		"as browsers write it":     {publicURL: "HTTPS://Alertd.Example.com:443", origin: "https://alertd.example.com"},
+		"with a port":              {publicURL: "http://alertd.example.com:8080", origin: "http://alertd.example.com:8080"},
+		"an address":               {publicURL: "http://[2001:DB8::1]:80/", origin: "http://[2001:db8::1]"},
+		"of letters beyond ASCII":  {publicURL: "https://bücher.example", origin: "https://xn--bcher-kva.example"},
+		"of another scheme":        {publicURL: "https://alertd.example.com", origin: "http://alertd.example.com", refused: true},
+		"of another port":          {publicURL: "https://alertd.example.com", origin: "https://alertd.example.com:8443", refused: true},
+		"of a sibling":             {publicURL: "https://alertd.example.com", origin: "https://evil.example.com", refused: true},
+		"where there is no such":   {publicURL: "", origin: "https://alertd.example.com", refused: true},
+		"where it is not a URL":    {publicURL: "%", origin: "https://alertd.example.com", refused: true},
+		"where it has no host":     {publicURL: "desk", origin: "null", refused: true},
+		"even with Sec-Fetch-Site": {publicURL: "https://alertd.example.com", origin: "https://alertd.example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, func(c *httpapi.Config) { c.Settings.PublicURL = test.publicURL })
+			header := []string{"Origin", test.origin}
+			if strings.Contains(name, "Sec-Fetch-Site") {
+				header = append(header, "Sec-Fetch-Site", "same-site") // the proxy has another name
+			}
+			if test.refused {
+				requireProblem(t, h.post(breach, header...), http.StatusForbidden)
+				return
+			}
+			require.Equal(t, http.StatusCreated, h.post(breach, header...).status)
+			h.api.Reconfigure(httpapi.Settings{PublicURL: "https://moved.example.com"})
+			requireProblem(t, h.post(breach, header...), http.StatusForbidden)
+			require.Equal(t, http.StatusCreated, h.post(breach, "Origin", "https://moved.example.com").status)
+		})
+	}
+}
+
 func TestAnswersCarrySecurityHeaders(t *testing.T) {
 	h := newHarness(t)
 	for _, target := range []string{"/events", "/nothing", "/stats"} {
@@ -195,18 +315,4 @@ func TestAnswersCarrySecurityHeaders(t *testing.T) {
 		require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
 		require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 	}
-}
-
-func TestTheRecordOfAFailureGoesToTheMainLog(t *testing.T) {
-	access := &logBuffer{}
-	h := newHarness(t, func(c *httpapi.Config) {
-		c.AccessLog = slog.New(slog.NewJSONHandler(access, nil))
-		c.EffectiveConfig = func() map[string]any { panic("no configuration") }
-	})
-	h.get("/healthz")
-	h.get("/config")
-	require.Contains(t, access.String(), `"path":"/healthz"`)
-	require.NotContains(t, access.String(), `"path":"/config"`)
-	require.Contains(t, h.log.String(), "no configuration")
-	require.NotContains(t, h.log.String(), `"path":"/healthz"`)
 }

@@ -10,18 +10,24 @@ import (
 	"sync"
 )
 
-// response is the ResponseWriter that handlers get. It remembers what the log
-// and the metrics want to know. It is reused: nothing may keep it after the
-// handler has returned.
+// response is the ResponseWriter that handlers get. It records what the log and
+// the metrics show. It is reused: nothing may keep it after the handler has
+// returned.
 type response struct {
 	http.ResponseWriter
 	requestID string
-	status    int // 0 until the header is out
-	bytes     int64
-	cause     error  // for the log
-	stack     []byte // of a panic, for the log
-	gone      bool   // the client went away in mid-request
+	// fields holds the values of the two header fields that every answer has of its
+	// own, so that both cost one allocation.
+	fields *fields
+	status int // 0 until the header is out
+	bytes  int64
+	cause  error  // for the log
+	stack  []byte // of a panic, for the log
+	gone   bool   // the client went away in mid-request
 }
+
+// fields are the values of header fields; a field is a slice of one of them.
+type fields struct{ requestID, contentLength [1]string }
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -47,12 +53,17 @@ func (w *response) Write(data []byte) (int, error) {
 // begin sends the header of an answer whose length in bytes is known.
 func (w *response) begin(status int, contentType string, length int) {
 	header := w.Header()
-	header["Content-Type"] = []string{contentType}
-	header["Content-Length"] = []string{strconv.Itoa(length)}
+	if contentType == contentJSON {
+		header["Content-Type"] = jsonField
+	} else {
+		header["Content-Type"] = []string{contentType}
+	}
+	w.fields.contentLength[0] = strconv.Itoa(length)
+	header["Content-Length"] = w.fields.contentLength[:]
 	w.WriteHeader(status)
 }
 
-// put sends a part of the body. If the client is gone, that is for the log.
+// put sends a part of the body. An error is for the log: the client is gone.
 func (w *response) put(body []byte) {
 	if _, err := w.Write(body); err != nil && w.cause == nil && !errors.Is(err, http.ErrBodyNotAllowed) {
 		w.cause = fmt.Errorf("write answer: %w", err)
