@@ -117,6 +117,9 @@ func readLogfile(t *table) logfile.Config {
 func readTelegram(t *table) telegram.Config {
 	var c telegram.Config
 	t.string("bot_token", &c.BotToken)
+	if number, ok := t.values["chat_id"].(int64); ok {
+		t.values["chat_id"] = strconv.FormatInt(number, 10)
+	}
 	t.string("chat_id", &c.ChatID)
 	t.string("api_url", &c.APIURL)
 	c.Outbound = readOutbound(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/channel/telegram"
 	"alertd/internal/delivery"
 )
 
@@ -322,7 +323,7 @@ func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
 		"console": {},
 		"telegram": {
 			{"bot_token", `1`, `bot_token: ` + hidden + notText},
-			{"chat_id", `-100`, `chat_id: -100` + notText},
+			{"chat_id", `1.5`, `chat_id: 1.5` + notText},
 			{"api_url", `1`, `api_url: ` + hidden + notText},
 			{"proxy", `1`, `proxy: ` + hidden + notText},
 			{"ca_file", `1`, `ca_file: 1` + notText},
@@ -432,4 +433,13 @@ func TestChannelsOpenBySettings(t *testing.T) {
 	opened, err = webhook.Open(io.Discard)
 	require.ErrorContains(t, err, "url")
 	require.Nil(t, opened)
+}
+
+func TestAChatIDMayBeANumber(t *testing.T) {
+	for written, want := range map[string]string{"-1001234567890": "-1001234567890", "42": "42", `"@alerts"`: "@alerts"} {
+		chat := maps.Clone(kinds["telegram"])
+		chat["enabled"], chat["chat_id"] = "true", written
+		c := requireGood(t, channel("telegram", chat)+"[alerting]\nenabled = true\n", nil)
+		require.Equal(t, want, c.Channels[0].Settings.(telegram.Config).ChatID) //nolint:forcetypeassert // it is of that kind
+	}
 }

@@ -41,7 +41,7 @@ type HTTP struct {
 	OK func(w http.ResponseWriter, r *http.Request, body []byte)
 	// Refusal is the service's body with a status that is no success; nil: a plain text.
 	Refusal func(status int) string
-	// Outcomes has what is not as [outbound.Client.Classify] says, by status.
+	// Outcomes has what is not as [outbound.Client.Do] says, by status.
 	Outcomes map[int]channel.Outcome
 	// Key returns what tells the receiver that it has the message already; nil: there is
 	// nothing of the kind.

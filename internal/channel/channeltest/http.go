@@ -80,19 +80,29 @@ func aStatusSaysWhatBecomesOfAMessage(t *testing.T, f Fixture) {
 
 func retryAfterIsHeard(t *testing.T, f Fixture) {
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
-		for text, want := range map[string][2]time.Duration{
-			"7":          {7 * time.Second, 7 * time.Second},
-			"120":        {2 * time.Minute, 2 * time.Minute},
-			"1000000000": {24 * time.Hour, 24 * time.Hour},
-			"-5":         {0, 0},
-			"soon":       {0, 0},
-			time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):  {50 * time.Minute, time.Hour},
-			time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): {0, 0},
+		for text, want := range map[string]struct {
+			least, most time.Duration
+			note        string
+		}{
+			"7":          {7 * time.Second, 7 * time.Second, ""},
+			"120":        {2 * time.Minute, 2 * time.Minute, ""},
+			"1.5":        {2 * time.Second, 2 * time.Second, `(Retry-After "1.5" is read as 2 s)`},
+			"1000000000": {24 * time.Hour, 24 * time.Hour, `(Retry-After "1000000000" is read as a day)`},
+			"-5":         {0, 0, `(Retry-After "-5" is ignored)`},
+			"NaN":        {0, 0, `(Retry-After "NaN" is ignored)`},
+			"soon":       {0, 0, `(Retry-After "soon" is ignored)`},
+			time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):  {50 * time.Minute, time.Hour, ""},
+			time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): {0, 0, `GMT" is ignored)`},
 		} {
 			result := f.answered(t, f.refuse(status, http.Header{"Retry-After": {text}}))
 			assert.Equal(t, channel.Transient, result.Outcome)
-			assert.GreaterOrEqual(t, result.RetryAfter, want[0], "%d, Retry-After: %s", status, text)
-			assert.LessOrEqual(t, result.RetryAfter, want[1], "%d, Retry-After: %s", status, text)
+			assert.GreaterOrEqual(t, result.RetryAfter, want.least, "%d, Retry-After: %s", status, text)
+			assert.LessOrEqual(t, result.RetryAfter, want.most, "%d, Retry-After: %s", status, text)
+			if want.note == "" {
+				assert.NotContains(t, result.Error, "Retry-After")
+			} else {
+				assert.Contains(t, result.Error, want.note, "the attempt says how it was read")
+			}
 		}
 	}
 }

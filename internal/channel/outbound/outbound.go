@@ -1,6 +1,6 @@
-// Package outbound is what channels talk HTTP with: a client that follows no
-// redirect away from the host it was told of, reads answers to a limit, and turns
-// what came of a request into a channel.Result without secrets.
+// Package outbound is the HTTP client of channels. It follows no redirect to another
+// host, reads answers to a limit, and turns the outcome of a request into a
+// channel.Result without secrets.
 package outbound
 
 import (
@@ -14,19 +14,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"time"
 
 	"alertd/internal/channel"
-)
-
-const (
-	// maxAnswer is how many bytes of an answer are read.
-	maxAnswer = 64 << 10
-	// maxQuote is how many bytes of it an error quotes.
-	maxQuote = 256
-	// maxRetryAfter bounds what the other side may ask for.
-	maxRetryAfter = 24 * time.Hour
 )
 
 // Config says how to get out. The zero value is fine.
@@ -86,13 +76,11 @@ func (c Config) TLS() (*tls.Config, error) {
 
 // Client sends requests. Safe for concurrent use.
 type Client struct {
-	// HTTP is the client itself, for libraries that want one. What it returns is
-	// limited, and follows redirects, as the package says.
-	HTTP    *http.Client
+	http    *http.Client
 	secrets channel.Secrets
 }
 
-// New returns a client. secrets are hidden in whatever it says.
+// New returns a client. It hides secrets in whatever it returns.
 func New(config Config, secrets channel.Secrets) (*Client, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -112,17 +100,22 @@ func New(config Config, secrets channel.Secrets) (*Client, error) {
 		MaxIdleConns: 32, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second,
 	}
 	secrets = secrets.With(channel.URLSecrets(config.Proxy)...)
-	return &Client{secrets: secrets, HTTP: &http.Client{Transport: limited{transport}, CheckRedirect: sameHost}}, nil
+	return &Client{secrets: secrets, http: &http.Client{Transport: transport, CheckRedirect: sameHost}}, nil
+}
+
+// Hiding returns the client, with further secrets to hide.
+func (c *Client) Hiding(secrets ...string) *Client {
+	return &Client{http: c.http, secrets: c.secrets.With(secrets...)}
 }
 
 // Close closes idle connections.
 func (c *Client) Close() error {
-	c.HTTP.CloseIdleConnections()
+	c.http.CloseIdleConnections()
 	return nil
 }
 
 // sameHost follows a redirect only to the same host, and only if the message goes
-// along: a POST that becomes a GET says 200 and delivers nothing.
+// along: a POST that becomes a GET is answered 200 and delivers nothing.
 func sameHost(next *http.Request, via []*http.Request) error {
 	first := via[0]
 	if len(via) > 3 || next.Method != first.Method || next.URL.Host != first.URL.Host || next.URL.Scheme != first.URL.Scheme {
@@ -131,52 +124,40 @@ func sameHost(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// limited is a transport whose answers end after maxAnswer bytes.
-type limited struct{ *http.Transport }
-
-// RoundTrip implements http.RoundTripper.
-func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := l.Transport.RoundTrip(r)
-	if err == nil {
-		answer.Body = limitedBody{io.LimitReader(answer.Body, maxAnswer), answer.Body}
-	}
-	return answer, err
-}
-
-type limitedBody struct {
-	io.Reader
-	io.Closer
-}
-
-// Answer is what came back.
-type Answer struct {
-	Status int
-	Header http.Header
-	// Body has at most 64 KiB.
-	Body []byte
-}
-
-// Do sends a request, once, and says what became of it: any 2xx is
-// [channel.Delivered]; see [Classify] for the rest. If the answer's body cannot be
-// read, a status of 2xx still counts.
-func (c *Client) Do(r *http.Request) (Answer, channel.Result) {
-	answer, err := c.HTTP.Do(r)
+// Post sends JSON, once. The rest is as with [Client.Do].
+func (c *Client) Post(ctx context.Context, address string, body []byte) (Answer, channel.Result) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return Answer{}, c.Failed(err)
+		return Answer{}, c.Unsent(err)
 	}
-	defer func() { _ = answer.Body.Close() }() // it was read, or is given up
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "alertd")
+	return c.Do(request)
+}
+
+// Do sends a request, once, and returns the answer and its usual meaning: any 2xx is
+// delivered; 408, 425, 429 and 5xx are transient; any other status is permanent. The
+// error quotes the beginning of the body. Without an answer its Status is 0, and whether
+// the request has arrived is unknown. If the answer's body cannot be read, a status of
+// 2xx still counts.
+func (c *Client) Do(r *http.Request) (Answer, channel.Result) {
+	response, err := c.http.Do(r)
+	if err != nil {
+		return Answer{}, c.failed(err)
+	}
+	defer func() { _ = response.Body.Close() }() // it was read, or is given up
 	var body bytes.Buffer
-	_, err = body.ReadFrom(answer.Body)
-	result := c.Classify(answer.StatusCode, answer.Header, body.Bytes())
+	_, err = body.ReadFrom(io.LimitReader(response.Body, maxAnswer))
+	answer := Answer{Status: response.StatusCode, Header: response.Header, Body: body.Bytes()}
+	result := c.classify(&answer)
 	if err != nil && result.Outcome != channel.Delivered {
 		result.Error += " (the answer was cut off)"
 	}
-	return Answer{answer.StatusCode, answer.Header, body.Bytes()}, result
+	return answer, result
 }
 
-// Failed returns the result of a request that had no answer. Whether it was taken
-// is not known.
-func (c *Client) Failed(err error) channel.Result {
+// failed returns the result of a request that had no answer.
+func (c *Client) failed(err error) channel.Result {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // without the URL, which is secret
 	}
@@ -190,52 +171,4 @@ func (c *Client) Failed(err error) channel.Result {
 		text = "the connection was closed without an answer"
 	}
 	return channel.Result{Outcome: channel.Transient, Error: c.secrets.Hide(channel.ShortenBytes(channel.OneLine(text), 4*maxQuote))}
-}
-
-// Classify returns the result of an answer: 2xx was delivered; 408, 425, 429 and 5xx
-// are transient, with Retry-After (RFC 9110, seconds or a date) where it is given; any
-// other is permanent. The error quotes the beginning of the body.
-func (c *Client) Classify(status int, header http.Header, body []byte) channel.Result {
-	result := channel.Result{Code: status}
-	switch {
-	case status >= 200 && status < 300:
-		result.Outcome = channel.Delivered
-		return result
-	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status >= 500:
-		result.Outcome = channel.Transient
-		result.RetryAfter = RetryAfter(header, time.Now())
-	default:
-		result.Outcome = channel.Permanent
-	}
-	result.Error = "answered " + strconv.Itoa(status)
-	if text := http.StatusText(status); text != "" {
-		result.Error += " " + text
-	}
-	if status >= 300 && status < 400 {
-		result.Error += ", a redirect that is not followed"
-	}
-	if quote := c.Quote(body); quote != "" {
-		result.Error += ": " + quote
-	}
-	return result
-}
-
-// Quote returns the beginning of a text from the other side, in one line, without
-// secrets.
-func (c *Client) Quote(body []byte) string {
-	// What is cut must be hidden first, or half a secret would be left.
-	return channel.ShortenBytes(c.secrets.Hide(channel.OneLine(string(bytes.ToValidUTF8(body, []byte("�"))))), maxQuote)
-}
-
-// RetryAfter reads the header of that name, at now: 0 if there is none or it makes no
-// sense, and at most a day.
-func RetryAfter(header http.Header, now time.Time) time.Duration {
-	text := header.Get("Retry-After")
-	var wait time.Duration
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		wait = time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), maxRetryAfter)
 }

@@ -54,7 +54,12 @@ type link struct {
 	Text string `json:"text"`
 }
 
-// events returns the events that a message is, in the order in which to send them.
+// triggers reports whether a message is a trigger of the incident's alert.
+func triggers(r incident.Reason) bool {
+	return r == incident.Opened || r == incident.SeverityRaised || r == incident.Updated
+}
+
+// events returns the events of a message, in the order in which to send them.
 func events(n channel.Notification, routingKey string) []api.V2Event {
 	e := api.V2Event{RoutingKey: routingKey, DedupKey: n.Notice.Incident.ID.String()}
 	switch n.Notice.Reason {

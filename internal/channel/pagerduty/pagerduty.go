@@ -1,10 +1,8 @@
 package pagerduty
 
 import (
-	"bytes"
 	"context"
 	"net/http"
-	"strconv"
 	"strings"
 
 	api "github.com/PagerDuty/go-pagerduty"
@@ -43,29 +41,40 @@ func New(c Config) (*Channel, error) {
 	return &Channel{url: strings.TrimSuffix(base, "/") + enqueue, routingKey: c.RoutingKey, client: client}, nil
 }
 
-// Send implements [channel.Channel].
+// Send implements [channel.Channel]. Acknowledge and resolve go to the routing key that
+// triggered the alert, which [channel.Result.Thread] keeps, and to the configured one if
+// that is another: later triggers may have used it. PagerDuty drops what it has no alert
+// for. An event that may be taken later ends the attempt; the next one sends all events
+// again, which PagerDuty recognises by their dedup_key.
 func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
-	var result channel.Result
-	for _, event := range events(n, c.routingKey) {
-		if result = c.send(ctx, event); result.Outcome != channel.Delivered {
-			break // to be sent again from the first on, which PagerDuty knows by its key
+	keys, client := []string{c.routingKey}, c.client
+	if isRoutingKey(n.Thread) && n.Thread != c.routingKey && !triggers(n.Notice.Reason) {
+		keys, client = []string{n.Thread, c.routingKey}, c.client.Hiding(n.Thread)
+	}
+	var worst channel.Result
+	for _, key := range keys {
+		for _, event := range events(n, key) {
+			result := c.send(ctx, client, event)
+			if result.Outcome == channel.Transient {
+				return result
+			}
+			if worst.Outcome != channel.Permanent {
+				worst = result
+			}
 		}
 	}
-	return result
+	if worst.Outcome == channel.Delivered && triggers(n.Notice.Reason) {
+		worst.Thread = c.routingKey
+	}
+	return worst
 }
 
-func (c *Channel) send(ctx context.Context, event api.V2Event) channel.Result {
+func (c *Channel) send(ctx context.Context, client *outbound.Client, event api.V2Event) channel.Result {
 	body, err := encode(event)
 	if err != nil {
-		return channel.Result{Outcome: channel.Permanent, Error: c.client.Quote([]byte(err.Error()))}
+		return client.Unsent(err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
-	if err != nil {
-		return channel.Result{Outcome: channel.Permanent, Error: c.client.Quote([]byte(err.Error()))}
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("User-Agent", "alertd")
-	answer, result := c.client.Do(request)
+	answer, result := client.Post(ctx, c.url, body)
 	if answer.Status == 0 {
 		return result
 	}
@@ -74,28 +83,13 @@ func (c *Channel) send(ctx context.Context, event api.V2Event) channel.Result {
 	switch {
 	case result.Outcome == channel.Delivered && said.Status == "success":
 	case result.Outcome == channel.Delivered:
-		// It is no answer of PagerDuty's, but for example of a proxy. To send it again
-		// does no harm.
-		result.Outcome, result.Error = channel.Transient, c.says(answer.Status, "but not that the event was taken", string(answer.Body))
+		return client.Unclear(answer, "event") // sending it again does no harm
 	case answer.Status == http.StatusUnauthorized, answer.Status == http.StatusForbidden:
-		result.Error = c.says(answer.Status, "the routing key is not valid", string(answer.Body))
+		result.Error = client.Says(answer, "the routing key is not valid", string(answer.Body))
 	case readable && (said.Message != "" || len(said.Errors) > 0):
-		result.Error = c.says(answer.Status, "", strings.Join(append([]string{said.Message}, said.Errors...), "; "))
+		result.Error = client.Says(answer, "", strings.Join(append([]string{said.Message}, said.Errors...), "; "))
 	}
 	return result
-}
-
-// says puts into words what was answered, what that means, and what the other side
-// has to say.
-func (c *Channel) says(status int, means, quote string) string {
-	text := "answered " + strconv.Itoa(status) + " " + http.StatusText(status)
-	if means != "" {
-		text += ", " + means
-	}
-	if quote = c.client.Quote([]byte(quote)); quote != "" {
-		text += ": " + quote
-	}
-	return text
 }
 
 // Close implements [channel.Channel].

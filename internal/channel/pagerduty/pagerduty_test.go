@@ -38,6 +38,7 @@ func tell(tb testing.TB, ch channel.Channel, reasons ...incident.Reason) {
 	tb.Helper()
 	for _, reason := range reasons {
 		result := ch.Send(tb.Context(), channeltest.Notification(reason))
+		result.Thread = "" // it is looked at apart
 		require.Equal(tb, channel.Result{Outcome: channel.Delivered, Code: http.StatusAccepted}, result, reason)
 	}
 }
@@ -74,6 +75,89 @@ func TestAMessageThatIsSentAgainMakesNoSecondAlert(t *testing.T) {
 	tell(t, ch, incident.Opened, incident.Opened, incident.WasAcknowledged, incident.WasAcknowledged)
 	assert.Len(t, api.Alerts(), 1)
 	assert.Empty(t, api.Dropped())
+}
+
+// changed is the stand-in with an alert that oldKey triggered, its thread, and a channel
+// whose routing key has changed since.
+func changed(tb testing.TB) (*pagerdutytest.Server, string, *pagerduty.Channel) {
+	tb.Helper()
+	api := pagerdutytest.New(oldKey, routingKey)
+	server := httptest.NewServer(api)
+	tb.Cleanup(server.Close)
+	before, err := pagerduty.New(pagerduty.Config{RoutingKey: oldKey, APIURL: server.URL})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, before.Close()) })
+	thread := before.Send(tb.Context(), channeltest.Notification(incident.Opened)).Thread
+	require.NotEmpty(tb, thread)
+	after := newChannel(tb, server.URL)
+	tb.Cleanup(func() { require.NoError(tb, after.Close()) })
+	return api, thread, after
+}
+
+// follow sends a message about an incident whose first message left a thread.
+func follow(tb testing.TB, ch channel.Channel, reason incident.Reason, thread string) channel.Result {
+	tb.Helper()
+	n := channeltest.Notification(reason)
+	n.Thread = thread
+	return ch.Send(tb.Context(), n)
+}
+
+const oldKey = "OLD3456789abcdefghijklmnopqrstuv"
+
+func TestAnAlertIsAcknowledgedAndResolvedByTheKeyThatTriggeredIt(t *testing.T) {
+	api, thread, ch := changed(t)
+	for _, step := range []struct {
+		reason incident.Reason
+		want   pagerdutytest.Status
+	}{{incident.WasAcknowledged, pagerdutytest.Acknowledged}, {incident.WasResolved, pagerdutytest.Resolved}} {
+		require.Equal(t, channel.Result{Outcome: channel.Delivered, Code: http.StatusAccepted}, follow(t, ch, step.reason, thread))
+		require.Equal(t, step.want, api.Alerts()[0].Status)
+	}
+	require.Len(t, api.Alerts(), 1)
+}
+
+func TestAlertsOfBothKeysAreResolved(t *testing.T) {
+	api, thread, ch := changed(t)
+	require.Equal(t, channel.Delivered, follow(t, ch, incident.SeverityRaised, thread).Outcome)
+	require.Len(t, api.Alerts(), 2, "a trigger pages by the key that is configured")
+	require.Equal(t, channel.Delivered, follow(t, ch, incident.WasResolved, thread).Outcome)
+	for _, alert := range api.Alerts() {
+		assert.Equal(t, pagerdutytest.Resolved, alert.Status, alert.RoutingKey)
+	}
+}
+
+func TestAnAlertIsResolvedByTheConfiguredKeyWithoutAThread(t *testing.T) {
+	for _, thread := range []string{"", "1714561.000200", routingKey} {
+		api, ch := service(t)
+		tell(t, ch, incident.Opened)
+		require.Equal(t, channel.Delivered, follow(t, ch, incident.WasResolved, thread).Outcome)
+		assert.Equal(t, []string{"trigger", "resolve"}, actions(api.Alerts()[0]))
+		assert.Empty(t, api.Dropped())
+	}
+}
+
+func TestARefusalOfTheOldKeyIsToldWithoutIt(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var event pagerdutytest.Event
+		if assert.NoError(t, json.NewDecoder(r.Body).Decode(&event)) {
+			asked = append(asked, event.RoutingKey)
+		}
+		if event.RoutingKey == oldKey {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"status":"invalid event","message":"no such key: ` + oldKey + `"}`))
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = w.Write([]byte(`{"status":"success"}`))
+	}))
+	t.Cleanup(server.Close)
+	ch := newChannel(t, server.URL)
+	t.Cleanup(func() { require.NoError(t, ch.Close()) })
+	require.Equal(t, channel.Result{
+		Outcome: channel.Permanent, Code: http.StatusBadRequest, Error: "answered 400 Bad Request: no such key: <secret>",
+	}, follow(t, ch, incident.WasResolved, oldKey))
+	assert.Equal(t, []string{oldKey, routingKey}, asked, "the alert of later triggers is resolved all the same")
 }
 
 func TestATestTriggersAnAlertOfItsOwnAndResolvesIt(t *testing.T) {

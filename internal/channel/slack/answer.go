@@ -2,10 +2,7 @@ package slack
 
 import (
 	"bytes"
-	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,7 +12,7 @@ import (
 	"alertd/internal/channel/outbound"
 )
 
-// taken is what Slack says of a message that it took.
+// taken is Slack's answer about a message that it took.
 type taken struct {
 	ok bool
 	at place
@@ -70,10 +67,9 @@ func unquote(value jsontext.Value) string {
 	return string(text)
 }
 
-// passing are Slack's words for what may work later, whoever is to blame. Every
-// other word, also one that is not known here, is about the message, the token or the
-// channel, none of which another attempt changes: then the fallback should be told at
-// once.
+// passing are Slack's words for what may work later. Every other word, also one that is
+// not known here, is about the message, the token or the channel. Another attempt changes
+// none of these, so the fallback should be told at once.
 var passing = map[string]bool{
 	"ratelimited": true, "rate_limited": true, "message_limit_exceeded": true,
 	"internal_error": true, "fatal_error": true, "service_unavailable": true, "request_timeout": true, "rollup_error": true,
@@ -115,29 +111,15 @@ func advice(word string) string {
 // refusal returns the result of an answer that says no.
 func (c *Channel) refusal(answer outbound.Answer, said api.SlackErrorResponse) channel.Result {
 	word := strings.TrimSpace(said.Err)
-	result := channel.Result{Outcome: channel.Permanent, Code: answer.Status}
-	if passing[word] {
-		result.Outcome, result.RetryAfter = channel.Transient, outbound.RetryAfter(answer.Header, time.Now())
-	}
 	says := word
 	if details := said.ResponseMetadata.Messages; len(details) > 0 {
 		says += ": " + strings.Join(details, "; ")
 	}
-	result.Error = "Slack says " + c.client.Quote([]byte(says)) + advice(word)
-	return result
-}
-
-// unclear is the result of a success that does not say that the message was taken: it
-// is no answer of Slack's, but for example of a proxy.
-func (c *Channel) unclear(answer outbound.Answer) channel.Result {
-	text := "answered " + strconv.Itoa(answer.Status) + " " + http.StatusText(answer.Status) + ", but not that the message was taken"
-	if quote := c.client.Quote(answer.Body); quote != "" {
-		text += ": " + quote
+	result := channel.Result{Outcome: channel.Permanent, Code: answer.Status, Error: c.client.Refused(answer, "Slack", says, advice(word))}
+	if passing[word] {
+		wait, note := c.client.RetryAfter(answer.Header)
+		result.Outcome, result.RetryAfter = channel.Transient, wait
+		result.Error += note
 	}
-	return channel.Result{Outcome: channel.Transient, Code: answer.Status, Error: text}
-}
-
-// unsent is the result of a message that there is no request for.
-func (c *Channel) unsent(err error) channel.Result {
-	return channel.Result{Outcome: channel.Permanent, Error: "make the request: " + c.client.Quote([]byte(err.Error()))}
+	return result
 }

@@ -120,7 +120,7 @@ func (e *exchange) Do(r *http.Request) (*http.Response, error) {
 func (c *Channel) judge(call *exchange, err error, to place) (result channel.Result, refused string) {
 	if call.result.Outcome != channel.Delivered {
 		if call.result.Outcome == 0 {
-			return c.unsent(err), ""
+			return c.client.Unsent(err), ""
 		}
 		return call.result, ""
 	}
@@ -130,7 +130,7 @@ func (c *Channel) judge(call *exchange, err error, to place) (result channel.Res
 	// Slack repeats the message in its answer, which may be cut off before its end.
 	taken := readTaken(call.answer.Body)
 	if !taken.ok || !isPlace.MatchString(taken.at.String()) {
-		return c.unclear(call.answer), ""
+		return c.client.Unclear(call.answer, "message"), ""
 	}
 	result = call.result
 	switch {

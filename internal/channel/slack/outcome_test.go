@@ -150,9 +150,13 @@ func TestASuccessThatIsNotSlacksIsNone(t *testing.T) {
 		ch := open(t, byBot(serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))))
 		assert.Equal(t, want, opened(t, ch).Outcome, body)
 	}
+}
+
+func TestAWebhookHasDeliveredOnlyWhatIsAnsweredOK(t *testing.T) {
 	for body, want := range map[string]channel.Outcome{
-		"ok": channel.Delivered, "ok\n": channel.Delivered, "": channel.Delivered, `{"ok":true}`: channel.Delivered,
-		`{"ok":false}`: channel.Transient, "<html>Log in to the network</html>": channel.Transient,
+		"ok": channel.Delivered, "ok\n": channel.Delivered,
+		"": channel.Transient, "o": channel.Transient, "OK": channel.Transient, "ok, not": channel.Transient,
+		`{"ok":true}`: channel.Transient, `{"ok":false}`: channel.Transient, "<html>Log in to the network</html>": channel.Transient,
 	} {
 		ch := open(t, byWebhook(serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))))
 		assert.Equal(t, want, opened(t, ch).Outcome, body)

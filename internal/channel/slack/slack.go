@@ -1,10 +1,8 @@
 package slack
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"net/http"
 	"strings"
 
 	api "github.com/slack-go/slack"
@@ -57,36 +55,24 @@ func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Resu
 	return c.open(ctx, n)
 }
 
-// sendWebhook posts by the incoming webhook. Slack's library would lose what Slack
-// has to say, so only the payload is its.
+// sendWebhook posts by the incoming webhook. Only the payload is made by Slack's library,
+// which would lose the text of a refusal.
 func (c *Channel) sendWebhook(ctx context.Context, m message) channel.Result {
 	off := false
 	body, err := json.Marshal(api.WebhookMessage{
 		Text: m.text, Blocks: &api.Blocks{BlockSet: m.blocks}, Attachments: m.attachments, UnfurlLinks: &off, UnfurlMedia: &off,
 	})
 	if err != nil {
-		return c.unsent(err)
+		return c.client.Unsent(err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.webhook, bytes.NewReader(body))
-	if err != nil {
-		return c.unsent(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("User-Agent", "alertd")
-	answer, result := c.client.Do(request)
+	answer, result := c.client.Post(ctx, c.webhook, body)
 	switch {
-	case result.Outcome == channel.Delivered && !saysOK(answer.Body):
-		return c.unclear(answer)
+	case result.Outcome == channel.Delivered && strings.TrimSpace(string(answer.Body)) != "ok":
+		return c.client.Unclear(answer, "message")
 	case result.Outcome == channel.Permanent:
 		result.Error += advice(strings.TrimSpace(string(answer.Body)))
 	}
 	return result
-}
-
-// saysOK reports whether a webhook has answered that it took the message: ok, or
-// what is left of that after a broken connection, or the like of it in JSON.
-func saysOK(body []byte) bool {
-	return strings.HasPrefix("ok", strings.TrimSpace(string(body))) || readTaken(body).ok
 }
 
 // Close implements [channel.Channel].

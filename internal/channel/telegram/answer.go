@@ -3,10 +3,8 @@ package telegram
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -31,9 +29,6 @@ type said struct {
 	} `json:"parameters"`
 }
 
-// mostRetryAfter bounds what Telegram may ask for.
-const mostRetryAfter = 24 * time.Hour
-
 // judge says what became of a message that there is an answer to, and the new id of
 // the chat if it has one.
 func (c *Channel) judge(answer outbound.Answer, result channel.Result) (judged channel.Result, moved string) {
@@ -46,21 +41,16 @@ func (c *Channel) judge(answer outbound.Answer, result channel.Result) (judged c
 	case result.Outcome == channel.Delivered && bytes.HasPrefix(answer.Body, []byte(`{"ok":true,`)):
 		return result, "" // it was taken; the rest of the answer was lost
 	case result.Outcome == channel.Delivered:
-		// It is no answer of Telegram's, but for example of a proxy.
-		result.Outcome = channel.Transient
-		result.Error = "answered " + strconv.Itoa(answer.Status) + " " + http.StatusText(answer.Status) + ", but not that the message was taken"
-		if quote := c.client.Quote(answer.Body); quote != "" {
-			result.Error += ": " + quote
-		}
-		return result, ""
+		return c.client.Unclear(answer, "message"), ""
 	}
 	if err != nil || s.Description == "" {
 		return result, ""
 	}
-	result.Error = "Telegram says " + c.client.Quote([]byte(s.Description)) + advice(answer.Status, s.Description)
-	if wait := s.Parameters.RetryAfter; result.Outcome == channel.Transient && wait > 0 {
-		asked := time.Duration(math.Ceil(min(wait, mostRetryAfter.Seconds()))) * time.Second
-		result.RetryAfter = max(result.RetryAfter, asked)
+	result.Error = c.client.Refused(answer, "Telegram", s.Description, advice(answer.Status, s.Description))
+	if asked := s.Parameters.RetryAfter; result.Outcome == channel.Transient {
+		wait, note := outbound.Wait(fmt.Sprintf("retry_after %g", asked), asked)
+		result.RetryAfter = max(result.RetryAfter, wait)
+		result.Error += note
 	}
 	if s.Parameters.MigrateTo != 0 && result.Outcome == channel.Permanent {
 		moved = strconv.FormatInt(s.Parameters.MigrateTo, 10)

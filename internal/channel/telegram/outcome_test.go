@@ -52,21 +52,23 @@ func TestTelegramSaysHowLongItWantsToBeLeftAlone(t *testing.T) {
 	result := opened(t, ch)
 	assert.Equal(t, channel.Transient, result.Outcome)
 	assert.Equal(t, 35*time.Second, result.RetryAfter)
-	for body, want := range map[string]time.Duration{
-		`{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":7}}`:    7 * time.Second,
-		`{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":6.5}}`:  7 * time.Second,
-		`{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":1e12}}`: 24 * time.Hour,
-		`{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":-7}}`:   0,
-		`{"ok":false,"error_code":429,"description":"Too Many Requests"}`:                                   0,
-		`<html>`: 0,
+	for asked, want := range map[string]struct {
+		wait time.Duration
+		note string
+	}{
+		`,"parameters":{"retry_after":7}`:    {7 * time.Second, ""},
+		`,"parameters":{"retry_after":6.5}`:  {7 * time.Second, " (retry_after 6.5 is read as 7 s)"},
+		`,"parameters":{"retry_after":1e12}`: {24 * time.Hour, " (retry_after 1e+12 is read as a day)"},
+		`,"parameters":{"retry_after":-7}`:   {0, " (retry_after -7 is ignored)"},
+		``:                                   {0, ""},
 	} {
 		ch := open(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusTooManyRequests)
-			_, _ = w.Write([]byte(body))
+			_, _ = w.Write([]byte(`{"ok":false,"error_code":429,"description":"Too Many Requests"` + asked + `}`))
 		})), id)
-		result := opened(t, ch)
-		assert.Equal(t, channel.Transient, result.Outcome, body)
-		assert.Equal(t, want, result.RetryAfter, body)
+		assert.Equal(t, channel.Result{
+			Outcome: channel.Transient, Code: http.StatusTooManyRequests, RetryAfter: want.wait, Error: "Telegram says Too Many Requests" + want.note,
+		}, opened(t, ch), asked)
 	}
 }
 

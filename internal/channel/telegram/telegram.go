@@ -1,9 +1,7 @@
 package telegram
 
 import (
-	"bytes"
 	"context"
-	"net/http"
 	"regexp"
 	"strconv"
 
@@ -91,25 +89,13 @@ func (c *Channel) send(ctx context.Context, chat string, n channel.Notification,
 		Silent: silent(n.Notice.Reason), Reply: replyTo(n.Thread, chat),
 	})
 	if err != nil {
-		return c.unsent(err), ""
+		return c.client.Unsent(err), ""
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
-	if err != nil {
-		return c.unsent(err), ""
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("User-Agent", "alertd")
-	answer, result := c.client.Do(request)
+	answer, result := c.client.Post(ctx, c.url, body)
 	if answer.Status == 0 {
 		return result, ""
 	}
 	return c.judge(answer, result)
-}
-
-// unsent is the result of a message that there is no request for. The error may hold
-// the address, and with it the token.
-func (c *Channel) unsent(err error) channel.Result {
-	return channel.Result{Outcome: channel.Permanent, Error: "make the request: " + c.client.Quote([]byte(err.Error()))}
 }
 
 // Close implements [channel.Channel].

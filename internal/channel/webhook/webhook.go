@@ -59,15 +59,12 @@ func New(c Config) (*Channel, error) {
 func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
 	request, err := c.request(ctx, n, time.Now())
 	if err != nil {
-		return channel.Result{Outcome: channel.Permanent, Error: c.client.Quote([]byte(err.Error()))}
+		return c.client.Unsent(err)
 	}
 	answer, result := c.client.Do(request)
 	if answer.Status == http.StatusGone {
 		result.Outcome = channel.Permanent
-		result.Error = "answered 410 Gone: the receiver is gone for good, and the channel should be removed or get another url"
-		if quote := c.client.Quote(answer.Body); quote != "" {
-			result.Error += ": " + quote
-		}
+		result.Error = c.client.Says(answer, "the receiver is gone for good: remove the channel, or give it another url", string(answer.Body))
 	}
 	return result
 }

@@ -81,7 +81,7 @@ func TestAReceiverThatIsGoneIsSaidToBeGoneForGood(t *testing.T) {
 	_, result := send(t, webhook.Config{}, channeltest.Notification(incident.Opened), http.StatusGone)
 	assert.Equal(t, channel.Result{
 		Outcome: channel.Permanent, Code: http.StatusGone,
-		Error: "answered 410 Gone: the receiver is gone for good, and the channel should be removed or get another url: said the receiver",
+		Error: "answered 410 Gone, the receiver is gone for good: remove the channel, or give it another url: said the receiver",
 	}, result)
 }
 
