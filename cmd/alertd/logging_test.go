@@ -128,7 +128,7 @@ func TestUnreadLogStopsNothing(t *testing.T) {
 }
 
 func TestLogSaysHowManyRecordsWereDropped(t *testing.T) {
-	u := startUnread(t, "")
+	u := startUnread(t, strict)
 	read := make(chan string)
 	go func() { read <- u.awaitLine("log records were dropped") }()
 	eventually(t, func() bool {
@@ -146,7 +146,7 @@ func TestLogSaysHowManyRecordsWereDropped(t *testing.T) {
 }
 
 func TestLogWhoseReaderHasGoneStopsNothing(t *testing.T) {
-	u := startUnread(t, "")
+	u := startUnread(t, strict)
 	require.NoError(t, u.pipe.Close())
 	require.Equal(t, http.StatusCreated, u.post("/alerts", breach).status)
 	require.Equal(t, exitOK, u.exit())

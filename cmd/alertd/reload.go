@@ -54,16 +54,14 @@ func (r *reloader) effective() map[string]any {
 	return r.current.Redacted()
 }
 
-// reload reads the file again. A bad one changes nothing, nor does one that is
-// gone. It returns the keys whose change waits for a restart.
+// reload reads the file again. A bad one changes nothing, nor does one that would silently
+// turn alerting off. It returns the keys whose change waits for a restart.
 func (r *reloader) reload(_ context.Context) ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next, err := config.Load(r.flags.options())
-	if err == nil && r.current.Found && !next.Found {
-		// Safe defaults are for a first start. Now they would turn off what someone
-		// has turned on, perhaps only while a file is being replaced.
-		err = config.Problems{{Message: next.Path + " is gone"}}
+	if err == nil {
+		err = r.current.CheckReload(next)
 	}
 	if err == nil {
 		err = next.Alerting.Validate() // so that nothing can fail after the engine has changed

@@ -14,6 +14,9 @@ import (
 const (
 	strict  = "[alerting]\nmin_severity = \"error\"\n"
 	lenient = "[alerting]\nmin_severity = \"info\"\n"
+
+	// refused is what the log says of a reload that changes nothing.
+	refused = "configuration not reloaded, nothing has changed"
 )
 
 func TestSIGHUPPutsAGoodFileIntoForceAndABadOneChangesNothing(t *testing.T) {
@@ -29,7 +32,7 @@ func TestSIGHUPPutsAGoodFileIntoForceAndABadOneChangesNothing(t *testing.T) {
 	inForce := p.get("/config").body
 	p.configure("[alerting]\nmin_severity = \"loud\"\nbufer_size = 5\n")
 	p.signal(syscall.SIGHUP)
-	refusal := p.awaitLog("configuration not reloaded, nothing has changed")
+	refusal := p.awaitLog(refused)
 	require.Contains(t, refusal, `alerting.bufer_size: is not a known key, did you mean buffer_size?\nalerting.min_severity: \"loud\" is not one of debug, info, warning, error, critical`)
 	require.Equal(t, inForce, p.get("/config").body)
 	require.Equal(t, http.StatusCreated, p.post("/alerts", notice).status)
@@ -89,6 +92,39 @@ func TestReloadOverHTTP(t *testing.T) {
 	}
 }
 
+// A file is empty for a moment while it is replaced, and cut short on a full disk.
+func TestReloadDoesNotSilentlyTurnAlertingOff(t *testing.T) {
+	url, types := webhookReceiver(t)
+	p := startProcess(t, "")
+	full := deskChannels(url, p.beside("alerts.jsonl"))
+	p.configure(full)
+	require.Equal(t, http.StatusOK, p.post("/-/reload", "").status)
+	inForce := p.get("/config").body
+	for field, toml := range map[string]string{
+		"alerting":          "",
+		"alerting.enabled":  "[alerting]\n",
+		"alerting.channels": "[alerting]\nenabled = true\n",
+	} {
+		p.configure(toml)
+		p.signal(syscall.SIGHUP)
+		require.Contains(t, p.awaitLog(refused), field+": ")
+		answer := p.post("/-/reload", "")
+		p.awaitLog(refused)
+		require.Equal(t, http.StatusUnprocessableEntity, answer.status)
+		require.Contains(t, answer.body, `"errors":[{"field":"`+field+`","message":"`)
+		require.Contains(t, p.get("/metrics").body, "\nalertd_config_last_reload_successful 0\n")
+		require.Equal(t, inForce, p.get("/config").body)
+	}
+	require.Equal(t, http.StatusCreated, p.post("/alerts", breach).status)
+	eventually(t, func() bool { return len(types()) == 1 }, "it is told")
+
+	p.configure("[alerting]\nenabled = false\n")
+	require.Equal(t, http.StatusOK, p.post("/-/reload", "").status)
+	require.Contains(t, p.get("/metrics").body, "\nalertd_config_last_reload_successful 1\n")
+	require.Contains(t, p.get("/config").body, `"enabled":false`)
+	require.Equal(t, exitOK, p.exit(), "%s", p.log)
+}
+
 func TestAFileThatComesLaterIsRead(t *testing.T) {
 	p := start(t, noFile)
 	require.Equal(t, http.StatusOK, p.post("/alerts", notice).status)
@@ -110,7 +146,7 @@ func TestWhatWaitsForARestartIsShownAsItWasAtTheStart(t *testing.T) {
 		require.Contains(t, view, `"min_severity":"info"`)
 	}
 
-	p.configure(lenient) // without [storage]
+	p.configure(lenient) // with another [storage]
 	require.Contains(t, p.post("/-/reload", "").body, `"storage"`)
 	require.Contains(t, p.get("/config").body, `"path":"`+path+`"`)
 }

@@ -46,6 +46,7 @@ type Config struct {
 	Path  string
 	Found bool
 
+	section  string // the name of the alerting section
 	redacted map[string]any
 }
 
@@ -148,8 +149,8 @@ func Load(options Options) (Config, error) {
 			return Config{}, err
 		}
 		config.Found = false
-		config.Warnings = append([]string{fmt.Sprintf(
-			"%s does not exist: safe defaults are in force (alerting is disabled, min_severity warning, no channels)", options.Path)}, config.Warnings...)
+		config.Warnings = []string{fmt.Sprintf(
+			"%s does not exist: safe defaults are in force (alerting is disabled, min_severity warning, no channels)", options.Path)}
 		return config, nil
 	}
 	if err != nil {
@@ -193,7 +194,7 @@ func Parse(data []byte, options Options) (Config, error) {
 		}
 		root[name] = r.substitute(join("", name), value, options.LookupEnv)
 	}
-	config := Config{Path: options.Path, Found: true}
+	config := Config{Path: options.Path, Found: true, section: options.Section}
 	config.read(r, root, options)
 	if len(r.problems) > 0 {
 		return Config{}, r.sorted()

@@ -156,8 +156,8 @@ func (c *Config) readAlerting(t *table) {
 		c.Channels = append(c.Channels, readChannel(table, name))
 	}
 	t.r.checkFallbacks(channels.key, c.Channels)
-	c.warnOfChannels(channels.key)
 	c.Raw = t.values
+	c.warnOfSilence(t.key)
 }
 
 // defaultRepeatInterval is the time between two updates about an incident that grows.
@@ -166,19 +166,16 @@ const defaultRepeatInterval = time.Hour
 // maxChannelName is how long a channel's name may be, in bytes.
 const maxChannelName = 100
 
-// warnOfChannels says what may not be meant: alerts that nobody is told of.
-func (c *Config) warnOfChannels(key string) {
-	on := 0
-	for _, channel := range c.Channels {
-		if channel.Policy.Enabled {
-			on++
-		}
-	}
+// warnOfSilence says what may not be meant: alerts that nobody is told of.
+func (c *Config) warnOfSilence(key string) {
+	on := slices.ContainsFunc(c.Channels, func(channel Channel) bool { return channel.Policy.Enabled })
 	switch {
-	case c.Alerting.Enabled && on == 0:
+	case c.Raw == nil:
+		c.Warnings = append(c.Warnings, key+" is missing: nobody is told of anything, and a reload of this file is refused")
+	case c.Alerting.Enabled && !on:
 		c.Warnings = append(c.Warnings, "alerting is enabled and no channel is: incidents are opened, and nobody is told of them")
-	case !c.Alerting.Enabled && on > 0:
-		c.Warnings = append(c.Warnings, key+": channels are enabled and alerting is not: nobody is told of anything")
+	case !c.Alerting.Enabled && on:
+		c.Warnings = append(c.Warnings, join(key, "channels")+": channels are enabled and alerting is not: nobody is told of anything")
 	}
 }
 

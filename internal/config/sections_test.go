@@ -26,7 +26,6 @@ func TestASectionThatIsNotWrittenHasItsDefaults(t *testing.T) {
 		require.Equal(t, alerting.SeverityWarning, c.Alerting.MinSeverity)
 		require.Equal(t, 1000, c.Alerting.BufferSize)
 		require.Empty(t, c.Channels)
-		require.Empty(t, c.Warnings)
 		require.True(t, c.Found)
 	}
 }

@@ -1,0 +1,47 @@
+package config
+
+// CheckReload returns nil if next may take the place of c while alertd runs. A file that is
+// being replaced, or that was cut short by a full disk, must not silently turn alerting
+// off. So [Problems] say what next turns off without saying so itself.
+func (c *Config) CheckReload(next Config) error {
+	key := join("", next.section)
+	switch {
+	case c.Found && !next.Found:
+		return Problems{{Message: next.Path + " is gone"}}
+	case !next.Found || next.saysOff():
+		return nil
+	case next.Raw == nil:
+		return Problems{{Key: key, Message: "is missing; to turn alerting off while alertd runs, the file must have this table, with enabled = false"}}
+	}
+	if _, says := next.Raw["enabled"]; c.Alerting.Enabled && !says {
+		return Problems{{Key: join(key, "enabled"), Message: "is missing, and alerting is on; to turn it off while alertd runs, the file must say enabled = false"}}
+	}
+	if silent := c.silencedBy(next); silent != "" {
+		return Problems{{Key: join(key, "channels"), Message: "has no enabled channel any more; to turn the last ones off while alertd runs, the file must say enabled = false in " +
+			join(join(key, "channels"), silent) + ", or in " + key}}
+	}
+	return nil
+}
+
+// saysOff reports whether the file itself says that alerting is off.
+func (c *Config) saysOff() bool {
+	_, says := c.Raw["enabled"]
+	return says && !c.Alerting.Enabled
+}
+
+// silencedBy returns the name of a channel that is on, and of which next does not say that
+// it is off, if no channel of next is on; else "".
+func (c *Config) silencedBy(next Config) string {
+	for _, channel := range next.Channels {
+		if channel.Policy.Enabled {
+			return ""
+		}
+	}
+	for _, channel := range c.Channels {
+		left, _ := next.Channel(channel.Policy.Name)
+		if _, says := left.Raw["enabled"]; channel.Policy.Enabled && !says {
+			return channel.Policy.Name
+		}
+	}
+	return ""
+}
