@@ -210,6 +210,7 @@ var dependencies = map[string]string{
 	"github.com/gofrs/flock":                                   "one alertd on one SQLite file",
 	"github.com/google/uuid":                                   "ids of events, in the order of time",
 	"github.com/jackc/pgx/v5":                                  "PostgreSQL",
+	"github.com/klauspost/compress":                            "zstd, which the standard library lacks; Prometheus's client brings it along",
 	"github.com/pb33f/libopenapi":                              "tests: reads the contract",
 	"github.com/pb33f/libopenapi-validator":                    "tests: holds requests and answers beside the contract",
 	"github.com/pelletier/go-toml/v2":                          "TOML with the line and column of a mistake",

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -22,70 +21,109 @@ var recordFields = [...]string{
 
 const alertFieldCount = 8
 
+// optionalFields may be null, which is the same as leaving them out.
+var optionalFields = [...]string{"context", "timestamp", "event_id", "dedup_key", "received_at"}
+
 // decoders keeps JSON decoders with their state for reuse.
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
+// OwnSource is the source of the alerts that alertd raises about itself.
+// [DecodeAlert] refuses it, so that nobody else can pose as alertd.
+const OwnSource = "alertd"
+
 // DecodeAlert reads one alert from a JSON object. Unknown fields, fields given
-// twice, values of the wrong type, invalid UTF-8 and NUL characters are
-// refused. The error is an [*Error]: [CodeMalformed] for what is not one JSON
-// value, [CodeInvalid] with every problem of every field for the rest. data is
-// not kept.
-func DecodeAlert(data []byte) (Alert, error) { return decode(data, recordFields[:alertFieldCount]) }
+// twice, values of the wrong type, invalid UTF-8, NUL characters and [OwnSource]
+// are refused. An optional field that is null counts as absent. In the context
+// NaN, Infinity and -Infinity, which are not JSON but what Python's json module
+// writes, become strings of these names.
+//
+// The error is an [*Error]: [CodeMalformed] for what is not one JSON value,
+// [CodeInvalid] with every problem of every field for the rest. data is not kept.
+func DecodeAlert(data []byte) (Alert, error) {
+	return decode(data, alertForm{fields: recordFields[:alertFieldCount]})
+}
 
 // DecodeRecord reads an alert from an event's JSON, so that the event can be
-// registered anew elsewhere with its id and its times. Where it stood in its log
-// and what became of it (seq, incident_id) is passed over. The fields of an alert
-// alone do as well. For errors see [DecodeAlert].
-func DecodeRecord(data []byte) (Alert, error) { return decode(data, recordFields[:]) }
+// registered elsewhere with its id and its times. The event's place in its log
+// and its incident (seq, incident_id) are ignored. [OwnSource] is allowed. The
+// JSON of an alert is read as well. For the rest see [DecodeAlert].
+func DecodeRecord(data []byte) (Alert, error) {
+	return decode(data, alertForm{fields: recordFields[:], ownSource: true})
+}
 
-func decode(data []byte, allowed []string) (Alert, error) {
+// alertForm says what the JSON of an alert may hold.
+type alertForm struct {
+	fields    []string
+	ownSource bool
+}
+
+// alertDecoder gathers the fields of an alert and what is wrong with them.
+type alertDecoder struct {
+	form     alertForm
+	sent     []byte // what the client sent, if the decoder reads something else
+	alert    Alert
+	problems []FieldError
+}
+
+// decode reads JSON strictly. Only if that fails it looks for words such as NaN,
+// and reads the JSON again with numbers in their place.
+func decode(data []byte, form alertForm) (Alert, error) {
+	d := alertDecoder{form: form}
+	err := d.read(data)
+	if err != nil && err.Code == CodeMalformed {
+		if finite := withoutNonFinite(data); finite != nil {
+			d = alertDecoder{form: form, sent: data}
+			err = d.read(finite)
+		}
+	}
+	if err != nil {
+		return Alert{}, err
+	}
+	return d.result()
+}
+
+// read reads the members of the one object in data.
+func (d *alertDecoder) read(data []byte) *Error {
 	dec, _ := decoders.Get().(*jsontext.Decoder)
 	defer decoders.Put(dec)
 	dec.Reset(bytes.NewBuffer(data))
 
 	if kind := dec.PeekKind(); kind != '{' {
 		if err := dec.SkipValue(); err != nil {
-			return Alert{}, malformed(err)
+			return malformed(err)
 		}
 		if err := atEnd(dec); err != nil {
-			return Alert{}, err
+			return err
 		}
-		return Alert{}, &Error{Code: CodeInvalid, Message: "an alert must be a JSON object"}
+		return &Error{Code: CodeInvalid, Message: "an alert must be a JSON object"}
 	}
 	_, _ = dec.ReadToken() // the opening brace that was just seen
-	fields := alertDecoder{allowed: allowed}
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadValue()
 		if err != nil {
-			return Alert{}, malformed(err)
+			return malformed(err)
 		}
 		key := fieldName(unquote(name))
 		value, err := dec.ReadValue()
 		if err != nil {
-			return Alert{}, malformed(err)
+			return malformed(err)
 		}
-		fields.set(key, value)
+		if key == "context" && d.sent != nil {
+			end := dec.InputOffset()
+			value = quoteNonFinite(d.sent[end-int64(len(value)) : end])
+		}
+		d.set(key, value)
 	}
 	_, _ = dec.ReadToken() // the closing brace that was just seen
-	if err := atEnd(dec); err != nil {
-		return Alert{}, err
-	}
-	return fields.result()
+	return atEnd(dec)
 }
 
 // atEnd returns nil if nothing follows the value that was read.
-func atEnd(dec *jsontext.Decoder) error {
+func atEnd(dec *jsontext.Decoder) *Error {
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return &Error{Code: CodeMalformed, Message: "malformed JSON: there is more after the first value"}
 	}
 	return nil
-}
-
-// alertDecoder gathers the fields of an alert and what is wrong with them.
-type alertDecoder struct {
-	allowed  []string
-	alert    Alert
-	problems []FieldError
 }
 
 // fieldName returns the name as a string; for a known one without allocating.
@@ -105,15 +143,17 @@ func (d *alertDecoder) set(key string, value jsontext.Value) {
 }
 
 func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
-	if key == "context" {
+	if !slices.Contains(d.form.fields, key) {
+		return invalidField(key, "is not a known field, must be one of %s", strings.Join(d.form.fields, ", "))
+	}
+	switch {
+	case value.Kind() == 'n' && slices.Contains(optionalFields[:], key):
+		return nil
+	case key == "context":
 		var err *Error
 		d.alert.Context, err = contextFromValid(value)
 		return err
-	}
-	if !slices.Contains(d.allowed, key) {
-		return invalidField(key, "is not a known field, must be one of %s", strings.Join(d.allowed, ", "))
-	}
-	if key == "seq" || key == "incident_id" {
+	case key == "seq" || key == "incident_id":
 		return nil
 	}
 	if value.Kind() != '"' {
@@ -127,6 +167,9 @@ func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
 		err = d.alert.Category.UnmarshalText(text)
 	case "source":
 		d.alert.Source = string(text)
+		if !d.form.ownSource && strings.EqualFold(strings.TrimSpace(d.alert.Source), OwnSource) {
+			err = invalidField(key, "%s is the name of alertd's own alerts, must be another", quoteShort(d.alert.Source))
+		}
 	case "message":
 		d.alert.Message = string(text)
 	case "timestamp":
@@ -186,46 +229,19 @@ func kindName(kind jsontext.Kind) string {
 	}
 }
 
-// parseAlertTime reads a time that, if it is given, is not zero: that would stand
-// for none in an [Alert].
-func parseAlertTime(field string, text []byte) (time.Time, error) {
-	t, err := ParseTime(field, string(text))
-	if err == nil && t.IsZero() {
-		err = outOfRange(field, t)
-	}
-	return t, err
-}
-
-// ParseTime reads an RFC 3339 time. The error names the field.
-func ParseTime(field, text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || !strictTime(text) {
-		return time.Time{}, invalidField(field, "%s is not a time, must be RFC 3339 such as 2025-12-27T10:30:00Z", quoteShort(text))
-	}
-	return t, nil
-}
-
-// strictTime looks at a text that time.Parse takes for RFC 3339 for what RFC 3339
-// does not allow, but time.Parse does (go.dev/issue/54580): an hour of one digit,
-// a comma before the fraction, an offset of a day or more.
-func strictTime(text string) bool {
-	const hour = len("2006-01-02T")
-	offset := text[len(text)-len("07:00"):]
-	return text[hour+2] == ':' && !strings.Contains(text, ",") &&
-		(text[len(text)-1] == 'Z' || offset[:2] < "24" && offset[3:] < "60")
-}
-
-// malformed turns an error of the JSON decoder into one for the user.
+// malformed turns an error of the JSON decoder into one for the user. It names the
+// field in which the error is, if it is in one.
 func malformed(err error) *Error {
-	message := "malformed JSON: " + err.Error()
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return &Error{Code: CodeMalformed, Message: "malformed JSON: it ends too soon", Cause: err}
+	}
+	message, field := "malformed JSON: "+err.Error(), ""
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		message = fmt.Sprintf("malformed JSON at byte %d: %s", syntax.ByteOffset, syntax.Err)
-		if syntax.JSONPointer != "" {
-			message += fmt.Sprintf(" (at %s)", quoteShort(string(syntax.JSONPointer)))
-		}
+		field = strings.Join(slices.Collect(syntax.JSONPointer.Tokens()), ".")
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		message = "malformed JSON: it ends too soon"
+	if field == "" {
+		return &Error{Code: CodeMalformed, Message: message, Cause: err}
 	}
-	return &Error{Code: CodeMalformed, Message: message, Cause: err}
+	return &Error{Code: CodeMalformed, Fields: []FieldError{{Field: cutShort(field), Message: message}}, Cause: err}
 }

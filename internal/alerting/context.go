@@ -12,8 +12,9 @@ import (
 const MaxContextDepth = 32
 
 // Context is the free-form JSON object that came with an alert, kept byte for
-// byte as it was sent, so that numbers keep their digits and keys their order.
-// It is immutable. The zero value is the empty object.
+// byte as it was sent, so that numbers keep their digits and keys their order;
+// [DecodeAlert] makes strings of NaN and infinities. It is immutable. The zero
+// value is the empty object.
 type Context struct{ raw string }
 
 // ParseContext checks that data is one JSON object, in valid UTF-8, without
@@ -21,7 +22,7 @@ type Context struct{ raw string }
 // space around the object is dropped, white space within it is kept. The error
 // is an [*Error]: [CodeMalformed] for what is not JSON, else [CodeInvalid].
 func ParseContext(data []byte) (Context, error) {
-	trimmed := bytes.Trim(data, " \t\r\n")
+	trimmed := trimSpace(data)
 	if !jsontext.Value(trimmed).IsValid() {
 		return Context{}, &Error{Code: CodeMalformed, Message: "context is not valid JSON, or has a duplicate key"}
 	}

@@ -68,16 +68,24 @@ func notOneOf(field, value string, allowed []string) *Error {
 	return invalidField(field, "%s is not one of the known values, must be one of %s", quoteShort(value), strings.Join(allowed, ", "))
 }
 
-// quoteShort quotes a value from outside for an error text, cut to 64 bytes at
-// a rune's boundary.
+// quoteShort quotes a value from outside for an error text, cut to 64 bytes.
 func quoteShort(value string) string {
+	if short := cutShort(value); short != value {
+		return fmt.Sprintf("%q…", strings.TrimSuffix(short, "…"))
+	}
+	return fmt.Sprintf("%q", value)
+}
+
+// cutShort cuts a text from outside to 64 bytes, at a character's boundary, and
+// marks the cut.
+func cutShort(text string) string {
 	const most = 64
-	if len(value) <= most {
-		return fmt.Sprintf("%q", value)
+	if len(text) <= most {
+		return text
 	}
 	cut := most
-	for cut > 0 && !utf8.RuneStart(value[cut]) {
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}
-	return fmt.Sprintf("%q…", value[:cut])
+	return text[:cut] + "…"
 }

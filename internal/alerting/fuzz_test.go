@@ -32,13 +32,62 @@ func (r read) text(field string, most int) (text string, given, ok bool) {
 }
 
 var (
-	rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
-	aUUID   = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	aTime = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d([.,]\d+)?( ?(Z|z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?))?$`)
+	// A string, or a word for a number that is not finite.
+	notFinite = regexp.MustCompile(`(?is)"(?:[^"\\]|\\.)*"|[+-]?\b(?:nan|infinity|inf)\b`)
+	aUUID     = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
+
+// finite returns JSON in which each NaN and infinity is what become makes of it.
+func finite(data []byte, become func(word string) string) []byte {
+	return notFinite.ReplaceAllFunc(data, func(match []byte) []byte {
+		if match[0] == '"' {
+			return match
+		}
+		return []byte(become(strings.ToLower(string(match))))
+	})
+}
+
+// asNumber and asString are what stands for NaN and infinities outside of a
+// context, and in it.
+func asNumber(string) string { return "0" }
+
+func asString(word string) string {
+	switch {
+	case strings.Contains(word, "nan"):
+		return `"NaN"`
+	case word[0] == '-':
+		return `"-Infinity"`
+	}
+	return `"Infinity"`
+}
+
+// readTime reads a time by trying one layout after the other.
+func readTime(text string) (time.Time, bool) {
+	if !aTime.MatchString(text) {
+		return time.Time{}, false
+	}
+	text = strings.ToUpper(strings.ReplaceAll(text, ",", "."))
+	day := text[:10]
+	rest := strings.ReplaceAll(text[11:], " ", "")
+	after := time.Duration(0)
+	if midnight := regexp.MustCompile(`^24:00:00(\.0+)?(?:$|[^.\d])`); midnight.MatchString(rest) {
+		rest, after = "00"+rest[2:], 24*time.Hour
+	}
+	for _, zone := range []string{"", "Z07:00", "Z0700", "Z07"} {
+		if t, err := time.Parse("2006-01-02T15:04:05"+zone, day+"T"+rest); err == nil {
+			return t.Add(after).UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
 
 // allowed reports whether the alert is one by the words of the contract.
 func (r read) allowed() bool {
-	for field := range r {
+	for field, value := range r {
+		if string(value) == "null" && slices.Contains([]string{"context", "timestamp", "event_id", "dedup_key"}, field) {
+			delete(r, field)
+		}
 		if !slices.Contains([]string{"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key"}, field) {
 			return false
 		}
@@ -47,7 +96,7 @@ func (r read) allowed() bool {
 		return ok && slices.ContainsFunc(names, func(one string) bool { return strings.EqualFold(one, name) })
 	}
 	severity, _, ok := r.text("severity", 255)
-	if !named(severity, ok, "debug", "info", "warning", "error", "critical") {
+	if !named(severity, ok, "debug", "info", "warning", "error", "critical", "trace", "verbose", "notice", "information", "informational", "warn", "err", "crit", "fatal", "alert", "emerg", "emergency", "panic") {
 		return false
 	}
 	category, _, ok := r.text("category", 255)
@@ -55,7 +104,7 @@ func (r read) allowed() bool {
 		return false
 	}
 	source, _, _ := r.text("source", 255) // of which the white space at the ends does not count
-	if n := utf8.RuneCountInString(strings.TrimSpace(source)); n < 1 || n > 255 || strings.Contains(source, "\x00") {
+	if n := utf8.RuneCountInString(strings.TrimSpace(source)); n < 1 || n > 255 || strings.Contains(source, "\x00") || strings.EqualFold(strings.TrimSpace(source), "alertd") {
 		return false
 	}
 	message, _, ok := r.text("message", 8192)
@@ -69,8 +118,8 @@ func (r read) allowed() bool {
 		return false
 	}
 	if text, given, _ := r.text("timestamp", 1<<20); given {
-		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil || !rfc3339.MatchString(text) || at.UTC().Year() < 1970 || at.UTC().Year() > 9999 {
+		at, ok := readTime(text)
+		if !ok || at.Year() < 1970 || at.Year() > 9999 {
 			return false
 		}
 	}
@@ -165,6 +214,18 @@ func members(tb testing.TB, object string) (names []string, values map[string]an
 	return names, values
 }
 
+// readAlert reads an alert, or returns nil if that is not a JSON object.
+func readAlert(data []byte) read {
+	var alert, quoted read
+	if json.Unmarshal(finite(data, asNumber), &alert) != nil {
+		return nil
+	}
+	if context, ok := alert["context"]; ok && json.Unmarshal(finite(data, asString), &quoted) == nil && context[0] == '{' {
+		alert["context"] = quoted["context"]
+	}
+	return alert
+}
+
 // FuzzDecodeAlert: an alert is accepted if it is one by the words of the contract,
 // and then says the same to another decoder, and so does the event that is made of
 // it, its context byte for byte. What is no JSON to the other decoder either is
@@ -186,6 +247,9 @@ func FuzzDecodeAlert(f *testing.F) {
 		minimal + `,"context":{"a":"\u0000"}}`, minimal + `,"context":{"a":"\\u0000"}}`, minimal + `,"context":{"a":"\\\u0000"}}`, minimal + `,"context":{"\u0000":1}}`, minimal + `,"context":{"a":"[{[{\"}"}}`, minimal + `,"context":{"a":"\ud800"}}`, minimal + ",\"context\":{\"a\":\"\xc0\xaf\"}}",
 		minimal + `,"context":` + strings.Repeat(`{"a":`, 31) + `{}` + strings.Repeat(`}`, 31) + `}`, minimal + `,"context":` + strings.Repeat(`{"a":`, 32) + `{}` + strings.Repeat(`}`, 32) + `}`, minimal + `,"context":{"a":` + strings.Repeat(`[`, 31) + strings.Repeat(`]`, 31) + `}}`,
 		minimal + `,"context":` + strings.Repeat(`[`, 11_000), minimal + `,"context":[]}`, minimal + `,"context":null}`, minimal + `,"context":"{}"}`, minimal + `,"Context":{}}`, `{"` + strings.Repeat("x", 100_000) + `":1}`, `{"severity":3,"category":[],"source":{},"message":true,"more":null}`,
+		minimal + `,"context":{"a":NaN,"b":[-Infinity,{"c":Infinity}],"NaN":"NaN \" Infinity"}}`, minimal + `,"context":{"a":nan,"b":-inf,"c":+INF,"d":NaN1,"e":1NaN}}`, minimal + `,"context":{NaN:1}}`, minimal + `,"context":NaN}`, minimal + `,"dedup_key":Infinity}`, minimal + `,"context":{"a":NaN}`, minimal + `,"context":{"a":007}}`, minimal + `,"context":{"a":[.5,NaN]}}`, minimal + `,"context":{"a":NaN,"a":1}}`,
+		minimal + `,"context":null,"timestamp":null,"event_id":null,"dedup_key":null}`, `{"severity":null,"category":null,"source":null,"message":null}`, strings.Replace(minimal, "error", "WARN", 1) + `}`, strings.Replace(minimal, "error", "fatal", 1) + `}`, strings.Replace(minimal, "var_gate", " Alertd ", 1) + `}`,
+		minimal + `,"timestamp":"2025-12-27 10:30:00,25"}`, minimal + `,"timestamp":"2025-12-27t10:30:00 +0100"}`, minimal + `,"timestamp":"2025-12-31T24:00:00.0-01"}`, minimal + `,"timestamp":"2025-12-31T24:00:00.1"}`, minimal + `,"timestamp":"9999-12-31T24:00:00"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -201,11 +265,11 @@ func FuzzDecodeAlert(f *testing.F) {
 		for i := range data {
 			data[i] = 'x' // nothing may be kept of it
 		}
-		var other read
-		require.NoError(t, json.Unmarshal(sent, &other))
+		other := readAlert(sent)
+		require.NotNil(t, other)
 		require.True(t, other.allowed(), "is accepted against the contract")
 		require.True(t, utf8.Valid(sent))
-		requireDistinct(t, bytes.TrimSpace(sent))
+		requireDistinct(t, bytes.TrimSpace(finite(sent, asNumber)))
 		requireRead(t, other, alert)
 		require.NoError(t, alert.Validate(), "what decodes is valid")
 		requireMade(t, alert, register(t, newManager(t, config), alert))
@@ -219,14 +283,14 @@ func requireRefused(t *testing.T, data []byte, err error) {
 	require.NotEmpty(t, err.Error())
 	require.True(t, utf8.ValidString(err.Error()))
 	switch {
-	case !json.Valid(data):
+	case !json.Valid(finite(data, asNumber)):
 		require.Equal(t, alerting.CodeMalformed, refused.Code, "no JSON")
 	case refused.Code == alerting.CodeMalformed: // what others would read in their own way
-		require.Regexp(t, "duplicate|invalid UTF-8|surrogate", refused.Message)
+		require.Regexp(t, "duplicate|invalid UTF-8|surrogate", err.Error())
 	default:
 		require.Equal(t, alerting.CodeInvalid, refused.Code)
-		var other read
-		require.False(t, json.Unmarshal(data, &other) == nil && other.allowed(), "is refused against the contract: %s", err)
+		other := readAlert(data)
+		require.False(t, other != nil && other.allowed(), "is refused against the contract: %s", err)
 		named := map[string]bool{}
 		for _, problem := range refused.Fields {
 			require.False(t, named[problem.Field], "%s is named twice", problem.Field)
@@ -244,7 +308,9 @@ func requireRead(t *testing.T, other read, alert alerting.Alert) {
 		text, _, _ := other.text(field, 0)
 		return text
 	}
-	require.True(t, strings.EqualFold(text("severity"), alert.Severity.String()))
+	severity, err := alerting.ParseSeverity(text("severity"))
+	require.NoError(t, err)
+	require.Equal(t, severity, alert.Severity)
 	require.True(t, strings.EqualFold(text("category"), alert.Category.String()))
 	require.Equal(t, strings.TrimSpace(text("source")), alert.Source)
 	require.Equal(t, text("message"), alert.Message)
@@ -261,9 +327,9 @@ func requireRead(t *testing.T, other read, alert alerting.Alert) {
 		require.True(t, alert.EventID.IsZero())
 	}
 	if sent := text("timestamp"); sent != "" {
-		at, err := time.Parse(time.RFC3339Nano, sent)
-		require.NoError(t, err)
-		require.Equal(t, at.UTC().Truncate(time.Microsecond), alert.Timestamp)
+		at, ok := readTime(sent)
+		require.True(t, ok)
+		require.Equal(t, at.Truncate(time.Microsecond), alert.Timestamp)
 	} else {
 		require.True(t, alert.Timestamp.IsZero())
 	}
@@ -302,4 +368,74 @@ func requireMade(t *testing.T, alert alerting.Alert, event *alerting.Event) {
 	require.True(t, found, "the context is there byte for byte, and nothing else is in its place: %s", event.JSON())
 	require.NotContains(t, strings.ReplaceAll(event.JSON(), `\\`, ""), `\u0000`)
 	require.NotEmpty(t, tail)
+}
+
+// FuzzParseTime: a time is read as other means read it, and what is read is written
+// so that it reads the same.
+func FuzzParseTime(f *testing.F) {
+	for _, seed := range []string{
+		"2025-12-27T10:30:00Z", "2025-12-27T10:30:00.5+01:00", "2025-12-27 10:30:00.123456", "2025-12-27t10:30:00z", "2025-12-27T10:30:00+0100", "2025-12-27T10:30:00 -01", "2025-12-27T10:30:00,5", "2025-12-27T24:00:00", "2025-12-27T24:00:00.000+0530",
+		"2025-12-27T24:00:01", "2025-02-29 10:30:00", "2024-02-29 24:00:00", "0000-01-01T00:00:00", "9999-12-31T24:00:00-23:59", "2025-12-27T1:30:00", "2025-12-27T10:30:60", "2025-12-27", "", "now", "2025-12-27T10:30:00.", "2025-12-27T10:30:00+24:00", "2025-12-27T10:30:00.00000000000000000001Z",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := alerting.ParseTime("since", text)
+		want, ok := readTime(text)
+		if !ok {
+			requireInvalid(t, err, "since", "must be RFC 3339")
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, got.UTC())
+	})
+}
+
+// FuzzElements: an array that is JSON is split as another decoder splits it, and the
+// elements of any other, joined again, are the array but for white space.
+func FuzzElements(f *testing.F) {
+	for _, seed := range []string{
+		`[]`, `[ ]`, `[1]`, `[1,2]`, ` [1]`, `[1] `, `[`, `]`, `[,]`, `[1,,2]`, `[{"a":[1,{"b":"],}"}]},"\\",[[]]]`, `[{"a":NaN},007,.5]`, `[{"a":1,2]`, `[{"a":[1},2]`, `[1}},2]`, `[1],[2]`, `["a]`, `["a\"]`, "[\"\n\",\"\xff\"]", `[{'a':"b"},1]`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, array []byte) {
+		sent := slices.Clone(array)
+		elements := [][]byte{}
+		for element, err := range alerting.Elements(array) {
+			if err != nil {
+				var malformed *alerting.Error
+				require.ErrorAs(t, err, &malformed)
+				require.Equal(t, alerting.CodeMalformed, malformed.Code)
+				require.False(t, json.Valid(array) && array[0] == '[' && array[len(array)-1] == ']', "JSON can be followed")
+				return
+			}
+			elements = append(elements, element)
+		}
+		require.Equal(t, sent, array, "the input is only read")
+		var values []json.RawMessage
+		if json.Unmarshal(array, &values) == nil {
+			require.Len(t, elements, len(values))
+			for i, value := range values {
+				require.Equal(t, string(value), string(elements[i]))
+			}
+		}
+		bare := func(data []byte) string {
+			return strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace(string(data))
+		}
+		require.Equal(t, bare(array), "["+bare(bytes.Join(elements, []byte(",")))+"]")
+		if len(elements) == 0 {
+			return
+		}
+		spoilt := append(slices.Clone(array[:len(array)-1]), []byte(`, {"a":NaN, b: 007 .5}, 1]`)...)
+		n := 0
+		for element, err := range alerting.Elements(spoilt) {
+			require.NoError(t, err)
+			if n < len(elements) {
+				require.Equal(t, string(elements[n]), string(element), "an element that cannot be read changes no other")
+			}
+			n++
+		}
+		require.Equal(t, len(elements)+2, n)
+	})
 }

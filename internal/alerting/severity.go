@@ -25,8 +25,30 @@ func Severities() []Severity {
 	return []Severity{SeverityDebug, SeverityInfo, SeverityWarning, SeverityError, SeverityCritical}
 }
 
-// ParseSeverity reads a severity's name in any case. The error is an [*Error]
-// with code [CodeInvalid] that lists what is allowed.
+// severityAliases are the names that other tools have for severities: syslog,
+// Python, Java, .NET and the cloud providers.
+var severityAliases = [...]struct {
+	name     string
+	severity Severity
+}{
+	{"trace", SeverityDebug},
+	{"verbose", SeverityDebug},
+	{"notice", SeverityInfo},
+	{"information", SeverityInfo},
+	{"informational", SeverityInfo},
+	{"warn", SeverityWarning},
+	{"err", SeverityError},
+	{"crit", SeverityCritical},
+	{"fatal", SeverityCritical},
+	{"alert", SeverityCritical},
+	{"emerg", SeverityCritical},
+	{"emergency", SeverityCritical},
+	{"panic", SeverityCritical},
+}
+
+// ParseSeverity reads a severity's name, or another usual name for it such as
+// warn or fatal, in any case. The error is an [*Error] with code [CodeInvalid]
+// that lists the five names.
 func ParseSeverity(name string) (Severity, error) {
 	var parsed Severity
 	err := parsed.UnmarshalText([]byte(name))
@@ -53,14 +75,19 @@ func (s Severity) MarshalText() ([]byte, error) {
 	return []byte(severityNames[s]), nil
 }
 
-// UnmarshalText reads a name in any case.
+// UnmarshalText is [ParseSeverity].
 func (s *Severity) UnmarshalText(text []byte) error {
-	i := indexFold(severityNames[:], string(text))
-	if i <= 0 {
-		return notOneOf("severity", string(text), severityNames[1:])
+	if i := indexFold(severityNames[:], string(text)); i > 0 {
+		*s = Severity(i) //nolint:gosec // an index of a short table
+		return nil
 	}
-	*s = Severity(i) //nolint:gosec // an index of a short table
-	return nil
+	for _, alias := range severityAliases {
+		if strings.EqualFold(alias.name, string(text)) {
+			*s = alias.severity
+			return nil
+		}
+	}
+	return notOneOf("severity", string(text), severityNames[1:])
 }
 
 // indexFold returns the index of name in names, ignoring case, or -1.

@@ -43,7 +43,7 @@ func TestNamesAreReadInAnyCaseAndWrittenLower(t *testing.T) {
 }
 
 func TestUnknownNamesAreRefusedWithWhatIsAllowed(t *testing.T) {
-	for _, name := range []string{"", "loud", "warn", " error"} {
+	for _, name := range []string{"", "loud", " error", "invalid"} {
 		var s alerting.Severity
 		requireInvalid(t, s.UnmarshalText([]byte(name)), "severity", "must be one of debug, info, warning, error, critical")
 		var c alerting.Category
@@ -60,4 +60,20 @@ func TestTheZeroValueIsNoSeverityAndNoCategory(t *testing.T) {
 	require.Error(t, err)
 	_, err = alerting.Category(0).MarshalText()
 	require.Error(t, err)
+}
+
+func TestSeveritiesHaveOtherUsualNames(t *testing.T) {
+	for severity, names := range map[alerting.Severity][]string{
+		alerting.SeverityDebug:    {"trace", "verbose"},
+		alerting.SeverityInfo:     {"notice", "information", "informational"},
+		alerting.SeverityWarning:  {"warn", "WARN", "Warn"},
+		alerting.SeverityError:    {"err"},
+		alerting.SeverityCritical: {"crit", "fatal", "FATAL", "alert", "emerg", "emergency", "panic"},
+	} {
+		for _, name := range names {
+			got, err := alerting.ParseSeverity(name)
+			require.NoError(t, err)
+			require.Equal(t, severity, got, name)
+		}
+	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // OwnSource is the source of alerts that alertd raises about itself.
-const OwnSource = "alertd"
+const OwnSource = alerting.OwnSource
 
 // ChannelKey is the dedup_key of alertd's alerts about one of its channels.
 func ChannelKey(channel string) string { return "alertd.channel." + channel }

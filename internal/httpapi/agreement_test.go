@@ -16,7 +16,8 @@ import (
 
 // alertValues has for each field of an alert values about its limits. Left out is
 // what the document says in words only: capitals, NUL characters and depth within
-// a context, white space beyond ASCII, and the time zones of New Year 1970.
+// a context, white space beyond ASCII, days that a month lacks, and the time zones
+// of New Year 1970.
 func alertValues() map[string][]string {
 	text := func(most int) []string {
 		return []string{
@@ -26,17 +27,19 @@ func alertValues() map[string][]string {
 		}
 	}
 	return map[string][]string{
-		"severity":  {`"debug"`, `"info"`, `"warning"`, `"error"`, `"critical"`, `"loud"`, `""`, `" error"`, `3`, `null`},
+		"severity":  {`"debug"`, `"info"`, `"warning"`, `"error"`, `"critical"`, `"loud"`, `""`, `" error"`, `"warn"`, `"fatal"`, `"notice"`, `3`, `null`},
 		"category":  {`"risk_limit"`, `"compliance"`, `"other"`, `"risk"`, `""`, `"risk-limit"`, `[]`, `null`},
-		"source":    text(255),
+		"source":    append(text(255), `"alertd"`, `" AlertD\n"`, `"alertd2"`, `"my alertd"`),
 		"message":   text(8192),
 		"context":   {`{}`, `{"a":{"b":[1,null]}}`, `[]`, `null`, `"x"`, `1`},
 		"dedup_key": text(255),
 		"timestamp": {
 			`"2025-12-27T10:30:00Z"`, `"2025-12-27T10:30:00.123456789+01:00"`, `"2025-12-27T10:30:00-23:59"`, `"1970-01-01T00:00:00Z"`, `"1969-12-31T23:59:59Z"`, `"0001-01-01T00:00:00Z"`,
-			`"9999-12-31T23:59:59Z"`, `"2024-02-29T00:00:00Z"`, `"2025-02-29T00:00:00Z"`, `"2025-13-01T00:00:00Z"`, `"2025-12-27T24:00:00Z"`, `"2025-12-27T10:60:00Z"`,
+			`"9999-12-31T23:59:59Z"`, `"2024-02-29T00:00:00Z"`, `"2025-12-32T00:00:00Z"`, `"2025-13-01T00:00:00Z"`, `"2025-12-27T24:00:00Z"`, `"2025-12-27T10:60:00Z"`,
 			`"2025-12-27T10:30:60Z"`, `"2025-12-27T10:30Z"`, `"2025-12-27T10:30:00"`, `"2025-12-27 10:30:00Z"`, `"2025-12-27"`, `"2025-12-27T1:30:00Z"`, `"2025-12-27T10:30:00,5Z"`,
 			`"2025-12-27T10:30:00.Z"`, `"2025-12-27T10:30:00+24:00"`, `"2025-12-27T10:30:00+0100"`, `"20251227T103000Z"`, `"12025-12-27T10:30:00Z"`, `"now"`, `""`, `1766831400`, `null`,
+			`"2025-12-27T10:30:00.123456"`, `"2025-12-27 10:30:00,5"`, `"2025-12-27t10:30:00z"`, `"2025-12-27T10:30:00 +0100"`, `"2025-12-27T10:30:00-01"`, `"2025-12-27T10:30:00+0160"`, `"2025-12-27T10:30:00+1"`,
+			`"2025-12-27T24:00:00.000+01:00"`, `"2025-12-27T24:00:00.5"`, `"2025-12-27T24:00:01"`, `"2025-12-27  10:30:00"`, `"2025-12-27T10:30:00,"`,
 		},
 		"event_id": {
 			`"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"`, `"019B5F2C-7A3E-7C4D-9F10-2B6C8D1E4A55"`, `"ffffffff-ffff-ffff-ffff-ffffffffffff"`,
@@ -47,8 +50,8 @@ func alertValues() map[string][]string {
 	}
 }
 
-// Whoever checks alerts by the document before sending them, as a generated client
-// or a gateway does, must come to the same as alertd.
+// A generated client or a gateway that checks alerts by the document must accept
+// and refuse the same as alertd.
 func TestTheDocumentAndAlertdAgreeOnEveryAlert(t *testing.T) {
 	c := newContract(t)
 	schema := c.schema(t, "Alert")
@@ -92,7 +95,7 @@ func TestTheDocumentAndAlertdAgreeOnEveryAlert(t *testing.T) {
 	})
 }
 
-// Whoever checks an action by the document must come to the same as alertd, too.
+// The same holds for actions.
 func TestTheDocumentAndAlertdAgreeOnEveryAction(t *testing.T) {
 	c := newContract(t)
 	schema := c.schema(t, "Action")
@@ -133,10 +136,10 @@ func TestTheDocumentAndAlertdAgreeOnEveryAction(t *testing.T) {
 // Left out is what the document says in words only.
 func queryValues() map[string]map[string][]string {
 	times := []string{
-		"", "2025-12-27T10:30:00Z", "2025-12-27T10:30:00.5+01:00", "0001-01-01T00:00:00Z", "2025-12-27", "2025-12-27T10:30:00", "2025-12-27T1:30:00Z", "2025-02-30T00:00:00Z", "now",
+		"", "2025-12-27T10:30:00Z", "2025-12-27T10:30:00.5+01:00", "0001-01-01T00:00:00Z", "2025-12-27", "2025-12-27T10:30:00", "2025-12-27T1:30:00Z", "2025-02-32T00:00:00Z", "2025-12-27 10:30:00,5", "2025-12-27T24:00:00Z", "2025-12-27T24:00:01Z", "now",
 	}
 	limits := []string{"", "1", "10", "1000", "0", "1001", "-1", "1.5", "ten", "99999999999999999999"}
-	severities := []string{"", "debug", "critical", "loud", "3"}
+	severities := []string{"", "debug", "critical", "warn", "loud", "3"}
 	categories := []string{"", "risk_limit", "other", "risk", "null"}
 	texts := []string{"", "a", " ", "%", "a b", "é", strings.Repeat("é", 255), strings.Repeat("é", 256)}
 	noCursors := []string{"", "djEu", "d", "djEuNDI=", strings.Repeat("A", 41)}

@@ -10,14 +10,14 @@ import (
 // postAlerts registers one alert, or a batch as a JSON array or as NDJSON. What
 // is refused as a whole counts as one rejected alert.
 func (a *API) postAlerts(w *response, r *http.Request) error {
-	media, err := mediaOf(r, contentJSON, contentNDJSON)
-	if err != nil {
-		a.config.Manager.CountRejected(alerting.RejectUnsupported, 1)
-		return err
-	}
 	body := getBuffer()
 	defer putBuffer(body)
-	if err := a.readBody(w, r, body); err != nil {
+	err := a.readBody(w, r, body)
+	media := contentJSON
+	if err == nil {
+		media, err = a.openBody(r, body, contentJSON, contentNDJSON)
+	}
+	if err != nil {
 		a.config.Manager.CountRejected(unreadReason(err), 1)
 		return err
 	}
@@ -105,10 +105,13 @@ func rejectReason(err error) alerting.RejectReason {
 	return alerting.RejectInvalid
 }
 
-// unreadReason is the reason for a body that readBody has not read.
+// unreadReason is the reason for a body that cannot be read.
 func unreadReason(err error) alerting.RejectReason {
-	if toProblem(err).Status == http.StatusRequestEntityTooLarge {
+	switch toProblem(err).Status {
+	case http.StatusRequestEntityTooLarge:
 		return alerting.RejectTooLarge
+	case http.StatusUnsupportedMediaType:
+		return alerting.RejectUnsupported
 	}
 	return alerting.RejectMalformed
 }

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"alertd/internal/alerting"
 )
@@ -55,45 +52,20 @@ func (a *API) postBatch(w *response, r *http.Request, data []byte, ndjson bool) 
 	return nil
 }
 
-// decodeArray splits a JSON array into its elements and decodes each by itself,
-// so that a bad one is rejected alone. The array is read leniently: what is
-// wrong within an element is found when that is decoded.
+// decodeArray decodes each element of a JSON array by itself, so that a bad one is
+// rejected alone.
 func decodeArray(data []byte) ([]decoded, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, malformedArray(err)
-	}
 	var batch []decoded
-	for dec.PeekKind() != ']' {
-		value, err := dec.ReadValue()
+	for element, err := range alerting.Elements(data) {
 		if err != nil {
-			return nil, malformedArray(err)
+			return nil, err
 		}
 		if len(batch) == maxBatch {
 			return nil, errTooMany
 		}
-		batch = append(batch, decodeOne(value))
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, malformedArray(err)
-	}
-	if len(data[dec.InputOffset():]) > 0 { // data has no white space at its end
-		return nil, &alerting.Error{Code: alerting.CodeMalformed, Message: "malformed JSON: the array cannot be read, there is more after it"}
+		batch = append(batch, decodeOne(element))
 	}
 	return batch, nil
-}
-
-// malformedArray says where an array cannot be read. The decoder's own words
-// may quote the input, so they are for the log.
-func malformedArray(err error) error {
-	message := "malformed JSON: the array cannot be read"
-	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		message = fmt.Sprintf("malformed JSON: the array cannot be read at byte %d", syntax.ByteOffset)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		message = "malformed JSON: the array cannot be read, it ends too soon"
-	}
-	return &alerting.Error{Code: alerting.CodeMalformed, Message: message, Cause: err}
 }
 
 // decodeLines decodes each line that is not blank by itself.

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -17,50 +14,6 @@ import (
 
 	"alertd/internal/alerting"
 )
-
-// mediaOf returns which of the allowed media types a request's body has, the first
-// one unless it says, and refuses every other.
-func mediaOf(r *http.Request, allowed ...string) (string, error) {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return "", newProblem(http.StatusUnsupportedMediaType, "Content-Encoding %s is not supported, the body must not be compressed", strconv.Quote(shorten(encoding)))
-	}
-	contentType := r.Header.Get("Content-Type")
-	if contentType == "" {
-		return allowed[0], nil
-	}
-	if slices.Contains(allowed, contentType) {
-		return contentType, nil
-	}
-	media, parameters, err := mime.ParseMediaType(contentType)
-	charset, given := parameters["charset"]
-	if err == nil && (!given || strings.EqualFold(charset, "utf-8")) && slices.Contains(allowed, media) {
-		return media, nil
-	}
-	return "", newProblem(http.StatusUnsupportedMediaType, "Content-Type %s is not supported, must be %s, in UTF-8", strconv.Quote(shorten(contentType)), strings.Join(allowed, " or "))
-}
-
-// readBody reads the whole body, or says why it cannot be had: 413 if it is over the
-// limit, else 400.
-func (a *API) readBody(w *response, r *http.Request, body *bytes.Buffer) error {
-	most := a.config.MaxBody
-	err := error(&http.MaxBytesError{Limit: most})
-	if r.ContentLength <= most { // else it is not even begun
-		// MaxBytesReader knows net/http's own writer only.
-		_, err = body.ReadFrom(http.MaxBytesReader(w.ResponseWriter, r.Body, most))
-	}
-	if err == nil {
-		return nil
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return newProblem(http.StatusRequestEntityTooLarge, "the request body is over the limit of %d bytes", most)
-	}
-	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, io.ErrUnexpectedEOF) || ok && !timeout.Timeout() {
-		w.gone = true
-	}
-	p := newProblem(http.StatusBadRequest, "the request body could not be read to its end")
-	p.cause = err
-	return p
-}
 
 // trimSpace drops what is white space in JSON.
 func trimSpace(data []byte) []byte { return bytes.Trim(data, " \t\r\n") }
@@ -75,15 +28,18 @@ type bodyReader struct {
 // readObject reads the request's body, which must be one JSON object. What is wrong
 // with its members is gathered; a body that cannot be read is an error.
 func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyReader, error) {
-	if _, err := mediaOf(r, contentJSON); err != nil {
-		return nil, err
-	}
 	buffer := getBuffer()
 	defer putBuffer(buffer)
 	if err := a.readBody(w, r, buffer); err != nil {
 		return nil, err
 	}
 	body := &bodyReader{known: known, values: map[string]jsontext.Value{}}
+	if buffer.Len() == 0 && len(known) == 0 {
+		return body, nil // of any media type
+	}
+	if _, err := a.openBody(r, buffer, contentJSON); err != nil {
+		return nil, err
+	}
 	data := trimSpace(buffer.Bytes())
 	if len(data) == 0 && len(known) == 0 {
 		return body, nil
@@ -178,11 +134,11 @@ func (b *bodyReader) problem(field, format string, args ...any) {
 	b.problems = append(b.problems, alerting.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-// text returns the text of a member, or "" if it is not there, or no text.
+// text returns the text of a member, or "" if it is absent, null, or no text.
 func (b *bodyReader) text(name string) string {
 	value, ok := b.values[name]
 	switch {
-	case !ok:
+	case !ok || value.Kind() == 'n':
 		return ""
 	case value.Kind() != '"':
 		b.problem(name, "must be a string")

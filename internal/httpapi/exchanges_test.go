@@ -100,6 +100,7 @@ func exchanges() map[string]exchange {
 	for i := range many {
 		many[i] = `"x` + strconv.Itoa(i) + `":1`
 	}
+	bomb := strings.Replace(breach, "VaR", strings.Repeat("x", 100_000), 1)
 	large := strings.Replace(breach, "VaR", strings.Repeat("x", 2000), 1)
 	told := given(func(h *harness, _ *httptest.Server) { h.folded(breach, breach).desk.furnish() })
 	away := given(func(h *harness, _ *httptest.Server) { h.desk.err = errDiskFull })
@@ -140,12 +141,21 @@ func exchanges() map[string]exchange {
 		"a known key":                     adding(post(breach, 200), header("Idempotency-Key", "k"), after(breach, "Idempotency-Key", "k"), want("Idempotency-Replayed", "true")),
 		"an alert below the minimum":      adding(post(strings.Replace(breach, "error", "debug", 1), 200), says(`{"registered":false,"reason":"severity debug is below min_severity info"}`)),
 		"an alert while alertd stops":     adding(post(breach, 201), stopping),
+		"an alert by another severity":    adding(post(strings.Replace(breach, "error", "fatal", 1), 201), says(`"severity":"critical"`)),
+		"an alert with NaN":               adding(post(strings.Replace(breach, "0.0500", "NaN", 1), 201), says(`"context":{"current_var":"NaN"}`), despite(onlyInWords)),
+		"an alert with nulls":             adding(post(with(`"event_id":null,"timestamp":null,"dedup_key":null`), 201), says(`"severity":"error"`)),
+		"an alert of Python's time":       adding(post(with(`"timestamp":"2025-12-27T10:30:00.123456"`), 201), says(`"timestamp":"2025-12-27T10:30:00.123456Z"`)),
+		"an alert of another type":        {method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", "application/cloudevents+json"}, body: breach, status: 201, despite: onlyInWords},
+		"an alert, compressed":            adding(post(string(gzipped(breach)), 201), header("Content-Encoding", "gzip"), says("var_gate"), despite(onlyInWords)),
+		"an alert after a mark":           adding(post("\ufeff"+breach, 201), says("var_gate"), despite(onlyInWords)),
 
 		// POST /alerts: batches
 		"an array":                          adding(post("["+breach+","+breach+"]", 200), says(`"registered":2,"filtered":0,"duplicate":0,"rejected":0`)),
 		"lines":                             adding(lines(breach+"\n\r\n"+breach, 200), says(`"registered":2,"filtered":0,"duplicate":0,"rejected":0`)),
 		"an array of good and bad":          adding(post("["+strings.Join(mixed, ",")+"]", 200), says(`"registered":1,"filtered":1,"duplicate":1,"rejected":3`), despite(lenientBatch)),
 		"lines of good and bad":             adding(lines(strings.Join(mixed, "\n"), 200), says(`"registered":1,"filtered":1,"duplicate":1,"rejected":3`)),
+		"an array with NaN":                 adding(post("["+strings.Replace(breach, "0.0500", "NaN", 1)+`,{"context":{"a":.5}},`+breach+"]", 200), says(`"errors":[{"field":"context.a","message":"malformed JSON at byte`), despite(onlyInWords)),
+		"lines of another type":             {method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", "application/jsonl"}, body: breach + "\r\n" + breach + "\r\n", status: 200, says: `"registered":2`, despite: onlyInWords},
 		"lines that break off":              adding(lines(breach+"\n{", 200), says("ends too soon")),
 		"an array of more faults than told": adding(post(`[{`+strings.Join(many, ",")+`}]`, 200), says("more"), despite(lenientBatch)),
 		"an array in which all is known":    adding(post(`[`+mixed[0]+`]`, 200), after(mixed[0]), says(`"status":"duplicate","event_id":"`+knownID+`"`)),
@@ -168,7 +178,10 @@ func exchanges() map[string]exchange {
 		"too long a body, unannounced": adding(post(large, 413), small, func(x *exchange) { x.chunked = true }, says("limit of 1024 bytes")),
 		"a form":                       {method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", "application/x-www-form-urlencoded"}, body: "severity=error", status: 415, says: "must be application/json or application/x-ndjson"},
 		"JSON in another charset":      {method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", "application/json; charset=latin1"}, body: breach, status: 415, says: "UTF-8", despite: onlyInWords},
-		"a compressed body":            adding(post(breach, 415), header("Content-Encoding", "gzip"), says("not be compressed"), despite(onlyInWords)),
+		"an unknown compression":       adding(post(breach, 415), header("Content-Encoding", "br"), says("must be gzip or zstd"), despite(onlyInWords)),
+		"a body that is no gzip":       adding(post(breach, 400), header("Content-Encoding", "gzip"), says("cannot be unpacked"), despite(onlyInWords)),
+		"a bomb":                       adding(post(string(gzipped(bomb)), 413), header("Content-Encoding", "gzip"), small, says("limit of 1024 bytes once it is unpacked"), despite(onlyInWords)),
+		"alertd's own source":          adding(post(strings.Replace(breach, "var_gate", "alertd", 1), 422), says("alertd's own")),
 		"an unknown severity":          adding(post(strings.Replace(breach, "error", "loud", 1), 422), says("must be one of debug")),
 		"an unknown field":             adding(post(with(`"sevirity":1`), 422), says("not a known field")),
 		"a field less":                 adding(post(`{"severity":"error","category":"other","source":"s"}`, 422), says("message")),
@@ -304,6 +317,7 @@ func exchanges() map[string]exchange {
 		"channels":                     adding(get("/channels", 200), told, says(`"breaker":"half_open"`)),
 		"no channels":                  adding(get("/channels", 200), says(`{"channels":[]}`)),
 		"channels, the engine away":    adding(get("/channels", 503), away),
+		"a test of any media type":     adding(ask(test, "", 200), header("Content-Type", "application/x-www-form-urlencoded"), despite(onlyInWords)),
 		"a test":                       adding(ask(test, "", 200), says(`{"channel":"slack","outcome":"transient","code":503,"error":"503 Service Unavailable","duration_ms":12.345,"delivery_id":"`+deliveryText+`"}`)),
 		"a test that is delivered":     adding(ask(test, "{}", 200), asJSONBody, says(`"outcome":"delivered","code":null,"error":null`), given(func(h *harness, _ *httptest.Server) { h.desk.furnish(); h.desk.result.Attempt = delivered() })),
 		"a test by half a body":        adding(ask(test, "{", 400), asJSONBody, says("ends too soon")),

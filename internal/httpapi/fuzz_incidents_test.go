@@ -165,6 +165,7 @@ func (r *recorder) Resolve(_ context.Context, _ incident.ID, a incident.Action) 
 // contract allows it.
 func readAction(body string) (a incident.Action, ok bool) {
 	var members map[string]any
+	body = strings.TrimPrefix(body, "\ufeff")
 	if !utf8.ValidString(body) || json.Unmarshal([]byte(body), &members) != nil || members == nil {
 		return a, false
 	}
@@ -175,7 +176,7 @@ func readAction(body string) (a incident.Action, ok bool) {
 	}
 	by, isText := members["by"].(string)
 	note, noteIsText := members["note"].(string)
-	if _, given := members["note"]; !isText || given && !noteIsText {
+	if !isText || members["note"] != nil && !noteIsText {
 		return a, false
 	}
 	a = incident.Action{By: strings.TrimSpace(by), Note: note}

@@ -186,7 +186,7 @@ func TestEveryFaultOfAnActionIsNamedAtOnce(t *testing.T) {
 	for body, want := range map[string]struct{ field, says string }{
 		`{}`:                {"by", "is missing or empty, must have 1 to 255 characters"},
 		`{"by":" \t\n"}`:    {"by", "is missing or empty"},
-		`{"by":null}`:       {"by", "must be a string"},
+		`{"by":null}`:       {"by", "is missing or empty"},
 		`{"by":["Ada"]}`:    {"by", "must be a string"},
 		`{"by":"a\u0000b"}`: {"by", "NUL"},
 		`{"by":"` + strings.Repeat("é", 256) + `"}`:               {"by", "has 256 characters, must have 1 to 255"},

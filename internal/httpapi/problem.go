@@ -93,6 +93,9 @@ func detailOf(err *alerting.Error) string {
 	if err.Message != "" {
 		return err.Message
 	}
+	if err.Code == alerting.CodeMalformed {
+		return err.Error()
+	}
 	fields := capErrors(err.Fields)
 	names := make([]string, 0, len(fields))
 	for _, field := range fields {
@@ -120,10 +123,8 @@ func writeProblem(w *response, err error) {
 	if p.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
-	if p.Status == http.StatusRequestEntityTooLarge {
-		header.Set("Connection", "close") // the rest of the body is not read
-	}
 	w.send(p.Status, "application/problem+json", body)
+	w.discardBody()
 }
 
 func notFound(_ *response, r *http.Request) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
@@ -21,9 +22,10 @@ type response struct {
 	fields *fields
 	status int // 0 until the header is out
 	bytes  int64
-	cause  error  // for the log
-	stack  []byte // of a panic, for the log
-	gone   bool   // the client went away in mid-request
+	cause  error     // for the log
+	stack  []byte    // of a panic, for the log
+	gone   bool      // the client went away in mid-request
+	unread io.Reader // the rest of a body over the limit, to be discarded after the answer
 }
 
 // fields are the values of header fields; a field is a slice of one of them.
