@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ const DefaultPath = "config/config.toml"
 
 // defaultSection is the table of the alerting settings unless another is named.
 const defaultSection = "alerting"
+
+// byteOrderMark is what some editors put before a text in UTF-8.
+const byteOrderMark = "\ufeff"
 
 // maxFileSize bounds the file, in bytes.
 const maxFileSize = 1 << 20
@@ -184,10 +188,13 @@ func Parse(data []byte, options Options) (Config, error) {
 		options.LookupEnv = os.LookupEnv
 	}
 	root := map[string]any{}
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	if err := toml.Unmarshal(data, &root); err != nil {
 		return Config{}, Problems{{Message: syntaxError(options.Path, err)}}
 	}
 	r := &reader{origins: map[string]origin{}}
+	tables := sections(root)
+	strangers := dropStrangers(root, options.Section)
 	for name, value := range root {
 		if name == defaultSection && options.Section != defaultSection {
 			continue // another takes its place: nobody reads it, so it needs no environment
@@ -195,7 +202,10 @@ func Parse(data []byte, options Options) (Config, error) {
 		root[name] = r.substitute(join("", name), value, options.LookupEnv)
 	}
 	config := Config{Path: options.Path, Found: true, section: options.Section}
-	config.read(r, root, options)
+	config.read(r, root, tables, options)
+	if len(strangers) > 0 {
+		config.Warnings = append(config.Warnings, "tables that are not alertd's are left alone: "+strings.Join(strangers, ", "))
+	}
 	if len(r.problems) > 0 {
 		return Config{}, r.sorted()
 	}

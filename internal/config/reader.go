@@ -23,10 +23,15 @@ type reader struct {
 // problem notes what is wrong with a key, unless its value is not known because
 // of a reference that could not be replaced.
 func (r *reader) problem(key, format string, args ...any) {
-	if r.origins[key].broken {
+	o := r.origins[key]
+	if o.broken {
 		return
 	}
-	r.problems = append(r.problems, Problem{Key: key, Message: fmt.Sprintf(format, args...)})
+	message := fmt.Sprintf(format, args...)
+	if o.around != "" {
+		message += "; the value has " + o.around + " around it"
+	}
+	r.problems = append(r.problems, Problem{Key: key, Message: message})
 }
 
 func (r *reader) sorted() Problems {

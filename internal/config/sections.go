@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agnivade/levenshtein"
+
 	"alertd/internal/alerting"
 )
 
@@ -28,8 +30,9 @@ func defaultStorage() Storage {
 	}
 }
 
-// read fills the configuration from the file's root table.
-func (c *Config) read(r *reader, root map[string]any, options Options) {
+// read fills the configuration from the file's root table. tables are those that may be
+// the alerting section.
+func (c *Config) read(r *reader, root map[string]any, tables []string, options Options) {
 	section := options.Section
 	c.Server, c.Storage, c.Alerting = defaultServer(), defaultStorage(), alerting.DefaultConfig()
 	c.Server.read(r.table(root, "", "server"), options.Listen)
@@ -39,9 +42,8 @@ func (c *Config) read(r *reader, root map[string]any, options Options) {
 	case section == "server" || section == "storage":
 		r.problem(section, "cannot be the alerting section, its name is taken")
 	case section != defaultSection && !exists:
-		others := sections(root)
-		r.problem(join("", section), "is not a section of the file%s", suggestion(section, others))
-		top.known = append(top.known, others...) // one of them may be what was meant
+		r.problem(join("", section), "is not a section of the file%s", suggestion(section, tables))
+		top.known = append(top.known, tables...) // one of them may be what was meant
 	default:
 		c.readAlerting(r.table(root, "", section))
 	}
@@ -49,6 +51,34 @@ func (c *Config) read(r *reader, root map[string]any, options Options) {
 		top.known = append(top.known, defaultSection) // left alone
 	}
 	top.done()
+}
+
+// typoDistance is how many letters a name may differ from one of ours to be taken for it.
+const typoDistance = 2
+
+// dropStrangers removes the tables that are nobody's, such as those of the application
+// that the file is also for, and returns their keys. A name like one of ours stays, as an
+// unknown key.
+func dropStrangers(root map[string]any, section string) []string {
+	ours := []string{"server", "storage", section, defaultSection}
+	var strangers []string
+	for _, name := range slices.Sorted(maps.Keys(root)) {
+		like := func(our string) bool { return levenshtein.ComputeDistance(name, our) <= typoDistance }
+		if isTable(root[name]) && !slices.ContainsFunc(ours, like) {
+			strangers = append(strangers, join("", name))
+			delete(root, name)
+		}
+	}
+	return strangers
+}
+
+// isTable reports whether a value is a table, or an array of tables.
+func isTable(value any) bool {
+	if list, ok := value.([]any); ok && len(list) > 0 {
+		value = list[0]
+	}
+	_, ok := value.(map[string]any)
+	return ok
 }
 
 // sections returns the tables that may be the alerting section.

@@ -295,3 +295,46 @@ func TestASectionThatIsNamedMustBeThere(t *testing.T) {
 		})
 	}
 }
+
+// The file may be a whole application's.
+func TestTablesThatAreNobodysAreLeftAlone(t *testing.T) {
+	c := requireGood(t, `
+[portfolio]
+initial_capital = "${ONLY_THE_APPLICATION_HAS_IT}"
+[[universe]]
+symbol = "BTC-EUR"
+[risk.limits]
+max_var = 0.03
+[alerting]
+min_severity = "error"
+`, nil)
+	require.Equal(t, []string{"tables that are not alertd's are left alone: portfolio, risk, universe"}, c.Warnings)
+	require.Equal(t, alerting.SeverityError, c.Alerting.MinSeverity)
+	for _, name := range []string{"portfolio", "universe", "risk"} {
+		require.Nil(t, redactedValue(c, name))
+	}
+}
+
+func TestTablesWithinTwoLettersOfOursAreMistakes(t *testing.T) {
+	for name, want := range map[string]string{
+		"servr": "server", "serve": "server", "Server": "server", "sever5": "server", "store": "storage", "stock": "", "storages": "storage", "storaeg": "storage",
+		"alertin": "alerting", "alerter": "", "alerti": "alerting", "alert": "", "alerts": "", "Alerting": "alerting",
+	} {
+		c, err := parse("[alerting]\n["+name+"]\nx = 1\n", nil)
+		if want == "" {
+			require.NoError(t, err, name)
+			require.Len(t, c.Warnings, 1)
+			continue
+		}
+		requireProblemsIn(t, err, name+": is not a known key, did you mean "+want+"?")
+	}
+	_, err := parseSection("[desk]\n[desks]\n[alertin]\n", "desk")
+	requireProblemsIn(t, err, "alertin: is not a known key, did you mean alerting?", "desks: is not a known key, did you mean desk?")
+}
+
+func TestFileMayBeginWithAByteOrderMark(t *testing.T) {
+	c := requireGood(t, "\ufeff[alerting]\nbuffer_size = 7\n", nil)
+	require.Equal(t, 7, c.Alerting.BufferSize)
+	_, err := parse("\ufeff\ufeff[alerting]\n", nil)
+	require.ErrorContains(t, err, "line 1")
+}

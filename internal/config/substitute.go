@@ -25,6 +25,9 @@ type origin struct {
 	// broken: a reference in it could not be replaced, which is reported; nothing
 	// else about the value means anything.
 	broken bool
+	// around says what is around the value that is hardly meant, for a problem with the
+	// value, which may not show it.
+	around string
 }
 
 // substitute replaces references in every string below value and returns what
@@ -69,15 +72,41 @@ func (r *reader) expand(key, text string, lookup func(string) (string, bool)) st
 		}
 		o.env, o.whole = true, found == text
 		if value, ok := lookup(name); ok {
-			return value
+			return withoutLineBreak(value)
 		}
 		if !hasDefault {
 			return refuse(found, fmt.Sprintf("environment variable %s is not set", name))
 		}
 		return byDefault
 	})
+	if o.env && !o.broken {
+		o.around = around(expanded)
+	}
 	r.origins[key] = o
 	return expanded
+}
+
+// withoutLineBreak returns a variable's value without the line break at its end, which
+// comes from a file that it was read from.
+func withoutLineBreak(value string) string {
+	if text, ok := strings.CutSuffix(value, "\n"); ok {
+		return strings.TrimSuffix(text, "\r")
+	}
+	return value
+}
+
+// around says what is around a value that a shell or a file may have left there.
+func around(value string) string {
+	trimmed := strings.TrimSpace(value)
+	switch {
+	case trimmed == "":
+		return ""
+	case trimmed != value:
+		return "white space"
+	case strings.ContainsRune("\"'`", rune(value[0])), strings.ContainsRune("\"'`", rune(value[len(value)-1])):
+		return "quotation marks"
+	}
+	return ""
 }
 
 // join makes a dotted key as TOML writes it: a name that is not bare is quoted,

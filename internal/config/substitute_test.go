@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +11,10 @@ import (
 )
 
 func TestReferencesAreReplaced(t *testing.T) {
-	environment := env{"HOST": "risk", "PORT": "25", "EMPTY": "", "_UNDER_1": "scored", "TRICKY": "${HOST} $${HOST} \\ \" \n", "TOML": "\"\nx = 1"}
+	environment := env{
+		"HOST": "risk", "PORT": "25", "EMPTY": "", "_UNDER_1": "scored", "TRICKY": "${HOST} $${HOST} \n \\ \"", "TOML": "\"\nx = 1",
+		"LINE": "secret\n", "CRLF": "secret\r\n", "LINES": "secret\n\n", "CR": "secret\r",
+	}
 	for name, row := range map[string]struct{ text, want string }{
 		"one":                                       {`${HOST}`, "risk"},
 		"one between other text":                    {`smtp.${HOST}.example`, "smtp.risk.example"},
@@ -27,7 +31,11 @@ func TestReferencesAreReplaced(t *testing.T) {
 		"set but empty is a value before a default": {`${EMPTY:-elsewhere}`, ""},
 		"the escape":                                {`$${HOST}`, "${HOST}"},
 		"the escape beside a reference":             {`$${HOST}=${HOST}`, "${HOST}=risk"},
-		"a value is not looked into again":          {`${TRICKY}`, "${HOST} $${HOST} \\ \" \n"},
+		"a value is not looked into again":          {`${TRICKY}`, "${HOST} $${HOST} \n \\ \""},
+		"a line break at its end is left out":       {`${LINE}`, "secret"},
+		"one of Windows, too":                       {`Bearer ${CRLF};`, "Bearer secret;"},
+		"only one is left out":                      {`${LINES}`, "secret\n"},
+		"a carriage return alone is none":           {`${CR}`, "secret\r"},
 		"a value cannot add to the file":            {`${TOML}`, "\"\nx = 1"},
 		"dollars and braces of their own stay":      {`$HOST $ {HOST} } $$ {}`, `$HOST $ {HOST} } $$ {}`},
 	} {
@@ -231,7 +239,8 @@ func TestWithoutALookupTheProcessEnvironmentIsUsed(t *testing.T) {
 
 func TestAReferenceTakesAnyValueAsItIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		value, before, after := rapid.String().Draw(t, "value"), rapid.StringMatching(`[a-z$}:-]*`).Draw(t, "before"), rapid.StringMatching(`[a-z$}:-]*`).Draw(t, "after")
+		noBreak := func(value string) bool { return !strings.HasSuffix(value, "\n") }
+		value, before, after := rapid.String().Filter(noBreak).Draw(t, "value"), rapid.StringMatching(`[a-z$}:-]*`).Draw(t, "before"), rapid.StringMatching(`[a-z$}:-]*`).Draw(t, "after")
 		if len(before) > 0 && before[len(before)-1] == '$' {
 			before += " " // or it would be an escape
 		}
@@ -244,4 +253,29 @@ func TestAReferenceTakesAnyValueAsItIs(t *testing.T) {
 			t.Fatalf("%q", custom["x"])
 		}
 	})
+}
+
+func TestProblemSaysWhatIsAroundASecret(t *testing.T) {
+	const secret = "e93facc04764012d7bfb002500d5d1a6"
+	file := channel("pagerduty", map[string]string{"enabled": "true", "routing_key": `"${KEY}"`})
+	requireGood(t, file, env{"KEY": secret + "\n"})
+	for value, around := range map[string]string{
+		" " + secret:         "white space",
+		secret + "\t":        "white space",
+		secret + "\n\n":      "white space",
+		`"` + secret + `"`:   "quotation marks",
+		"'" + secret + "'":   "quotation marks",
+		secret + `"`:         "quotation marks",
+		` "` + secret + `" `: "white space",
+	} {
+		_, err := parse(file, env{"KEY": value})
+		require.ErrorContains(t, err, "alerting.channels.pagerduty.routing_key: ", "%q", value)
+		require.ErrorContains(t, err, "; the value has "+around+" around it", "%q", value)
+		require.NotContains(t, err.Error(), secret)
+	}
+	_, err := parse(file, env{"KEY": "short"})
+	require.ErrorContains(t, err, "routing_key")
+	require.NotContains(t, err.Error(), "around it")
+	requireProblems(t, "[server]\nmax_streams = \"${N}\"\n", env{"N": " 5"},
+		`server.max_streams: " 5" is not allowed, must be a whole number from 1 to 100000; the value has white space around it`)
 }
