@@ -163,7 +163,7 @@ func blockOf(tb testing.TB, kind, language string) string {
 
 func TestWhatArrivesOnAConsoleIsAsInTheDocument(t *testing.T) {
 	var out bytes.Buffer
-	result := console.New(console.Config{}, &out, false).Send(t.Context(), channeltest.Notification(incident.Opened))
+	result := console.New(console.Config{}, console.NewOutput(&out, false)).Send(t.Context(), channeltest.Notification(incident.Opened))
 	require.Equal(t, channel.Delivered, result.Outcome)
 	require.Equal(t, blockOf(t, "console", "text"), out.String())
 }
@@ -171,7 +171,7 @@ func TestWhatArrivesOnAConsoleIsAsInTheDocument(t *testing.T) {
 func TestTheQuestionToTheLogfileOfTheDocumentIsAnswered(t *testing.T) {
 	const path = "/var/log/alertd/alerts.jsonl"
 	own := filepath.Join(t.TempDir(), "alerts.jsonl")
-	c, err := logfile.New(logfile.Config{Path: own})
+	c, err := logfile.New(logfile.Config{Path: own}, &logfile.Files{})
 	require.NoError(t, err)
 	for _, reason := range []incident.Reason{incident.Opened, incident.SeverityRaised} {
 		require.Equal(t, channel.Delivered, c.Send(t.Context(), channeltest.Notification(reason)).Outcome)

@@ -96,7 +96,7 @@ var imports = map[string]row{
 		why: "the suite that every kind of channel passes; only tests import it",
 	},
 	"internal/channel/console": {
-		may: []string{"internal/alerting", "internal/channel"},
+		may: []string{"internal/alerting", "internal/channel", "internal/outqueue"},
 		why: "a kind of channel: where alertd runs",
 	},
 	"internal/channel/email": {
@@ -197,7 +197,6 @@ var imports = map[string]row{
 
 // dependencies has a row for each module that go.mod requires itself.
 var dependencies = map[string]string{
-	"github.com/DeRuina/timberjack":                            "a log file's backups: their names, how many, how old",
 	"github.com/PagerDuty/go-pagerduty":                        "what PagerDuty's events look like",
 	"github.com/Shopify/toxiproxy/v2":                          "tests: networks that fail",
 	"github.com/agnivade/levenshtein":                          "the key that an unknown key of the configuration was meant to be",

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -25,7 +24,7 @@ type daemonConfig struct {
 	flags  commonFlags
 	loaded config.Config
 	log    daemonLog
-	out    io.Writer // where channels of kind console write
+	shared config.Shared // by the channels
 }
 
 // daemon is a running alertd.
@@ -80,7 +79,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 			_, err := manager.Register(ctx, alert)
 			return err
 		},
-	}, engineSettings(loaded, c.out))
+	}, engineSettings(loaded, c.shared))
 	if err != nil {
 		return nil, err
 	}

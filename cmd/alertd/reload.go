@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"sync"
 	"time"
 
@@ -20,8 +19,8 @@ type reloader struct {
 	flags   commonFlags
 	manager *alerting.Manager
 	engine  *engine.Engine
-	api     *httpapi.API // set once it is made, before it serves
-	out     io.Writer    // for channels that write to where alertd runs
+	api     *httpapi.API  // set once it is made, before it serves
+	shared  config.Shared // by the channels
 	log     daemonLog
 	good    prometheus.Gauge
 	at      prometheus.Gauge
@@ -33,7 +32,7 @@ type reloader struct {
 
 func newReloader(c daemonConfig, manager *alerting.Manager, deliver *engine.Engine, registry prometheus.Registerer) *reloader {
 	r := &reloader{
-		flags: c.flags, manager: manager, engine: deliver, out: c.out, log: c.log, started: c.loaded, current: c.loaded,
+		flags: c.flags, manager: manager, engine: deliver, shared: c.shared, log: c.log, started: c.loaded, current: c.loaded,
 		good: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "alertd_config_last_reload_successful", Help: "1 if the configuration was good when it was last read, else 0.",
 		}),
@@ -69,7 +68,7 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 	var inForce config.Config
 	if err == nil {
 		inForce = r.started.Reload(next)
-		err = r.engine.Reconfigure(engineSettings(inForce, r.out))
+		err = r.engine.Reconfigure(engineSettings(inForce, r.shared))
 	}
 	if err == nil {
 		err = r.manager.Reconfigure(next.Alerting)

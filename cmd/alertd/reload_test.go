@@ -72,6 +72,10 @@ func TestReloadOverHTTP(t *testing.T) {
 		"a file that is no TOML changes nothing": {
 			toml: "[alerting\n", status: http.StatusUnprocessableEntity, body: "config.toml: line 1, column ", after: http.StatusOK,
 		},
+		"a log file that cannot be written changes nothing, and is named": {
+			toml:   "[alerting]\nenabled = true\nmin_severity = \"info\"\n[alerting.channels.logfile]\nenabled = true\npath = \"/proc/alerts.jsonl\"\n",
+			status: http.StatusUnprocessableEntity, body: "/proc/alerts.jsonl", after: http.StatusOK,
+		},
 		"a file that is gone changes nothing": {
 			status: http.StatusUnprocessableEntity, body: "config.toml is gone", after: http.StatusOK,
 		},

@@ -33,7 +33,7 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 			}
 			defer surviveBrokenPipes()()
 			defer log.close()
-			if err = serve(cmd.Context(), daemonConfig{flags: flags, log: log, out: cmd.OutOrStdout()}); err != nil {
+			if err = serve(cmd.Context(), daemonConfig{flags: flags, log: log, shared: config.NewShared(cmd.OutOrStdout())}); err != nil {
 				log.fail(err)
 				return toldError{err}
 			}

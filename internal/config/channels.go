@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
+	"alertd/internal/channel/console"
 	"alertd/internal/channel/email"
 	"alertd/internal/channel/logfile"
 	"alertd/internal/channel/outbound"
@@ -26,8 +26,8 @@ type Channel struct {
 	// Settings are those of its kind: a slack.Config, email.Config and so on. If the
 	// channel is off they may be incomplete.
 	Settings Settings
-	// Open makes the channel of its settings. Channels of kind console write to console.
-	Open func(console io.Writer) (channel.Channel, error)
+	// Open makes the channel of its settings. The error is that of its kind's New.
+	Open func(Shared) (channel.Channel, error)
 	// Raw is the channel's table as it was read, after substitution. It may hold secrets.
 	Raw map[string]any
 }
@@ -113,6 +113,8 @@ func readLogfile(t *table) logfile.Config {
 	t.intFrom("max_backups", 0, 100_000, &c.MaxBackups)
 	return c
 }
+
+func readConsole(*table) console.Config { return console.Config{} }
 
 func readTelegram(t *table) telegram.Config {
 	var c telegram.Config

@@ -11,6 +11,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/channel/telegram"
+	"alertd/internal/config"
 	"alertd/internal/delivery"
 )
 
@@ -426,11 +427,11 @@ func TestChannelsOpenBySettings(t *testing.T) {
 	c := requireGood(t, channel("console", map[string]string{"enabled": "true"})+
 		channel("webhook"), nil)
 	console, _ := c.Channel("console")
-	opened, err := console.Open(io.Discard)
+	opened, err := console.Open(config.NewShared(io.Discard))
 	require.NoError(t, err)
 	require.NoError(t, opened.Close())
 	webhook, _ := c.Channel("webhook") // off, so that its settings may be incomplete
-	opened, err = webhook.Open(io.Discard)
+	opened, err = webhook.Open(config.NewShared(io.Discard))
 	require.ErrorContains(t, err, "url")
 	require.Nil(t, opened)
 }

@@ -1,70 +1,76 @@
-// Package console writes messages for people to where alertd runs: one line each, and
-// below it what there is to know.
+// Package console writes messages for people to the output of alertd: one line each, and
+// the facts below it.
 //
-// What comes from outside commands no terminal: whatever is no visible character is
-// shown as its escape, such as \x1b. Colours are used only where somebody can see
-// them, and never if NO_COLOR is set (https://no-color.org).
+// Text from outside cannot command a terminal: characters that are not visible are shown
+// as escapes, such as \x1b. Colours are used only on a terminal, and never if NO_COLOR is
+// set (https://no-color.org).
 package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/term"
 
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
+	"alertd/internal/outqueue"
 )
 
-// Config is what the settings of a channel of this kind say: nothing.
+// Config has no settings.
 type Config struct{}
 
 // Validate returns nil.
 func (Config) Validate() error { return nil }
 
-// Channel writes to one writer.
-type Channel struct {
+// Output is where channels of this kind write, each message by one call. Make one for
+// all channels of a process. Safe for concurrent use.
+type Output struct {
+	queue   *outqueue.Queue
 	colored bool
-
-	mu  sync.Mutex
-	out io.Writer
 }
 
-var _ channel.Channel = (*Channel)(nil)
-
-// New returns a channel that writes to out, in colours if [Colors] says so.
-func New(_ Config, out io.Writer, colored bool) *Channel {
-	return &Channel{out: out, colored: colored}
+// NewOutput returns an output that writes to out, in colours if colored says so; see
+// [Colors].
+func NewOutput(out io.Writer, colored bool) *Output {
+	return &Output{queue: outqueue.New(outqueue.Config{Out: out}), colored: colored}
 }
 
-// Colors reports whether somebody sees colours that are written to out: whether it
-// is a terminal, and the environment asks for none.
+// Colors reports whether out is a terminal that shows colours, and the environment does
+// not forbid them.
 func Colors(out io.Writer, getenv func(string) string) bool {
 	file, ok := out.(*os.File)
 	return ok && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
 }
 
-// Send implements [channel.Channel]. A message is written by one call. An error in
-// writing is transient.
+// Channel writes to an output.
+type Channel struct{ out *Output }
+
+var _ channel.Channel = (*Channel)(nil)
+
+// New returns a channel that writes to out.
+func New(_ Config, out *Output) *Channel { return &Channel{out: out} }
+
+// Send implements [channel.Channel]. An error in writing is transient, and so is an output
+// that does not take the message before ctx ends, such as a pipe that nobody reads. If
+// the message was being written then, it may still appear, in part or whole.
 func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
-	text := c.format(n)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if ctx.Err() != nil {
-		return channel.Result{Outcome: channel.Transient, Error: "interrupted before anything was written"}
-	}
-	if _, err := io.WriteString(c.out, text); err != nil {
+	switch err := c.out.queue.Send(ctx, []byte(c.format(n))); {
+	case err == nil:
+		return channel.Result{Outcome: channel.Delivered}
+	case errors.Is(err, context.DeadlineExceeded):
+		return channel.Result{Outcome: channel.Transient, Error: "the output did not take the message within the timeout: whatever reads it is stuck"}
+	default:
 		return channel.Result{Outcome: channel.Transient, Error: channel.OneLine(err.Error())}
 	}
-	return channel.Result{Outcome: channel.Delivered}
 }
 
-// Close implements [channel.Channel]. The writer stays open: it is not ours.
+// Close implements [channel.Channel]. The output stays open.
 func (c *Channel) Close() error { return nil }
 
 // maxLine is how many characters the first line has at most.
@@ -113,9 +119,9 @@ func count(n uint64) string {
 	return fmt.Sprintf("%d events", n)
 }
 
-// paint returns a text in a colour that every terminal has.
+// paint returns a text in one of the colours that every terminal has.
 func (c *Channel) paint(color channel.Color, text string) string {
-	if !c.colored {
+	if !c.out.colored {
 		return text
 	}
 	code := map[channel.Color]string{

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,7 +26,7 @@ import (
 func said(tb testing.TB, n channel.Notification, colored bool) string {
 	tb.Helper()
 	var out bytes.Buffer
-	c := console.New(console.Config{}, &out, colored)
+	c := console.New(console.Config{}, console.NewOutput(&out, colored))
 	require.Equal(tb, channel.Result{Outcome: channel.Delivered}, c.Send(tb.Context(), n))
 	require.NoError(tb, c.Close())
 	return out.String()
@@ -104,7 +106,7 @@ func TestColoursAreForTerminalsAndWhoeverWantsThem(t *testing.T) {
 
 func TestMessagesDoNotMix(t *testing.T) {
 	var out slow
-	c := console.New(console.Config{}, &out, false)
+	c := console.New(console.Config{}, console.NewOutput(&out, false))
 	n := channeltest.Notification(incident.Opened)
 	var all sync.WaitGroup
 	for range 20 {
@@ -124,7 +126,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken\npipe") }
 
 func TestAWriterThatFailsIsTransient(t *testing.T) {
-	c := console.New(console.Config{}, broken{}, false)
+	c := console.New(console.Config{}, console.NewOutput(broken{}, false))
 	assert.Equal(t, channel.Result{Outcome: channel.Transient, Error: "broken pipe"}, c.Send(t.Context(), channeltest.Notification(incident.Opened)))
 }
 
@@ -132,10 +134,46 @@ func TestNothingIsWrittenOnceTheTimeIsUp(t *testing.T) {
 	var out bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.Equal(t, channel.Transient, console.New(console.Config{}, &out, false).Send(ctx, channeltest.Notification(incident.Opened)).Outcome)
+	assert.Equal(t, channel.Transient, console.New(console.Config{}, console.NewOutput(&out, false)).Send(ctx, channeltest.Notification(incident.Opened)).Outcome)
 	assert.Empty(t, out.String())
 }
 
 func TestThereIsNothingToConfigure(t *testing.T) {
 	require.NoError(t, console.Config{}.Validate())
+}
+
+// Two channels are two versions of one, as after a reload.
+func TestAnOutputThatNobodyReadsHangsNobody(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	n := channeltest.Notification(incident.Opened)
+	out := console.NewOutput(writer, false)
+	old, fresh := console.New(console.Config{}, out), console.New(console.Config{}, out)
+	sent := 0
+	for { // until the pipe is full
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		result := old.Send(ctx, n)
+		cancel()
+		if result.Outcome == channel.Delivered {
+			sent++
+			continue
+		}
+		assert.Equal(t, channel.Result{
+			Outcome: channel.Transient, Error: "the output did not take the message within the timeout: whatever reads it is stuck",
+		}, result)
+		break
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	assert.Equal(t, channel.Transient, fresh.Send(ctx, n).Outcome)
+
+	read := make(chan string)
+	go func() {
+		text, err := io.ReadAll(reader)
+		assert.NoError(t, err)
+		read <- string(text)
+	}()
+	assert.Equal(t, channel.Delivered, fresh.Send(t.Context(), n).Outcome, "somebody reads again")
+	require.NoError(t, writer.Close())
+	assert.Equal(t, strings.Repeat(said(t, n, false), sent+2), <-read, "the one that hung is whole, the one that waited was withdrawn")
 }

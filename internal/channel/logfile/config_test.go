@@ -24,7 +24,7 @@ func TestEachWrongKeyIsNamed(t *testing.T) {
 		"an age of one and a bit": {logfile.Config{Path: "a", MaxAge: 24*time.Hour + 1}, []string{"max_age"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := logfile.New(test.config)
+			err := test.config.Validate()
 			if test.keys == nil {
 				require.NoError(t, err)
 				return

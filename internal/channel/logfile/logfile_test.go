@@ -27,7 +27,13 @@ import (
 
 func start(tb testing.TB, config logfile.Config) *logfile.Channel {
 	tb.Helper()
-	c, err := logfile.New(config)
+	return startWith(tb, config, &logfile.Files{})
+}
+
+// startWith opens a channel beside others of the same process.
+func startWith(tb testing.TB, config logfile.Config, files *logfile.Files) *logfile.Channel {
+	tb.Helper()
+	c, err := logfile.New(config, files)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { assert.NoError(tb, c.Close()) })
 	return c
@@ -200,6 +206,22 @@ func TestAFileThatWasMovedOrDeletedIsBegunAnew(t *testing.T) {
 	assert.Len(t, keysIn(t, path), 1)
 }
 
+func TestAFileThatOthersTruncateHasTheSizeAndAgeOfWhatIsLeft(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "alerts.jsonl")
+	n := channeltest.Notification(incident.Opened)
+	c := start(t, logfile.Config{Path: path, MaxSize: 3000, RotateEvery: time.Hour})
+	deliver(t, c, n)
+	deliver(t, c, n)
+	require.NoError(t, os.Truncate(path, 0))
+	n.Notice.At = n.Notice.At.Add(2 * time.Hour)
+	deliver(t, c, n)
+	backups, err := filepath.Glob(filepath.Join(folder, "alerts-*"))
+	require.NoError(t, err)
+	assert.Empty(t, backups, "there was nothing to rotate")
+	assert.Len(t, keysIn(t, path), 1)
+}
+
 func TestATruncatedFileHasNoHole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	c := start(t, logfile.Config{Path: path, MaxSize: 1})
@@ -250,66 +272,186 @@ func TestALineThatWasCutShortDoesNotSpoilTheNext(t *testing.T) {
 	assert.Equal(t, string(whole[:len(whole)/2])+"\n"+string(whole), string(text))
 }
 
-func TestWhatPeopleMustPutInOrderIsTransientAndSaysSo(t *testing.T) {
+func TestAPathThatCannotBeWrittenIsRefusedWhenTheChannelIsOpened(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "file"), nil, 0o600))
 	for path, want := range map[string]string{
-		"/dev/full":                           "the disk of /dev/full is full: 0 of ",
 		filepath.Join(folder, "file", "a"):    "not a directory",
 		folder:                                "is a directory",
 		"/proc/alerts.jsonl":                  "/proc/alerts.jsonl",
 		filepath.Join(folder, "a\x00b.jsonl"): "invalid argument",
 	} {
-		got := start(t, logfile.Config{Path: path}).Send(t.Context(), channeltest.Notification(incident.Opened))
-		assert.Equal(t, channel.Transient, got.Outcome, path)
-		assert.Contains(t, got.Error, want, path)
-		assert.Zero(t, got.Code)
+		requireRefused(t, path, want)
+	}
+	require.NoError(t, os.Chmod(folder, 0o500))
+	asSomebodyElse(t)
+	requireRefused(t, filepath.Join(folder, "a"), "alertd may not write "+filepath.Join(folder, "a"))
+}
+
+func requireRefused(tb testing.TB, path, want string) {
+	tb.Helper()
+	_, err := logfile.New(logfile.Config{Path: path}, &logfile.Files{})
+	var invalid *alerting.Error
+	require.ErrorAs(tb, err, &invalid, path)
+	require.Len(tb, invalid.Fields, 1)
+	require.Equal(tb, "path", invalid.Fields[0].Field)
+	require.Contains(tb, invalid.Fields[0].Message, want)
+}
+
+// asSomebodyElse has this thread open files as a user to whom something is closed.
+func asSomebodyElse(tb testing.TB) {
+	tb.Helper()
+	if os.Geteuid() == 0 { // nothing is closed to root
+		runtime.LockOSThread()
+		tb.Cleanup(runtime.UnlockOSThread)
+		require.NoError(tb, syscall.Setfsuid(65534))
+		tb.Cleanup(func() { require.NoError(tb, syscall.Setfsuid(0)) })
 	}
 }
 
-func TestAFolderThatIsClosedToAlertdIsNamed(t *testing.T) {
-	folder := t.TempDir()
-	require.NoError(t, os.Chmod(folder, 0o500))
-	if os.Geteuid() == 0 { // nothing is closed to root, so this thread opens files as somebody else
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		require.NoError(t, syscall.Setfsuid(65534))
-		defer func() { require.NoError(t, syscall.Setfsuid(0)) }()
-	}
-	got := start(t, logfile.Config{Path: filepath.Join(folder, "a")}).Send(t.Context(), channeltest.Notification(incident.Opened))
+func TestAFullDiskRefusesNoChannelAndIsTransient(t *testing.T) {
+	got := start(t, logfile.Config{Path: "/dev/full"}).Send(t.Context(), channeltest.Notification(incident.Opened))
 	assert.Equal(t, channel.Transient, got.Outcome)
-	assert.Contains(t, got.Error, "alertd may not write "+filepath.Join(folder, "a"))
+	assert.Contains(t, got.Error, "the disk of /dev/full is full: 0 of ")
+}
+
+func TestAFolderThatIsClosedLaterIsTransientAndNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	c := start(t, logfile.Config{Path: path})
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o500))
+	asSomebodyElse(t)
+	got := c.Send(t.Context(), channeltest.Notification(incident.Opened))
+	assert.Equal(t, channel.Transient, got.Outcome)
+	assert.Contains(t, got.Error, "alertd may not write "+path)
 }
 
 func TestItGoesOnOnceThingsAreInOrder(t *testing.T) {
-	folder := t.TempDir()
-	path := filepath.Join(folder, "logs", "alerts.jsonl")
-	require.NoError(t, os.WriteFile(filepath.Dir(path), nil, 0o600))
+	path := filepath.Join(t.TempDir(), "logs", "alerts.jsonl")
 	c := start(t, logfile.Config{Path: path})
-	require.Equal(t, channel.Transient, c.Send(t.Context(), channeltest.Notification(incident.Opened)).Outcome)
+	require.NoError(t, os.RemoveAll(filepath.Dir(path)))
+	require.NoError(t, os.WriteFile(filepath.Dir(path), nil, 0o600))
+	got := c.Send(t.Context(), channeltest.Notification(incident.Opened))
+	require.Equal(t, channel.Transient, got.Outcome)
+	require.Contains(t, got.Error, "not a directory")
 	require.NoError(t, os.Remove(filepath.Dir(path)))
 	deliver(t, c, channeltest.Notification(incident.Opened))
 }
 
+// pipe makes a named pipe.
+func pipe(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "pipe")
+	require.NoError(tb, syscall.Mkfifo(path, 0o600))
+	return path
+}
+
 func TestALineGoesToAPipeAsWell(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pipe")
-	require.NoError(t, syscall.Mkfifo(path, 0o600))
-	read := make(chan []byte)
-	go func() {
-		defer close(read)
-		pipe, err := os.Open(path)
-		if !assert.NoError(t, err) {
-			return
-		}
-		text, err := io.ReadAll(pipe)
-		assert.NoError(t, errors.Join(err, pipe.Close()))
-		read <- text
-	}()
+	path := pipe(t)
+	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	require.NoError(t, err)
 	c := start(t, logfile.Config{Path: path, MaxSize: 1})
 	deliver(t, c, channeltest.Notification(incident.Opened))
 	deliver(t, c, channeltest.Notification(incident.Opened))
 	require.NoError(t, c.Close())
-	assert.Equal(t, 2, bytes.Count(<-read, []byte("\n")))
+	text, err := io.ReadAll(reader)
+	require.NoError(t, errors.Join(err, reader.Close()))
+	assert.Equal(t, 2, bytes.Count(text, []byte("\n")))
+}
+
+func TestAPipeThatNobodyReadsHangsNobody(t *testing.T) {
+	path := pipe(t)
+	c := start(t, logfile.Config{Path: path})
+	n := channeltest.Opened(alerting.SeverityError, "feed", strings.Repeat("stale ", 1000), "{}") // more than a pipe takes at once
+	got := c.Send(t.Context(), n)
+	assert.Equal(t, channel.Transient, got.Outcome)
+	assert.Contains(t, got.Error, "nobody reads "+path)
+
+	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // which does not read yet
+	require.NoError(t, err)
+	other, err := os.OpenFile(path, os.O_WRONLY, 0) // until it is closed, the reader waits for more
+	require.NoError(t, err)
+	sent := 0
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		got = c.Send(ctx, n)
+		cancel()
+		if got.Outcome != channel.Delivered {
+			break
+		}
+		sent++
+	}
+	assert.Equal(t, channel.Transient, got.Outcome)
+	assert.Contains(t, got.Error, "nobody reads "+path)
+
+	read := make(chan []byte)
+	go func() {
+		text, err := io.ReadAll(reader)
+		assert.NoError(t, errors.Join(err, reader.Close()))
+		read <- text
+	}()
+	deliver(t, c, n)
+	require.NoError(t, errors.Join(c.Close(), other.Close()))
+	text := <-read
+	assert.Equal(t, sent+2, bytes.Count(text, []byte(`{"time"`)))
+	assert.Equal(t, sent+2, bytes.Count(text, []byte("\n")), "the line that was cut short does not spoil the next")
+}
+
+// At a reload the old version of a channel may still be writing when the new one begins.
+func TestTwoVersionsOfAChannelLoseNoLineWhileBothRotate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "alerts.jsonl")
+	files := &logfile.Files{}
+	old, fresh := startWith(t, logfile.Config{Path: path, MaxSize: 5000}, files), startWith(t, logfile.Config{Path: path, MaxSize: 3000}, files)
+	var all sync.WaitGroup
+	const each = 50
+	for _, c := range []*logfile.Channel{old, fresh, old, fresh} {
+		all.Go(func() {
+			for range each {
+				n := channeltest.Opened(alerting.SeverityError, "feed", strings.Repeat("stale ", 100), "{}")
+				assert.Equal(t, channel.Result{Outcome: channel.Delivered}, c.Send(t.Context(), n))
+			}
+		})
+	}
+	all.Wait()
+	backups, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+	require.NoError(t, err)
+	keys := map[string]bool{}
+	for _, file := range backups {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, info.Size(), int64(5000), "%s was rotated by neither", file)
+		for _, key := range keysIn(t, file) {
+			keys[key] = true
+		}
+	}
+	assert.Len(t, keys, 4*each)
+}
+
+func TestWhileOneVersionHangsTheOtherWritesNothing(t *testing.T) {
+	path := pipe(t)
+	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // which reads nothing
+	require.NoError(t, err)
+	files := &logfile.Files{}
+	old, fresh := startWith(t, logfile.Config{Path: path}, files), startWith(t, logfile.Config{Path: path}, files)
+	n := channeltest.Opened(alerting.SeverityError, "feed", strings.Repeat("stale ", 1000), "{}")
+	hung := make(chan channel.Result)
+	go func() {
+		for {
+			if result := old.Send(t.Context(), n); result.Outcome != channel.Delivered {
+				hung <- result
+				return
+			}
+		}
+	}()
+	var got channel.Result
+	for got.Error != "interrupted before anything was written" { // while the other one has not begun to hang, it is this one
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		got = fresh.Send(ctx, n)
+		cancel()
+	}
+	assert.Equal(t, channel.Transient, got.Outcome)
+	require.NoError(t, reader.Close())
+	assert.Contains(t, (<-hung).Error, "broken pipe")
 }
 
 func TestNothingIsWrittenOnceTheTimeIsUp(t *testing.T) {
@@ -318,7 +460,7 @@ func TestNothingIsWrittenOnceTheTimeIsUp(t *testing.T) {
 	cancel()
 	got := start(t, logfile.Config{Path: path}).Send(ctx, channeltest.Notification(incident.Opened))
 	assert.Equal(t, channel.Transient, got.Outcome)
-	assert.NoFileExists(t, path)
+	assert.Empty(t, keysIn(t, path))
 }
 
 // BenchmarkSend says what it costs that a line is on disk before it counts.
