@@ -91,7 +91,9 @@ func New(config Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.router = a.newRouter()
+	if a.router, err = a.newRouter(); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 

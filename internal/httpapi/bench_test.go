@@ -75,7 +75,10 @@ func BenchmarkMiddleware(b *testing.B) {
 	b.Run("get", func(b *testing.B) {
 		newHarness(b, logged).bench(b, http.MethodGet, "/healthz", "", http.StatusOK)
 	})
-	b.Run("post", func(b *testing.B) {
+	b.Run("get, compression accepted", func(b *testing.B) {
+		newHarness(b, logged).bench(b, http.MethodGet, "/healthz", "", http.StatusOK, "Accept-Encoding", "gzip")
+	})
+	b.Run("post, logged", func(b *testing.B) {
 		newHarness(b, logged).bench(b, http.MethodPost, "/-/reload", "", http.StatusOK)
 	})
 }

@@ -45,7 +45,7 @@ const unmatchedPath = "no path of the document"
 // answersOfHTTP are the headers of an answer that belong to HTTP and not to the
 // contract; of the Content-Type the document has its own word.
 func answersOfHTTP() []string {
-	return []string{"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date"}
+	return []string{"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Vary"}
 }
 
 func newContract(tb testing.TB) *contract {
@@ -57,7 +57,7 @@ func newContract(tb testing.TB) *contract {
 	options := []config.Option{
 		config.WithFormatAssertions(), config.WithRejectUnsupportedBodyContent(), config.WithoutRequestQueryParameterValidation(),
 	}
-	for _, text := range []string{"application/x-ndjson", "application/yaml", "text/*"} { // their schemas are of the text itself
+	for _, text := range []string{"application/x-ndjson", "application/yaml", "application/openmetrics-text", "text/*"} { // their schemas are of the text itself
 		options = append(options, config.WithBodyDecoder(text, content.TextDecoder()))
 	}
 	c := &contract{

@@ -229,6 +229,7 @@ func exchanges() map[string]exchange {
 		"statistics of nothing":      adding(get("/stats", 200), says(`"oldest":null`)),
 		"statistics":                 adding(get("/stats", 200), events, says(`"var_gate":2`)),
 		"metrics":                    adding(get("/metrics", 200), want("Content-Type", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"), says("alertd_events_total")),
+		"metrics as OpenMetrics":     adding(get("/metrics", 200), header("Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"), want("Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"), says("# TYPE alertd_events counter\n")),
 		"metrics as Prometheus asks": adding(get("/metrics", 200), header("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;q=0.3"), want("Content-Type", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=underscores"), says("alertd_events_total")),
 		"it is alive":                get("/healthz", 200),
 		"it is ready":                get("/readyz", 200),

@@ -12,8 +12,9 @@ import (
 // not hide the others.
 func (a *API) metricsHandler() handler {
 	h := promhttp.HandlerFor(a.config.Registry, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError,
-		ErrorLog:      slog.NewLogLogger(a.config.Logger.Handler(), slog.LevelError),
+		ErrorHandling:     promhttp.ContinueOnError,
+		EnableOpenMetrics: true,
+		ErrorLog:          slog.NewLogLogger(a.config.Logger.Handler(), slog.LevelError),
 	})
 	return func(w *response, r *http.Request) error {
 		h.ServeHTTP(w, r)

@@ -1,9 +1,12 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
 )
 
 // Need is what a caller must be allowed to do to use a route. Each need includes
@@ -34,6 +37,8 @@ type Route struct {
 	handle handler
 	// streams says that the answer goes on until one side ends it.
 	streams bool
+	// encodes says that the handler compresses its answers itself.
+	encodes bool
 }
 
 // Changes reports whether the route changes something.
@@ -62,7 +67,7 @@ func (a *API) Routes() []Route {
 		{Method: get, Pattern: "/deliveries/{delivery_id}", Need: NeedRead, handle: a.getDelivery},
 		{Method: post, Pattern: "/deliveries/{delivery_id}/retry", Need: NeedOperator, handle: a.postRetry},
 		{Method: get, Pattern: "/stats", Need: NeedRead, handle: a.getStats},
-		{Method: get, Pattern: "/metrics", Need: NeedRead, handle: a.metricsHandler()},
+		{Method: get, Pattern: "/metrics", Need: NeedRead, handle: a.metricsHandler(), encodes: true},
 		{Method: get, Pattern: "/healthz", Need: NeedNothing, handle: a.getHealthz},
 		{Method: get, Pattern: "/readyz", Need: NeedNothing, handle: a.getReadyz},
 		{Method: get, Pattern: "/version", Need: NeedRead, handle: a.getVersion},
@@ -74,8 +79,16 @@ func (a *API) Routes() []Route {
 	}
 }
 
+// compressFrom is how many bytes an answer has that is compressed for those who
+// accept it.
+const compressFrom = 1 << 10
+
 // newRouter puts the table of routes into a router.
-func (a *API) newRouter() chi.Router {
+func (a *API) newRouter() (chi.Router, error) {
+	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false))
+	if err != nil {
+		return nil, fmt.Errorf("compress answers: %w", err)
+	}
 	router := chi.NewRouter()
 	for _, row := range a.Routes() {
 		if row.Changes() {
@@ -86,10 +99,14 @@ func (a *API) newRouter() chi.Router {
 			methods = append(methods, http.MethodHead)
 		}
 		for _, method := range methods {
-			router.Method(method, row.Pattern, &endpoint{api: a, row: row, metrics: a.metrics.Route(method, row.Pattern)})
+			var handler http.Handler = &endpoint{api: a, row: row, metrics: a.metrics.Route(method, row.Pattern)}
+			if !row.streams && !row.encodes {
+				handler = compress(handler)
+			}
+			router.Method(method, row.Pattern, handler)
 		}
 	}
 	router.NotFound((&endpoint{api: a, row: Route{Pattern: unmatched, handle: notFound}}).ServeHTTP)
 	router.MethodNotAllowed((&endpoint{api: a, row: Route{Pattern: unmatched, handle: a.methodNotAllowed}}).ServeHTTP)
-	return router
+	return router, nil
 }
