@@ -115,6 +115,7 @@ var imports = map[string]row{
 		why: "a kind of channel: PagerDuty",
 	},
 	"internal/channel/pagerduty/pagerdutytest": {
+		may: []string{"internal/channel/standin"},
 		why: "stands in for PagerDuty, in tests and demonstrations; it knows the protocol, not alertd",
 	},
 	"internal/channel/slack": {
@@ -122,13 +123,18 @@ var imports = map[string]row{
 		why: "a kind of channel: Slack",
 	},
 	"internal/channel/slack/slacktest": {
+		may: []string{"internal/channel/standin"},
 		why: "stands in for Slack, in tests and demonstrations; it knows the protocol, not alertd",
+	},
+	"internal/channel/standin": {
+		why: "what stand-ins for services have in common; only they and tests import it",
 	},
 	"internal/channel/telegram": {
 		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
 		why: "a kind of channel: Telegram",
 	},
 	"internal/channel/telegram/telegramtest": {
+		may: []string{"internal/channel/standin"},
 		why: "stands in for Telegram, in tests and demonstrations; it knows the protocol, not alertd",
 	},
 	"internal/channel/webhook": {

@@ -19,6 +19,7 @@ import (
 	"alertd/internal/channel/outbound"
 	"alertd/internal/channel/pagerduty"
 	"alertd/internal/channel/pagerduty/pagerdutytest"
+	"alertd/internal/channel/standin"
 	"alertd/internal/incident"
 )
 
@@ -176,14 +177,14 @@ func TestATestThatCannotBeResolvedHasFailed(t *testing.T) {
 	api := pagerdutytest.New(routingKey)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api.ServeHTTP(w, r)
-		api.SetTrouble(pagerdutytest.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "30"})
+		api.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "30"})
 	}))
 	t.Cleanup(server.Close)
 	ch := newChannel(t, server.URL)
 	result := ch.Send(t.Context(), channeltest.Notification(incident.Test))
 	assert.Equal(t, channel.Transient, result.Outcome)
 	assert.Equal(t, 30*time.Second, result.RetryAfter)
-	api.SetTrouble(pagerdutytest.Trouble{})
+	api.SetTrouble(standin.Trouble{})
 	require.NoError(t, ch.Close())
 }
 
@@ -309,17 +310,17 @@ func TestARefusalIsQuotedWithAllItsReasons(t *testing.T) {
 func TestTroubleOfPagerDutysIsWaitedFor(t *testing.T) {
 	api, ch := service(t)
 	n := channeltest.Notification(incident.Opened)
-	api.SetTrouble(pagerdutytest.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "45"})
+	api.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "45"})
 	result := ch.Send(t.Context(), n)
 	assert.Equal(t, channel.Transient, result.Outcome)
 	assert.Equal(t, 45*time.Second, result.RetryAfter)
 	assert.Contains(t, result.Error, "answered 429 Too Many Requests: Requests for this service are arriving too quickly.")
-	api.SetTrouble(pagerdutytest.Trouble{Status: http.StatusInternalServerError})
+	api.SetTrouble(standin.Trouble{Status: http.StatusInternalServerError})
 	assert.Equal(t, channel.Transient, ch.Send(t.Context(), n).Outcome)
-	api.SetTrouble(pagerdutytest.Trouble{Down: true})
+	api.SetTrouble(standin.Trouble{Down: true})
 	assert.Equal(t, channel.Transient, ch.Send(t.Context(), n).Outcome)
 	assert.Empty(t, api.Alerts())
-	api.SetTrouble(pagerdutytest.Trouble{})
+	api.SetTrouble(standin.Trouble{})
 	assert.Equal(t, channel.Delivered, ch.Send(t.Context(), n).Outcome)
 }
 

@@ -14,6 +14,7 @@ import (
 	"alertd/internal/channel/channeltest"
 	"alertd/internal/channel/slack"
 	"alertd/internal/channel/slack/slacktest"
+	"alertd/internal/channel/standin"
 	"alertd/internal/incident"
 )
 
@@ -40,7 +41,7 @@ func TestWhatWillNotBeTakenLaterEitherIsPermanent(t *testing.T) {
 		posting_to_general_channel_denied no_active_hooks invalid_token no_team user_not_found too_many_attachments invalid_blocks`) {
 		server := slacktest.New(workspace())
 		ch := open(t, byWebhook(serve(t, server)))
-		server.SetTrouble(slacktest.Trouble{Error: word})
+		server.SetTrouble(standin.Trouble{Words: word})
 		result := opened(t, ch)
 		assert.Equal(t, channel.Permanent, result.Outcome, word)
 		assert.Contains(t, result.Error, word)
@@ -49,7 +50,7 @@ func TestWhatWillNotBeTakenLaterEitherIsPermanent(t *testing.T) {
 	for word := range strings.FieldsSeq(`invalid_auth not_authed account_inactive token_revoked token_expired missing_scope channel_not_found
 		not_in_channel is_archived msg_too_long no_text invalid_blocks msg_blocks_too_long restricted_action a_word_that_is_new`) {
 		server, ch := bot(t)
-		server.SetTrouble(slacktest.Trouble{Error: word})
+		server.SetTrouble(standin.Trouble{Words: word})
 		result := opened(t, ch)
 		assert.Equal(t, channel.Permanent, result.Outcome, word)
 		assert.Equal(t, http.StatusOK, result.Code, word)
@@ -61,7 +62,7 @@ func TestWhatMayWorkLaterIsTransient(t *testing.T) {
 	for word := range strings.FieldsSeq(`ratelimited rate_limited internal_error fatal_error service_unavailable request_timeout
 		message_limit_exceeded team_added_to_org`) {
 		server, ch := bot(t)
-		server.SetTrouble(slacktest.Trouble{Error: word, RetryAfter: "17"})
+		server.SetTrouble(standin.Trouble{Words: word, RetryAfter: "17"})
 		result := opened(t, ch)
 		assert.Equal(t, channel.Transient, result.Outcome, word)
 		assert.Equal(t, 17*time.Second, result.RetryAfter, word)
@@ -69,7 +70,7 @@ func TestWhatMayWorkLaterIsTransient(t *testing.T) {
 	}
 	ways(t, func(t *testing.T, server *slacktest.Server, ch channel.Channel) {
 		for _, status := range []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusRequestTimeout} {
-			server.SetTrouble(slacktest.Trouble{Status: status})
+			server.SetTrouble(standin.Trouble{Status: status})
 			result := opened(t, ch)
 			assert.Equal(t, channel.Transient, result.Outcome, status)
 			assert.Equal(t, status, result.Code)
@@ -90,7 +91,7 @@ func TestSlackSaysHowLongItWantsToBeLeftAlone(t *testing.T) {
 			"":   {0, 0},
 			time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): {50 * time.Minute, time.Hour},
 		} {
-			server.SetTrouble(slacktest.Trouble{Status: http.StatusTooManyRequests, RetryAfter: text})
+			server.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: text})
 			result := opened(t, ch)
 			assert.Equal(t, channel.Transient, result.Outcome)
 			assert.Equal(t, http.StatusTooManyRequests, result.Code)
@@ -116,12 +117,12 @@ func TestMoreThanOneMessageASecondIsTooMuch(t *testing.T) {
 func TestAnUpdateThatMayWorkLaterHoldsBackTheReply(t *testing.T) {
 	server, ch := bot(t)
 	thread := tell(t, ch, incident.Opened, "")
-	server.SetTrouble(slacktest.Trouble{Only: "chat.update", Error: "internal_error"})
+	server.SetTrouble(standin.Trouble{Only: "chat.update", Words: "internal_error"})
 	n := channeltest.Notification(incident.WasResolved)
 	n.Thread = thread
 	assert.Equal(t, channel.Transient, ch.Send(t.Context(), n).Outcome)
 	assert.Len(t, server.Messages(), 1, "it would be told twice")
-	server.SetTrouble(slacktest.Trouble{})
+	server.SetTrouble(standin.Trouble{})
 	tell(t, ch, incident.WasResolved, thread)
 	assert.Len(t, server.Messages(), 2)
 }
@@ -130,7 +131,7 @@ func TestAnUpdateThatIsRefusedHoldsNothingBack(t *testing.T) {
 	for _, word := range []string{"cant_update_message", "edit_window_closed", "a_word_that_is_new"} {
 		server, ch := bot(t)
 		thread := tell(t, ch, incident.Opened, "")
-		server.SetTrouble(slacktest.Trouble{Only: "chat.update", Error: word})
+		server.SetTrouble(standin.Trouble{Only: "chat.update", Words: word})
 		assert.Equal(t, thread, tell(t, ch, incident.WasResolved, thread), word)
 		assert.Equal(t, server.Messages()[0].TS, server.Messages()[1].Thread, word)
 	}
@@ -210,7 +211,7 @@ func TestAnErrorOfTheNetworkShowsNoSecret(t *testing.T) {
 
 func TestASendEndsWithItsContext(t *testing.T) {
 	ways(t, func(t *testing.T, server *slacktest.Server, ch channel.Channel) {
-		server.SetTrouble(slacktest.Trouble{Delay: time.Hour})
+		server.SetTrouble(standin.Trouble{Delay: time.Hour})
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		result := ch.Send(ctx, channeltest.Notification(incident.Opened))
@@ -219,7 +220,7 @@ func TestASendEndsWithItsContext(t *testing.T) {
 
 		gone, leave := context.WithCancel(t.Context())
 		leave()
-		server.SetTrouble(slacktest.Trouble{})
+		server.SetTrouble(standin.Trouble{})
 		assert.Equal(t, channel.Transient, ch.Send(gone, channeltest.Notification(incident.Opened)).Outcome)
 		assert.Empty(t, server.Messages())
 	})
@@ -227,12 +228,12 @@ func TestASendEndsWithItsContext(t *testing.T) {
 
 func TestARefusalSaysWhatToDo(t *testing.T) {
 	server, ch := bot(t)
-	server.SetTrouble(slacktest.Trouble{Error: "not_in_channel"})
+	server.SetTrouble(standin.Trouble{Words: "not_in_channel"})
 	assert.Equal(t, "Slack says not_in_channel (invite the bot to the channel, or give it the scope chat:write.public)", opened(t, ch).Error)
 	server = slacktest.New(workspace())
 	hook := open(t, byWebhook(serve(t, server)))
-	server.SetTrouble(slacktest.Trouble{Error: "no_service"})
+	server.SetTrouble(standin.Trouble{Words: "no_service"})
 	assert.Equal(t, "answered 404 Not Found: no_service (the webhook is disabled, removed or not valid: make a new one)", opened(t, hook).Error)
-	server.SetTrouble(slacktest.Trouble{})
+	server.SetTrouble(standin.Trouble{})
 	require.Equal(t, channel.Delivered, opened(t, hook).Outcome)
 }

@@ -12,6 +12,7 @@ import (
 	"alertd/internal/channel/channeltest"
 	"alertd/internal/channel/slack"
 	"alertd/internal/channel/slack/slacktest"
+	"alertd/internal/channel/standin"
 	"alertd/internal/incident"
 )
 
@@ -111,7 +112,7 @@ func TestIfTheFirstMessageIsGoneWhatFollowsIsPostedAnew(t *testing.T) {
 	for _, word := range []string{"message_not_found", "thread_not_found", "channel_not_found"} {
 		server, ch := bot(t)
 		thread := tell(t, ch, incident.Opened, "")
-		server.SetTrouble(slacktest.Trouble{Only: "chat.update", Error: word})
+		server.SetTrouble(standin.Trouble{Only: "chat.update", Words: word})
 		again := tell(t, ch, incident.WasResolved, thread)
 		assert.NotEqual(t, thread, again, word)
 		assert.Empty(t, server.Messages()[1].Thread, word)
@@ -122,7 +123,7 @@ func TestIfTheFirstMessageIsGoneWhatFollowsIsPostedAnew(t *testing.T) {
 func TestAReplyThatSlackPostsInTheChannelBeginsAThread(t *testing.T) {
 	server, ch := bot(t)
 	thread := tell(t, ch, incident.Opened, "")
-	server.SetTrouble(slacktest.Trouble{Only: "chat.update", Error: "cant_update_message"})
+	server.SetTrouble(standin.Trouble{Only: "chat.update", Words: "cant_update_message"})
 	server.Delete(alerts, server.Messages()[0].TS)
 	again := tell(t, ch, incident.WasResolved, thread)
 	assert.Equal(t, alerts+"/"+server.Messages()[1].TS, again)

@@ -12,6 +12,7 @@ import (
 
 	"alertd/internal/channel"
 	"alertd/internal/channel/channeltest"
+	"alertd/internal/channel/standin"
 	"alertd/internal/channel/telegram/telegramtest"
 	"alertd/internal/incident"
 )
@@ -28,7 +29,7 @@ func TestAStatusSaysWhatBecomesOfAMessage(t *testing.T) {
 		http.StatusTooManyRequests: channel.Transient, http.StatusInternalServerError: channel.Transient, http.StatusBadGateway: channel.Transient,
 	} {
 		server, ch := api(t)
-		server.SetTrouble(telegramtest.Trouble{Status: status, Description: "says why"})
+		server.SetTrouble(standin.Trouble{Status: status, Words: "says why"})
 		result := opened(t, ch)
 		assert.Equal(t, want, result.Outcome, status)
 		assert.Equal(t, status, result.Code)
@@ -48,7 +49,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 
 func TestTelegramSaysHowLongItWantsToBeLeftAlone(t *testing.T) {
 	server, ch := api(t)
-	server.SetTrouble(telegramtest.Trouble{Status: http.StatusTooManyRequests, RetryAfter: 35})
+	server.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "35"})
 	result := opened(t, ch)
 	assert.Equal(t, channel.Transient, result.Outcome)
 	assert.Equal(t, 35*time.Second, result.RetryAfter)
@@ -126,7 +127,7 @@ func TestAnErrorShowsNoSecretAndLittleOfAnAnswer(t *testing.T) {
 
 func TestASendEndsWithItsContext(t *testing.T) {
 	server, ch := api(t)
-	server.SetTrouble(telegramtest.Trouble{Delay: time.Hour})
+	server.SetTrouble(standin.Trouble{Delay: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	result := ch.Send(ctx, channeltest.Notification(incident.Opened))
@@ -134,7 +135,7 @@ func TestASendEndsWithItsContext(t *testing.T) {
 	assert.Equal(t, "no answer within the timeout", result.Error)
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	server.SetTrouble(telegramtest.Trouble{})
+	server.SetTrouble(standin.Trouble{})
 	assert.Equal(t, channel.Transient, ch.Send(gone, channeltest.Notification(incident.Opened)).Outcome)
 	assert.Empty(t, server.Messages())
 }

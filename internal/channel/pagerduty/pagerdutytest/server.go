@@ -1,17 +1,16 @@
 package pagerdutytest
 
 import (
-	"context"
 	"encoding/json"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
+
+	"alertd/internal/channel/standin"
 )
 
 // Status says how far an alert has come.
@@ -34,24 +33,12 @@ type Alert struct {
 	History []Event
 }
 
-// Trouble is what is wrong with the server. The zero value is nothing.
-type Trouble struct {
-	// Down ends connections without an answer.
-	Down bool
-	// Delay passes before a request is looked at, unless the client leaves before.
-	Delay time.Duration
-	// Status, such as 429 or 500, is the answer to every request; 0: the real one.
-	Status int
-	// RetryAfter is sent with that as the header, if not "".
-	RetryAfter string
-}
-
 // Server is the API. Safe for concurrent use.
 type Server struct {
+	standin.Service
 	keys []string
 
 	mu      sync.Mutex
-	trouble Trouble
 	alerts  []*Alert
 	dropped []Event
 	refused []string
@@ -60,20 +47,6 @@ type Server struct {
 // New returns a server that takes events for those routing keys; for any of the right
 // form, if none is given.
 func New(routingKeys ...string) *Server { return &Server{keys: routingKeys} }
-
-// SetTrouble says what is wrong from now on, also with requests under way that have
-// not been looked at.
-func (s *Server) SetTrouble(t Trouble) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trouble = t
-}
-
-func (s *Server) inTrouble() Trouble {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.trouble
-}
 
 // Alerts returns all alerts in the order in which they were triggered. They are a
 // copy.
@@ -117,45 +90,24 @@ func (s *Server) Refused() []string {
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, mostBody+1))
-	if err != nil || !wait(r.Context(), s.inTrouble().Delay) {
-		panic(http.ErrAbortHandler) // the client has left
-	}
-	switch trouble := s.inTrouble(); {
-	case trouble.Down:
-		panic(http.ErrAbortHandler)
-	case trouble.Status != 0:
-		if trouble.RetryAfter != "" {
-			w.Header().Set("Retry-After", trouble.RetryAfter)
+	s.Serve(w, r, "", mostBody, func(trouble standin.Trouble, body []byte) func(http.ResponseWriter) {
+		switch {
+		case trouble.Status != 0:
+			a := inTrouble(trouble.Status)
+			a.retryAfter = trouble.RetryAfter
+			return a.write
+		case r.URL.Path != "/v2/enqueue":
+			return reply{code: http.StatusNotFound, Status: "not found", Message: "There is nothing at this path"}.write
+		case r.Method != http.MethodPost:
+			return reply{code: http.StatusMethodNotAllowed, Status: "method not allowed", Message: "This takes POST alone"}.write
+		default:
+			return s.take(r, body).write
 		}
-		answer(w, trouble.Status, inTrouble(trouble.Status))
-	case r.URL.Path != "/v2/enqueue":
-		answer(w, http.StatusNotFound, reply{Status: "not found", Message: "There is nothing at this path"})
-	case r.Method != http.MethodPost:
-		w.Header().Set("Allow", http.MethodPost)
-		answer(w, http.StatusMethodNotAllowed, reply{Status: "method not allowed", Message: "This takes POST alone"})
-	default:
-		s.take(w, r, body)
-	}
-}
-
-// wait reports false if the client leaves before the time is over.
-func wait(ctx context.Context, d time.Duration) bool {
-	if d == 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	})
 }
 
 // take looks at an event and answers it.
-func (s *Server) take(w http.ResponseWriter, r *http.Request, body []byte) {
+func (s *Server) take(r *http.Request, body []byte) reply {
 	var wrong []string
 	var e Event
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -174,14 +126,13 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, body []byte) {
 		s.mu.Lock()
 		s.refused = append(s.refused, wrong...)
 		s.mu.Unlock()
-		answer(w, http.StatusBadRequest, reply{Status: "invalid event", Message: "Event object is invalid", Errors: wrong})
-		return
+		return reply{code: http.StatusBadRequest, Status: "invalid event", Message: "Event object is invalid", Errors: wrong}
 	}
 	if e.DedupKey == "" {
 		e.DedupKey = uuid.NewString()
 	}
 	s.apply(e)
-	answer(w, http.StatusAccepted, reply{Status: "success", Message: "Event processed", DedupKey: e.DedupKey})
+	return reply{code: http.StatusAccepted, Status: "success", Message: "Event processed", DedupKey: e.DedupKey}
 }
 
 // apply gives an event to its alert.
@@ -209,27 +160,37 @@ func (s *Server) apply(e Event) {
 	}
 }
 
-// reply is the body of an answer.
+// reply is an answer and its body.
 type reply struct {
 	Status   string   `json:"status"`
 	Message  string   `json:"message"`
 	DedupKey string   `json:"dedup_key,omitempty"`
 	Errors   []string `json:"errors,omitempty"`
+
+	code       int
+	retryAfter string
 }
 
+// inTrouble is the answer of a service in trouble.
 func inTrouble(status int) reply {
 	if status == http.StatusTooManyRequests {
-		return reply{Status: "throttle exceeded", Message: "Requests for this service are arriving too quickly.  Please retry later."}
+		return reply{code: status, Status: "throttle exceeded", Message: "Requests for this service are arriving too quickly.  Please retry later."}
 	}
-	return reply{Status: "error", Message: strconv.Itoa(status) + " " + http.StatusText(status)}
+	return reply{code: status, Status: "error", Message: strconv.Itoa(status) + " " + http.StatusText(status)}
 }
 
-func answer(w http.ResponseWriter, status int, body reply) {
-	text, err := json.Marshal(body)
+func (a reply) write(w http.ResponseWriter) {
+	text, err := json.Marshal(a)
 	if err != nil {
 		panic(err) // it is made of texts alone
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
+	switch {
+	case a.code == http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodPost)
+	case a.retryAfter != "":
+		w.Header().Set("Retry-After", a.retryAfter)
+	}
+	w.WriteHeader(a.code)
 	_, _ = w.Write(text) // the client may have left
 }

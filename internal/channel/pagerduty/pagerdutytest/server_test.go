@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/channel/pagerduty/pagerdutytest"
+	"alertd/internal/channel/standin"
 )
 
 const routingKey = "0123456789abcdef0123456789abcdef"
@@ -105,21 +106,21 @@ func TestWhatHasNoOpenAlertIsAnswered202AndDropped(t *testing.T) {
 
 func TestTroubleIsWhatItWasToldToBe(t *testing.T) {
 	s := pagerdutytest.New()
-	s.SetTrouble(pagerdutytest.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "7"})
+	s.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "7"})
 	code, body := post(t, s, event("trigger", "k", good))
 	assert.Equal(t, http.StatusTooManyRequests, code)
 	assert.Contains(t, body, "throttle exceeded")
-	s.SetTrouble(pagerdutytest.Trouble{Down: true})
+	s.SetTrouble(standin.Trouble{Down: true})
 	assert.PanicsWithValue(t, http.ErrAbortHandler, func() { post(t, s, event("trigger", "k", good)) })
 	assert.Empty(t, s.Alerts())
-	s.SetTrouble(pagerdutytest.Trouble{Delay: time.Millisecond})
+	s.SetTrouble(standin.Trouble{Delay: time.Millisecond})
 	code, _ = post(t, s, event("trigger", "k", good))
 	assert.Equal(t, http.StatusAccepted, code)
 }
 
 func TestAClientThatLeavesASlowServerHasSentNothing(t *testing.T) {
 	s := pagerdutytest.New()
-	s.SetTrouble(pagerdutytest.Trouble{Delay: time.Hour})
+	s.SetTrouble(standin.Trouble{Delay: time.Hour})
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v2/enqueue", strings.NewReader(event("trigger", "k", good)))

@@ -1,7 +1,6 @@
 package slacktest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"alertd/internal/channel/standin"
 )
 
 // Workspace is what there is to post in, and who may.
@@ -37,30 +38,13 @@ type Channel struct {
 	NotMember bool
 }
 
-// Trouble is what is wrong with the server. The zero value is nothing.
-type Trouble struct {
-	// Only is the method that it is about, such as chat.update, or webhook; "": all.
-	Only string
-	// Down ends connections without an answer.
-	Down bool
-	// Lost takes messages, and then ends the connection without an answer.
-	Lost bool
-	// Delay passes before a request is looked at, unless the client leaves before.
-	Delay time.Duration
-	// Status, such as 429 or 500, is the answer to every request; 0: the real one.
-	Status int
-	// RetryAfter is sent with that as the header, if not "".
-	RetryAfter string
-	// Error is Slack's word in the answer, such as invalid_auth or no_service.
-	Error string
-}
-
-// Server is Slack. Safe for concurrent use.
+// Server is Slack. Its parts that can be in trouble are the methods, such as chat.update,
+// and webhook. Safe for concurrent use.
 type Server struct {
+	standin.Service
 	workspace Workspace
 
 	mu       sync.Mutex
-	trouble  Trouble
 	messages []*Message
 	refused  []string
 	archived map[string]bool
@@ -74,26 +58,6 @@ func New(w Workspace) *Server {
 		w.Now = time.Now
 	}
 	return &Server{workspace: w, archived: map[string]bool{}, last: map[string]time.Time{}}
-}
-
-// SetTrouble says what is wrong from now on, also with requests under way that have
-// not been looked at.
-func (s *Server) SetTrouble(t Trouble) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trouble = t
-}
-
-// SetDown takes the server down, or up again without any trouble.
-func (s *Server) SetDown(down bool) { s.SetTrouble(Trouble{Down: down}) }
-
-func (s *Server) inTrouble(method string) Trouble {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.trouble.Only != "" && s.trouble.Only != method {
-		return Trouble{}
-	}
-	return s.trouble
 }
 
 // Messages returns all messages in the order in which they were posted, also those
@@ -140,41 +104,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !isAPI {
 		method = "webhook"
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, mostBody+1))
-	if err != nil || !wait(r.Context(), s.inTrouble(method).Delay) {
-		panic(http.ErrAbortHandler) // the client has left
-	}
-	trouble := s.inTrouble(method)
-	var a answer
-	switch {
-	case trouble.Down:
-		panic(http.ErrAbortHandler)
-	case trouble.Status != 0 || trouble.Error != "":
-		a = trouble.answer(isAPI)
-	case isAPI:
-		a = s.call(method, r, body)
-	default:
-		a = s.webhook(r, body)
-	}
-	if trouble.Lost {
-		panic(http.ErrAbortHandler)
-	}
-	a.write(w)
-}
-
-// wait reports false if the client leaves before the time is over.
-func wait(ctx context.Context, d time.Duration) bool {
-	if d == 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	s.Serve(w, r, method, mostBody, func(trouble standin.Trouble, body []byte) func(http.ResponseWriter) {
+		switch {
+		case trouble.Status != 0 || trouble.Words != "":
+			return inTrouble(trouble, isAPI).write
+		case isAPI:
+			return s.call(method, r, body).write
+		default:
+			return s.webhook(r, body).write
+		}
+	})
 }
 
 // answer is what a request is answered by.
@@ -202,9 +141,9 @@ func inJSON(status int, value any) answer {
 	return answer{status: status, media: "application/json; charset=utf-8", body: string(body)}
 }
 
-// answer is what trouble answers.
-func (t Trouble) answer(isAPI bool) answer {
-	status, word := t.Status, t.Error
+// inTrouble is the answer of a service in trouble.
+func inTrouble(t standin.Trouble, isAPI bool) answer {
+	status, word := t.Status, t.Words
 	switch {
 	case word == "" && status == http.StatusTooManyRequests:
 		word = "ratelimited"

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/channel/slack/slacktest"
+	"alertd/internal/channel/standin"
 )
 
 const (
@@ -277,7 +278,7 @@ func TestAChannelTakesOneMessageASecondIfItIsLimited(t *testing.T) {
 
 func TestTroubleIsWhatItWasToldToBe(t *testing.T) {
 	s := slacktest.New(workspace())
-	s.SetTrouble(slacktest.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "7"})
+	s.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "7"})
 	w := send(t, s, hook, "application/json", `{"text":"a"}`)
 	assert.Equal(t, http.StatusTooManyRequests, w.Code)
 	assert.Equal(t, "7", w.Header().Get("Retry-After"))
@@ -285,28 +286,28 @@ func TestTroubleIsWhatItWasToldToBe(t *testing.T) {
 	for word, status := range map[string]int{
 		"action_prohibited": 403, "no_service": 404, "channel_is_archived": 410, "rollup_error": 500, "invalid_payload": 400,
 	} {
-		s.SetTrouble(slacktest.Trouble{Error: word})
+		s.SetTrouble(standin.Trouble{Words: word})
 		w := send(t, s, hook, "application/json", `{"text":"a"}`)
 		assert.Equal(t, status, w.Code, word)
 		assert.Equal(t, word, w.Body.String())
 		assert.Equal(t, word, call(t, s, "chat.postMessage")["error"])
 	}
-	s.SetTrouble(slacktest.Trouble{Status: http.StatusBadGateway})
+	s.SetTrouble(standin.Trouble{Status: http.StatusBadGateway})
 	assert.Equal(t, http.StatusBadGateway, send(t, s, "/api/chat.postMessage", "", "").Code)
 	s.SetDown(true)
 	assert.PanicsWithValue(t, http.ErrAbortHandler, func() { send(t, s, hook, "application/json", `{"text":"a"}`) })
-	s.SetTrouble(slacktest.Trouble{Only: "chat.update", Error: "internal_error"})
+	s.SetTrouble(standin.Trouble{Only: "chat.update", Words: "internal_error"})
 	assert.Equal(t, "internal_error", call(t, s, "chat.update")["error"])
 	assert.Empty(t, s.Messages())
 	assert.Equal(t, true, call(t, s, "chat.postMessage")["ok"])
-	s.SetTrouble(slacktest.Trouble{Lost: true})
+	s.SetTrouble(standin.Trouble{Lost: true})
 	assert.PanicsWithValue(t, http.ErrAbortHandler, func() { send(t, s, hook, "application/json", `{"text":"a"}`) })
 	assert.Len(t, s.Messages(), 2, "what is lost is the answer")
 }
 
 func TestAClientThatLeavesASlowServerHasSentNothing(t *testing.T) {
 	s := slacktest.New(workspace())
-	s.SetTrouble(slacktest.Trouble{Delay: time.Hour})
+	s.SetTrouble(standin.Trouble{Delay: time.Hour})
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, hook, strings.NewReader(`{"text":"a"}`))

@@ -2,10 +2,8 @@ package telegramtest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -14,6 +12,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"alertd/internal/channel/standin"
 )
 
 // Bot is the bot, and where it may write.
@@ -51,28 +51,12 @@ type Message struct {
 	Preview bool
 }
 
-// Trouble is what is wrong with the server. The zero value is nothing.
-type Trouble struct {
-	// Down ends connections without an answer.
-	Down bool
-	// Lost takes messages, and then ends the connection without an answer.
-	Lost bool
-	// Delay passes before a request is looked at, unless the client leaves before.
-	Delay time.Duration
-	// Status, such as 429 or 500, is the answer to every request; 0: the real one.
-	Status int
-	// Description is what goes with it; "" is Telegram's for that status.
-	Description string
-	// RetryAfter is in the parameters of that answer, in seconds; 0: there are none.
-	RetryAfter int
-}
-
 // Server is the API. Safe for concurrent use.
 type Server struct {
+	standin.Service
 	bot Bot
 
 	mu       sync.Mutex
-	trouble  Trouble
 	messages []Message
 	refused  []string
 	last     map[int64]time.Time // of the last message, by chat
@@ -84,23 +68,6 @@ func New(b Bot) *Server {
 		b.Now = time.Now
 	}
 	return &Server{bot: b, last: map[int64]time.Time{}}
-}
-
-// SetTrouble says what is wrong from now on, also with requests under way that have
-// not been looked at.
-func (s *Server) SetTrouble(t Trouble) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trouble = t
-}
-
-// SetDown takes the server down, or up again without any trouble.
-func (s *Server) SetDown(down bool) { s.SetTrouble(Trouble{Down: down}) }
-
-func (s *Server) inTrouble() Trouble {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.trouble
 }
 
 // Messages returns all messages in the order in which they came. They are a copy.
@@ -129,44 +96,18 @@ const mostBody = 1 << 20
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, mostBody+1))
-	if err != nil || !wait(r.Context(), s.inTrouble().Delay) {
-		panic(http.ErrAbortHandler) // the client has left
-	}
-	trouble := s.inTrouble()
-	var a answer
-	switch {
-	case trouble.Down:
-		panic(http.ErrAbortHandler)
-	case trouble.Status != 0:
-		a = no(trouble.Status, "%s", trouble.description())
-		a.Parameters.RetryAfter = trouble.RetryAfter
-	default:
-		if a = s.take(r, body); !a.OK {
+	s.Serve(w, r, "", mostBody, func(trouble standin.Trouble, body []byte) func(http.ResponseWriter) {
+		if trouble.Status != 0 {
+			return inTrouble(trouble).write
+		}
+		a := s.take(r, body)
+		if !a.OK {
 			s.mu.Lock()
 			s.refused = append(s.refused, a.Description)
 			s.mu.Unlock()
 		}
-	}
-	if trouble.Lost {
-		panic(http.ErrAbortHandler)
-	}
-	a.write(w)
-}
-
-// wait reports false if the client leaves before the time is over.
-func wait(ctx context.Context, d time.Duration) bool {
-	if d == 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+		return a.write
+	})
 }
 
 // answer is what a request is answered by.
@@ -200,14 +141,19 @@ func bad(format string, values ...any) answer {
 	return no(http.StatusBadRequest, "Bad Request: "+format, values...)
 }
 
-func (t Trouble) description() string {
+// inTrouble is the answer of a service in trouble.
+func inTrouble(t standin.Trouble) answer {
+	words := t.Words
 	switch {
-	case t.Description != "":
-		return t.Description
+	case words != "":
 	case t.Status == http.StatusTooManyRequests:
-		return "Too Many Requests: retry after " + strconv.Itoa(t.RetryAfter)
+		words = "Too Many Requests: retry after " + t.RetryAfter
+	default:
+		words = http.StatusText(t.Status)
 	}
-	return http.StatusText(t.Status)
+	a := no(t.Status, "%s", words)
+	a.Parameters.RetryAfter, _ = strconv.Atoi(t.RetryAfter) // 0 if there is none
+	return a
 }
 
 func (a answer) write(w http.ResponseWriter) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/channel/standin"
 	"alertd/internal/channel/telegram/telegramtest"
 )
 
@@ -131,17 +132,17 @@ func TestTelegramFindsMoreInATextThanItsTags(t *testing.T) {
 
 func TestTroubleIsWhatItWasToldToBe(t *testing.T) {
 	s := telegramtest.New(bot())
-	s.SetTrouble(telegramtest.Trouble{Status: http.StatusTooManyRequests, RetryAfter: 7})
+	s.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "7"})
 	code, body := post(t, s, path, html(t, "x"))
 	assert.Equal(t, http.StatusTooManyRequests, code)
 	assert.Equal(t, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7","parameters":{"retry_after":7}}`, body)
-	s.SetTrouble(telegramtest.Trouble{Status: http.StatusBadGateway})
+	s.SetTrouble(standin.Trouble{Status: http.StatusBadGateway})
 	code, _ = post(t, s, path, html(t, "x"))
 	assert.Equal(t, http.StatusBadGateway, code)
 	s.SetDown(true)
 	assert.PanicsWithValue(t, http.ErrAbortHandler, func() { post(t, s, path, html(t, "x")) })
 	assert.Empty(t, s.Messages())
-	s.SetTrouble(telegramtest.Trouble{Lost: true})
+	s.SetTrouble(standin.Trouble{Lost: true})
 	assert.PanicsWithValue(t, http.ErrAbortHandler, func() { post(t, s, path, html(t, "x")) })
 	assert.Len(t, s.Messages(), 1, "what is lost is the answer")
 	s.SetDown(false)
@@ -163,7 +164,7 @@ func TestAChatTakesOneMessageASecondIfItIsLimited(t *testing.T) {
 
 func TestAClientThatLeavesASlowServerHasSentNothing(t *testing.T) {
 	s := telegramtest.New(bot())
-	s.SetTrouble(telegramtest.Trouble{Delay: time.Hour})
+	s.SetTrouble(standin.Trouble{Delay: time.Hour})
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(html(t, "x")))
