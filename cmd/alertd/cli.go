@@ -19,22 +19,21 @@ import (
 // The exit codes.
 const (
 	exitOK    = 0
-	exitError = 1 // it did not work
+	exitError = 1 // the command failed
 	exitUsage = 2 // the command line or the configuration is wrong
 )
 
-// usageError is what the user can put right on the command line or in the file.
+// usageError is a mistake on the command line or in the configuration.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// toldError is one that standard error has been told of.
+// toldError is an error that is already on standard error.
 type toldError struct{ error }
 
 func (e toldError) Unwrap() error { return e.error }
 
-// run is the whole program: it returns the exit code. It ends when ctx does, or
-// by a signal.
+// run is the whole program. It returns the exit code. It ends with ctx or by a signal.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRootCommand(stdout, stderr)
 	root.SetArgs(args)
@@ -60,14 +59,14 @@ func (f *commonFlags) options() config.Options {
 	return config.Options{Path: f.config, Section: f.section, Listen: f.listen}
 }
 
-// add adds all of them.
+// add adds all flags.
 func (f *commonFlags) add(cmd *cobra.Command) {
 	f.addFile(cmd)
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`address` to listen on, in place of [server] listen; port 0 takes a free one")
 	completeFlag(cmd, "listen", nil, cobra.ShellCompDirectiveNoFileComp)
 }
 
-// addFile adds those that say which configuration.
+// addFile adds the flags that choose the configuration.
 func (f *commonFlags) addFile(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.config, "config", config.DefaultPath, "configuration `file`")
 	cmd.Flags().StringVar(&f.section, "section", "alerting", "`name` of the table with the alerting settings")
@@ -75,9 +74,9 @@ func (f *commonFlags) addFile(cmd *cobra.Command) {
 	completeFlag(cmd, "section", nil, cobra.ShellCompDirectiveNoFileComp)
 }
 
-// completeFlag says what a shell may offer for a flag that the command has.
+// completeFlag says what a shell offers for a flag of the command.
 func completeFlag(cmd *cobra.Command, name string, values []cobra.Completion, directive cobra.ShellCompDirective) {
-	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, directive)) // fails for other flags only
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, directive)) // it fails only for a flag that does not exist
 }
 
 func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
@@ -101,9 +100,8 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	return root
 }
 
-// addCobrasCommands adds help and completion, and makes them refuse what they
-// do not know, as our own commands do. completion writes to what root's output
-// is now.
+// addCobrasCommands adds help and completion and makes them refuse unknown arguments, as
+// our own commands do. completion writes to the output that root has now.
 func addCobrasCommands(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -123,7 +121,7 @@ func addCobrasCommands(root *cobra.Command) {
 	}
 }
 
-// knownCommand takes the name of a command.
+// knownCommand accepts the name of a command.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if _, unknown, err := cmd.Root().Find(args); err != nil || len(unknown) > 0 {
 		return usageError{fmt.Errorf("there is no help for %q; see %s --help", strings.Join(args, " "), cmd.Root().CommandPath())}
@@ -177,7 +175,7 @@ func newCheckConfigCommand() *cobra.Command {
 	return cmd
 }
 
-// describe says what would be on with a configuration.
+// describe prints what a configuration turns on.
 func describe(out io.Writer, c config.Config) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
 	onOff := func(on bool) string {
@@ -227,7 +225,7 @@ func newVersionCommand() *cobra.Command {
 	return cmd
 }
 
-// buildInfo says which alertd this is: as the linker was told, else as Go knows.
+// buildInfo returns the version that the linker has set, or else the one that Go recorded.
 func buildInfo() httpapi.BuildInfo {
 	build := httpapi.BuildInfo{Version: version, Commit: commit, BuiltAt: builtAt, GoVersion: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok && build.Version == "" {

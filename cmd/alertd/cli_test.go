@@ -45,9 +45,9 @@ func TestConversations(t *testing.T) {
 	})
 }
 
-// TestConversationsAboutPostgreSQL runs what people type where the event log is
+// TestConversationsPostgreSQL runs what people type where the event log is
 // in the database that is named in their environment.
-func TestConversationsAboutPostgreSQL(t *testing.T) {
+func TestConversationsPostgreSQL(t *testing.T) {
 	runScripts(t, "testdata/postgres", map[string]string{"DSN": pgtest.DSN(t), "DSN_2": pgtest.DSN(t)})
 }
 
@@ -101,8 +101,8 @@ func silent(tb testing.TB) string {
 	return listener.Addr().String()
 }
 
-// refusing returns an address at which nobody listens, and which nobody else
-// can take: a socket holds it that only is bound.
+// refusing returns an address that refuses connections and cannot be taken: a socket is
+// bound to it that does not listen.
 func refusing(tb testing.TB) string {
 	tb.Helper()
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -116,7 +116,7 @@ func refusing(tb testing.TB) string {
 	return fmt.Sprintf("127.0.0.1:%d", address.Port)
 }
 
-func TestEveryCommandHasHelpWithExamplesThatAreValidCommandLines(t *testing.T) {
+func TestHelpExamplesAreValid(t *testing.T) {
 	root := newRootCommand(io.Discard, io.Discard)
 	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
 		if name := cmd.Name(); name == "help" || name == "completion" {
@@ -140,7 +140,7 @@ func TestEveryCommandHasHelpWithExamplesThatAreValidCommandLines(t *testing.T) {
 	}
 }
 
-func TestTheLocalAddressIsWhereAServerIsReachedFromItsOwnMachine(t *testing.T) {
+func TestLocalAddress(t *testing.T) {
 	for listen, want := range map[string]string{
 		"127.0.0.1:8080": "127.0.0.1:8080",
 		"10.1.2.3:8080":  "10.1.2.3:8080",

@@ -19,7 +19,7 @@ import (
 	"alertd/internal/store"
 )
 
-// daemonConfig is what a daemon is made of.
+// daemonConfig is what a daemon needs.
 type daemonConfig struct {
 	flags  commonFlags
 	loaded config.Config
@@ -36,13 +36,13 @@ type daemon struct {
 	api      *httpapi.API
 	server   *http.Server
 
-	timeout  time.Duration // for requests that are under way when it stops
-	limit    time.Duration // for all that is under way
+	timeout  time.Duration // bounds requests under way when it stops
+	limit    time.Duration // bounds the whole stop
 	stopping chan struct{} // closed when it begins to stop
-	stage    atomic.Value  // a string: what is being waited for since then
+	stage    atomic.Value  // a string: the stage of the stop, for an error
 }
 
-// storeConfig returns what the event log is to be.
+// storeConfig returns the settings of the event log.
 func storeConfig(loaded config.Config, log *slog.Logger) store.Config {
 	s := loaded.Storage
 	return store.Config{
@@ -51,8 +51,8 @@ func storeConfig(loaded config.Config, log *slog.Logger) store.Config {
 	}
 }
 
-// newDaemon opens the event log and the channels and puts the parts together. It starts
-// nothing. What it opened is closed again if it returns an error.
+// newDaemon opens the event log and the channels and connects the parts. It starts
+// nothing. If it returns an error, it has closed what it opened.
 func newDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
 	began := time.Now()
 	opened, err := store.Open(ctx, storeConfig(c.loaded, c.log.Logger))
@@ -67,10 +67,10 @@ func newDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
 	return d, nil
 }
 
-// assemble puts the parts together on an event log that is open.
+// assemble connects the parts on an open event log.
 func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daemon, err error) {
 	loaded, log := c.loaded, c.log
-	var manager *alerting.Manager // the engine needs it, and it the engine
+	var manager *alerting.Manager // it and the engine need each other
 	stands := &standing{store: opened}
 	meter := metrics.NewDelivery(stands)
 	deliver, err := engine.New(engine.Config{

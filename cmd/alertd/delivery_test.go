@@ -52,7 +52,7 @@ func eventually(tb testing.TB, condition func() bool, what string) {
 	require.Eventually(tb, condition, 20*time.Second, 5*time.Millisecond, what)
 }
 
-func TestSIGHUPOpensLogFilesAnewAndLosesNoMessage(t *testing.T) {
+func TestSIGHUPReopensLogFiles(t *testing.T) {
 	url, types := webhookReceiver(t)
 	p := startProcess(t, "")
 	path := p.beside("alerts.jsonl")
@@ -79,7 +79,7 @@ func TestSIGHUPOpensLogFilesAnewAndLosesNoMessage(t *testing.T) {
 	require.Equal(t, exitOK, p.exit(), "%s", p.log)
 }
 
-func TestAChannelThatCannotBeOpenedChangesNothing(t *testing.T) {
+func TestUnopenableChannelChangesNothing(t *testing.T) {
 	url, types := webhookReceiver(t)
 	p := startProcess(t, "")
 	p.configure(deskChannels(url, p.beside("alerts.jsonl")))

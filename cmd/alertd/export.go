@@ -16,7 +16,7 @@ import (
 	"alertd/internal/wholefile"
 )
 
-// exportFlags are what is exported, and how.
+// exportFlags say which events are exported, and how.
 type exportFlags struct {
 	commonFlags
 	since, until, format, output string
@@ -50,7 +50,7 @@ func newExportCommand() *cobra.Command {
 	return cmd
 }
 
-// filter returns the events that are asked for.
+// filter returns the filter that the flags describe.
 func (f *exportFlags) filter() (alerting.Filter, error) {
 	var filter alerting.Filter
 	for _, bound := range []struct {
@@ -91,7 +91,7 @@ func (f *exportFlags) run(cmd *cobra.Command) error {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("%w after %d events", errInterrupted, exported.Events)
-	case errors.Is(err, syscall.EPIPE): // whoever reads has seen enough
+	case errors.Is(err, syscall.EPIPE): // the reader has closed the pipe
 		return nil
 	case err != nil:
 		return nameTaken(err)
@@ -102,7 +102,7 @@ func (f *exportFlags) run(cmd *cobra.Command) error {
 	return err
 }
 
-// write exports to the file that is asked for.
+// write exports to standard output or to the file of --output.
 func (f *exportFlags) write(ctx context.Context, stdout io.Writer, config store.Config, filter alerting.Filter, format transfer.Format) (exported transfer.Exported, err error) {
 	log, err := store.OpenReadOnly(ctx, config)
 	if err != nil {

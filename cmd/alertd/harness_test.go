@@ -131,7 +131,7 @@ func (p *program) args(more []string) []string {
 	return append([]string{"serve", "--config", p.config, "--listen", "127.0.0.1:0"}, more...)
 }
 
-// configure writes the file anew, in one step. The event log is a file beside
+// configure replaces the file in one step. The event log is a file beside
 // it, unless the configuration says otherwise.
 func (p *program) configure(toml string) {
 	p.tb.Helper()
@@ -177,7 +177,7 @@ func (p *program) awaitLog(text string) string {
 	}
 }
 
-// exit asks alertd to end, if nobody has, and returns the exit status.
+// exit asks alertd to end and returns the exit status.
 func (p *program) exit() int {
 	p.tb.Helper()
 	p.end()

@@ -15,7 +15,7 @@ import (
 	"alertd/internal/transfer"
 )
 
-// importFlags are how a file is imported.
+// importFlags say how a file is imported.
 type importFlags struct {
 	commonFlags
 	skipInvalid bool
@@ -92,7 +92,7 @@ func (f *importFlags) run(cmd *cobra.Command, name string) error {
 	return errors.Join(err, failed)
 }
 
-// again says how to go on with an import that has come to an end too soon.
+// again says how to continue an import that ended early.
 func again(name string, imported transfer.Imported) string {
 	next := imported.Lines + 1
 	switch {
@@ -105,8 +105,7 @@ func again(name string, imported transfer.Imported) string {
 		"go on at that line, such as by tail -n +%[1]d %[3]s | alertd import -", next, imported.WithoutID, name)
 }
 
-// openImport returns the file to import and its size, which is -1 if it is not
-// known.
+// openImport returns the file to import and its size, or -1 for an unknown size.
 func openImport(stdin io.Reader, name string) (io.ReadCloser, int64, error) {
 	if name == "-" {
 		return io.NopCloser(stdin), -1, nil
@@ -128,7 +127,7 @@ func openImport(stdin io.Reader, name string) (io.ReadCloser, int64, error) {
 	return file, info.Size(), nil
 }
 
-// importBar shows a person how far an import has come; nobody else.
+// importBar shows the progress of an import on a terminal, and nothing elsewhere.
 type importBar struct{ bar *progressbar.ProgressBar }
 
 func newImportBar(out io.Writer, size int64) importBar {
@@ -139,10 +138,10 @@ func newImportBar(out io.Writer, size int64) importBar {
 		progressbar.OptionSetWriter(out),
 		progressbar.OptionSetDescription("importing"),
 		progressbar.OptionShowBytes(true),
-		progressbar.OptionShowCount(), // also makes it draw where the size is not known
+		progressbar.OptionShowCount(), // it also makes the bar draw where the size is unknown
 		progressbar.OptionUseIECUnits(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetSpinnerChangeInterval(0), // else it starts a goroutine
+		progressbar.OptionSetSpinnerChangeInterval(0), // otherwise it starts a goroutine
 		progressbar.OptionClearOnFinish(),
 	)}
 }

@@ -15,21 +15,21 @@ import (
 )
 
 const (
-	// logCapacity is how many bytes of log records may wait for whoever reads them.
+	// logCapacity is how many bytes of log records may wait to be written.
 	logCapacity = 1 << 20
-	// logPatience is how long the last records may take to be written.
+	// logPatience bounds the writing of the last records.
 	logPatience = time.Second
 )
 
-// daemonLog is the log of a running alertd. Records wait in a queue, so that an
-// output that takes nothing holds up nobody.
+// daemonLog is the log of a running alertd. Records wait in a queue, so that an output
+// that hangs holds up nothing else.
 type daemonLog struct {
 	*slog.Logger
 	queue *outqueue.Queue
 }
 
-// newDaemonLog returns a log that writes to out in a format and from a level on.
-// [daemonLog.close] is due at the end.
+// newDaemonLog returns a log that writes records from a level on to out, in a format. The
+// caller calls [daemonLog.close] at the end.
 func newDaemonLog(out io.Writer, level, format string) (daemonLog, error) {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 	least, ok := levels[level]
@@ -59,24 +59,24 @@ func newDaemonLog(out io.Writer, level, format string) (daemonLog, error) {
 	return daemonLog{slog.New(handler(queue)), queue}, nil
 }
 
-// warn logs what the configuration warns of.
+// warn logs the warnings of a configuration.
 func (l daemonLog) warn(warnings []string) {
 	for _, warning := range warnings {
-		l.Warn("configuration", "warning", warning)
+		l.Warn("configuration warning", "warning", warning)
 	}
 }
 
-// fail says on the log's output why alertd ends.
+// fail writes why alertd ends, as a line for people.
 func (l daemonLog) fail(err error) { _, _ = fmt.Fprintf(l.queue, "alertd: %s\n", err) } // Write returns no error
 
-// close writes what still waits, unless nobody reads it.
+// close writes the records that wait, and gives up after logPatience.
 func (l daemonLog) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), logPatience)
 	defer cancel()
-	_ = l.queue.Close(ctx) // there is nowhere to say that the log cannot be written
+	_ = l.queue.Close(ctx) // a log that cannot be written cannot say so
 }
 
-// isTerminal reports whether a person may be watching.
+// isTerminal reports whether out is a terminal.
 func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))

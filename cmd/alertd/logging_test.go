@@ -21,7 +21,7 @@ import (
 	"alertd/internal/needs"
 )
 
-func TestEveryLineOfTheLogIsInTheFormatThatWasAskedFor(t *testing.T) {
+func TestLogFormat(t *testing.T) {
 	isJSON := func(line string) bool { return json.Valid([]byte(line)) }
 	isText := func(line string) bool { return strings.HasPrefix(line, "time=") && strings.Contains(line, " level=") }
 	for name, test := range map[string]struct {
@@ -46,7 +46,7 @@ func TestEveryLineOfTheLogIsInTheFormatThatWasAskedFor(t *testing.T) {
 	}
 }
 
-func TestWhatIsBelowTheLogLevelIsNotLogged(t *testing.T) {
+func TestLogLevel(t *testing.T) {
 	for level, want := range map[string][]string{
 		"debug": {"DEBUG", "INFO", "WARN", "ERROR"},
 		"info":  {"INFO", "WARN", "ERROR"},
@@ -152,14 +152,14 @@ func TestLogWhoseReaderHasGoneStopsNothing(t *testing.T) {
 	require.Equal(t, exitOK, u.exit())
 }
 
-func TestTheLogLevelOfTheCommandLineIsInForce(t *testing.T) {
+func TestLogLevelFlag(t *testing.T) {
 	p := launch(t, noFile, "--log-level", "warn") // which is worth a warning
 	p.awaitLog("does not exist")
 	require.Equal(t, exitOK, p.exit()) // perhaps before it has started
 	require.NotContains(t, p.log.String(), "INFO")
 }
 
-func TestALogOnATerminalIsText(t *testing.T) {
+func TestTerminalLogIsText(t *testing.T) {
 	screen, terminal := openTerminal(t)
 	log, err := newDaemonLog(terminal, "info", "auto")
 	require.NoError(t, err)

@@ -35,7 +35,7 @@ func newMigrateCommand() *cobra.Command {
 				work = store.CheckSchema
 			}
 			schema, err := work(ctx, config)
-			if err != nil && schema.Newest == 0 { // nothing is known
+			if err != nil && schema.Newest == 0 { // the schema could not be read
 				return err
 			}
 			_, failed := fmt.Fprintf(cmd.OutOrStdout(), "schema version %d, newest %d\n", schema.Version, schema.Newest)

@@ -88,7 +88,7 @@ func startImport(tb testing.TB, config string) *importing {
 
 // A pipe holds 64 KiB. When more than a megabyte has gone into it, the first
 // transactions are done.
-func TestAnImportThatIsKilledAndRepeatedHasEachEventOnce(t *testing.T) {
+func TestRepeatedImportHasEachEventOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, config string) {
 		const events = 10_000
 		lines := eventLines(events)
@@ -111,7 +111,7 @@ func TestAnImportThatIsKilledAndRepeatedHasEachEventOnce(t *testing.T) {
 	})
 }
 
-func TestCtrlCEndsAnImportBetweenTwoTransactions(t *testing.T) {
+func TestInterruptEndsImportBetweenTransactions(t *testing.T) {
 	config := sqliteFile(t)
 	i := startImport(t, config)
 	lines := eventLines(50_000)
@@ -129,7 +129,7 @@ func TestCtrlCEndsAnImportBetweenTwoTransactions(t *testing.T) {
 }
 
 // The first Ctrl-C cannot end it while it waits for a line that does not come.
-func TestASecondCtrlCEndsAnImportThatWaitsForItsInput(t *testing.T) {
+func TestSecondInterruptEndsWaitingImport(t *testing.T) {
 	i := startImport(t, sqliteFile(t))
 	_, err := i.stdin.Write(eventLines(3000))
 	require.NoError(t, err)
@@ -152,7 +152,7 @@ func TestASecondCtrlCEndsAnImportThatWaitsForItsInput(t *testing.T) {
 	}
 }
 
-func TestACommandThatIsInterruptedLeavesNoFile(t *testing.T) {
+func TestInterruptedCommandLeavesNoFile(t *testing.T) {
 	config := sqliteFile(t)
 	code, _, stderr := command(t.Context(), "migrate", "--config", config)
 	require.Equal(t, exitOK, code, stderr)
@@ -174,7 +174,7 @@ func TestACommandThatIsInterruptedLeavesNoFile(t *testing.T) {
 	}
 }
 
-func TestAPersonSeesHowFarAnImportHasCome(t *testing.T) {
+func TestImportShowsProgressOnATerminal(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.ndjson")
 	require.NoError(t, os.WriteFile(file, slices.Concat(eventLines(2500), []byte("none\n"), eventLines(5000)), 0o600))
 	for name, test := range map[string]struct{ file, want string }{
@@ -214,7 +214,7 @@ func readUntil(tb testing.TB, screen *os.File, end string) string {
 	return seen.String()
 }
 
-func TestNobodySeesABarWhereNoPersonWatches(t *testing.T) {
+func TestImportShowsNoProgressElsewhere(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.ndjson")
 	require.NoError(t, os.WriteFile(file, eventLines(3000), 0o600))
 	code, _, stderr := command(t.Context(), "import", "--config", sqliteFile(t), file)
@@ -222,7 +222,7 @@ func TestNobodySeesABarWhereNoPersonWatches(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
-func TestASchemaOfANewerAlertdIsToldWithBothVersions(t *testing.T) {
+func TestNewerSchemaIsReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alertd.db")
 	config := configFile(t, fmt.Sprintf("path = %q\n", path))
 	code, _, stderr := command(t.Context(), "migrate", "--config", config)

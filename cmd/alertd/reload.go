@@ -13,8 +13,8 @@ import (
 	"alertd/internal/httpapi"
 )
 
-// reloader puts a configuration into force while alertd runs. Everything that
-// can fail is done before anything changes. Safe for concurrent use.
+// reloader applies a configuration while alertd runs. It does everything that can fail
+// before it changes anything. Safe for concurrent use.
 type reloader struct {
 	flags   commonFlags
 	manager *alerting.Manager
@@ -46,15 +46,15 @@ func newReloader(c daemonConfig, manager *alerting.Manager, deliver *engine.Engi
 	return r
 }
 
-// effective returns what is in force, without secrets.
+// effective returns the configuration in force, without secrets.
 func (r *reloader) effective() map[string]any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.current.Redacted()
 }
 
-// reload reads the file again. A bad one changes nothing, nor does one that would silently
-// turn alerting off. It returns the keys whose change waits for a restart.
+// reload reads the file again. A bad file changes nothing, nor does one that would silently
+// turn alerting off. It returns the changed keys that need a restart.
 func (r *reloader) reload(_ context.Context) ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

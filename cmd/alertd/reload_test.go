@@ -19,7 +19,7 @@ const (
 	refused = "configuration not reloaded, nothing has changed"
 )
 
-func TestSIGHUPPutsAGoodFileIntoForceAndABadOneChangesNothing(t *testing.T) {
+func TestSIGHUPReloads(t *testing.T) {
 	p := startProcess(t, strict)
 	require.Equal(t, http.StatusCreated, p.post("/alerts", breach).status)
 	require.Equal(t, http.StatusOK, p.post("/alerts", notice).status, "below min_severity")
@@ -129,7 +129,7 @@ func TestReloadDoesNotSilentlyTurnAlertingOff(t *testing.T) {
 	require.Equal(t, exitOK, p.exit(), "%s", p.log)
 }
 
-func TestAFileThatComesLaterIsRead(t *testing.T) {
+func TestReloadReadsAFileThatIsNew(t *testing.T) {
 	p := start(t, noFile)
 	require.Equal(t, http.StatusOK, p.post("/alerts", notice).status)
 	p.configure(lenient)
@@ -137,7 +137,7 @@ func TestAFileThatComesLaterIsRead(t *testing.T) {
 	require.Equal(t, http.StatusCreated, p.post("/alerts", notice).status)
 }
 
-func TestWhatWaitsForARestartIsShownAsItWasAtTheStart(t *testing.T) {
+func TestConfigShowsWhatIsInForce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "first.db")
 	p := start(t, fmt.Sprintf("[server]\nmax_body = \"2KiB\"\n[storage]\npath = %q\n", path)+strict)
 	p.configure("[server]\nmax_body = \"4KiB\"\n[storage]\npath = \"second.db\"\n" + lenient)
@@ -155,7 +155,7 @@ func TestWhatWaitsForARestartIsShownAsItWasAtTheStart(t *testing.T) {
 	require.Contains(t, p.get("/config").body, `"path":"`+path+`"`)
 }
 
-func TestAReloadChangesTheAccessLogAndThePublicURL(t *testing.T) {
+func TestReloadChangesAccessLogAndPublicURL(t *testing.T) {
 	p := start(t, strict)
 	p.get("/version")
 	require.NotContains(t, p.log.String(), `"path":"/version"`)

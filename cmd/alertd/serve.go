@@ -48,13 +48,13 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 	return cmd
 }
 
-// startPatience is how long a start may go on after alertd was asked to end.
+// startPatience bounds a start that goes on after alertd was asked to end.
 const startPatience = 4 * time.Second
 
-// serve starts alertd and runs it until a signal or the end of ctx.
+// serve runs alertd until a signal or the end of ctx.
 func serve(ctx context.Context, c daemonConfig) error {
-	// Signals come first: a signal may follow as soon as somebody reads that alertd listens.
-	asked, again, stopSignals := untilSignals(ctx)
+	// Signals come first, so that none ends the process from here on.
+	asked, again, stopSignals := watchSignals(ctx)
 	defer stopSignals()
 	hangups, stopHangups := onHangup()
 	defer stopHangups()
@@ -83,11 +83,11 @@ func serve(ctx context.Context, c daemonConfig) error {
 	return d.runUntil(asked, again, listener, hangups)
 }
 
-// errStartGoesOn says that the start did not end although alertd was asked to.
+// errStartGoesOn says that a start did not end after alertd was asked to.
 var errStartGoesOn = errors.New("stop: the start did not end")
 
-// startDaemon makes a daemon, and gives up soon after alertd was asked to end: what the start
-// waits for, such as a file, need not heed a context.
+// startDaemon makes a daemon. It does not wait for long once alertd was asked to end: a
+// start may hang where no context is heeded, such as in opening a file.
 func startDaemon(asked, again context.Context, c daemonConfig) (*daemon, error) {
 	type result struct {
 		daemon *daemon

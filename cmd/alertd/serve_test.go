@@ -22,7 +22,7 @@ type event struct {
 	Seq      int
 }
 
-func TestAnAlertIsReadBackFromEventsStatisticsMetricsAndStream(t *testing.T) {
+func TestAlertIsReadBack(t *testing.T) {
 	p := start(t, "[alerting]\nenabled = true\nmin_severity = \"warning\"\n")
 	stream := p.openStream()
 
@@ -74,15 +74,15 @@ func TestAnAlertIsReadBackFromEventsStatisticsMetricsAndStream(t *testing.T) {
 	require.Contains(t, metrics, `goversion="`+runtime.Version()+`"`)
 }
 
-func TestTheVersionOverHTTPIsTheOneOfTheCommandLine(t *testing.T) {
+func TestVersionAgrees(t *testing.T) {
 	var stdout, stderr strings.Builder
 	require.Equal(t, exitOK, run(t.Context(), []string{"version", "--json"}, &stdout, &stderr), stderr.String())
 	require.JSONEq(t, stdout.String(), start(t, "").get("/version").body)
 }
 
-func TestWithoutAFileTheDefaultsAreSafeAndTheLogWarns(t *testing.T) {
+func TestDefaultsWithoutAFileAreSafe(t *testing.T) {
 	p := start(t, noFile)
-	require.Contains(t, p.log.String(), `"level":"WARN","msg":"configuration","warning":"`+p.config+
+	require.Contains(t, p.log.String(), `"level":"WARN","msg":"configuration warning","warning":"`+p.config+
 		` does not exist: safe defaults are in force (alerting is disabled, min_severity warning, no channels)"`)
 	var config struct {
 		Alerting struct {
@@ -99,12 +99,12 @@ func TestWithoutAFileTheDefaultsAreSafeAndTheLogWarns(t *testing.T) {
 	require.Empty(t, config.Alerting.Channels)
 }
 
-func TestTheSettingsOfAnotherSectionAreUsedWhenItIsNamed(t *testing.T) {
+func TestSectionFlag(t *testing.T) {
 	p := start(t, "[alerting]\nmin_severity = \"critical\"\n[custom_alerts]\nmin_severity = \"info\"\n", "--section", "custom_alerts")
 	require.Equal(t, http.StatusCreated, p.post("/alerts", notice).status)
 }
 
-func TestTheLimitsOfTheFileHold(t *testing.T) {
+func TestServerLimits(t *testing.T) {
 	p := start(t, "[server]\nmax_body = \"1KiB\"\nmax_streams = 1\n[alerting]\nbuffer_size = 2\n")
 	require.Equal(t, http.StatusRequestEntityTooLarge, p.post("/alerts", strings.Repeat(" ", 1024)+breach).status)
 	for range 3 {

@@ -14,7 +14,7 @@ const shutdownMessage = "event: shutdown\ndata: {\"reason\":\"alertd is shutting
 
 // Each of these processes also looks for goroutines that it leaves behind, and
 // then ends with exitLeak.
-func TestASignalLetsRequestsFinishEndsStreamsAndExitsWithZero(t *testing.T) {
+func TestSignalLetsRequestsFinish(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
@@ -46,7 +46,7 @@ func refuses(tb testing.TB, addr string) bool {
 	return err != nil
 }
 
-func TestASecondSignalEndsAtOnceWithAnError(t *testing.T) {
+func TestSecondSignalEndsAtOnce(t *testing.T) {
 	for name, signals := range map[string][2]os.Signal{
 		"a supervisor that asks twice":                   {syscall.SIGTERM, syscall.SIGTERM},
 		"a person who presses Ctrl-C twice":              {syscall.SIGINT, syscall.SIGINT},
@@ -65,7 +65,7 @@ func TestASecondSignalEndsAtOnceWithAnError(t *testing.T) {
 	}
 }
 
-func TestRequestsThatDoNotFinishAreCutOffAfterTheShutdownTimeout(t *testing.T) {
+func TestShutdownTimeoutCutsRequestsOff(t *testing.T) {
 	p := start(t, "[server]\nshutdown_timeout = \"20ms\"\n")
 	post := p.beginPost()
 	require.Equal(t, exitError, p.exit())

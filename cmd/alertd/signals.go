@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// signalError is why a context has ended: a signal.
+// signalError is the cause of a context that a signal has ended.
 type signalError struct{ os.Signal }
 
 func (e signalError) Error() string { return e.String() }
@@ -17,9 +17,9 @@ func (e signalError) Error() string { return e.String() }
 // errAskedAgain says that a second signal came before alertd had ended.
 var errAskedAgain = errors.New("told again")
 
-// untilSignals returns two contexts: asked ends with ctx or by SIGTERM or SIGINT, and its
-// cause is the signal; again ends by a signal after that. stop is due at the end.
-func untilSignals(ctx context.Context) (asked, again context.Context, stop func()) {
+// watchSignals returns two contexts. asked ends with ctx, or by SIGTERM or SIGINT, which is
+// then its cause. again ends by such a signal after that. The caller calls stop at the end.
+func watchSignals(ctx context.Context) (asked, again context.Context, stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	asked, ask := context.WithCancelCause(ctx)
@@ -48,16 +48,16 @@ func untilSignals(ctx context.Context) (asked, again context.Context, stop func(
 	}
 }
 
-// onHangup returns a channel that gets SIGHUP. It keeps one that came before somebody
-// reads it. stop is due at the end.
+// onHangup returns a channel of SIGHUP, which keeps one that came before it is read. The
+// caller calls stop at the end.
 func onHangup() (hangups <-chan os.Signal, stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	return signals, func() { signal.Stop(signals) }
 }
 
-// surviveBrokenPipes makes a write to standard output or error whose reader has gone an
-// error. Otherwise it would end the process. What it returns undoes that.
+// surviveBrokenPipes makes a write to a closed pipe on standard output or error return an
+// error. Otherwise it would end the process. undo restores that.
 func surviveBrokenPipes() (undo func()) {
 	ignored := make(chan os.Signal, 1)
 	signal.Notify(ignored, syscall.SIGPIPE)

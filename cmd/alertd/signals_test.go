@@ -44,7 +44,7 @@ func awaitWaiting(tb testing.TB, dsn string) {
 	}, "it waits")
 }
 
-func TestSignalEndsAStartThatWaitsForPostgreSQL(t *testing.T) {
+func TestSignalEndsStartWaitingForPostgreSQL(t *testing.T) {
 	for name, test := range map[string]struct {
 		migrated bool
 		lock     []string
@@ -71,7 +71,7 @@ func TestSignalEndsAStartThatWaitsForPostgreSQL(t *testing.T) {
 	}
 }
 
-func TestSignalEndsAStartWhoseDatabaseDoesNotAnswer(t *testing.T) {
+func TestSignalEndsStartWithSilentDatabase(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t, fmt.Sprintf("[storage]\ndriver = \"postgres\"\ndsn = \"postgres://alertd@%s/alertd\"\n", silent(t)))
 	p.launchProcess("alertd", p.log)
@@ -83,7 +83,7 @@ func TestSignalEndsAStartWhoseDatabaseDoesNotAnswer(t *testing.T) {
 
 // The start opens a file that is a pipe, which hangs in the kernel until somebody writes
 // to it.
-func TestSecondSignalEndsAStartThatHangs(t *testing.T) {
+func TestSecondSignalEndsHangingStart(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t, "")
 	require.NoError(t, syscall.Mkfifo(p.beside("alertd.db.lock"), 0o600))
@@ -96,7 +96,7 @@ func TestSecondSignalEndsAStartThatHangs(t *testing.T) {
 }
 
 // A log file is a pipe that is full. What writes to it hangs in the kernel.
-func TestHangingChannelDoesNotHoldUpTheEnd(t *testing.T) {
+func TestHangingChannelDoesNotDelayStop(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	require.NoError(t, syscall.Mkfifo(path, 0o600))

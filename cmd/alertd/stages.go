@@ -13,17 +13,16 @@ import (
 )
 
 const (
-	// stopMargin is how long it may take to stop beyond the timeouts of requests and of
-	// the database. The log has logPatience on top of it.
+	// stopMargin is how long a stop may take beyond the timeouts of requests and of the
+	// database. logPatience comes on top.
 	stopMargin = 4 * time.Second
-	// stopHaste is how long what is under way may take once alertd was told to stop a
-	// second time.
+	// stopHaste bounds the rest of a stop after a second signal.
 	stopHaste = 2 * time.Second
 )
 
-// runUntil serves until asked ends, then stops in stages: HTTP, then the engine, which raises
-// alerts, then the event log, which both need. It returns when all of them have ended,
-// and at the latest limit after it was asked. When again ends it does not wait.
+// runUntil serves until asked ends and then stops in stages: HTTP, then the engine, then the
+// event log, which both need. It returns when all of them have ended, and otherwise with an
+// error: when the limit of the stop is over, or soon after again has ended.
 func (d *daemon) runUntil(asked, again context.Context, listener net.Listener, hangups <-chan os.Signal) error {
 	ended := make(chan error, 1)
 	go func() { ended <- d.runStages(asked, again, listener, hangups) }() // it ends with the process at the latest
@@ -50,7 +49,7 @@ func (d *daemon) runUntil(asked, again context.Context, listener net.Listener, h
 	}
 }
 
-// runStages is runUntil without its limit.
+// runStages is runUntil without the limit.
 func (d *daemon) runStages(asked, again context.Context, listener net.Listener, hangups <-chan os.Signal) error {
 	endLog := background(asked, d.store.Run)
 	endEngine := background(asked, d.engine.Run)
@@ -68,7 +67,7 @@ func (d *daemon) runStages(asked, again context.Context, listener net.Listener, 
 	return nil
 }
 
-// background runs a part that outlives ctx. What it returns ends it and waits for that.
+// background runs a part that outlives ctx. end makes the part end and waits for it.
 func background(ctx context.Context, run func(ctx context.Context) error) (end func() error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
@@ -79,7 +78,7 @@ func background(ctx context.Context, run func(ctx context.Context) error) (end f
 	}
 }
 
-// serveHTTP serves until asked ends, then lets requests finish, until again ends.
+// serveHTTP serves until asked ends, then lets requests finish unless again ends.
 func (d *daemon) serveHTTP(asked, again context.Context, listener net.Listener) error {
 	group, ctx := errgroup.WithContext(asked)
 	group.Go(func() error {
@@ -95,7 +94,8 @@ func (d *daemon) serveHTTP(asked, again context.Context, listener net.Listener) 
 	return group.Wait()
 }
 
-// drain takes no more requests and lets those under way finish. ctx says why.
+// drain accepts no more requests and lets those under way finish. The cause of ctx may be a
+// signal, which is logged.
 func (d *daemon) drain(ctx, again context.Context) error {
 	d.stage.Store("requests")
 	close(d.stopping)
@@ -115,23 +115,23 @@ func (d *daemon) drain(ctx, again context.Context) error {
 	return nil
 }
 
-// reloadOn reads the configuration again at each SIGHUP, until ctx ends. logrotate asks
-// for new files by it, too.
+// reloadOn reloads the configuration and reopens files at each SIGHUP, until ctx ends.
+// logrotate sends it as well.
 func (d *daemon) reloadOn(ctx context.Context, hangups <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-hangups:
-			_, _ = d.reloader.reload(ctx) // it logs what went wrong
+			_, _ = d.reloader.reload(ctx) // it logs its errors
 			go d.reopen()                 // not waited for: a write may hang in the kernel, and signals must not
 		}
 	}
 }
 
-// reopen has channels open their files anew.
+// reopen makes the channels reopen their files.
 func (d *daemon) reopen() {
 	if err := d.engine.Reopen(); err != nil {
-		d.log.Error("files were not opened anew", "error", err)
+		d.log.Error("files were not reopened", "error", err)
 	}
 }

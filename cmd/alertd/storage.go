@@ -20,8 +20,8 @@ import (
 var errInterrupted = errors.New("interrupted")
 
 // loadNamed reads the configuration for a command that works on the event log.
-// Unlike serve it wants a file that was named to exist: with the defaults it would
-// work on another log.
+// Unlike serve it refuses a file of --config that does not exist: the defaults name
+// another log.
 func (f *commonFlags) loadNamed(cmd *cobra.Command) (config.Config, error) {
 	loaded, err := config.Load(f.options())
 	if err != nil {
@@ -33,7 +33,7 @@ func (f *commonFlags) loadNamed(cmd *cobra.Command) (config.Config, error) {
 	return loaded, nil
 }
 
-// openNamed is loadNamed for those that only need the event log.
+// openNamed is loadNamed for commands that only need the event log.
 func (f *commonFlags) openNamed(cmd *cobra.Command) (store.Config, error) {
 	loaded, err := f.loadNamed(cmd)
 	if err != nil {
@@ -42,13 +42,13 @@ func (f *commonFlags) openNamed(cmd *cobra.Command) (store.Config, error) {
 	return storeConfig(loaded, warnings(cmd)), nil
 }
 
-// warnings is a log of what a person who has run a command must hear of.
+// warnings is a log of warnings and errors for the user of a command.
 func warnings(cmd *cobra.Command) *slog.Logger {
 	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// untilSignal returns a context that ends with ctx, by Ctrl-C or by SIGTERM. A
-// second signal ends the process where it stands.
+// untilSignal returns a context that ends with ctx, by Ctrl-C or by SIGTERM. A second
+// signal ends the process at once.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	forget := context.AfterFunc(ctx, stop)
@@ -66,7 +66,7 @@ func oneFile(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// nameTaken makes an error about a name that is not free the user's to put right.
+// nameTaken makes a usage error of an error about a file that exists.
 func nameTaken(err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return usageError{err}

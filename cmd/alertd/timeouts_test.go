@@ -24,7 +24,7 @@ func requireClosed(tb testing.TB, conn io.Reader) string {
 	return string(rest)
 }
 
-func TestAConnectionWhoseHeaderComesTooSlowlyIsClosed(t *testing.T) {
+func TestSlowHeaderClosesConnection(t *testing.T) {
 	t.Parallel()
 	p := start(t, "[server]\nread_header_timeout = \"200ms\"\n")
 	conn := p.dial()
@@ -32,7 +32,7 @@ func TestAConnectionWhoseHeaderComesTooSlowlyIsClosed(t *testing.T) {
 	require.Empty(t, requireClosed(t, conn), "a request was answered that was never sent")
 }
 
-func TestABodyThatComesTooSlowlyIsRefused(t *testing.T) {
+func TestSlowBodyIsRefused(t *testing.T) {
 	t.Parallel()
 	p := start(t, "[server]\nread_timeout = \"500ms\"\n")
 	refusal := p.beginPost().answer()
@@ -42,7 +42,7 @@ func TestABodyThatComesTooSlowlyIsRefused(t *testing.T) {
 	require.Contains(t, p.get("/metrics").body, "\nalertd_alerts_rejected_total{reason=\"malformed\"} 1\n")
 }
 
-func TestAConnectionOnWhichNothingHappensIsClosed(t *testing.T) {
+func TestIdleConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	p := start(t, "[server]\nidle_timeout = \"200ms\"\n")
 	conn := p.dial()
@@ -54,7 +54,7 @@ func TestAConnectionOnWhichNothingHappensIsClosed(t *testing.T) {
 	require.Empty(t, requireClosed(t, reader))
 }
 
-func TestAnAnswerThatNobodyTakesIsCutOff(t *testing.T) {
+func TestUnreadAnswerIsCutOff(t *testing.T) {
 	t.Parallel()
 	p := start(t, "[server]\nwrite_timeout = \"1s\"\n")
 	large := strings.Replace(breach, "VaR limit breached", strings.Repeat("x", 8000), 1)
@@ -71,7 +71,7 @@ func TestAnAnswerThatNobodyTakesIsCutOff(t *testing.T) {
 	require.Contains(t, p.awaitLog(`"route":"/events"`), "i/o timeout")
 }
 
-func TestAStreamOutlivesTheTimeoutsOfARequest(t *testing.T) {
+func TestStreamOutlivesRequestTimeouts(t *testing.T) {
 	t.Parallel()
 	p := start(t, "[server]\nread_timeout = \"500ms\"\nwrite_timeout = \"500ms\"\nidle_timeout = \"500ms\"\nstream_heartbeat = \"100ms\"\n")
 	stream := p.openStream()

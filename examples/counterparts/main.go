@@ -80,5 +80,5 @@ type printer struct {
 func (p *printer) say(format string, values ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, _ = fmt.Fprintf(p.out, format+"\n", values...) // whoever reads it may have left
+	_, _ = fmt.Fprintf(p.out, format+"\n", values...) // the reader may have left
 }

@@ -15,7 +15,7 @@ type workspace struct {
 	lines  *printer
 
 	mu      sync.Mutex
-	told    []int // of each message that was told of, how often it had been changed
+	told    []int // how often each message had been changed when it was printed last
 	refused int
 }
 
@@ -31,7 +31,7 @@ func (s *workspace) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST /down":
 		s.server.SetDown(true)
-		_, _ = io.WriteString(w, "Slack is down\n") // whoever asks may have left
+		_, _ = io.WriteString(w, "Slack is down\n") // the caller may have left
 		return
 	case "POST /up":
 		s.server.SetDown(false)

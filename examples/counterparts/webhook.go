@@ -19,7 +19,7 @@ func newReceiver(secret string, lines *printer) (*receiver, error) {
 	return &receiver{hook, lines}, err
 }
 
-// ServeHTTP refuses what is not signed.
+// ServeHTTP refuses a message without a valid signature.
 func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil {

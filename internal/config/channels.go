@@ -46,8 +46,8 @@ func (c *Config) Channel(name string) (Channel, bool) {
 	return Channel{}, false
 }
 
-// ChannelEnabled reports whether there is a channel of this name that is on. A channel is
-// off unless it says otherwise.
+// ChannelEnabled reports whether the channel of this name is on. A channel that does not
+// exist is off, and so is one without enabled = true.
 func (c *Config) ChannelEnabled(name string) bool {
 	channel, _ := c.Channel(name)
 	return channel.Policy.Enabled
@@ -61,7 +61,7 @@ func readSlack(t *table) slack.Config {
 	t.string("api_url", &c.APIURL)
 	t.strings("mention", &c.Mention)
 	c.Outbound = readOutbound(t)
-	switch bot := !empty(c.BotToken) && !empty(c.Channel); { // a bot can do more, so it comes first
+	switch bot := !empty(c.BotToken) && !empty(c.Channel); { // the bot is preferred, as it can do more
 	case bot:
 		c.WebhookURL = ""
 	case !empty(c.WebhookURL):
@@ -128,7 +128,7 @@ func readTelegram(t *table) telegram.Config {
 	return c
 }
 
-// readOutbound reads how a channel gets out.
+// readOutbound reads the settings of outbound connections.
 func readOutbound(t *table) outbound.Config {
 	var c outbound.Config
 	t.string("proxy", &c.Proxy)
@@ -139,9 +139,9 @@ func readOutbound(t *table) outbound.Config {
 // readChannel reads one channel's table.
 func readChannel(t *table, name string) Channel {
 	c := Channel{Policy: readPolicy(t, name), Raw: t.values}
-	kindName, k, ok := t.kind(name)
+	kindName, k, ok := t.readKind(name)
 	if !ok {
-		return c // which other keys are known depends on the kind
+		return c // the kind decides which other keys are known
 	}
 	c.Policy.Kind = kindName
 	c.Settings, c.Open = k.read(t)
@@ -157,8 +157,8 @@ func readChannel(t *table, name string) Channel {
 	return c
 }
 
-// kind reads which kind of channel this is: unless it says so, its name does.
-func (t *table) kind(channel string) (string, kind, bool) {
+// readKind reads the kind of a channel, which defaults to the channel's name.
+func (t *table) readKind(channel string) (string, kind, bool) {
 	kinds := kinds()
 	allowed := "one of " + strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
 	value, given := t.take("kind")
@@ -179,7 +179,8 @@ func (t *table) kind(channel string) (string, kind, bool) {
 	return name, k, ok
 }
 
-// require reports the keys that an enabled channel lacks, and whether it has all.
+// require reports the required keys that an enabled channel lacks. It returns whether the
+// channel has all of them.
 func (t *table) require(kindName string, required []string) bool {
 	before := len(t.r.problems)
 	if kindName == "slack" && t.empty("webhook_url") && (t.empty("bot_token") || t.empty("channel")) {
@@ -193,8 +194,8 @@ func (t *table) require(kindName string, required []string) bool {
 	return len(t.r.problems) == before
 }
 
-// validate reports what the kind finds wrong with keys of which nothing is reported
-// yet. A table's key, such as headers.X-Token, has a dot.
+// validate reports what the kind finds wrong, except for keys with a problem that is
+// already reported. The key of a nested table has a dot, such as headers.X-Token.
 func (t *table) validate(settings Settings) {
 	invalid, ok := errors.AsType[*alerting.Error](settings.Validate())
 	if !ok {
@@ -212,8 +213,8 @@ func (t *table) validate(settings Settings) {
 	}
 }
 
-// withoutEnvironment returns a message about a key without what its value has from the
-// environment, which may be a secret.
+// withoutEnvironment removes from a message about a key the part of its value that came
+// from the environment, which may be a secret.
 func (r *reader) withoutEnvironment(key string, value any, message string) string {
 	switch value := value.(type) {
 	case string:
@@ -228,7 +229,7 @@ func (r *reader) withoutEnvironment(key string, value any, message string) strin
 	return message
 }
 
-// reported reports whether something is wrong with a key, or with a part of its value.
+// reported reports whether there is a problem with a key, or with a part of its value.
 func (r *reader) reported(key string) bool {
 	if r.origins[key].broken {
 		return true
@@ -240,8 +241,8 @@ func (r *reader) reported(key string) bool {
 
 func (t *table) empty(name string) bool { return empty(t.values[name]) }
 
-// empty reports whether a value says nothing: blank text, or a list of only that,
-// which a reference with an empty default makes.
+// empty reports whether a value is absent, blank text, or a list of blank texts. A
+// reference with an empty default makes such texts.
 func empty(value any) bool {
 	switch value := value.(type) {
 	case nil:
@@ -255,7 +256,7 @@ func empty(value any) bool {
 	}
 }
 
-// oneOf reads a text that is one of those allowed; the first one is the default.
+// oneOf reads one of the allowed texts. The first is the default.
 func (t *table) oneOf(name string, allowed ...string) string {
 	value := allowed[0]
 	if t.string(name, &value); !slices.Contains(allowed, value) {
@@ -264,9 +265,9 @@ func (t *table) oneOf(name string, allowed ...string) string {
 	return value
 }
 
-// readTexts reads a table of texts.
+// readTexts reads a table whose values are texts.
 func readTexts(t *table, name string) map[string]string {
-	values := t.table(name)
+	values := t.inner(name)
 	texts := make(map[string]string, len(values.values))
 	for _, header := range slices.Sorted(maps.Keys(values.values)) {
 		text, ok := values.values[header].(string)

@@ -87,7 +87,7 @@ func channel(name string, keys ...map[string]string) string {
 	return content
 }
 
-func TestEveryKeyOfEveryKindIsAllowed(t *testing.T) {
+func TestEveryKeyIsAllowed(t *testing.T) {
 	for kind, keys := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			c := requireGood(t, channel(kind, map[string]string{"enabled": "true"}, common, keys)+
@@ -101,7 +101,7 @@ func TestEveryKeyOfEveryKindIsAllowed(t *testing.T) {
 	}
 }
 
-func TestAKindRefusesTheKeysOfAnother(t *testing.T) {
+func TestKindRefusesKeysOfOthers(t *testing.T) {
 	for kind, own := range kinds {
 		for _, others := range kinds {
 			for key, value := range others {
@@ -115,7 +115,7 @@ func TestAKindRefusesTheKeysOfAnother(t *testing.T) {
 	}
 }
 
-func TestAChannelsNameIsItsKindUnlessItSaysOtherwise(t *testing.T) {
+func TestKindDefaultsToName(t *testing.T) {
 	for kind := range kinds {
 		requireGood(t, channel(kind), nil)
 		c := requireGood(t, channel(kind+"-risk", map[string]string{"kind": `"` + kind + `"`}, kinds[kind]), nil)
@@ -139,7 +139,7 @@ func TestAChannelsNameIsItsKindUnlessItSaysOtherwise(t *testing.T) {
 		`alerting.channels.slack-risk.kind: is missing, and the channel's name "slack-risk" is not a kind, `+allowed)
 }
 
-func TestTheOtherKeysOfAChannelOfUnknownKindAreCheckedToo(t *testing.T) {
+func TestUnknownKindChecksCommonKeys(t *testing.T) {
 	requireProblems(t, channel("x", map[string]string{"timeout": `"soon"`, "retry": `{ first = "1s" }`, "anything": "1"}), nil,
 		`alerting.channels.x.kind: is missing, and the channel's name "x" is not a kind, must be one of console, email, logfile, pagerduty, slack, telegram, webhook`,
 		`alerting.channels.x.retry.first: is not a known key, must be one of give_up_after, initial, jitter, max`,
@@ -147,7 +147,7 @@ func TestTheOtherKeysOfAChannelOfUnknownKindAreCheckedToo(t *testing.T) {
 	)
 }
 
-func TestAChannelIsOffUnlessEnabledIsTrue(t *testing.T) {
+func TestChannelIsOffByDefault(t *testing.T) {
 	for kind := range kinds {
 		for _, keys := range []map[string]string{{}, {"enabled": "false"}} {
 			c := requireGood(t, channel(kind, keys), nil)
@@ -161,7 +161,7 @@ func TestAChannelIsOffUnlessEnabledIsTrue(t *testing.T) {
 	require.Equal(t, []string{notEnabled}, c.Warnings)
 }
 
-func TestAnEnabledChannelNeedsItsRequiredKeys(t *testing.T) {
+func TestEnabledChannelNeedsRequiredKeys(t *testing.T) {
 	on := map[string]string{"enabled": "true"}
 	for kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestAnEnabledChannelNeedsItsRequiredKeys(t *testing.T) {
 	}
 }
 
-func TestAnEmailNeedsSomeoneToGoTo(t *testing.T) {
+func TestEmailNeedsRecipients(t *testing.T) {
 	for to, good := range map[string]bool{`[]`: false, `[""]`: false, `["", " "]`: false, `["", "risk@example.com"]`: true} {
 		keys := maps.Clone(kinds["email"])
 		keys["enabled"], keys["to"] = "true", to
@@ -206,7 +206,7 @@ func TestAnEmailNeedsSomeoneToGoTo(t *testing.T) {
 	}
 }
 
-func TestSlackTakesAWebhookOrABot(t *testing.T) {
+func TestSlackTakesWebhookOrBot(t *testing.T) {
 	for name, row := range map[string]struct {
 		keys map[string]string
 		good bool
@@ -230,7 +230,7 @@ func TestSlackTakesAWebhookOrABot(t *testing.T) {
 	}
 }
 
-func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
+func TestInvalidChannelValueIsReported(t *testing.T) {
 	const (
 		notText     = " is not allowed, must be a string"
 		notList     = " is not allowed, must be a list of strings"
@@ -341,13 +341,13 @@ func TestAKeyOfAChannelWithAValueThatIsNotAllowedIsReported(t *testing.T) {
 	}
 }
 
-func TestEveryDocumentedChoiceOfTLSIsAllowed(t *testing.T) {
+func TestTLSChoices(t *testing.T) {
 	for _, mode := range []string{"starttls", "tls", "none"} {
 		requireGood(t, channel("email", map[string]string{"tls": `"` + mode + `"`}), nil)
 	}
 }
 
-func TestAChannelMustBeATable(t *testing.T) {
+func TestChannelMustBeATable(t *testing.T) {
 	requireProblems(t, "[alerting.channels]\nslack = 'https://hooks.slack.example/x'\nemail = true\n[[alerting.channels.webhook]]\nurl = 'https://x'", nil,
 		"alerting.channels.email: is a boolean, must be a table",
 		"alerting.channels.slack: is a string, must be a table",
@@ -355,7 +355,7 @@ func TestAChannelMustBeATable(t *testing.T) {
 	)
 }
 
-func TestWhoeverTurnsOnHalfOfItIsWarned(t *testing.T) {
+func TestHalfEnabledIsWarnedOf(t *testing.T) {
 	on := map[string]string{"enabled": "true"}
 	for content, want := range map[string][]string{
 		channel("zeta", map[string]string{"kind": `"console"`}, on) + channel("console", on): {notEnabled},
@@ -367,7 +367,7 @@ func TestWhoeverTurnsOnHalfOfItIsWarned(t *testing.T) {
 	}
 }
 
-func TestAFallbackIsAChannelThatIsOn(t *testing.T) {
+func TestFallbackMustBeEnabled(t *testing.T) {
 	console := func(name, enabled, fallback string) string {
 		return channel(name, map[string]string{"kind": `"console"`, "enabled": enabled, "fallback": `"` + fallback + `"`})
 	}
@@ -384,7 +384,7 @@ func TestAFallbackIsAChannelThatIsOn(t *testing.T) {
 		`alerting.channels.c.fallback: c -> b -> c: a chain of fallbacks must have an end`)
 }
 
-func TestAChannelsPolicyIsWhatItsKeysSay(t *testing.T) {
+func TestChannelPolicy(t *testing.T) {
 	c := requireGood(t, channel("webhook", map[string]string{"enabled": "true"}, common, kinds["webhook"])+
 		channel("other", map[string]string{"kind": `"console"`, "enabled": "true"}), nil)
 	require.Equal(t, delivery.Policy{
@@ -399,7 +399,7 @@ func TestAChannelsPolicyIsWhatItsKeysSay(t *testing.T) {
 	require.Equal(t, plain, c.Channels[0].Policy)
 }
 
-func TestMailIsDeliveredToEachRecipientByItself(t *testing.T) {
+func TestEmailRecipientsAreSplit(t *testing.T) {
 	mail := maps.Clone(kinds["email"])
 	mail["to"] = `["Ada <ada@example.com>", "grace@example.com", "ada@example.com"]`
 	c := requireGood(t, channel("email", mail)+channel("logfile", kinds["logfile"]), nil)
@@ -436,7 +436,7 @@ func TestChannelsOpenBySettings(t *testing.T) {
 	require.Nil(t, opened)
 }
 
-func TestAChatIDMayBeANumber(t *testing.T) {
+func TestChatIDMayBeANumber(t *testing.T) {
 	for written, want := range map[string]string{"-1001234567890": "-1001234567890", "42": "42", `"@alerts"`: "@alerts"} {
 		chat := maps.Clone(kinds["telegram"])
 		chat["enabled"], chat["chat_id"] = "true", written

@@ -16,16 +16,16 @@ import (
 	"alertd/internal/alerting"
 )
 
-// DefaultPath is where the file is looked for unless another is named.
+// DefaultPath is the configuration file unless another is named.
 const DefaultPath = "config/config.toml"
 
 // defaultSection is the table of the alerting settings unless another is named.
 const defaultSection = "alerting"
 
-// byteOrderMark is what some editors put before a text in UTF-8.
+// byteOrderMark begins a text in UTF-8 that was written by some editors.
 const byteOrderMark = "\ufeff"
 
-// maxFileSize bounds the file, in bytes.
+// maxFileSize is the largest file that is read, in bytes.
 const maxFileSize = 1 << 20
 
 // Config is the whole configuration, checked.
@@ -44,7 +44,7 @@ type Config struct {
 	// settings under custom included; nil if the file has no such section. It may hold
 	// secrets.
 	Raw map[string]any
-	// Warnings are what the operator must hear of.
+	// Warnings are for the operator: settings that are valid and may not be meant.
 	Warnings []string
 	// Path is the file, and Found says whether it exists.
 	Path  string
@@ -58,22 +58,22 @@ type Config struct {
 type Server struct {
 	// Listen is host:port; port 0 takes a free one.
 	Listen string
-	// PublicURL is where people reach alertd, for links in messages, without a slash at
-	// the end; "" if they do not.
+	// PublicURL is the URL at which people reach alertd, without a slash at the end.
+	// Messages link to it. "" means no links.
 	PublicURL string
 	// AccessLog is errors, all or off.
 	AccessLog string
-	// SlowRequest is how long a request takes that is logged for it.
+	// SlowRequest is the duration from which a request is logged as slow.
 	SlowRequest       time.Duration
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
 	WriteTimeout      time.Duration
 	IdleTimeout       time.Duration
-	// ShutdownTimeout is how long requests under way may take to finish.
+	// ShutdownTimeout is how long requests under way may take to finish when alertd stops.
 	ShutdownTimeout time.Duration
 	// MaxBody is the largest request body in bytes.
 	MaxBody int64
-	// MaxStreams is how many event streams may be open at once.
+	// MaxStreams bounds the event streams that are open at once.
 	MaxStreams      int
 	StreamHeartbeat time.Duration
 }
@@ -84,9 +84,9 @@ type Storage struct {
 	Driver string
 	Path   string
 	DSN    string
-	// Retention is how long history is kept; 0 keeps everything.
+	// Retention is how long history is kept. 0 keeps everything.
 	Retention time.Duration
-	// RetentionEvents is how many events are kept; 0 keeps all.
+	// RetentionEvents is how many events are kept. 0 keeps all.
 	RetentionEvents int
 	// MaxConnections bounds the connections to PostgreSQL.
 	MaxConnections int
@@ -102,20 +102,20 @@ type Options struct {
 	Path string
 	// Section is the table with the alerting settings; "" stands for "alerting".
 	Section string
-	// Listen, if not empty, takes the place of [server] listen.
+	// Listen, if not empty, replaces [server] listen.
 	Listen string
 	// LookupEnv finds a variable; nil stands for os.LookupEnv.
 	LookupEnv func(string) (string, bool)
 }
 
-// Problem is one thing that is wrong with the file.
+// Problem is one mistake in the file.
 type Problem struct {
-	// Key is dotted; "" is the file as a whole.
+	// Key is dotted. "" stands for the file as a whole.
 	Key     string
 	Message string
 }
 
-// Problems is every thing that is wrong with the file, in the order of the keys.
+// Problems are all mistakes in the file, ordered by key.
 type Problems []Problem
 
 // Error returns one problem a line.
@@ -131,7 +131,7 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// FieldErrors returns the problems as the HTTP API reports them.
+// FieldErrors returns the problems in the form of the HTTP API.
 func (p Problems) FieldErrors() []alerting.FieldError {
 	fields := make([]alerting.FieldError, 0, len(p))
 	for _, problem := range p {
@@ -140,8 +140,8 @@ func (p Problems) FieldErrors() []alerting.FieldError {
 	return fields
 }
 
-// Load reads and checks the file. If it does not exist, the result is the
-// defaults with a warning. The error is [Problems] if the content is wrong.
+// Load reads and checks the file. If the file does not exist, Load returns the defaults
+// with a warning. The error is [Problems].
 func Load(options Options) (Config, error) {
 	if options.Path == "" {
 		options.Path = DefaultPath
@@ -176,7 +176,7 @@ func readFile(path string) ([]byte, error) {
 	return data, err
 }
 
-// Parse checks the content of a file.
+// Parse checks the content of a file. The error is [Problems].
 func Parse(data []byte, options Options) (Config, error) {
 	if options.Path == "" {
 		options.Path = DefaultPath
@@ -194,17 +194,17 @@ func Parse(data []byte, options Options) (Config, error) {
 	}
 	r := &reader{origins: map[string]origin{}}
 	tables := sections(root)
-	strangers := dropStrangers(root, options.Section)
+	foreign := dropForeign(root, options.Section)
 	for name, value := range root {
 		if name == defaultSection && options.Section != defaultSection {
-			continue // another takes its place: nobody reads it, so it needs no environment
+			continue // it is not read, so it needs no environment
 		}
 		root[name] = r.substitute(join("", name), value, options.LookupEnv)
 	}
 	config := Config{Path: options.Path, Found: true, section: options.Section}
 	config.read(r, root, tables, options)
-	if len(strangers) > 0 {
-		config.Warnings = append(config.Warnings, "tables that are not alertd's are left alone: "+strings.Join(strangers, ", "))
+	if len(foreign) > 0 {
+		config.Warnings = append(config.Warnings, "tables that are not alertd's are left alone: "+strings.Join(foreign, ", "))
 	}
 	if len(r.problems) > 0 {
 		return Config{}, r.sorted()
@@ -219,7 +219,7 @@ func syntaxError(path string, err error) string {
 		row, column := decode.Position()
 		where = fmt.Sprintf("%s: line %d, column %d", path, row, column)
 	}
-	// A number that is out of range would be shown, and it may be a secret.
+	// The rest shows a number that is out of range, which may be a secret.
 	what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "toml: "), ": strconv.")
 	return where + ": " + what
 }
@@ -227,8 +227,8 @@ func syntaxError(path string, err error) string {
 // serverReloads are the keys of [server] that take effect at a reload.
 var serverReloads = [...]string{"public_url", "access_log", "slow_request"}
 
-// Reload returns what is in force once next is loaded by an alertd that has started
-// with c: what needs a restart is as in c.
+// Reload returns the configuration in force after an alertd that started with c has loaded
+// next. Settings that need a restart are those of c.
 func (c *Config) Reload(next Config) Config {
 	server := c.Server
 	server.PublicURL, server.AccessLog, server.SlowRequest = next.Server.PublicURL, next.Server.AccessLog, next.Server.SlowRequest

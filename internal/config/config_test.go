@@ -29,7 +29,7 @@ func write(tb testing.TB, content string) string {
 	return path
 }
 
-func TestAMissingFileIsNoErrorButSafeDefaultsAndOneWarning(t *testing.T) {
+func TestMissingFileMeansSafeDefaults(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.toml")
 	for name, options := range map[string]config.Options{
 		"as it is":                      {Path: path},
@@ -52,7 +52,7 @@ func TestAMissingFileIsNoErrorButSafeDefaultsAndOneWarning(t *testing.T) {
 	}
 }
 
-func TestAMissingFileTakesTheAddressOfTheCommandLine(t *testing.T) {
+func TestMissingFileTakesListenFlag(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.toml")
 	c, err := config.Load(config.Options{Path: path, Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestAMissingFileTakesTheAddressOfTheCommandLine(t *testing.T) {
 	requireProblemsIn(t, err, `server.listen: "nowhere" is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535`)
 }
 
-func TestTheFileIsLookedForAtTheDefaultPathUnlessAnotherIsNamed(t *testing.T) {
+func TestDefaultPath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	c, err := config.Load(config.Options{})
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestTheFileIsLookedForAtTheDefaultPathUnlessAnotherIsNamed(t *testing.T) {
 	require.Equal(t, 6, c.Alerting.BufferSize)
 }
 
-func TestTheExampleInTheRepositoryStartsAsItIsWithoutAnEnvironment(t *testing.T) {
+func TestExampleStartsWithoutEnvironment(t *testing.T) {
 	c, err := config.Load(config.Options{Path: repositoryFile, LookupEnv: env{}.lookup})
 	require.NoError(t, err)
 	require.True(t, c.Found)
@@ -95,7 +95,7 @@ func TestTheExampleInTheRepositoryStartsAsItIsWithoutAnEnvironment(t *testing.T)
 
 // The example shows every key with the default of the code, so that who reads
 // it knows what holds where nothing is written.
-func TestTheExampleInTheRepositorySaysTheDefaults(t *testing.T) {
+func TestExampleSaysTheDefaults(t *testing.T) {
 	data, err := os.ReadFile(repositoryFile)
 	require.NoError(t, err)
 	example := requireGood(t, string(data), nil)
@@ -117,7 +117,7 @@ func TestTheExampleInTheRepositorySaysTheDefaults(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoTOMLIsReportedWithLineAndColumn(t *testing.T) {
+func TestSyntaxErrorHasLineAndColumn(t *testing.T) {
 	for name, row := range map[string]struct{ content, want string }{
 		"a value without quotes":       {"[alerting]\nmin_severity = warning", "alertd.toml: line 2, column 16: unexpected character U+0077 'w' at start of value"},
 		"no value":                     {"[server]\n\nlisten =\n", "alertd.toml: line 3, column 9: unexpected character U+000A at start of value"},
@@ -142,7 +142,7 @@ func TestWhatIsNoTOMLIsReportedWithLineAndColumn(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeReadIsAProblem(t *testing.T) {
+func TestUnreadableFileIsAProblem(t *testing.T) {
 	folder := t.TempDir()
 	tooLarge := write(t, "#"+strings.Repeat("x", 1<<20))
 	for path, want := range map[string]string{
@@ -156,7 +156,7 @@ func TestAFileThatCannotBeReadIsAProblem(t *testing.T) {
 	}
 }
 
-func TestAFileMayHaveTheLargestSize(t *testing.T) {
+func TestLargestFileIsRead(t *testing.T) {
 	content := "[alerting]\nbuffer_size = 7\n#"
 	path := write(t, content+strings.Repeat("x", 1<<20-len(content)))
 	c, err := config.Load(config.Options{Path: path})
@@ -164,7 +164,7 @@ func TestAFileMayHaveTheLargestSize(t *testing.T) {
 	require.Equal(t, 7, c.Alerting.BufferSize)
 }
 
-func TestTablesNestedTooDeepAreAProblem(t *testing.T) {
+func TestDeepNestingIsAProblem(t *testing.T) {
 	for _, depth := range []int{10_000, 200_000} {
 		content := "[alerting.custom]\nx = " + strings.Repeat("[", depth) + strings.Repeat("]", depth)
 		c, err := parse(content, nil)
@@ -177,7 +177,7 @@ func TestTablesNestedTooDeepAreAProblem(t *testing.T) {
 	}
 }
 
-func TestEveryProblemIsReportedAtOnceInTheOrderOfTheKeys(t *testing.T) {
+func TestAllProblemsAreReportedInOrder(t *testing.T) {
 	requireProblems(t, `
 surprise = 1
 [server]
@@ -218,7 +218,7 @@ kind = "pager"
 	)
 }
 
-func TestProblemsAreReportedAsTheAPIReportsFields(t *testing.T) {
+func TestProblemsAsFieldErrors(t *testing.T) {
 	_, err := parse("[alerting]\nmin_severity = 'loud'\nbuffer_size = 0", nil)
 	var problems config.Problems
 	require.ErrorAs(t, err, &problems)
@@ -229,7 +229,7 @@ func TestProblemsAreReportedAsTheAPIReportsFields(t *testing.T) {
 	require.Equal(t, []alerting.FieldError{}, config.Problems{}.FieldErrors(), "a list, not null")
 }
 
-func TestTheAddressOfTheCommandLineTakesThePlaceOfTheFiles(t *testing.T) {
+func TestListenFlagOverridesFile(t *testing.T) {
 	for name, row := range map[string]struct{ content, listen, want string }{
 		"of none":            {"", "127.0.0.1:9000", "127.0.0.1:9000"},
 		"of a good one":      {"[server]\nlisten = '127.0.0.1:1'", "[::1]:0", "[::1]:0"},
@@ -262,7 +262,7 @@ func change(tb testing.TB, field reflect.Value) {
 	}
 }
 
-func TestEveryChangeThatWaitsForARestartIsNamedByItsKey(t *testing.T) {
+func TestRestartRequiredNamesKeys(t *testing.T) {
 	before := requireGood(t, "", nil)
 	require.Empty(t, before.RestartRequired(before))
 
@@ -333,7 +333,7 @@ buffer_size = 8
 	require.NotEqual(t, shown["server"], started.Redacted()["server"], "the configuration of the start is not changed")
 }
 
-func TestTheAlertingSectionTakesEffectWithoutARestart(t *testing.T) {
+func TestAlertingNeedsNoRestart(t *testing.T) {
 	before := requireGood(t, "", nil)
 	after := requireGood(t, `
 [alerting]

@@ -10,7 +10,7 @@ import (
 	"alertd/internal/delivery"
 )
 
-// readPolicy reads the keys that every kind of channel takes.
+// readPolicy reads the keys that all kinds of channel share.
 func readPolicy(t *table, name string) delivery.Policy {
 	p := delivery.DefaultPolicy()
 	p.Name = name
@@ -23,7 +23,7 @@ func readPolicy(t *table, name string) delivery.Policy {
 	readRate(t, "rate_limit", &p.RateLimit)
 	t.string("fallback", &p.Fallback)
 	t.bool("resolved", &p.Resolved)
-	retry := t.table("retry")
+	retry := t.inner("retry")
 	retry.duration("initial", time.Millisecond, 366*day, &p.Retry.Initial)
 	retry.duration("max", time.Millisecond, 366*day, &p.Retry.Max)
 	retry.duration("give_up_after", time.Millisecond, 366*day, &p.Retry.GiveUpAfter)
@@ -45,7 +45,7 @@ func (t *table) given(name string) bool {
 	return ok
 }
 
-// rateUnits are what a rate may be per, beside a duration.
+// rateUnits are the named units of time in a rate. A duration may stand in their place.
 var rateUnits = [...]struct {
 	name string
 	per  time.Duration
@@ -60,7 +60,7 @@ var rateUnits = [...]struct {
 	{"hour", time.Hour},
 }
 
-// readRate reads such as 60/min, 1/s and 10/30s; "" is no limit.
+// readRate reads a rate such as 60/min, 1/s or 10/30s. "" means no limit.
 func readRate(t *table, name string, into *delivery.Rate) {
 	var text string
 	t.string(name, &text)
@@ -77,7 +77,7 @@ func readRate(t *table, name string, into *delivery.Rate) {
 	*into = delivery.Rate{Count: n, Per: per}
 }
 
-// ratePer returns the time of a rate, 0 if it is none.
+// ratePer returns the time unit of a rate, or 0 if it is invalid.
 func ratePer(unit string) time.Duration {
 	for _, known := range rateUnits {
 		if known.name == unit {
@@ -111,8 +111,8 @@ func categories(t *table, name string) []alerting.Category {
 	return categories
 }
 
-// checkFallbacks makes sure that the fallback of each channel that is on is one that
-// is on, too, and that no chain of them comes back to where it began.
+// checkFallbacks reports an enabled channel whose fallback is not an enabled channel, or
+// whose chain of fallbacks is a loop.
 func (r *reader) checkFallbacks(key string, channels []Channel) {
 	byName := make(map[string]delivery.Policy, len(channels))
 	var names []string
@@ -144,8 +144,8 @@ func (r *reader) checkFallbacks(key string, channels []Channel) {
 	}
 }
 
-// loop returns the chain of fallbacks that begins with a channel, if it comes back to
-// it; else "".
+// loop returns the chain of fallbacks from a channel back to itself, or "" if the chain
+// ends.
 func loop(first delivery.Policy, byName map[string]delivery.Policy) string {
 	chain := []string{first.Name}
 	for next := first.Fallback; next != ""; next = byName[next].Fallback {
@@ -153,7 +153,7 @@ func loop(first delivery.Policy, byName map[string]delivery.Policy) string {
 			return strings.Join(append(chain, next), " -> ")
 		}
 		if slices.Contains(chain, next) {
-			return "" // it is another channel's problem
+			return "" // reported for that channel
 		}
 		chain = append(chain, next)
 	}

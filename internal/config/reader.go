@@ -13,23 +13,23 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// reader gathers what is wrong while the sections are read.
+// reader collects problems while the sections are read.
 type reader struct {
 	problems Problems
-	// origins has the keys of the strings with references.
+	// origins are those of strings with references, by key.
 	origins map[string]origin
 }
 
-// problem notes what is wrong with a key, unless its value is not known because
-// of a reference that could not be replaced.
+// problem reports a problem with a key. It does nothing if the key has a reference that
+// could not be replaced, as its value is then unknown.
 func (r *reader) problem(key, format string, args ...any) {
 	o := r.origins[key]
 	if o.broken {
 		return
 	}
 	message := fmt.Sprintf(format, args...)
-	if o.around != "" {
-		message += "; the value has " + o.around + " around it"
+	if o.surrounding != "" {
+		message += "; the value has " + o.surrounding + " around it"
 	}
 	r.problems = append(r.problems, Problem{Key: key, Message: message})
 }
@@ -45,12 +45,12 @@ type table struct {
 	key    string
 	values map[string]any
 	known  []string
-	// private says that values from the environment are secrets here, and in
-	// every table below.
+	// private says that values from the environment are secrets in this table and in
+	// every table below it.
 	private bool
 }
 
-// table returns the table at a key of its parent, empty if there is none.
+// table returns the table under a name of its parent. It is empty if there is none.
 func (r *reader) table(parent map[string]any, key, name string) *table {
 	t := &table{r: r, key: join(key, name)}
 	switch value := parent[name].(type) {
@@ -63,16 +63,16 @@ func (r *reader) table(parent map[string]any, key, name string) *table {
 	return t
 }
 
-// table returns the table at a key of this one, empty if there is none, and
-// notes that the key is known.
-func (t *table) table(name string) *table {
+// inner returns the table under a name of this one and marks the name as known. It is
+// empty if there is none.
+func (t *table) inner(name string) *table {
 	t.known = append(t.known, name)
 	inner := t.r.table(t.values, t.key, name)
 	inner.private = t.private
 	return inner
 }
 
-// quote shows the value of a key in a problem, unless it may be a secret.
+// quote returns a key's value as a problem may show it, which hides secrets.
 func (t *table) quote(name string, value any) string {
 	if secretKey(name) {
 		return notShown
@@ -80,7 +80,7 @@ func (t *table) quote(name string, value any) string {
 	return t.show(join(t.key, name), value)
 }
 
-// notShown stands in a problem for a value that may be a secret.
+// notShown takes the place of a value that may be a secret.
 const notShown = "the value (not shown)"
 
 func (t *table) show(key string, value any) string {
@@ -107,7 +107,7 @@ func (t *table) problem(name string, value any, allowed string) {
 	t.r.problem(join(t.key, name), "%s is not allowed, must be %s", t.quote(name, value), allowed)
 }
 
-// take returns a key's value and notes that the key is known.
+// take returns a key's value and marks the key as known.
 func (t *table) take(name string) (any, bool) {
 	t.known = append(t.known, name)
 	value, ok := t.values[name]
@@ -171,7 +171,7 @@ func (t *table) intFrom(name string, least, most int64, into *int) {
 	t.values[name] = number
 }
 
-// duration reads such as 500ms, 30s, 15m, 8h and 90d.
+// duration reads a duration such as 500ms, 30s, 15m, 8h or 90d.
 func (t *table) duration(name string, least, most time.Duration, into *time.Duration) {
 	value, ok := t.take(name)
 	if !ok {
@@ -186,8 +186,8 @@ func (t *table) duration(name string, least, most time.Duration, into *time.Dura
 	*into = d
 }
 
-// size reads such as 64KiB and 8MiB. A comma is refused: it would be left out, and
-// 1,5MiB be 15 MiB.
+// size reads a size such as 64KiB or 8MiB. It refuses a comma, which the parser ignores:
+// 1,5MiB would be 15 MiB.
 func (t *table) size(name string, least, most int64, into *int64) {
 	value, ok := t.take(name)
 	if !ok {
@@ -221,7 +221,7 @@ func (t *table) strings(name string, into *[]string) {
 	*into = texts
 }
 
-// done reports the keys that nobody asked for.
+// done reports the unknown keys.
 func (t *table) done() {
 	for _, name := range slices.Sorted(maps.Keys(t.values)) {
 		if !slices.Contains(t.known, name) {
@@ -230,7 +230,7 @@ func (t *table) done() {
 	}
 }
 
-// suggestion names the nearest of the known names, and otherwise all.
+// suggestion names the nearest of the known names, or all of them if none is near.
 func suggestion(name string, known []string) string {
 	if len(known) == 0 {
 		return ""
@@ -247,7 +247,7 @@ func suggestion(name string, known []string) string {
 	return ", must be one of " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
 }
 
-// kindOf names the kind of a value that is no table.
+// kindOf names the type of a value that is not a table.
 func kindOf(value any) string {
 	switch value.(type) {
 	case string:
@@ -263,8 +263,8 @@ func kindOf(value any) string {
 
 const day = 24 * time.Hour
 
-// ParseDuration reads a duration as the configuration writes it: what
-// time.ParseDuration takes, or a whole number of days such as 90d. "0" is zero.
+// ParseDuration reads a duration in the form of time.ParseDuration, or a whole number of
+// days such as 90d. "0" is zero.
 func ParseDuration(text string) (time.Duration, error) {
 	if digits, ok := strings.CutSuffix(text, "d"); ok {
 		days, err := strconv.ParseInt(digits, 10, 32)
@@ -279,7 +279,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	return time.ParseDuration(text)
 }
 
-// FormatDuration writes a duration as [ParseDuration] reads it.
+// FormatDuration writes a duration in a form that [ParseDuration] reads.
 func FormatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0"

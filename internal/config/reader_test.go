@@ -14,7 +14,7 @@ import (
 
 const day = 24 * time.Hour
 
-func TestDurationsAreReadInTheirForms(t *testing.T) {
+func TestParseDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"500ms": 500 * time.Millisecond, "30s": 30 * time.Second, "15m": 15 * time.Minute, "8h": 8 * time.Hour, "90d": 90 * day,
 		"0": 0, "0s": 0, "0d": 0, "1h30m": 90 * time.Minute, "1.5h": 90 * time.Minute, "1us": time.Microsecond, "1ns": 1,
@@ -26,14 +26,14 @@ func TestDurationsAreReadInTheirForms(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDurationIsRefused(t *testing.T) {
+func TestInvalidDurationIsRefused(t *testing.T) {
 	for _, text := range []string{"", "d", "5", "1.5d", "1d12h", "12h1d", "5 s", "5S", "5D", " 5s", "5s ", "ten minutes", "1w", "106752d", "-106752d", "99999999999999999999d", "9999999h", "٣d"} {
 		_, err := config.ParseDuration(text)
 		require.Error(t, err, text)
 	}
 }
 
-func TestDurationsAreWrittenInTheLargestWholeUnit(t *testing.T) {
+func TestFormatDuration(t *testing.T) {
 	for want, d := range map[string]time.Duration{
 		"0": 0, "90d": 90 * day, "1d": 24 * time.Hour, "25h": 25 * time.Hour, "90m": 90 * time.Minute, "61s": 61 * time.Second,
 		"1500ms": 1500 * time.Millisecond, "1.5ms": 1500 * time.Microsecond, "-2d": -2 * day,
@@ -42,7 +42,7 @@ func TestDurationsAreWrittenInTheLargestWholeUnit(t *testing.T) {
 	}
 }
 
-func TestEveryDurationThatIsWrittenReadsTheSame(t *testing.T) {
+func TestDurationRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.SampledFrom([]time.Duration{1, time.Microsecond, time.Millisecond, time.Second, time.Minute, time.Hour, day}).Draw(t, "unit")
 		d := time.Duration(rapid.Int64Range(math.MinInt64/int64(unit), math.MaxInt64/int64(unit)).Draw(t, "n")) * unit
@@ -54,7 +54,7 @@ func TestEveryDurationThatIsWrittenReadsTheSame(t *testing.T) {
 	})
 }
 
-func TestSizesAreReadInTheirForms(t *testing.T) {
+func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{
 		"64KiB": 64 << 10, "8MiB": 8 << 20, "1GiB": 1 << 30, "1.5MiB": 3 << 19, "8 MiB": 8 << 20, "8mib": 8 << 20,
 		"64KB": 64_000, "8MB": 8_000_000, "2000B": 2000, "2000": 2000,
@@ -64,14 +64,14 @@ func TestSizesAreReadInTheirForms(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSizeIsRefused(t *testing.T) {
+func TestInvalidSizeIsRefused(t *testing.T) {
 	for _, text := range []string{"", "MiB", "-8MiB", "8XiB", "1,5MiB", "1,000KiB", "8MiB8", "0x10MiB", "99999999999999999999GiB", "٣MiB"} {
 		requireProblems(t, "[server]\nmax_body = '"+text+"'", nil,
 			`server.max_body: "`+text+`" is not allowed, must be a size from 1KiB to 1GiB such as 64KiB or 8MiB`)
 	}
 }
 
-func TestEverySizeThatIsShownReadsTheSame(t *testing.T) {
+func TestSizeRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.SampledFrom([]int64{1, 1 << 10, 1 << 20, 1 << 30}).Draw(t, "unit")
 		n := rapid.Int64Range(max(1, 1<<10/unit), 1<<30/unit).Draw(t, "n") * unit

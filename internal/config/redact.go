@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// hidden takes a secret's place.
+// hidden replaces a secret.
 const hidden = "<secret>"
 
-// secretKey reports whether the key of this name holds a secret by its meaning.
-// It is generous, because under [alerting.custom] the names are the user's own. A
-// URL is a secret: whoever knows a webhook's can post, and many hold a password.
+// secretKey reports whether a key's name means a secret. It is generous, because the
+// names under [alerting.custom] are the user's own. A URL is a secret: a webhook's URL is
+// enough to post, and many URLs hold a password.
 func secretKey(name string) bool {
 	name = strings.ToLower(name)
 	for _, part := range []string{"password", "passwd", "secret", "token", "credential", "authorization", "key"} {
@@ -23,7 +23,7 @@ func secretKey(name string) bool {
 	return name == "headers" || name == "proxy" || strings.HasSuffix(name, "url") || strings.HasSuffix(name, "dsn")
 }
 
-// redact returns the effective configuration as it may be shown.
+// redact returns the effective configuration without secrets.
 func (r *reader) redact(root map[string]any, c *Config, section string) map[string]any {
 	server := map[string]any{
 		"listen":              c.Server.Listen,
@@ -49,7 +49,7 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 	key := join("", section)
 	alerts["identify_by"] = r.hide(join(key, "identify_by"), anys(c.IdentifyBy), false)
 	channels := make(map[string]any, len(c.Channels))
-	for _, channel := range c.Channels { // one whose name sounds like a secret is none
+	for _, channel := range c.Channels { // a channel's name is no secret, whatever it sounds like
 		channels[channel.Policy.Name] = r.hide(join(join(key, "channels"), channel.Policy.Name), channel.Raw, false)
 	}
 	alerts["channels"] = channels
@@ -59,7 +59,7 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 	return map[string]any{"server": server, "storage": r.redactStorage(root, c.Storage), section: alerts}
 }
 
-// redactStorage returns the effective [storage].
+// redactStorage returns the effective [storage] without secrets.
 func (r *reader) redactStorage(root map[string]any, s Storage) any {
 	given, _ := root["storage"].(map[string]any)
 	shown := map[string]any{
@@ -99,12 +99,12 @@ func (r *reader) hide(key string, value any, secret bool) any {
 			return hidden
 		}
 		if number, ok := value.(float64); ok && (math.IsNaN(number) || math.IsInf(number, 0)) {
-			return strings.ToLower(strconv.FormatFloat(number, 'g', -1, 64)) // JSON has no such number
+			return strings.ToLower(strconv.FormatFloat(number, 'g', -1, 64)) // JSON has no NaN and no infinity
 		}
 		return value
 	}
 }
 
-// Redacted returns the effective configuration as nested tables, durations and
-// sizes as text, every secret as "<secret>". The caller must not change it.
+// Redacted returns the effective configuration as nested tables, with durations and sizes
+// as text and each secret as "<secret>". The caller must not change it.
 func (c *Config) Redacted() map[string]any { return c.redacted }

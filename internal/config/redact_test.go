@@ -30,7 +30,7 @@ func requireNoMarker(tb require.TestingT, text string) {
 	require.NotContains(tb, strings.ToLower(text), strings.ToLower(marker))
 }
 
-// requireShown returns what may be shown as whoever reads it as JSON gets it.
+// requireShown returns the redacted configuration as JSON makes it.
 func requireShown(tb require.TestingT, c config.Config) map[string]any {
 	var shown map[string]any
 	require.NoError(tb, json.Unmarshal([]byte(marshal(tb, c.Redacted())), &shown))
@@ -49,7 +49,7 @@ func openKey(key string) bool {
 	return false
 }
 
-func TestTheEffectiveConfigurationIsShownWithoutSecrets(t *testing.T) {
+func TestRedactedHoldsNoSecret(t *testing.T) {
 	c := requireGood(t, `
 [server]
 listen = "${HOST}:80"
@@ -98,23 +98,23 @@ nothing = [nan, inf, -inf, 0.5]
 			"custom": {"api_key": "<secret>", "desk": "rates", "from_env": "<secret>", "tokens": ["<secret>", {"x": "<secret>"}], "nothing": ["nan", "+inf", "-inf", 0.5]}
 		}
 	}`, marshal(t, c.Redacted()))
-	require.Equal(t, "https://hooks.slack.example/written", raw(c, "slack")["webhook_url"], "whoever sends gets it")
+	require.Equal(t, "https://hooks.slack.example/written", raw(c, "slack")["webhook_url"], "a sender gets it")
 }
 
-func TestWhatIsShownOfStorageHoldsNoSecret(t *testing.T) {
+func TestRedactedStorageHoldsNoSecret(t *testing.T) {
 	c := requireGood(t, "[storage]\ndriver = 'postgres'\npath = '${DIR}/x'\ndsn = 'postgres://u:p@db/alertd'\nretention = '7d'", env{"DIR": "/home/trader"})
 	for key, want := range map[string]string{"driver": "postgres", "path": "<secret>", "dsn": "<secret>", "retention": "7d"} {
 		require.Equal(t, want, redactedText(c, "storage", key), key)
 	}
 }
 
-func TestDefaultsAreShownToo(t *testing.T) {
+func TestRedactedShowsDefaults(t *testing.T) {
 	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "repeat_interval": "1h", "channels": {},
 		"identify_by": ["position", "symbol", "instrument", "isin", "ticker", "account", "portfolio", "strategy", "venue", "exchange", "desk", "host", "instance"]}`,
 		marshal(t, redactedValue(requireGood(t, "", nil), "alerting")))
 }
 
-func TestProblemsDoNotShowWhatComesFromTheEnvironment(t *testing.T) {
+func TestProblemsHideEnvironment(t *testing.T) {
 	const hidden = "the value (not shown)"
 	const notText = hidden + " is not allowed, must be a string"
 	content := `
@@ -237,7 +237,7 @@ func (f *secretFile) String() string {
 	return f.content.String()
 }
 
-func TestNoSecretIsEverShownOrReported(t *testing.T) {
+func TestNoSecretIsShownOrReported(t *testing.T) {
 	for name, good := range map[string]bool{"in a good file": true, "in a bad file": false} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
@@ -258,7 +258,7 @@ func TestNoSecretIsEverShownOrReported(t *testing.T) {
 	}
 }
 
-func TestASecretFileMeansWhatItSays(t *testing.T) {
+func TestGeneratedFilesHoldTheSecret(t *testing.T) {
 	good := rapid.Custom(func(t *rapid.T) string { return (&secretFile{t: t, good: true}).String() })
 	shown := 0
 	for seed := range 20 {

@@ -1,8 +1,8 @@
 package config
 
-// CheckReload returns nil if next may take the place of c while alertd runs. A file that is
-// being replaced, or that was cut short by a full disk, must not silently turn alerting
-// off. So [Problems] say what next turns off without saying so itself.
+// CheckReload returns nil if next may replace c while alertd runs, and [Problems] if next
+// would silently turn alerting off. A file that is empty while it is replaced, or cut short
+// by a full disk, would do so. A file that means it says enabled = false.
 func (c *Config) CheckReload(next Config) error {
 	key := join("", next.section)
 	switch {
@@ -29,8 +29,8 @@ func (c *Config) saysOff() bool {
 	return says && !c.Alerting.Enabled
 }
 
-// silencedBy returns the name of a channel that is on, and of which next does not say that
-// it is off, if no channel of next is on; else "".
+// silencedBy returns "" if next has an enabled channel, or says enabled = false for each
+// channel that is on. Otherwise it returns the name of a channel that next silences.
 func (c *Config) silencedBy(next Config) string {
 	for _, channel := range next.Channels {
 		if channel.Policy.Enabled {

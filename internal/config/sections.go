@@ -30,8 +30,8 @@ func defaultStorage() Storage {
 	}
 }
 
-// read fills the configuration from the file's root table. tables are those that may be
-// the alerting section.
+// read fills the configuration from the file's root table. tables are the names of the
+// tables that may be the alerting section.
 func (c *Config) read(r *reader, root map[string]any, tables []string, options Options) {
 	section := options.Section
 	c.Server, c.Storage, c.Alerting = defaultServer(), defaultStorage(), alerting.DefaultConfig()
@@ -53,23 +53,22 @@ func (c *Config) read(r *reader, root map[string]any, tables []string, options O
 	top.done()
 }
 
-// typoDistance is how many letters a name may differ from one of ours to be taken for it.
+// typoDistance is the edit distance up to which a name counts as one of ours, mistyped.
 const typoDistance = 2
 
-// dropStrangers removes the tables that are nobody's, such as those of the application
-// that the file is also for, and returns their keys. A name like one of ours stays, as an
-// unknown key.
-func dropStrangers(root map[string]any, section string) []string {
+// dropForeign removes the tables that are not alertd's and returns their keys. The file may
+// be a whole application's. A mistyped name of ours stays and becomes an unknown key.
+func dropForeign(root map[string]any, section string) []string {
 	ours := []string{"server", "storage", section, defaultSection}
-	var strangers []string
+	var foreign []string
 	for _, name := range slices.Sorted(maps.Keys(root)) {
 		like := func(our string) bool { return levenshtein.ComputeDistance(name, our) <= typoDistance }
 		if isTable(root[name]) && !slices.ContainsFunc(ours, like) {
-			strangers = append(strangers, join("", name))
+			foreign = append(foreign, join("", name))
 			delete(root, name)
 		}
 	}
-	return strangers
+	return foreign
 }
 
 // isTable reports whether a value is a table, or an array of tables.
@@ -81,7 +80,7 @@ func isTable(value any) bool {
 	return ok
 }
 
-// sections returns the tables that may be the alerting section.
+// sections returns the names of the tables that may be the alerting section.
 func sections(root map[string]any) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(root)) {
@@ -92,7 +91,7 @@ func sections(root map[string]any) []string {
 	return names
 }
 
-// read reads the table; override, if not empty, takes the place of its listen.
+// read reads the table. override, if not empty, replaces its listen.
 func (s *Server) read(t *table, override string) {
 	t.string("listen", &s.Listen)
 	if override != "" {
@@ -193,10 +192,10 @@ func (c *Config) readAlerting(t *table) {
 // defaultRepeatInterval is the time between two updates about an incident that grows.
 const defaultRepeatInterval = time.Hour
 
-// maxChannelName is how long a channel's name may be, in bytes.
+// maxChannelName is the longest name of a channel, in bytes.
 const maxChannelName = 100
 
-// warnOfSilence says what may not be meant: alerts that nobody is told of.
+// warnOfSilence warns of settings by which nobody is told of any alert.
 func (c *Config) warnOfSilence(key string) {
 	on := slices.ContainsFunc(c.Channels, func(channel Channel) bool { return channel.Policy.Enabled })
 	switch {

@@ -10,7 +10,7 @@ import (
 	"alertd/internal/config"
 )
 
-func TestASectionThatIsNotWrittenHasItsDefaults(t *testing.T) {
+func TestAbsentSectionHasDefaults(t *testing.T) {
 	for _, content := range []string{"", "# nothing\n", "[server]\n[alerting]\n"} {
 		c := requireGood(t, content, nil)
 		require.Equal(t, config.Server{
@@ -30,7 +30,7 @@ func TestASectionThatIsNotWrittenHasItsDefaults(t *testing.T) {
 	}
 }
 
-func TestEveryKeyOfTheSectionsIsRead(t *testing.T) {
+func TestEveryKeyIsRead(t *testing.T) {
 	c := requireGood(t, `
 [server]
 listen = "[::1]:0"
@@ -82,7 +82,7 @@ x = 9
 	require.Empty(t, c.Warnings)
 }
 
-func TestValuesAtTheirBoundsAreAllowed(t *testing.T) {
+func TestBoundsAreAllowed(t *testing.T) {
 	for _, content := range []string{
 		"[server]\nlisten = ':0'", "[server]\nlisten = 'localhost:65535'", "[server]\nlisten = '0.0.0.0:80'",
 		"[server]\nread_timeout = '10ms'", "[server]\nread_timeout = '1h'", "[server]\nread_timeout = '60m'",
@@ -98,7 +98,7 @@ func TestValuesAtTheirBoundsAreAllowed(t *testing.T) {
 	}
 }
 
-func TestAValueThatIsNotAllowedIsReportedWithWhatIs(t *testing.T) {
+func TestInvalidValueIsReported(t *testing.T) {
 	const (
 		listen    = " is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535"
 		timeout   = " is not allowed, must be a duration from 10ms to 1h such as 500ms, 30s, 15m, 8h or 90d"
@@ -173,7 +173,7 @@ func TestAValueThatIsNotAllowedIsReportedWithWhatIs(t *testing.T) {
 	}
 }
 
-func TestASectionMustBeATable(t *testing.T) {
+func TestSectionMustBeATable(t *testing.T) {
 	requireProblems(t, "server = 'x'\nalerting = [1]\nstorage = 1979-05-27", nil,
 		`alerting: is a list, must be a table`,
 		`server: is a string, must be a table`,
@@ -181,7 +181,7 @@ func TestASectionMustBeATable(t *testing.T) {
 	)
 }
 
-func TestAnUnknownKeyIsReportedWithTheNearestAtEveryLevel(t *testing.T) {
+func TestUnknownKeySuggestsNearest(t *testing.T) {
 	requireProblems(t, `
 servers = 1
 "Alerting" = 1
@@ -223,7 +223,7 @@ smtp_hots = "x"
 	)
 }
 
-func TestTheUsersOwnSettingsAreKeptRaw(t *testing.T) {
+func TestCustomSettingsAreKeptRaw(t *testing.T) {
 	c := requireGood(t, `
 [alerting.custom]
 enabled = "perhaps"
@@ -246,7 +246,7 @@ func parseSection(content, section string) (config.Config, error) {
 	return config.Parse([]byte(content), config.Options{Section: section, LookupEnv: env{}.lookup})
 }
 
-func TestTheAlertingSectionMayHaveAnotherName(t *testing.T) {
+func TestAlertingSectionMayHaveAnotherName(t *testing.T) {
 	const content = `
 [custom_alerts]
 enabled = true
@@ -273,7 +273,7 @@ unknown = true
 	require.Equal(t, 8, c.Alerting.BufferSize)
 }
 
-func TestASectionThatIsNamedMustBeThere(t *testing.T) {
+func TestNamedSectionMustExist(t *testing.T) {
 	for name, row := range map[string]struct {
 		content, section string
 		want             []string
@@ -297,7 +297,7 @@ func TestASectionThatIsNamedMustBeThere(t *testing.T) {
 }
 
 // The file may be a whole application's.
-func TestTablesThatAreNobodysAreLeftAlone(t *testing.T) {
+func TestForeignTablesAreLeftAlone(t *testing.T) {
 	c := requireGood(t, `
 [portfolio]
 initial_capital = "${ONLY_THE_APPLICATION_HAS_IT}"
@@ -315,7 +315,7 @@ min_severity = "error"
 	}
 }
 
-func TestTablesWithinTwoLettersOfOursAreMistakes(t *testing.T) {
+func TestNearMissOfATableIsAnError(t *testing.T) {
 	for name, want := range map[string]string{
 		"servr": "server", "serve": "server", "Server": "server", "sever5": "server", "store": "storage", "stock": "", "storages": "storage", "storaeg": "storage",
 		"alertin": "alerting", "alerter": "", "alerti": "alerting", "alert": "", "alerts": "", "Alerting": "alerting",

@@ -9,29 +9,27 @@ import (
 	"strings"
 )
 
-// reference matches what looks like a reference, well formed or not, and the
-// escape for a literal one.
+// reference matches a reference, a malformed reference, and the escape of a literal ${.
 func reference() *regexp.Regexp {
 	return regexp.MustCompile(`\$\$\{|\$\{([A-Z_][A-Z0-9_]*)(:-([^}]*))?\}|\$\{`)
 }
 
-// origin says what substitution did to a string. No origin: nothing.
+// origin says how substitution changed a string. The zero value means not at all.
 type origin struct {
-	// env: it holds something from the environment, which may be a secret.
+	// env: part of the string came from the environment and may be a secret.
 	env bool
-	// whole: it was one reference and nothing else, so that it may stand for a
-	// number or a boolean.
+	// whole: the string was one reference and nothing else, so that it may stand for
+	// a number or a boolean.
 	whole bool
-	// broken: a reference in it could not be replaced, which is reported; nothing
-	// else about the value means anything.
+	// broken: a reference could not be replaced, which is reported. The value is unknown.
 	broken bool
-	// around says what is around the value that is hardly meant, for a problem with the
-	// value, which may not show it.
-	around string
+	// surrounding is what surrounds the value and is probably not meant: white space or
+	// quotation marks. A problem that must not show the value names it. "" means nothing.
+	surrounding string
 }
 
-// substitute replaces references in every string below value and returns what
-// takes value's place. It notes the origin of each.
+// substitute replaces the references in every string below value, records the origin of
+// each string, and returns the result.
 func (r *reader) substitute(key string, value any, lookup func(string) (string, bool)) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -80,14 +78,14 @@ func (r *reader) expand(key, text string, lookup func(string) (string, bool)) st
 		return byDefault
 	})
 	if o.env && !o.broken {
-		o.around = around(expanded)
+		o.surrounding = surrounding(expanded)
 	}
 	r.origins[key] = o
 	return expanded
 }
 
-// withoutLineBreak returns a variable's value without the line break at its end, which
-// comes from a file that it was read from.
+// withoutLineBreak removes one line break from the end of a variable's value. It is there
+// when the value was read from a file.
 func withoutLineBreak(value string) string {
 	if text, ok := strings.CutSuffix(value, "\n"); ok {
 		return strings.TrimSuffix(text, "\r")
@@ -95,8 +93,8 @@ func withoutLineBreak(value string) string {
 	return value
 }
 
-// around says what is around a value that a shell or a file may have left there.
-func around(value string) string {
+// surrounding returns what a shell or a file left around a value, or "".
+func surrounding(value string) string {
 	trimmed := strings.TrimSpace(value)
 	switch {
 	case trimmed == "":
@@ -109,8 +107,8 @@ func around(value string) string {
 	return ""
 }
 
-// join makes a dotted key as TOML writes it: a name that is not bare is quoted,
-// so that two keys are never written the same.
+// join makes a dotted key as TOML writes it. It quotes a name that is not bare, so that two
+// keys never look the same.
 func join(key, name string) string {
 	if name == "" || strings.ContainsFunc(name, notBare) {
 		name = strconv.Quote(name)
@@ -129,5 +127,5 @@ func notBare(c rune) bool {
 	return true
 }
 
-// element makes the key of an element of a list.
+// element makes the key of a list's element.
 func element(key string, i int) string { return key + "[" + strconv.Itoa(i) + "]" }

@@ -75,7 +75,7 @@ x = "${B}"
 	}, c.Raw["custom"])
 }
 
-func TestEveryVariableThatIsNotSetIsNamedWithItsKeyInOneGo(t *testing.T) {
+func TestAllUnsetVariablesAreNamed(t *testing.T) {
 	requireProblems(t, `
 [server]
 listen = "${NO_LISTEN}"
@@ -100,7 +100,7 @@ to = ["${SET}", "${NO_TO}"]
 	)
 }
 
-func TestAVariableThatIsNotSetIsTheOnlyProblemOfItsKey(t *testing.T) {
+func TestUnsetVariableIsTheOnlyProblemOfItsKey(t *testing.T) {
 	requireProblems(t, `
 [server]
 listen = "${U}"
@@ -139,7 +139,7 @@ kind = "${U}"
 	)
 }
 
-func TestWhatOnlyLooksLikeAReferenceIsAProblem(t *testing.T) {
+func TestMalformedReferenceIsAProblem(t *testing.T) {
 	const malformed = "alerting.custom.x: has a ${ that begins no reference, must be ${VAR} or ${VAR:-default} with upper case letters, digits and _, or $${ for the characters themselves"
 	const nested = "alerting.custom.x: has a ${ in the default of A, must be a default without references"
 	for name, row := range map[string]struct{ text, want string }{
@@ -164,7 +164,7 @@ func TestWhatOnlyLooksLikeAReferenceIsAProblem(t *testing.T) {
 	}
 }
 
-func TestANumberOrABooleanMayBeOneReferenceAndNothingElse(t *testing.T) {
+func TestNumberMayBeOneReference(t *testing.T) {
 	content := func(number, boolean string) string {
 		return "[server]\nmax_streams = '" + number + "'\n[alerting]\nenabled = '" + boolean + "'\nbuffer_size = '" + number + "'\n" +
 			"[alerting.channels.email]\nenabled = '${FALSE}'\nsmtp_port = '" + number + "'\nconcurrency = '" + number + "'\n" +
@@ -215,7 +215,7 @@ func TestANumberOrABooleanMayBeOneReferenceAndNothingElse(t *testing.T) {
 
 // Durations and sizes are written as strings, so that any of their parts may be
 // a reference.
-func TestADurationOrASizeMayHoldReferences(t *testing.T) {
+func TestDurationMayHoldReferences(t *testing.T) {
 	c := requireGood(t, `
 [server]
 read_timeout = "${READ}"
@@ -230,14 +230,14 @@ retention = "${DAYS:-30}d"
 	require.Equal(t, "720h0m0s", c.Storage.Retention.String())
 }
 
-func TestWithoutALookupTheProcessEnvironmentIsUsed(t *testing.T) {
+func TestDefaultLookupIsTheProcessEnvironment(t *testing.T) {
 	t.Setenv("ALERTD_CONFIG_TEST", "from the process")
 	c, err := config.Parse([]byte("[alerting.custom]\nx = \"${ALERTD_CONFIG_TEST}\""), config.Options{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{"x": "from the process"}, c.Raw["custom"])
 }
 
-func TestAReferenceTakesAnyValueAsItIs(t *testing.T) {
+func TestReferenceTakesAnyValue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		noBreak := func(value string) bool { return !strings.HasSuffix(value, "\n") }
 		value, before, after := rapid.String().Filter(noBreak).Draw(t, "value"), rapid.StringMatching(`[a-z$}:-]*`).Draw(t, "before"), rapid.StringMatching(`[a-z$}:-]*`).Draw(t, "after")
@@ -255,7 +255,7 @@ func TestAReferenceTakesAnyValueAsItIs(t *testing.T) {
 	})
 }
 
-func TestProblemSaysWhatIsAroundASecret(t *testing.T) {
+func TestProblemSaysWhatSurroundsASecret(t *testing.T) {
 	const secret = "e93facc04764012d7bfb002500d5d1a6"
 	file := channel("pagerduty", map[string]string{"enabled": "true", "routing_key": `"${KEY}"`})
 	requireGood(t, file, env{"KEY": secret + "\n"})
