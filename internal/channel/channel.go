@@ -7,35 +7,34 @@ import (
 
 // Channel is one configured way out. Send is safe for concurrent use.
 type Channel interface {
-	// Send tries to deliver one message, once. It returns when it knows what became
-	// of it, at the latest soon after ctx has ended.
+	// Send tries once to deliver one message. It returns when it knows the outcome, and
+	// soon after ctx has ended at the latest.
 	Send(ctx context.Context, n Notification) Result
-	// Close gives back what the channel holds: files, idle connections. No Send is
-	// under way then, and none follows.
+	// Close releases files and idle connections. It is called when no Send is under way,
+	// and none follows.
 	Close() error
 }
 
-// Targeted is what the settings of a kind implement whose messages go to each of several
-// recipients by itself: each is one delivery, told or retried whatever becomes of the
-// others. Settings that do not implement it have one target, "".
+// Targeted is implemented by the settings of a kind whose channels have several
+// recipients. Each recipient has deliveries of its own, so that one is retried while the
+// others have the message. Settings that do not implement it have one target, "".
 type Targeted interface {
-	// Targets returns the recipients in a fixed order, each once. They go into
-	// [Notification.Target]. It needs no open channel, and leaves out what
-	// Validate would refuse.
+	// Targets returns the recipients in a fixed order, each once, as
+	// [Notification.Target] has them. Those that Validate refuses are left out.
 	Targets() []string
 }
 
-// Outcome says what became of an attempt to deliver. The zero value is none.
+// Outcome is that of an attempt to deliver. The zero value is none.
 type Outcome uint8
 
 // The outcomes of an attempt.
 const (
 	// Delivered: the other side has taken responsibility.
 	Delivered Outcome = iota + 1
-	// Transient: it did not work, and may work later. Whether the message has
-	// arrived may be unknown.
+	// Transient: it did not work and may work later. The message may have arrived
+	// nevertheless.
 	Transient
-	// Permanent: the same message will not be taken later either.
+	// Permanent: another attempt with the same message will fail, too.
 	Permanent
 )
 
@@ -50,17 +49,18 @@ func (o Outcome) String() string {
 	return outcomeNames[o]
 }
 
-// Result is what became of one attempt.
+// Result is the outcome of one attempt, and what goes with it.
 type Result struct {
 	Outcome Outcome
-	// Code is the other side's: an HTTP status, an SMTP reply; 0: there was none.
+	// Code is the other side's: an HTTP status or an SMTP reply; 0: there was none.
 	Code int
-	// Error says what went wrong, for the operator, without secrets; "" if nothing.
+	// Error says what went wrong, for the operator, without secrets; "": nothing did.
 	Error string
-	// RetryAfter is how long the other side asks to be left alone, by Retry-After or
-	// the like; 0: it does not say.
+	// RetryAfter is how long the other side asks to wait, by Retry-After or the like;
+	// 0: it does not ask.
 	RetryAfter time.Duration
-	// Thread is what later messages about the incident to this channel need to join
-	// this one, such as Slack's ts or a Message-ID; "" if nothing.
+	// Thread is what later messages about the incident on this channel need in order to
+	// join this one, such as Slack's ts or a Message-ID; "": nothing. It is kept in the
+	// database, may be a secret, and must never be shown or logged.
 	Thread string
 }

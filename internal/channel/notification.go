@@ -22,7 +22,7 @@ type Notification struct {
 	// The texts below are for people. They are [Printable], of any length, and not
 	// escaped for any target.
 
-	// Color says at a glance how things are.
+	// Color shows severity or status.
 	Color Color
 	// Label is the severity, or what has changed, in capitals, such as CRITICAL or
 	// RESOLVED.
@@ -33,7 +33,7 @@ type Notification struct {
 	Headline string
 	// Body is the incident's latest message. It may have several lines.
 	Body string
-	// Why says in one line why people are told; "" if the headline says so.
+	// Why is the reason for the message in one line; "" if the headline has it.
 	Why string
 	// Facts are what is known of the incident, in the order in which to show them.
 	Facts []Fact

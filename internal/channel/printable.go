@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Printable replaces whatever is no visible character or space by its escape, such
-// as \x1b or \u202e, so that a text from outside neither commands a terminal nor
-// turns the order of what is read. Line breaks stay, as \n, and so do tabs; bytes that are
-// no UTF-8 become U+FFFD.
+// Printable replaces each character that is neither visible nor a space by its escape,
+// such as \x1b or \u202e, so that a text from outside cannot command a terminal or change
+// the direction of writing. Line breaks stay, as \n, and so do tabs. Bytes that are not
+// UTF-8 become U+FFFD.
 func Printable(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	plain := func(r rune) bool { return unicode.IsPrint(r) || r == '\n' || r == '\t' }

@@ -8,7 +8,7 @@ import (
 	"alertd/internal/channel"
 )
 
-func TestWhatCommandsATerminalIsMadePrintable(t *testing.T) {
+func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                             "",
 		"VaR 5 % über dem Limit, 損失 🚨": "VaR 5 % über dem Limit, 損失 🚨",

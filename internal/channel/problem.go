@@ -6,9 +6,9 @@ import (
 	"alertd/internal/alerting"
 )
 
-// Problem is what is wrong with one key of a channel's settings. Its field is the
-// key's name within the channel's table; its message must not hold the value if that
-// may be a secret.
+// Problem says what is wrong with one key of a channel's settings. Its field is the key's
+// name within the channel's table. Its message must not hold a value that may be a
+// secret.
 type Problem = alerting.FieldError
 
 // Invalid returns nil if there are no problems, else an [*alerting.Error] with
@@ -20,11 +20,11 @@ func Invalid(problems ...Problem) error {
 	return &alerting.Error{Code: alerting.CodeInvalid, Fields: problems}
 }
 
-// Required returns a problem for a key that an enabled channel needs.
+// Required returns the problem of a missing key that an enabled channel needs.
 func Required(key string) Problem { return Problem{Field: key, Message: "is missing or empty"} }
 
-// CheckURL returns what is wrong with the URL of a key that may be empty. The URL is
-// not shown, as it may hold a secret.
+// CheckURL returns the problems of a key that holds a URL or nothing. They do not show
+// the URL, as it may hold a secret.
 func CheckURL(key, raw string) []Problem {
 	if raw == "" {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"alertd/internal/incident"
 )
 
-// Render returns the message that tells of a notice. key is the delivery's id, and
+// Render returns the message about a notice. key is the delivery's id, and
 // publicURL the address of alertd, without a slash at its end; "" leaves out the link.
 func Render(key string, notice incident.Notice, publicURL string) Notification {
 	i := notice.Incident

@@ -1,9 +1,9 @@
 package channel
 
-// Reopener is a [Channel] that holds something open which may have been replaced
-// from outside: a file that logrotate has moved away.
+// Reopener is a [Channel] that keeps a file open which others, such as logrotate, may
+// move away.
 type Reopener interface {
-	// Reopen lets go of it, so that what follows uses what is there now. It may be
-	// called while messages are sent.
+	// Reopen closes the file. The next message opens the one that is at the path then. It
+	// may be called while messages are sent.
 	Reopen() error
 }

@@ -11,15 +11,15 @@ import (
 // Hidden takes a secret's place.
 const Hidden = "<secret>"
 
-// leastSecret is how long a text must be to be taken for a secret: shorter ones are
-// parts of ordinary words.
+// leastSecret is how many bytes a secret has at least. Shorter texts are parts of
+// ordinary words.
 const leastSecret = 4
 
 // Secrets are texts that must not be shown.
 type Secrets struct{ texts []string }
 
-// NewSecrets returns those texts as secrets, each also as it looks in a URL. Texts
-// of less than four characters are passed over.
+// NewSecrets returns these texts as secrets, each also as it looks in a URL. Texts of
+// fewer than four bytes are left out.
 func NewSecrets(texts ...string) Secrets {
 	var s Secrets
 	for _, text := range texts {
@@ -38,7 +38,7 @@ func (s Secrets) With(texts ...string) Secrets {
 	return NewSecrets(append(slices.Clone(s.texts), texts...)...)
 }
 
-// URLSecrets returns what is secret of a URL: all but its scheme and host.
+// URLSecrets returns the secret parts of a URL, which are all except its scheme and host.
 func URLSecrets(raw string) []string {
 	u, err := url.Parse(raw)
 	if err != nil {

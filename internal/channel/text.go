@@ -14,8 +14,8 @@ func OneLine(text string) string {
 	}), " ")
 }
 
-// Shorten returns a text of at most most characters (Unicode code points): the
-// text itself, or its beginning with … at the end. most must be at least 1.
+// Shorten returns a text, cut to most characters (Unicode code points) if it has more. A
+// cut text ends with …, which counts. most must be at least 1.
 func Shorten(text string, most int) string {
 	if utf8.RuneCountInString(text) <= most {
 		return text

@@ -99,7 +99,7 @@ func serveLines(tb testing.TB) channeltest.Service {
 	return channeltest.Service{Address: listener.Addr().String(), Keys: locked(&keys), Problems: locked(&problems)}
 }
 
-func TestTheRulesFitAKindThatDoesNotTalkHTTP(t *testing.T) {
+func TestRunFitsKindsWithoutHTTP(t *testing.T) {
 	channeltest.Run(t, channeltest.Fixture{
 		New:   func(_ testing.TB, address string) channel.Channel { return lines{address} },
 		Serve: serveLines,

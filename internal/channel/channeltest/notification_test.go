@@ -12,7 +12,7 @@ import (
 	"alertd/internal/incident"
 )
 
-func TestTheNotificationsTellTheLifeOfOneIncident(t *testing.T) {
+func TestNotificationsTellOneIncident(t *testing.T) {
 	wants := []struct {
 		reason incident.Reason
 		status incident.Status
@@ -48,7 +48,7 @@ func TestTheNotificationsTellTheLifeOfOneIncident(t *testing.T) {
 	assert.Len(t, keys, len(channeltest.Reasons()))
 }
 
-func TestAnOpenedIncidentHasTheTextsThatWereAskedFor(t *testing.T) {
+func TestOpenedHasItsTexts(t *testing.T) {
 	n := channeltest.Opened(alerting.SeverityWarning, "feed", "stale", `{"age":3}`)
 	assert.Equal(t, "[WARNING] feed: stale", n.Subject(100))
 	assert.Equal(t, "3", n.Details[0].Value)

@@ -64,7 +64,7 @@ func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Resu
 	case err == nil:
 		return channel.Result{Outcome: channel.Delivered}
 	case errors.Is(err, context.DeadlineExceeded):
-		return channel.Result{Outcome: channel.Transient, Error: "the output did not take the message within the timeout: whatever reads it is stuck"}
+		return channel.Result{Outcome: channel.Transient, Error: "the output did not take the message within the timeout: what reads it is stuck"}
 	default:
 		return channel.Result{Outcome: channel.Transient, Error: channel.OneLine(err.Error())}
 	}
@@ -76,7 +76,7 @@ func (c *Channel) Close() error { return nil }
 // maxLine is how many characters the first line has at most.
 const maxLine = 400
 
-// The indentation of what stands below the first line, and of its further lines.
+// The indentation of the texts below the first line, and of their further lines.
 const (
 	indent = "    "
 	deeper = "\n" + indent + indent

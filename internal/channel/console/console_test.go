@@ -61,7 +61,7 @@ func TestColoursTellTheSeverity(t *testing.T) {
 	assert.NotContains(t, said(t, n, false), "\x1b")
 }
 
-func TestWhatComesFromOutsideCommandsNoTerminal(t *testing.T) {
+func TestTextCannotCommandTerminal(t *testing.T) {
 	const evil = "\x1b]0;pwned\x07\x1b[2J\u009b31m\rall is well\u202e"
 	n := channeltest.Opened(alerting.SeverityCritical, "feed"+evil, "stale"+evil, `{"a\u001b[2J\n[CRITICAL] false": "b\u001b[2J\n    Severity: debug"}`)
 	n.Notice.By, n.Notice.Note, n.Notice.Incident.AcknowledgedBy = evil, evil, evil
@@ -80,7 +80,7 @@ func TestWhatComesFromOutsideCommandsNoTerminal(t *testing.T) {
 	}
 }
 
-func TestColoursAreForTerminalsAndWhoeverWantsThem(t *testing.T) {
+func TestColorsAreForTerminals(t *testing.T) {
 	none := func(string) string { return "" }
 	assert.False(t, console.Colors(&bytes.Buffer{}, none))
 	file, err := os.Create(t.TempDir() + "/out")
@@ -130,7 +130,7 @@ func TestAWriterThatFailsIsTransient(t *testing.T) {
 	assert.Equal(t, channel.Result{Outcome: channel.Transient, Error: "broken pipe"}, c.Send(t.Context(), channeltest.Notification(incident.Opened)))
 }
 
-func TestNothingIsWrittenOnceTheTimeIsUp(t *testing.T) {
+func TestNothingIsWrittenAfterTheDeadline(t *testing.T) {
 	var out bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -143,7 +143,7 @@ func TestThereIsNothingToConfigure(t *testing.T) {
 }
 
 // Two channels are two versions of one, as after a reload.
-func TestAnOutputThatNobodyReadsHangsNobody(t *testing.T) {
+func TestFullPipeHangsNobody(t *testing.T) {
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
 	n := channeltest.Notification(incident.Opened)
@@ -159,7 +159,7 @@ func TestAnOutputThatNobodyReadsHangsNobody(t *testing.T) {
 			continue
 		}
 		assert.Equal(t, channel.Result{
-			Outcome: channel.Transient, Error: "the output did not take the message within the timeout: whatever reads it is stuck",
+			Outcome: channel.Transient, Error: "the output did not take the message within the timeout: what reads it is stuck",
 		}, result)
 		break
 	}

@@ -8,8 +8,7 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// noMechanismError says that the server and the settings have no way to log in in
-// common.
+// noMechanismError says that the server offers no login that the settings allow.
 type noMechanismError struct{ text string }
 
 func (e noMechanismError) Error() string { return e.text }
@@ -27,8 +26,8 @@ func (c *Channel) authentication(offered []string, encrypted bool) (smtp.Auth, e
 		}
 		return c.mechanism(name), nil
 	}
-	// In clear text only what does not show the password. Encrypted, PLAIN comes
-	// before CRAM-MD5, for which a server must store the password itself.
+	// In clear text only logins that hide the password. Encrypted, PLAIN comes before
+	// CRAM-MD5, for which a server must store the password itself.
 	preferred, private := []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}, encrypted || isLocal(c.config.Host)
 	if private {
 		preferred = []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", "CRAM-MD5"}
@@ -38,9 +37,9 @@ func (c *Channel) authentication(offered []string, encrypted bool) (smtp.Auth, e
 			return c.mechanism(name), nil
 		}
 	}
-	why := "of which none is taken unless auth names it"
+	why := "and alertd uses these only if auth names one"
 	if !private {
-		why = "of which none hides the password, and the connection is not encrypted"
+		why = "none of these hides the password, and the connection is not encrypted"
 	}
 	return nil, noMechanismError{fmt.Sprintf("the server offers %s, %s", strings.Join(offered, ", "), why)}
 }

@@ -31,10 +31,10 @@ const (
 	AuthXOAuth2 = "xoauth2"
 )
 
-// Config is what the settings of a channel of this kind say.
+// Config is the settings of a channel of this kind.
 type Config struct {
-	// Host is the server's name or IP address (smtp_host), which its certificate must
-	// be for.
+	// Host is the server's name or IP address (smtp_host). Its certificate must be for
+	// it.
 	Host string
 	// Port is smtp_port; 0: 587 with starttls, 465 with tls, 25 with none.
 	Port int
@@ -43,9 +43,8 @@ type Config struct {
 	User, Password string
 	// TLS is starttls, tls or none; "": starttls.
 	TLS string
-	// Auth is plain, login, cram-md5 or xoauth2; "": what the server offers, the safest
-	// first, and plain and login only if the connection is encrypted or stays on this
-	// machine.
+	// Auth is plain, login, cram-md5 or xoauth2; "": the safest that the server offers,
+	// with plain and login only if the connection is encrypted or stays on this machine.
 	Auth string
 	// From is the sender and To the recipients, each as RFC 5322 has it:
 	// "alertd <alertd@example.com>", or the address alone.
@@ -153,7 +152,7 @@ func problem(key, format string, args ...any) channel.Problem {
 	return channel.Problem{Field: key, Message: fmt.Sprintf(format, args...)}
 }
 
-// withDefaults puts what is not said in its place.
+// withDefaults returns the settings with the defaults of keys that are not set.
 func (c Config) withDefaults() Config {
 	if c.TLS == "" {
 		c.TLS = StartTLS

@@ -14,7 +14,8 @@ import (
 	"alertd/internal/channel/outbound"
 )
 
-// Channel sends mail. It holds nothing between two messages.
+// Channel sends mail. It keeps no connection between two messages. Safe for concurrent
+// use.
 type Channel struct {
 	config  Config
 	from    *mail.Address
@@ -61,8 +62,7 @@ func New(config Config) (*Channel, error) {
 	return c, nil
 }
 
-// machineName returns the name that servers are greeted by if nothing else is
-// configured.
+// machineName returns the default of hello.
 func machineName() string {
 	name, err := os.Hostname()
 	if err != nil || !helloName.MatchString(name) {

@@ -204,7 +204,7 @@ func (e *exim) settings() email.Config {
 	}
 }
 
-func TestARealServerTakesAndDeliversEachMessage(t *testing.T) {
+func TestRealServerDelivers(t *testing.T) {
 	for _, mode := range []string{email.StartTLS, email.ImplicitTLS} {
 		for _, auth := range []string{"", email.AuthPlain, email.AuthLogin, email.AuthCRAMMD5} {
 			t.Run(mode+" "+auth, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestARealServerTakesAndDeliversEachMessage(t *testing.T) {
 	}
 }
 
-func TestARealServersRefusalsAreUnderstood(t *testing.T) {
+func TestRealServerRefuses(t *testing.T) {
 	server := startExim(t, false)
 	for name, test := range map[string]struct {
 		change func(c *email.Config)

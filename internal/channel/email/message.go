@@ -13,8 +13,8 @@ import (
 	"alertd/internal/incident"
 )
 
-// maxDetails is how many members of a context a message shows: mail programs hide
-// what comes after the first 100 KB.
+// maxDetails is how many members of a context a message shows. Mail programs hide all
+// after the first 100 KB.
 const maxDetails = 100
 
 // compose returns the message, with to in its header. The same notification makes the
@@ -65,7 +65,7 @@ func header(text string) string {
 	if !strings.Contains(text, "=?") {
 		return text
 	}
-	const most = 45 // bytes, of which base64 makes 60: a word has at most 75 characters
+	const most = 45 // bytes, which are 60 in base64: a word has at most 75 characters
 	var words []string
 	for len(text) > 0 {
 		end := min(len(text), most)

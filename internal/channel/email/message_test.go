@@ -49,7 +49,7 @@ func TestAMessageHasItsHeaders(t *testing.T) {
 	assert.Equal(t, []string{"text/plain; charset=UTF-8", "text/html; charset=UTF-8"}, got.types, "the last one is shown")
 }
 
-func TestOnlyWhatIsCriticalAndOpenIsImportant(t *testing.T) {
+func TestOnlyOpenCriticalIsImportant(t *testing.T) {
 	for reason, want := range map[incident.Reason]string{
 		incident.Opened: "", incident.Updated: "1", incident.WasAcknowledged: "", incident.WasResolved: "", incident.Test: "",
 	} {
@@ -57,7 +57,7 @@ func TestOnlyWhatIsCriticalAndOpenIsImportant(t *testing.T) {
 	}
 }
 
-func TestBothPartsSayAllThereIsToKnow(t *testing.T) {
+func TestBothPartsAreComplete(t *testing.T) {
 	got := sent(t, channeltest.Notification(incident.WasResolved))
 	tags := regexp.MustCompile(`<[^>]*>`)
 	for name, part := range map[string]string{"text": got.text, "html": tags.ReplaceAllString(strings.ReplaceAll(got.html, "</th><td>", ": "), "")} {
@@ -116,7 +116,7 @@ func TestMessagesOfAnIncidentAreOneThread(t *testing.T) {
 	}
 }
 
-func TestAThreadThatIsNotOneOfOursIsIgnored(t *testing.T) {
+func TestForeignThreadIsIgnored(t *testing.T) {
 	for _, thread := range []string{"1714561.000200", "<a@b>", "<a@b> ", "a b", "<a b> c"} {
 		n := channeltest.Notification(incident.WasResolved)
 		n.Thread = thread
@@ -130,7 +130,7 @@ func TestAThreadThatIsNotOneOfOursIsIgnored(t *testing.T) {
 	assert.Empty(t, got.Get("Bcc"))
 }
 
-func TestAMessageThatIsSentAgainIsTheSame(t *testing.T) {
+func TestRepeatIsTheSame(t *testing.T) {
 	server := serve(t, smtptest.Config{})
 	c := open(t, settings(server))
 	for range 2 {
@@ -153,7 +153,7 @@ func TestTextsFromOutsideStayTexts(t *testing.T) {
 	assert.NotContains(t, got.html, "javascript:")
 }
 
-func TestDotsAndLongLinesArriveAsTheyWere(t *testing.T) {
+func TestDotsAndLongLinesArrive(t *testing.T) {
 	long := strings.Repeat("0123456789", 700)
 	message := ".\n..\n.hidden\n" + long + "\nFrom here on\n. "
 	got := sent(t, channeltest.Opened(alerting.SeverityError, "feed", message, `{"dots":"\n.\n..\n"}`))
@@ -201,7 +201,7 @@ func TestALargeContextIsCutAndMarked(t *testing.T) {
 	assert.Contains(t, got.html, "and more: the event has all of them")
 }
 
-func TestASenderOfAnotherScriptHasMessageIDsAllTheSame(t *testing.T) {
+func TestNonASCIISenderHasMessageIDs(t *testing.T) {
 	server := serve(t, smtptest.Config{UTF8: true})
 	config := settings(server)
 	config.From = "alertd@bücher.example"
@@ -219,7 +219,7 @@ func TestSMTPUTF8IsForAddressesOnly(t *testing.T) {
 	assert.False(t, server.Messages()[0].UTF8)
 }
 
-func TestAnEncodedWordInAMessageArrivesAsItWasSent(t *testing.T) {
+func TestEncodedWordArrivesAsSent(t *testing.T) {
 	for _, text := range []string{
 		"=?utf-8?q?x?=", "limit =?UTF-8?B?aGk=?= breached", "=?", "a=?b", "=?utf-8?q?x?= größe", strings.Repeat("=?utf-8?q?é?= ", 20),
 	} {

@@ -18,14 +18,14 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// closing is the reply of a server that ends the conversation (RFC 5321, section
-// 3.8), whatever it was asked.
+// closing is the reply of a server that ends the conversation (RFC 5321, section 3.8). It
+// may be the reply to any command.
 const closing = 421
 
 // quitTimeout bounds the goodbye, which the outcome does not depend on.
 const quitTimeout = time.Second
 
-// A stepError says at which step of the conversation something went wrong.
+// stepError is an error at a step of the conversation.
 type stepError struct {
 	step string
 	err  error
@@ -92,7 +92,7 @@ const maxSaid = 256 << 10
 
 var errSaysTooMuch = errors.New("the server says more than 256 KiB")
 
-// limitedConn is a connection of which no more than left bytes are read.
+// limitedConn is a connection that fails after left more bytes were read.
 type limitedConn struct {
 	net.Conn
 	left int

@@ -44,7 +44,7 @@ func TestAMessageIsEncryptedAsConfigured(t *testing.T) {
 	}
 }
 
-func TestNothingIsSaidInClearTextToAServerWithoutSTARTTLS(t *testing.T) {
+func TestNoClearTextWithoutSTARTTLS(t *testing.T) {
 	server := serve(t, smtptest.Config{Users: map[string]string{user: password}})
 	config := settings(server)
 	config.TLS, config.User, config.Password = email.StartTLS, user, password
@@ -55,7 +55,7 @@ func TestNothingIsSaidInClearTextToAServerWithoutSTARTTLS(t *testing.T) {
 	assert.Empty(t, server.Messages())
 }
 
-func TestACertificateThatIsNotTrustedIsTransientAndSaysSo(t *testing.T) {
+func TestUntrustedCertificateIsTransient(t *testing.T) {
 	right, _ := certificate(t, "127.0.0.1")
 	wrong, wrongCA := certificate(t, "mail.example.org")
 	for name, test := range map[string]struct {
@@ -80,7 +80,7 @@ func TestACertificateThatIsNotTrustedIsTransientAndSaysSo(t *testing.T) {
 	}
 }
 
-func TestAPortThatSpeaksNoTLSIsSaidToBeSo(t *testing.T) {
+func TestPlainPortIsNamed(t *testing.T) {
 	server := serve(t, smtptest.Config{})
 	config := settings(server)
 	config.TLS = email.ImplicitTLS
@@ -108,7 +108,7 @@ func TestEachLoginWorks(t *testing.T) {
 	}
 }
 
-func TestALoginThatIsRefusedIsPermanentAndTellsNoSecret(t *testing.T) {
+func TestRefusedLoginIsPermanent(t *testing.T) {
 	for _, auth := range []string{email.AuthPlain, email.AuthLogin, email.AuthCRAMMD5, email.AuthXOAuth2} {
 		server := serve(t, smtptest.Config{Users: map[string]string{user: "another one"}, Mechanisms: []string{strings.ToUpper(auth)}})
 		config := settings(server)
@@ -118,7 +118,7 @@ func TestALoginThatIsRefusedIsPermanentAndTellsNoSecret(t *testing.T) {
 	}
 }
 
-func TestALoginThatCannotBeIsPermanent(t *testing.T) {
+func TestImpossibleLoginIsPermanent(t *testing.T) {
 	users := map[string]string{"a": "b"}
 	for _, test := range []struct {
 		server smtptest.Config
@@ -127,8 +127,8 @@ func TestALoginThatCannotBeIsPermanent(t *testing.T) {
 	}{
 		{smtptest.Config{}, "", "login: the server offers no login; without smtp_user there is none"},
 		{smtptest.Config{Users: users}, email.AuthCRAMMD5, "login: the server does not offer CRAM-MD5, it offers PLAIN, LOGIN"},
-		{smtptest.Config{Users: users, Mechanisms: []string{"GSSAPI"}}, "", "login: the server offers GSSAPI, of which none is taken unless auth names it"},
-		{smtptest.Config{Users: users, Mechanisms: []string{"XOAUTH2"}}, "", "login: the server offers XOAUTH2, of which none is taken unless auth names it"},
+		{smtptest.Config{Users: users, Mechanisms: []string{"GSSAPI"}}, "", "login: the server offers GSSAPI, and alertd uses these only if auth names one"},
+		{smtptest.Config{Users: users, Mechanisms: []string{"XOAUTH2"}}, "", "login: the server offers XOAUTH2, and alertd uses these only if auth names one"},
 	} {
 		config := settings(serve(t, test.server))
 		config.User, config.Password, config.Auth = user, password, test.auth
@@ -136,7 +136,7 @@ func TestALoginThatCannotBeIsPermanent(t *testing.T) {
 	}
 }
 
-func TestAPasswordIsNotShownToTheNetwork(t *testing.T) {
+func TestPasswordIsNotSentInClearText(t *testing.T) {
 	for _, offered := range [][]string{{"PLAIN", "LOGIN"}, {"PLAIN", "LOGIN", "CRAM-MD5"}} {
 		server := serve(t, smtptest.Config{Users: map[string]string{user: password}, Mechanisms: offered})
 		config := settings(server)
@@ -149,7 +149,7 @@ func TestAPasswordIsNotShownToTheNetwork(t *testing.T) {
 			continue
 		}
 		assert.Equal(t, channel.Result{
-			Outcome: channel.Permanent, Error: "login: the server offers PLAIN, LOGIN, of which none hides the password, and the connection is not encrypted",
+			Outcome: channel.Permanent, Error: "login: the server offers PLAIN, LOGIN, none of these hides the password, and the connection is not encrypted",
 		}, got)
 	}
 }
@@ -233,7 +233,7 @@ func TestALostConnectionIsTransient(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsNotThereIsTransient(t *testing.T) {
+func TestUnreachableServerIsTransient(t *testing.T) {
 	server, err := smtptest.Start(t.Context(), smtptest.Config{})
 	require.NoError(t, err)
 	config := settings(server)
@@ -276,7 +276,7 @@ func TestTheTimeoutHoldsAtEveryStep(t *testing.T) {
 	}
 }
 
-func TestAServerThatSaysNoGoodbyeHasTakenTheMessage(t *testing.T) {
+func TestGoodbyeIsNotWaitedFor(t *testing.T) {
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan struct{})
@@ -324,7 +324,7 @@ func team(t *testing.T) (*smtptest.Server, *email.Channel) {
 	return server, open(t, config)
 }
 
-func TestEachRecipientIsToldWhateverTheOthersGot(t *testing.T) {
+func TestEachRecipientHasItsOwnOutcome(t *testing.T) {
 	server, c := team(t)
 	for target, want := range map[string]channel.Result{
 		"ada@example.com":   {Outcome: channel.Delivered},
@@ -352,7 +352,7 @@ func TestEachRecipientIsToldWhateverTheOthersGot(t *testing.T) {
 	}
 }
 
-func TestARecipientBeyondTheConfiguredOnesIsAloneInTheHeader(t *testing.T) {
+func TestOtherRecipientIsAloneInTheHeader(t *testing.T) {
 	server, c := team(t)
 	n := opened
 	n.Target = "oncall@example.com"
@@ -364,7 +364,7 @@ func TestARecipientBeyondTheConfiguredOnesIsAloneInTheHeader(t *testing.T) {
 	assert.Equal(t, channel.Result{Outcome: channel.Permanent, Error: `recipients: "oncall" is not an address`}, c.Send(t.Context(), n))
 }
 
-func TestWithoutATargetEachRecipientHasATransaction(t *testing.T) {
+func TestNoTargetMeansEveryRecipient(t *testing.T) {
 	server, c := team(t)
 	assert.Equal(t, channel.Result{
 		Outcome: channel.Transient, Code: 452,
@@ -385,7 +385,7 @@ func TestWithoutATargetEachRecipientHasATransaction(t *testing.T) {
 	deliver(t, c, opened)
 }
 
-func TestALostConnectionEndsTheTransactionsThatFollow(t *testing.T) {
+func TestLostConnectionEndsTransactions(t *testing.T) {
 	server, c := team(t)
 	server.BehaveTo("gone@example.com", smtptest.Behaviour{Cut: true})
 	got := c.Send(t.Context(), opened)
@@ -394,7 +394,7 @@ func TestALostConnectionEndsTheTransactionsThatFollow(t *testing.T) {
 	assert.Len(t, server.Messages(), 1, "before it was lost")
 }
 
-func TestWhatAServerSaysIsReadToALimit(t *testing.T) {
+func TestServerIsReadToALimit(t *testing.T) {
 	for name, say := range map[string]string{"one line": strings.Repeat("x", 64<<10), "many lines": strings.Repeat("220-mail.example.com\r\n", 1000)} {
 		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -482,7 +482,7 @@ func TestAProxyIsUsed(t *testing.T) {
 	assert.Len(t, server.Messages(), 1)
 }
 
-func TestAProxyThatFailsIsTransientAndTellsNoSecret(t *testing.T) {
+func TestFailingProxyIsTransient(t *testing.T) {
 	config := settings(serve(t, smtptest.Config{}))
 	proxy, _ := socks(t, "proxyuser", "proxysecret", "")
 	config.Proxy = strings.Replace(proxy, "proxysecret", "wrongsecret", 1)

@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// maxSubject is how many characters of a subject mail programs may be asked to show.
+	// maxSubject is how many characters a subject has at most.
 	maxSubject = 200
-	// noDomain ends the Message-IDs of a sender whose domain ASCII cannot write; RFC
-	// 2606 keeps it for names that are none.
+	// noDomain is the domain of Message-IDs of a sender whose own is not ASCII. RFC 2606
+	// reserves invalid for such names.
 	noDomain = "alertd.invalid"
 )
 
@@ -27,7 +27,7 @@ type thread struct {
 // String returns the [channel.Result.Thread].
 func (t thread) String() string { return t.first + " " + t.subject }
 
-// threadOf returns the thread that a message belongs to: its own, if it is the first.
+// threadOf returns the thread of a message; the first message begins one.
 func (c *Channel) threadOf(n channel.Notification) thread {
 	first, subject, ok := strings.Cut(channel.OneLine(n.Thread), " ")
 	if ok && strings.HasPrefix(first, "<") && strings.HasSuffix(first, ">") && subject != "" {

@@ -11,14 +11,14 @@ import (
 	"alertd/internal/channel"
 )
 
-// view is what both parts of a message show.
+// view is the content of both parts of a message.
 type view struct {
 	Color           channel.Color
 	Subject         string
 	Label, Headline string
 	Message, Why    string
 	Facts, Details  []channel.Fact
-	// More says what is left out of the details; "" if nothing.
+	// More says which details are left out; "": none.
 	More string
 	URL  string
 	Key  string
@@ -43,7 +43,7 @@ func viewOf(n channel.Notification, t thread) view {
 	return v
 }
 
-// text returns the part for programs that show no HTML, and for previews.
+// text returns the plain part, for programs that show no HTML and for previews.
 func (v view) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[%s] %s\n\n%s\n\n", v.Label, v.Headline, v.Message)
@@ -66,7 +66,7 @@ func (v view) text() string {
 	return b.String()
 }
 
-// maxName is how wide the names of facts may make their column.
+// maxName is how many characters the column of names has at most.
 const maxName = 20
 
 func writeFacts(b *strings.Builder, facts []channel.Fact) {
@@ -85,7 +85,7 @@ var htmlSource string
 
 var page = template.Must(template.New("message").Parse(htmlSource))
 
-// html returns the part for everybody else.
+// html returns the HTML part.
 func (v view) html() (string, error) {
 	var b strings.Builder
 	err := page.Execute(&b, v)

@@ -7,26 +7,24 @@ import (
 	"alertd/internal/channel"
 )
 
-// DefaultMaxSize is how large a file may become unless it is said.
+// DefaultMaxSize is the default of MaxSize.
 const DefaultMaxSize = 100 << 20
 
-// day is what the age of backups is counted in.
+// day is the unit of MaxAge.
 const day = 24 * time.Hour
 
-// Config is what the settings of a channel of this kind say.
+// Config is the settings of a channel of this kind.
 type Config struct {
-	// Path is the file's. Its directory is made if there is none. What is no regular
-	// file, such as /dev/stderr, is neither rotated nor synced.
+	// Path is the file's. Its directory is made if there is none. A file that is not
+	// regular, such as /dev/stderr, is neither rotated nor synced.
 	Path string
-	// MaxSize is how many bytes a file may have (max_size); 0: [DefaultMaxSize].
+	// MaxSize is how many bytes a file has at most (max_size); 0: [DefaultMaxSize].
 	MaxSize int64
-	// RotateEvery is after how long a file is rotated whatever its size
-	// (rotate_every); 0: never.
+	// RotateEvery is the age at which a file is rotated (rotate_every); 0: none.
 	RotateEvery time.Duration
-	// MaxAge is how long after their rotation backups are kept, in whole days
-	// (max_age); 0: it does not matter.
+	// MaxAge is the age at which backups are deleted, in whole days (max_age); 0: none.
 	MaxAge time.Duration
-	// MaxBackups is how many are kept (max_backups); 0: all.
+	// MaxBackups is how many backups are kept (max_backups); 0: all.
 	MaxBackups int
 }
 

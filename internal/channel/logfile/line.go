@@ -11,9 +11,9 @@ import (
 	"alertd/internal/incident"
 )
 
-// line is what the file has of a message. The same message makes the same line.
+// line is a message in the file. The same message makes the same line.
 type line struct {
-	// Time is when there was something to be told.
+	// Time is when it happened, not when the line was written.
 	Time     string          `json:"time"`
 	Delivery string          `json:"delivery_id"`
 	Reason   incident.Reason `json:"reason"`
@@ -24,12 +24,12 @@ type line struct {
 	Note      string        `json:"note,omitzero"`
 	URL       string        `json:"url,omitzero"`
 	Incident  incident.View `json:"incident"`
-	// Context is the latest event's, and ContextCut that it has more than that.
+	// Context is the latest event's. ContextCut says that it has more.
 	Context    jsontext.Value `json:"context"`
 	ContextCut bool           `json:"context_cut,omitzero"`
 }
 
-// encode returns the line with its end.
+// encode returns the line with its line break.
 func encode(n channel.Notification) ([]byte, error) {
 	text, err := json.Marshal(line{
 		Time: alerting.FormatTime(n.Notice.At), Delivery: n.Key, Reason: n.Notice.Reason, Why: n.Notice.Why,
@@ -39,7 +39,7 @@ func encode(n channel.Notification) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// timeOf returns the time of a line; zero if it is none of ours.
+// timeOf returns the time of a line; zero if alertd has not written it.
 func timeOf(text []byte) time.Time {
 	var l struct {
 		Time time.Time `json:"time"`

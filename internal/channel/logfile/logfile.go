@@ -16,7 +16,7 @@ import (
 // something went wrong.
 type Channel struct {
 	config Config
-	turn   turn // whoever has it may use what is below, and the file
+	turn   turn // guards the file, and the fields below
 
 	file *file // nil: not open
 	cut  bool  // the last line that a pipe has got has no end
@@ -70,7 +70,7 @@ func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Resu
 		return channel.Result{Outcome: channel.Transient, Error: "interrupted before anything was written"}
 	}
 	if err := c.write(ctx, text, n.Notice.At); err != nil {
-		// What is open may be what is wrong.
+		// The open file may be the cause.
 		err = errors.Join(err, c.release())
 		return channel.Result{Outcome: channel.Transient, Error: c.config.explain(err)}
 	}

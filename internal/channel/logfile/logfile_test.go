@@ -76,7 +76,7 @@ func TestALineHasAllThereIsToKnow(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o640), info.Mode().Perm()|0o040, "a mask may take away from 0640, nothing adds to it")
 }
 
-func TestAMessageThatIsSentAgainIsTheSameLineAgain(t *testing.T) {
+func TestRepeatIsTheSameLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	c := start(t, logfile.Config{Path: path})
 	n := channeltest.Notification(incident.Opened)
@@ -88,7 +88,7 @@ func TestAMessageThatIsSentAgainIsTheSameLineAgain(t *testing.T) {
 	assert.Equal(t, first+"\n", second)
 }
 
-func TestLinesAreWholeHoweverManyWrite(t *testing.T) {
+func TestConcurrentLinesAreWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	c := start(t, logfile.Config{Path: path, MaxSize: 64 << 10})
 	var all sync.WaitGroup
@@ -114,7 +114,7 @@ func TestLinesAreWholeHoweverManyWrite(t *testing.T) {
 	assert.Len(t, keys, writers*each)
 }
 
-func TestAFileIsRotatedBeforeItBecomesTooLarge(t *testing.T) {
+func TestFileIsRotatedBySize(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "alerts.jsonl")
 	n := channeltest.Notification(incident.Opened)
@@ -138,7 +138,7 @@ func TestAFileIsRotatedBeforeItBecomesTooLarge(t *testing.T) {
 	}
 }
 
-func TestALineThatIsLargerThanAFileMayBeIsWritten(t *testing.T) {
+func TestOversizedLineIsWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	c := start(t, logfile.Config{Path: path, MaxSize: 1})
 	n := channeltest.Notification(incident.Opened)
@@ -147,7 +147,7 @@ func TestALineThatIsLargerThanAFileMayBeIsWritten(t *testing.T) {
 	assert.Equal(t, []string{n.Key}, keysIn(t, path))
 }
 
-func TestAFileIsRotatedByItsAgeAlsoAfterARestart(t *testing.T) {
+func TestAgeSurvivesRestart(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "alerts.jsonl")
 	config := logfile.Config{Path: path, RotateEvery: 24 * time.Hour}
@@ -166,7 +166,7 @@ func TestAFileIsRotatedByItsAgeAlsoAfterARestart(t *testing.T) {
 	assert.Len(t, backups, 1)
 }
 
-func TestBackupsThatAreTooManyOrTooOldAreDeleted(t *testing.T) {
+func TestOldBackupsAreDeleted(t *testing.T) {
 	for name, config := range map[string]logfile.Config{
 		"too many": {MaxBackups: 1},
 		"too old":  {MaxAge: 24 * time.Hour},
@@ -192,7 +192,7 @@ func TestBackupsThatAreTooManyOrTooOldAreDeleted(t *testing.T) {
 	}
 }
 
-func TestAFileThatWasMovedOrDeletedIsBegunAnew(t *testing.T) {
+func TestMovedFileIsBegunAnew(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	c := start(t, logfile.Config{Path: path})
 	n := channeltest.Notification(incident.Opened)
@@ -206,7 +206,7 @@ func TestAFileThatWasMovedOrDeletedIsBegunAnew(t *testing.T) {
 	assert.Len(t, keysIn(t, path), 1)
 }
 
-func TestAFileThatOthersTruncateHasTheSizeAndAgeOfWhatIsLeft(t *testing.T) {
+func TestTruncatedFileIsReadAnew(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "alerts.jsonl")
 	n := channeltest.Notification(incident.Opened)
@@ -259,7 +259,7 @@ func holds(tb testing.TB, path string) bool {
 	return false
 }
 
-func TestALineThatWasCutShortDoesNotSpoilTheNext(t *testing.T) {
+func TestCutLineDoesNotSpoilTheNext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	n := channeltest.Notification(incident.Opened)
 	deliver(t, start(t, logfile.Config{Path: path}), n)
@@ -272,7 +272,7 @@ func TestALineThatWasCutShortDoesNotSpoilTheNext(t *testing.T) {
 	assert.Equal(t, string(whole[:len(whole)/2])+"\n"+string(whole), string(text))
 }
 
-func TestAPathThatCannotBeWrittenIsRefusedWhenTheChannelIsOpened(t *testing.T) {
+func TestUnwritablePathIsRefusedAtOpening(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "file"), nil, 0o600))
 	for path, want := range map[string]string{
@@ -309,13 +309,13 @@ func asSomebodyElse(tb testing.TB) {
 	}
 }
 
-func TestAFullDiskRefusesNoChannelAndIsTransient(t *testing.T) {
+func TestFullDiskIsTransient(t *testing.T) {
 	got := start(t, logfile.Config{Path: "/dev/full"}).Send(t.Context(), channeltest.Notification(incident.Opened))
 	assert.Equal(t, channel.Transient, got.Outcome)
 	assert.Contains(t, got.Error, "the disk of /dev/full is full: 0 of ")
 }
 
-func TestAFolderThatIsClosedLaterIsTransientAndNamed(t *testing.T) {
+func TestPermissionLostLaterIsTransient(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	c := start(t, logfile.Config{Path: path})
 	require.NoError(t, os.Remove(path))
@@ -326,7 +326,7 @@ func TestAFolderThatIsClosedLaterIsTransientAndNamed(t *testing.T) {
 	assert.Contains(t, got.Error, "alertd may not write "+path)
 }
 
-func TestItGoesOnOnceThingsAreInOrder(t *testing.T) {
+func TestSendRecovers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "logs", "alerts.jsonl")
 	c := start(t, logfile.Config{Path: path})
 	require.NoError(t, os.RemoveAll(filepath.Dir(path)))
@@ -359,7 +359,7 @@ func TestALineGoesToAPipeAsWell(t *testing.T) {
 	assert.Equal(t, 2, bytes.Count(text, []byte("\n")))
 }
 
-func TestAPipeThatNobodyReadsHangsNobody(t *testing.T) {
+func TestFullPipeHangsNobody(t *testing.T) {
 	path := pipe(t)
 	c := start(t, logfile.Config{Path: path})
 	n := channeltest.Opened(alerting.SeverityError, "feed", strings.Repeat("stale ", 1000), "{}") // more than a pipe takes at once
@@ -398,7 +398,7 @@ func TestAPipeThatNobodyReadsHangsNobody(t *testing.T) {
 }
 
 // At a reload the old version of a channel may still be writing when the new one begins.
-func TestTwoVersionsOfAChannelLoseNoLineWhileBothRotate(t *testing.T) {
+func TestTwoVersionsRotateWithoutLoss(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	files := &logfile.Files{}
 	old, fresh := startWith(t, logfile.Config{Path: path, MaxSize: 5000}, files), startWith(t, logfile.Config{Path: path, MaxSize: 3000}, files)
@@ -427,7 +427,7 @@ func TestTwoVersionsOfAChannelLoseNoLineWhileBothRotate(t *testing.T) {
 	assert.Len(t, keys, 4*each)
 }
 
-func TestWhileOneVersionHangsTheOtherWritesNothing(t *testing.T) {
+func TestHangingVersionKeepsItsTurn(t *testing.T) {
 	path := pipe(t)
 	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // which reads nothing
 	require.NoError(t, err)
@@ -454,7 +454,7 @@ func TestWhileOneVersionHangsTheOtherWritesNothing(t *testing.T) {
 	assert.Contains(t, (<-hung).Error, "broken pipe")
 }
 
-func TestNothingIsWrittenOnceTheTimeIsUp(t *testing.T) {
+func TestNothingIsWrittenAfterTheDeadline(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

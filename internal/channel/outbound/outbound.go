@@ -19,12 +19,12 @@ import (
 	"alertd/internal/channel"
 )
 
-// Config says how to get out. The zero value is fine.
+// Config is the settings of the connection. The zero value is valid.
 type Config struct {
-	// Proxy is the URL of a proxy, http, https or socks5; "" stands for what the
-	// environment says (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
+	// Proxy is the URL of a proxy, http, https or socks5; "": that of the environment
+	// (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
 	Proxy string
-	// CAFile has certificates in PEM that are trusted beside the system's.
+	// CAFile is a file of certificates in PEM that are trusted beside the system's.
 	CAFile string
 }
 
@@ -55,7 +55,7 @@ func (c Config) proxy() (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
-// TLS returns the settings of TLS by this configuration.
+// TLS returns the settings of TLS.
 func (c Config) TLS() (*tls.Config, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile == "" {
@@ -80,7 +80,7 @@ type Client struct {
 	secrets channel.Secrets
 }
 
-// New returns a client. It hides secrets in whatever it returns.
+// New returns a client. No text that it returns shows one of the secrets.
 func New(config Config, secrets channel.Secrets) (*Client, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err

@@ -9,13 +9,13 @@ import (
 	"alertd/internal/channel/outbound"
 )
 
-// Config says for whom the events are.
+// Config is the settings of a channel of this kind.
 type Config struct {
 	// RoutingKey is the integration key of a service or an orchestration: 32 letters and
 	// digits. It is a secret.
 	RoutingKey string
-	// APIURL stands in for https://events.pagerduty.com, without the path: such as
-	// https://events.eu.pagerduty.com, or a stand-in. "" is the former.
+	// APIURL replaces https://events.pagerduty.com, such as by
+	// https://events.eu.pagerduty.com or a stand-in. It has no path. "": the former.
 	APIURL string
 	// Outbound says how to get out.
 	Outbound outbound.Config

@@ -25,11 +25,11 @@ const (
 	resolve     = "resolve"
 )
 
-// details are what PagerDuty shows beside a summary.
+// details are shown by PagerDuty beside the summary.
 type details struct {
 	What string `json:"what"`
 	Why  string `json:"why"`
-	// Message is whole, as the summary may be cut.
+	// Message is whole; the summary may be cut.
 	Message   string            `json:"message"`
 	Incident  incident.Number   `json:"incident"`
 	Status    incident.Status   `json:"status"`
@@ -80,7 +80,7 @@ func events(n channel.Notification, routingKey string) []api.V2Event {
 	return []api.V2Event{first, e}
 }
 
-// triggered makes a trigger of an event.
+// triggered returns the event as a trigger.
 func triggered(e api.V2Event, n channel.Notification) api.V2Event {
 	notice, i := n.Notice, n.Notice.Incident
 	e.Action, e.Client, e.ClientURL = trigger, "alertd", n.URL
@@ -111,8 +111,8 @@ func severity(s alerting.Severity) string {
 	return alerting.SeverityInfo.String()
 }
 
-// encode returns an event's JSON. What is too large for PagerDuty leaves out its
-// context, and then cuts its texts: it must arrive.
+// encode returns an event's JSON. An event that is too large for PagerDuty loses its
+// context, and then the ends of its texts.
 func encode(e api.V2Event) ([]byte, error) {
 	body, err := marshal(e)
 	if err != nil || len(body) <= mostBody {

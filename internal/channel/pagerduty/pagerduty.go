@@ -14,8 +14,8 @@ import (
 
 // Channel sends to one integration. Safe for concurrent use.
 //
-// It talks HTTP itself and takes only the types from PagerDuty's library, whose
-// client loses the Retry-After of an answer.
+// It uses the types of PagerDuty's library but not its client, which loses the
+// Retry-After of an answer.
 type Channel struct {
 	url        string
 	routingKey string
@@ -24,7 +24,7 @@ type Channel struct {
 
 var _ channel.Channel = (*Channel)(nil)
 
-// New returns a channel, or what [Config.Validate] does.
+// New returns a channel. The error is that of [Config.Validate].
 func New(c Config) (*Channel, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err

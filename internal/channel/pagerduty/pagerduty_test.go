@@ -71,7 +71,7 @@ func TestTheLifeOfAnIncidentIsOneAlert(t *testing.T) {
 	assert.Empty(t, api.Dropped())
 }
 
-func TestAMessageThatIsSentAgainMakesNoSecondAlert(t *testing.T) {
+func TestRepeatMakesNoSecondAlert(t *testing.T) {
 	api, ch := service(t)
 	tell(t, ch, incident.Opened, incident.Opened, incident.WasAcknowledged, incident.WasAcknowledged)
 	assert.Len(t, api.Alerts(), 1)
@@ -105,7 +105,7 @@ func follow(tb testing.TB, ch channel.Channel, reason incident.Reason, thread st
 
 const oldKey = "OLD3456789abcdefghijklmnopqrstuv"
 
-func TestAnAlertIsAcknowledgedAndResolvedByTheKeyThatTriggeredIt(t *testing.T) {
+func TestTriggersKeyAcknowledgesAndResolves(t *testing.T) {
 	api, thread, ch := changed(t)
 	for _, step := range []struct {
 		reason incident.Reason
@@ -127,7 +127,7 @@ func TestAlertsOfBothKeysAreResolved(t *testing.T) {
 	}
 }
 
-func TestAnAlertIsResolvedByTheConfiguredKeyWithoutAThread(t *testing.T) {
+func TestConfiguredKeyResolvesWithoutThread(t *testing.T) {
 	for _, thread := range []string{"", "1714561.000200", routingKey} {
 		api, ch := service(t)
 		tell(t, ch, incident.Opened)
@@ -137,7 +137,7 @@ func TestAnAlertIsResolvedByTheConfiguredKeyWithoutAThread(t *testing.T) {
 	}
 }
 
-func TestARefusalOfTheOldKeyIsToldWithoutIt(t *testing.T) {
+func TestOldKeyIsHidden(t *testing.T) {
 	var asked []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var event pagerdutytest.Event
@@ -161,7 +161,7 @@ func TestARefusalOfTheOldKeyIsToldWithoutIt(t *testing.T) {
 	assert.Equal(t, []string{oldKey, routingKey}, asked, "the alert of later triggers is resolved all the same")
 }
 
-func TestATestTriggersAnAlertOfItsOwnAndResolvesIt(t *testing.T) {
+func TestTestHasItsOwnAlert(t *testing.T) {
 	api, ch := service(t)
 	tell(t, ch, incident.Opened, incident.Test)
 	alerts := api.Alerts()
@@ -173,7 +173,7 @@ func TestATestTriggersAnAlertOfItsOwnAndResolvesIt(t *testing.T) {
 	assert.True(t, strings.HasPrefix(alerts[1].History[0].Payload.Summary, "[TEST] "))
 }
 
-func TestATestThatCannotBeResolvedHasFailed(t *testing.T) {
+func TestUnresolvedTestHasFailed(t *testing.T) {
 	api := pagerdutytest.New(routingKey)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api.ServeHTTP(w, r)
@@ -188,7 +188,7 @@ func TestATestThatCannotBeResolvedHasFailed(t *testing.T) {
 	require.NoError(t, ch.Close())
 }
 
-func TestATriggerHasWhatWhoeverIsPagedNeeds(t *testing.T) {
+func TestTriggerHasDetails(t *testing.T) {
 	api, ch := service(t)
 	tell(t, ch, incident.Updated)
 	event := api.Alerts()[0].History[0]
@@ -212,7 +212,7 @@ func TestATriggerHasWhatWhoeverIsPagedNeeds(t *testing.T) {
 	assert.NotContains(t, details, "context_truncated")
 }
 
-func TestWithoutAnAddressOfAlertdThereIsNoLink(t *testing.T) {
+func TestLinkNeedsPublicURL(t *testing.T) {
 	api, ch := service(t)
 	n := channeltest.Notification(incident.Opened)
 	n.URL = ""
@@ -222,7 +222,7 @@ func TestWithoutAnAddressOfAlertdThereIsNoLink(t *testing.T) {
 	assert.Empty(t, event.ClientURL)
 }
 
-func TestEverySeverityHasAWordOfPagerDutys(t *testing.T) {
+func TestSeverityWords(t *testing.T) {
 	api, ch := service(t)
 	for severity, want := range map[alerting.Severity]string{
 		alerting.SeverityDebug: "info", alerting.SeverityInfo: "info", alerting.SeverityWarning: "warning",
@@ -235,7 +235,7 @@ func TestEverySeverityHasAWordOfPagerDutys(t *testing.T) {
 	}
 }
 
-func TestALongMessageIsCutInTheSummaryAndWholeInTheDetails(t *testing.T) {
+func TestLongMessageIsWholeInDetails(t *testing.T) {
 	api, ch := service(t)
 	long := strings.Repeat("é", 8192)
 	require.Equal(t, channel.Delivered, ch.Send(t.Context(), channeltest.Opened(alerting.SeverityError, "var_gate", long, "{}")).Outcome)
@@ -245,7 +245,7 @@ func TestALongMessageIsCutInTheSummaryAndWholeInTheDetails(t *testing.T) {
 	assert.Equal(t, long, payload.Details["message"])
 }
 
-func TestWhatIsTooLargeForPagerDutyLosesItsContextFirst(t *testing.T) {
+func TestTooLargeEventLosesContextFirst(t *testing.T) {
 	api, ch := service(t)
 	n := channeltest.Notification(incident.Opened)
 	value, err := json.Marshal(strings.Repeat("x", 600<<10))
@@ -268,7 +268,7 @@ func TestWhatIsTooLargeForPagerDutyLosesItsContextFirst(t *testing.T) {
 	assert.Empty(t, api.Refused())
 }
 
-func TestARefusalIsQuotedWithAllItsReasons(t *testing.T) {
+func TestRefusalQuotesReasons(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -307,7 +307,7 @@ func TestARefusalIsQuotedWithAllItsReasons(t *testing.T) {
 	}
 }
 
-func TestTroubleOfPagerDutysIsWaitedFor(t *testing.T) {
+func TestTroubleIsTransient(t *testing.T) {
 	api, ch := service(t)
 	n := channeltest.Notification(incident.Opened)
 	api.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "45"})
@@ -324,7 +324,7 @@ func TestTroubleOfPagerDutysIsWaitedFor(t *testing.T) {
 	assert.Equal(t, channel.Delivered, ch.Send(t.Context(), n).Outcome)
 }
 
-func TestAConfigurationThatIsWrongNamesEachKeyAndShowsNoSecret(t *testing.T) {
+func TestInvalidConfigNamesKeysWithoutSecrets(t *testing.T) {
 	for name, c := range map[string]struct {
 		config pagerduty.Config
 		fields []string

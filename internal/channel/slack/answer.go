@@ -16,14 +16,14 @@ import (
 type taken struct {
 	ok bool
 	at place
-	// whole says that the message is in there, and with it the next.
+	// whole says that the answer has the message, and with it the next field.
 	whole bool
 	// thread is the ts of the message that it replies to. Slack posts a reply to a
 	// message that was deleted as a message of its own.
 	thread string
 }
 
-// readTaken reads an answer as far as it goes.
+// readTaken reads an answer, which may be cut off.
 func readTaken(body []byte) taken {
 	var t taken
 	dec := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -76,12 +76,12 @@ var passing = map[string]bool{
 	"team_added_to_org": true, "org_login_required": true, "external_channel_migrating": true,
 }
 
-// goneRoot are its words for a message that cannot be replied to any more.
+// goneRoot are Slack's words for a first message that cannot be replied to any more.
 var goneRoot = map[string]bool{
 	"message_not_found": true, "thread_not_found": true, "cannot_reply_to_message": true, "invalid_ts": true, "channel_not_found": true,
 }
 
-// advice says what to do about a word of Slack's.
+// advice returns what to do about a word of Slack's.
 func advice(word string) string {
 	does := map[string]string{ //nolint:gosec // G101: words about tokens, and none
 		"invalid_auth":      "the bot token is not valid",

@@ -26,8 +26,8 @@ var (
 	isID    = regexp.MustCompile(`^[CDG][A-Z0-9]{7,}$`)
 )
 
-// thread returns where the first message about an incident is, false if there is
-// none, or if it is in another channel than messages now go to.
+// thread returns where the first message about an incident is. It returns false if there
+// is none, or if it is not in the channel that messages go to now.
 func (c *Channel) thread(text string) (place, bool) {
 	parts := isPlace.FindStringSubmatch(text)
 	if parts == nil || isID.MatchString(c.channel) && c.channel != parts[1] {
@@ -42,7 +42,7 @@ func (c *Channel) open(ctx context.Context, n channel.Notification) channel.Resu
 	return result
 }
 
-// follow brings the first message up to date, and replies to it.
+// follow updates the first message and replies to it.
 func (c *Channel) follow(ctx context.Context, root place, n channel.Notification) channel.Result {
 	switch result, refused := c.update(ctx, root, n); {
 	case result.Outcome == channel.Transient:
@@ -50,8 +50,8 @@ func (c *Channel) follow(ctx context.Context, root place, n channel.Notification
 	case goneRoot[refused]:
 		return c.open(ctx, n)
 	}
-	// An update that is refused, for example since messages may be edited for some
-	// minutes only, is no reason to hold back what is to be told.
+	// A refused update, for example because a message is too old to be edited, does not
+	// hold back the reply.
 	var options []api.MsgOption
 	if n.Notice.Reason == incident.SeverityRaised {
 		options = append(options, api.MsgOptionBroadcast())
@@ -64,7 +64,7 @@ func (c *Channel) follow(ctx context.Context, root place, n channel.Notification
 }
 
 // post posts a message in a channel, or as a reply. refused is Slack's word for why it
-// did not take it.
+// was not taken; "" if it was.
 func (c *Channel) post(ctx context.Context, to place, m message, options ...api.MsgOption) (result channel.Result, refused string) {
 	call := &exchange{client: c.client}
 	options = append(options, m.options(), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl())
@@ -75,7 +75,7 @@ func (c *Channel) post(ctx context.Context, to place, m message, options ...api.
 	return c.judge(call, err, to)
 }
 
-// update changes the first message about an incident to what holds now.
+// update changes the first message about an incident to the present state.
 func (c *Channel) update(ctx context.Context, at place, n channel.Notification) (result channel.Result, refused string) {
 	call := &exchange{client: c.client}
 	_, _, _, err := c.caller(call).UpdateMessageContext(ctx, at.channel, at.ts, root(n).options())
@@ -92,8 +92,8 @@ func (m message) options() api.MsgOption {
 	)
 }
 
-// exchange is one request of Slack's library, which would lose the text of an answer
-// that it does not like, and a Retry-After that is a date.
+// exchange is the HTTP client of one call of Slack's library. It keeps the answer, as the
+// library loses the text of a refusal and a Retry-After that is a date.
 type exchange struct {
 	client *outbound.Client
 	answer outbound.Answer
@@ -102,7 +102,7 @@ type exchange struct {
 
 var errNoAnswer = errors.New("no answer")
 
-// Do implements what Slack's library takes for an HTTP client.
+// Do sends the library's request.
 func (e *exchange) Do(r *http.Request) (*http.Response, error) {
 	r.Header.Set("User-Agent", "alertd")
 	e.answer, e.result = e.client.Do(r)
@@ -115,8 +115,7 @@ func (e *exchange) Do(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// judge says what became of a call, and where the thread is that the message began or
-// joined.
+// judge returns the result of a call, with the thread that the message began or joined.
 func (c *Channel) judge(call *exchange, err error, to place) (result channel.Result, refused string) {
 	if call.result.Outcome != channel.Delivered {
 		if call.result.Outcome == 0 {

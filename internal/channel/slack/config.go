@@ -14,7 +14,8 @@ import (
 	"alertd/internal/channel/outbound"
 )
 
-// Config says where messages go. It has either WebhookURL, or BotToken and Channel.
+// Config is the settings of a channel of this kind. It has either WebhookURL, or BotToken
+// and Channel.
 type Config struct {
 	// WebhookURL is that of an incoming webhook. It is a secret.
 	WebhookURL string
@@ -22,12 +23,12 @@ type Config struct {
 	BotToken string
 	// Channel is where the bot posts: an id such as C0123456789, or a name.
 	Channel string
-	// APIURL stands in for https://slack.com, and for the scheme and host of WebhookURL,
-	// without the path. "" is Slack itself.
+	// APIURL replaces https://slack.com and the scheme and host of WebhookURL. It has no
+	// path. "": Slack itself.
 	APIURL string
-	// Mention is who is mentioned when an incident is or becomes critical: here, channel,
-	// everyone, the id of a user (U0123456) or of a user group (S0123456). Empty is
-	// nobody; whoever reads the configuration decides what holds without the key.
+	// Mention lists who is mentioned when an incident is opened as critical or becomes
+	// critical: here, channel, everyone, ids of users (U0123456) and of user groups
+	// (S0123456). Empty: nobody.
 	Mention []string
 	// Outbound says how to get out.
 	Outbound outbound.Config
@@ -93,7 +94,7 @@ func (c Config) api() string {
 	return strings.TrimSuffix(base, "/") + "/api/"
 }
 
-// webhook returns the address that messages by webhook go to.
+// webhook returns the address for messages by webhook.
 func (c Config) webhook() (string, error) {
 	if c.APIURL == "" || c.WebhookURL == "" {
 		return c.WebhookURL, nil

@@ -1,24 +1,23 @@
-// Package slack tells a channel of Slack of incidents, in one of two ways.
+// Package slack posts messages in a channel of Slack, in one of two ways.
 //
 // By an incoming webhook each message stands alone in the channel.
 //
-// By a bot token (chat:write) an incident is a thread. The first message about it is
-// posted in the channel and shows how the incident is: later ones bring it up to date
-// by chat.update, blue once it is acknowledged, green once it is resolved, and are
-// then posted as replies. That the severity has risen is also shown in the channel.
-// The update goes first, since it may be done twice; if it is refused for good, the
-// reply is still posted. If the first message is gone, what follows is posted in the
-// channel anew.
+// By a bot token (chat:write) an incident is a thread. The first message is posted in the
+// channel and always shows the present state: each later message first updates it by
+// chat.update, to blue when acknowledged and green when resolved, and is then posted as a
+// reply. A reply about a risen severity also appears in the channel. The update goes
+// first because repeating it does no harm; if Slack refuses it for good, the reply is
+// still posted. If the first message was deleted, the next message is posted in the
+// channel and begins a new thread.
 //
-// Whoever is to be mentioned is so when an incident of severity critical is opened or
-// becomes critical, and at no other time. No text from outside can mention anybody,
-// or be a link: Slack's control characters are escaped wherever they come from
-// outside, Slack is told to look for no links or names in them, and messages and notes
-// are plain text, in which it looks for no formatting either.
+// A message mentions people only when an incident is opened as critical or becomes
+// critical. Text from outside cannot mention anybody or be a link: Slack's control
+// characters are escaped in it, and Slack is told to look for no links or names.
+// Messages and notes are plain text, in which Slack looks for no formatting either.
 //
-// Slack has no key by which it would know a message that is sent again. The id of the
-// delivery is the block_id of the last block, which people do not see: delivery-<id>.
+// Slack does not recognise a message that is sent again. The block_id of the last block,
+// which people do not see, is delivery-<id of the delivery>.
 //
-// There is a link to alertd and no button, as Slack marks a button whose app has no
-// address for interactions as broken.
+// A message has a link to alertd and no button: Slack marks the button of an app without
+// an address for interactions as broken.
 package slack

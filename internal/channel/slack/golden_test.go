@@ -36,7 +36,7 @@ func golden(t *testing.T, name string, messages any) {
 	assert.Equal(t, string(want), text.String(), "if this is meant: go test ./internal/channel/slack -update")
 }
 
-func TestMessagesByWebhookAreWhatTheyWere(t *testing.T) {
+func TestWebhookGolden(t *testing.T) {
 	for _, reason := range channeltest.Reasons() {
 		server := slacktest.New(workspace())
 		tell(t, open(t, byWebhook(serve(t, server))), reason, "")
@@ -47,7 +47,7 @@ func TestMessagesByWebhookAreWhatTheyWere(t *testing.T) {
 }
 
 // A file for each step has all messages as they are after it.
-func TestTheThreadOfAnIncidentIsWhatItWas(t *testing.T) {
+func TestThreadGolden(t *testing.T) {
 	server, ch := bot(t)
 	thread := ""
 	for _, reason := range channeltest.Reasons() {
@@ -60,7 +60,7 @@ func TestTheThreadOfAnIncidentIsWhatItWas(t *testing.T) {
 	assert.Empty(t, server.Refused())
 }
 
-func TestATestByTheBotIsWhatItWas(t *testing.T) {
+func TestBotTestGolden(t *testing.T) {
 	server, ch := bot(t)
 	tell(t, ch, incident.Test, "")
 	golden(t, "bot_test", server.Messages())

@@ -55,7 +55,7 @@ func hostile() *rapid.Generator[channel.Notification] {
 	})
 }
 
-func TestNoTextIsTooHostileToBePosted(t *testing.T) {
+func TestHostileTextsArePosted(t *testing.T) {
 	server := slacktest.New(workspace())
 	address := serve(t, server)
 	hook, bot := open(t, byWebhook(address)), open(t, byBot(address))

@@ -13,9 +13,9 @@ import (
 	"alertd/internal/incident"
 )
 
-// How long the parts of a message may be, in characters. Slack documents limits for
-// each block, and refuses messages whose blocks have more than about 13,000 together
-// as msg_blocks_too_long, which it does not document. These stay below both.
+// The limits of the parts of a message, in characters. Slack documents limits for each
+// block. It also refuses messages whose blocks have more than about 13,000 together, as
+// msg_blocks_too_long, which it does not document. These stay below both.
 const (
 	mostHeader   = 150
 	mostHeadline = 600
@@ -28,20 +28,20 @@ const (
 	mostFallback = 1000
 )
 
-// message is one message of Slack's, whatever way it goes.
+// message is one message for Slack, by webhook or by bot.
 type message struct {
 	text        string // for notifications, where blocks are not shown
 	blocks      []api.Block
 	attachments []api.Attachment
 }
 
-// whole returns a message that stands alone: all that is to be told.
+// whole returns a message that stands alone, with all parts.
 func (c *Channel) whole(n channel.Notification) message {
 	return compose(n, n.Label, c.mentions(n), true)
 }
 
-// reply returns a message below another one that shows how the incident is: what is
-// said there already is left out when an incident is taken or over.
+// reply returns a message below the first one. When the incident was acknowledged or
+// resolved it leaves out the facts, which the first message shows.
 func (c *Channel) reply(n channel.Notification) message {
 	if r := n.Notice.Reason; r == incident.WasAcknowledged || r == incident.WasResolved {
 		return compose(n, n.Label, "", false)
@@ -49,7 +49,7 @@ func (c *Channel) reply(n channel.Notification) message {
 	return c.whole(n)
 }
 
-// root returns the first message about an incident, brought up to date: it mentions
+// root returns the first message about an incident in its present state. It mentions
 // nobody, and its label is the incident's status.
 func root(n channel.Notification) message {
 	label := strings.ToUpper(n.Notice.Incident.Severity.String())
@@ -59,8 +59,7 @@ func root(n channel.Notification) message {
 	return compose(n, label, "", true)
 }
 
-// mentions returns what mentions whoever must hear of it now, and a space; "" if
-// nobody must.
+// mentions returns the mentions of a message and a space; "" if there are none.
 func (c *Channel) mentions(n channel.Notification) string {
 	r := n.Notice.Reason
 	if n.Notice.Incident.Severity != alerting.SeverityCritical || r != incident.Opened && r != incident.SeverityRaised {
@@ -69,9 +68,8 @@ func (c *Channel) mentions(n channel.Notification) string {
 	return c.mention
 }
 
-// compose puts a message together: a header and what has happened, and below, beside
-// a bar of the incident's colour, a note, all that there is to know if that is asked
-// for, and where there is more.
+// compose makes a message: a header and the headline, and beside a bar of the incident's
+// colour the note, then facts and details if everything is asked for, and a footer.
 func compose(n channel.Notification, label, mentions string, everything bool) message {
 	title := "[" + label + "] " + n.Title
 	var blocks []api.Block
@@ -94,7 +92,7 @@ func compose(n channel.Notification, label, mentions string, everything bool) me
 	}
 }
 
-// facts returns what there is to know of the incident.
+// facts returns the facts of the incident as fields.
 func facts(n channel.Notification) []*api.TextBlockObject {
 	fields := make([]*api.TextBlockObject, 0, len(n.Facts))
 	for _, fact := range n.Facts {
@@ -103,7 +101,7 @@ func facts(n channel.Notification) []*api.TextBlockObject {
 	return fields
 }
 
-// details returns the first members of the event's context.
+// details returns the first members of the event's context as fields.
 func details(n channel.Notification) []*api.TextBlockObject {
 	fields := make([]*api.TextBlockObject, 0, mostDetails)
 	for _, detail := range n.Details[:min(len(n.Details), mostDetails)] {
@@ -112,7 +110,7 @@ func details(n channel.Notification) []*api.TextBlockObject {
 	return fields
 }
 
-// sections returns blocks of fields, as many as they need.
+// sections returns the fields in as many blocks as they need.
 func sections(fields []*api.TextBlockObject) []api.Block {
 	var blocks []api.Block
 	for some := range slices.Chunk(fields, perSection) {
@@ -121,7 +119,7 @@ func sections(fields []*api.TextBlockObject) []api.Block {
 	return blocks
 }
 
-// note returns the block of what somebody had to say, if there is something.
+// note returns the block of the note, if there is one.
 func note(n channel.Notification) []api.Block {
 	if n.Note == "" {
 		return nil
@@ -129,8 +127,8 @@ func note(n channel.Notification) []api.Block {
 	return []api.Block{api.NewSectionBlock(plain("Note: "+n.Note, mostNote), nil, nil)}
 }
 
-// footer says where there is more. Its id is the delivery's, so that a message that
-// was sent twice can be told.
+// footer says what was left out and links to alertd. Its id has the delivery's, by which
+// a repeated message can be recognised.
 func footer(n channel.Notification) *api.ContextBlock {
 	var says []string
 	if left := len(n.Details) - mostDetails; left > 0 {

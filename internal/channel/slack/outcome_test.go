@@ -36,7 +36,7 @@ func opened(t *testing.T, ch channel.Channel) channel.Result {
 	return ch.Send(t.Context(), channeltest.Notification(incident.Opened))
 }
 
-func TestWhatWillNotBeTakenLaterEitherIsPermanent(t *testing.T) {
+func TestRefusalsArePermanent(t *testing.T) {
 	for word := range strings.FieldsSeq(`invalid_payload no_service channel_not_found channel_is_archived action_prohibited
 		posting_to_general_channel_denied no_active_hooks invalid_token no_team user_not_found too_many_attachments invalid_blocks`) {
 		server := slacktest.New(workspace())
@@ -58,7 +58,7 @@ func TestWhatWillNotBeTakenLaterEitherIsPermanent(t *testing.T) {
 	}
 }
 
-func TestWhatMayWorkLaterIsTransient(t *testing.T) {
+func TestPassingTroubleIsTransient(t *testing.T) {
 	for word := range strings.FieldsSeq(`ratelimited rate_limited internal_error fatal_error service_unavailable request_timeout
 		message_limit_exceeded team_added_to_org`) {
 		server, ch := bot(t)
@@ -84,7 +84,7 @@ func TestWhatMayWorkLaterIsTransient(t *testing.T) {
 	})
 }
 
-func TestSlackSaysHowLongItWantsToBeLeftAlone(t *testing.T) {
+func TestRetryAfterOfSlack(t *testing.T) {
 	ways(t, func(t *testing.T, server *slacktest.Server, ch channel.Channel) {
 		for text, want := range map[string][2]time.Duration{
 			"30": {30 * time.Second, 30 * time.Second},
@@ -101,7 +101,7 @@ func TestSlackSaysHowLongItWantsToBeLeftAlone(t *testing.T) {
 	})
 }
 
-func TestMoreThanOneMessageASecondIsTooMuch(t *testing.T) {
+func TestRateLimitIsTransient(t *testing.T) {
 	full := workspace()
 	full.Limited = true
 	server := slacktest.New(full)
@@ -114,7 +114,7 @@ func TestMoreThanOneMessageASecondIsTooMuch(t *testing.T) {
 	assert.Equal(t, time.Second, result.RetryAfter)
 }
 
-func TestAnUpdateThatMayWorkLaterHoldsBackTheReply(t *testing.T) {
+func TestTransientUpdateHoldsBackReply(t *testing.T) {
 	server, ch := bot(t)
 	thread := tell(t, ch, incident.Opened, "")
 	server.SetTrouble(standin.Trouble{Only: "chat.update", Words: "internal_error"})
@@ -127,7 +127,7 @@ func TestAnUpdateThatMayWorkLaterHoldsBackTheReply(t *testing.T) {
 	assert.Len(t, server.Messages(), 2)
 }
 
-func TestAnUpdateThatIsRefusedHoldsNothingBack(t *testing.T) {
+func TestRefusedUpdateHoldsNothingBack(t *testing.T) {
 	for _, word := range []string{"cant_update_message", "edit_window_closed", "a_word_that_is_new"} {
 		server, ch := bot(t)
 		thread := tell(t, ch, incident.Opened, "")
@@ -137,7 +137,7 @@ func TestAnUpdateThatIsRefusedHoldsNothingBack(t *testing.T) {
 	}
 }
 
-func TestASuccessThatIsNotSlacksIsNone(t *testing.T) {
+func TestForeignSuccessIsTransient(t *testing.T) {
 	for body, want := range map[string]channel.Outcome{
 		"<html>Log in to the network</html>": channel.Transient,
 		`{}`:                                 channel.Transient,
@@ -153,7 +153,7 @@ func TestASuccessThatIsNotSlacksIsNone(t *testing.T) {
 	}
 }
 
-func TestAWebhookHasDeliveredOnlyWhatIsAnsweredOK(t *testing.T) {
+func TestWebhookDeliversOnlyOnOK(t *testing.T) {
 	for body, want := range map[string]channel.Outcome{
 		"ok": channel.Delivered, "ok\n": channel.Delivered,
 		"": channel.Transient, "o": channel.Transient, "OK": channel.Transient, "ok, not": channel.Transient,
@@ -164,7 +164,7 @@ func TestAWebhookHasDeliveredOnlyWhatIsAnsweredOK(t *testing.T) {
 	}
 }
 
-func TestAReplyWhoseAnswerWasCutOffStaysInItsThread(t *testing.T) {
+func TestCutAnswerKeepsThread(t *testing.T) {
 	ch := open(t, byBot(serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"ok":true,"channel":"C0123456789","ts":"1766831400.000009","message":{"text":"VaR lim`))
 	}))))
@@ -172,7 +172,7 @@ func TestAReplyWhoseAnswerWasCutOffStaysInItsThread(t *testing.T) {
 	assert.Equal(t, thread, tell(t, ch, incident.WasResolved, thread))
 }
 
-func TestAnErrorShowsNoSecretAndLittleOfAnAnswer(t *testing.T) {
+func TestErrorsShowNoSecret(t *testing.T) {
 	for name, c := range map[string]struct {
 		config  func(address string) slack.Config
 		secrets []string
@@ -200,7 +200,7 @@ func TestAnErrorShowsNoSecretAndLittleOfAnAnswer(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheNetworkShowsNoSecret(t *testing.T) {
+func TestNetworkErrorShowsNoSecret(t *testing.T) {
 	for _, ch := range []channel.Channel{open(t, byWebhook("http://127.0.0.1:1")), open(t, byBot("http://127.0.0.1:1"))} {
 		result := opened(t, ch)
 		assert.Equal(t, channel.Transient, result.Outcome)

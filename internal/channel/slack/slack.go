@@ -23,7 +23,7 @@ type Channel struct {
 
 var _ channel.Channel = (*Channel)(nil)
 
-// New returns a channel, or what [Config.Validate] does.
+// New returns a channel. The error is that of [Config.Validate].
 func New(c Config) (*Channel, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func TestTheLifeOfAnIncidentIsOneThread(t *testing.T) {
 	assert.Empty(t, server.Refused())
 }
 
-func TestAnIncidentThatHasGrownSinceItWasAcknowledgedStaysBlue(t *testing.T) {
+func TestGrownIncidentStaysAcknowledged(t *testing.T) {
 	server, ch := bot(t)
 	thread := tell(t, ch, incident.Opened, "")
 	n := channeltest.Notification(incident.Updated)
@@ -65,7 +65,7 @@ func TestAnIncidentThatHasGrownSinceItWasAcknowledgedStaysBlue(t *testing.T) {
 	assert.True(t, strings.HasPrefix(root.Header(), "[ACKNOWLEDGED] "), root.Header())
 }
 
-func TestWhoIsMentionedIsSoOnlyWhenItIsOrBecomesCritical(t *testing.T) {
+func TestOnlyNewlyCriticalMentions(t *testing.T) {
 	for _, severity := range alerting.Severities() {
 		for _, reason := range channeltest.Reasons() {
 			n := channeltest.Notification(reason)
@@ -84,7 +84,7 @@ func TestWhoIsMentionedIsSoOnlyWhenItIsOrBecomesCritical(t *testing.T) {
 	}
 }
 
-func TestNobodyIsMentionedUnlessTheConfigurationSaysWho(t *testing.T) {
+func TestNoMentionByDefault(t *testing.T) {
 	server := slacktest.New(workspace())
 	config := byWebhook(serve(t, server))
 	config.Mention = nil
@@ -92,7 +92,7 @@ func TestNobodyIsMentionedUnlessTheConfigurationSaysWho(t *testing.T) {
 	assert.Empty(t, server.Messages()[0].Mentions())
 }
 
-func TestTheFirstMessageMentionsNobodyAgainOnceItIsBroughtUpToDate(t *testing.T) {
+func TestUpdatedRootMentionsNobody(t *testing.T) {
 	server, ch := bot(t)
 	thread := tell(t, ch, incident.SeverityRaised, "")
 	require.NotEmpty(t, server.Messages()[0].Mentions())
@@ -100,7 +100,7 @@ func TestTheFirstMessageMentionsNobodyAgainOnceItIsBroughtUpToDate(t *testing.T)
 	assert.Empty(t, server.Messages()[0].Mentions())
 }
 
-func TestIfTheFirstMessageIsGoneWhatFollowsIsPostedAnew(t *testing.T) {
+func TestDeletedRootIsPostedAnew(t *testing.T) {
 	server, ch := bot(t)
 	thread := tell(t, ch, incident.Opened, "")
 	server.Delete(alerts, server.Messages()[0].TS)
@@ -120,7 +120,7 @@ func TestIfTheFirstMessageIsGoneWhatFollowsIsPostedAnew(t *testing.T) {
 }
 
 // Slack answers so if the first message was deleted between the two calls.
-func TestAReplyThatSlackPostsInTheChannelBeginsAThread(t *testing.T) {
+func TestReplyToDeletedRootBeginsThread(t *testing.T) {
 	server, ch := bot(t)
 	thread := tell(t, ch, incident.Opened, "")
 	server.SetTrouble(standin.Trouble{Only: "chat.update", Words: "cant_update_message"})
@@ -129,7 +129,7 @@ func TestAReplyThatSlackPostsInTheChannelBeginsAThread(t *testing.T) {
 	assert.Equal(t, alerts+"/"+server.Messages()[1].TS, again)
 }
 
-func TestAThreadThatIsNoneOrInAnotherChannelIsNotJoined(t *testing.T) {
+func TestForeignThreadIsNotJoined(t *testing.T) {
 	for _, thread := range []string{"", "x", "<mail@example.com>", alerts, alerts + "/", other + "/1766831400.000001", alerts + "/1.2/3"} {
 		server := slacktest.New(workspace())
 		config := byBot(serve(t, server))
@@ -141,7 +141,7 @@ func TestAThreadThatIsNoneOrInAnotherChannelIsNotJoined(t *testing.T) {
 	}
 }
 
-func TestWithoutAnAddressOfAlertdThereIsNoLink(t *testing.T) {
+func TestLinkNeedsPublicURL(t *testing.T) {
 	for url, want := range map[string][]string{
 		"":                             nil,
 		"javascript:alert(1)":          nil,
@@ -171,7 +171,7 @@ func TestWhatIsTooLongIsCutAndMarked(t *testing.T) {
 }
 
 // The last character alone is too much, as it is sent as five.
-func TestATextIsCutIfOnlyItsLastCharacterIsTooWide(t *testing.T) {
+func TestWideLastCharacterIsCut(t *testing.T) {
 	server, ch := bot(t)
 	for n, want := range map[int]string{134: "x&amp;", 135: "xx…", 138: "xx…", 139: "xx…"} {
 		text := strings.Repeat("x", n) + "&" // after 11 characters of [ERROR] s:
@@ -194,7 +194,7 @@ func TestDetailsThatDoNotFitAreCounted(t *testing.T) {
 	assert.Contains(t, server.Messages()[0].String(), "7 more details · the context is longer than this · ")
 }
 
-func TestTheMessageIsShownWholeOnceIfTheHeaderHoldsIt(t *testing.T) {
+func TestMessageIsShownWholeOnce(t *testing.T) {
 	for text, want := range map[string]int{"breached": 1, "breached\nagain": 2, strings.Repeat("breached ", 20): 2} {
 		server, ch := bot(t)
 		require.Equal(t, channel.Delivered, ch.Send(t.Context(), channeltest.Opened(alerting.SeverityError, "var_gate", text, "{}")).Outcome)
@@ -208,14 +208,14 @@ func TestTheMessageIsShownWholeOnceIfTheHeaderHoldsIt(t *testing.T) {
 	}
 }
 
-func TestTheBlockOfADeliveryTellsWhetherAMessageWasSentTwice(t *testing.T) {
+func TestLastBlockHasDeliveryID(t *testing.T) {
 	server, ch := bot(t)
 	n := channeltest.Notification(incident.Opened)
 	require.Equal(t, channel.Delivered, ch.Send(t.Context(), n).Outcome)
 	assert.Contains(t, string(server.Messages()[0].Attachments), `"block_id":"delivery-`+n.Key+`"`)
 }
 
-func TestTheConfigurationSaysWhatIsWrongAndShowsNoSecret(t *testing.T) {
+func TestInvalidConfigNamesKeysWithoutSecrets(t *testing.T) {
 	secret := "https://hooks.slack.com" + hookPath
 	for name, c := range map[string]struct {
 		config slack.Config
@@ -258,7 +258,7 @@ func TestTheConfigurationSaysWhatIsWrongAndShowsNoSecret(t *testing.T) {
 	}
 }
 
-func TestTheConfigurationChecksTheWayOut(t *testing.T) {
+func TestConfigChecksOutbound(t *testing.T) {
 	config := slack.Config{WebhookURL: "https://hooks.slack.com" + hookPath}
 	config.Outbound.Proxy, config.Outbound.CAFile = "nowhere", "/does/not/exist.pem"
 	var invalid *alerting.Error

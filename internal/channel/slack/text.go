@@ -7,11 +7,11 @@ import (
 	api "github.com/slack-go/slack"
 )
 
-// control are the characters by which texts command Slack.
+// control escapes Slack's control characters.
 var control = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// width is how much of a limit a character takes once it is escaped. Whether Slack
-// counts characters or UTF-16 code units it does not say; this is the larger.
+// width returns the length of an escaped character. Slack does not document whether its
+// limits count characters or UTF-16 code units; these are code units, which are more.
 func width(r rune) int {
 	switch {
 	case r == '&':
@@ -41,13 +41,13 @@ func fit(text string, most int) string {
 	return control.Replace(text)
 }
 
-// plain is text from outside in which Slack looks for nothing.
+// plain returns a text from outside, in which Slack looks for no marks.
 func plain(text string, most int) *api.TextBlockObject {
 	return api.NewTextBlockObject(api.PlainTextType, fit(text, most), false, false)
 }
 
-// marked is text of ours, in which what comes from outside was made to fit. Slack
-// looks for marks of ours in it, and makes no links of its own.
+// marked returns a text with marks of ours. Parts of it that come from outside must have
+// been through fit. Slack makes no links of its own in it.
 func marked(text string) *api.TextBlockObject {
 	return api.NewTextBlockObject(api.MarkdownType, text, false, true)
 }
@@ -55,7 +55,7 @@ func marked(text string) *api.TextBlockObject {
 // mostLink is how long a link may be to be shown.
 const mostLink = 2000
 
-// link returns a link, or "" for what is none that a browser opens.
+// link returns a link, or "" if the address is not http or https.
 func link(address, label string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -68,7 +68,7 @@ func link(address, label string) string {
 	return "<" + address + "|" + label + ">"
 }
 
-// mention returns what mentions somebody of [Config.Mention].
+// mention returns the mark for an entry of [Config.Mention].
 func mention(who string) string {
 	switch who {
 	case "here", "channel", "everyone":

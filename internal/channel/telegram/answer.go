@@ -13,7 +13,7 @@ import (
 	"alertd/internal/channel/outbound"
 )
 
-// said is an answer of the Bot API.
+// said is an answer of the Bot API, taken or not.
 type said struct {
 	OK     bool `json:"ok"`
 	Result struct {
@@ -29,8 +29,8 @@ type said struct {
 	} `json:"parameters"`
 }
 
-// judge says what became of a message that there is an answer to, and the new id of
-// the chat if it has one.
+// judge returns the result of an answer, and the chat's new id if Telegram has refused the
+// old one.
 func (c *Channel) judge(answer outbound.Answer, result channel.Result) (judged channel.Result, moved string) {
 	var s said
 	err := json.Unmarshal(answer.Body, &s, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))

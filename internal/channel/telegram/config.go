@@ -10,15 +10,15 @@ import (
 	"alertd/internal/channel/outbound"
 )
 
-// Config says who sends, and where.
+// Config is the settings of a channel of this kind.
 type Config struct {
-	// BotToken is what BotFather gave for the bot: digits, a colon, and 35 more
-	// characters or so. It is a secret.
+	// BotToken is the bot's token from BotFather: digits, a colon, and about 35 more
+	// characters. It is a secret.
 	BotToken string
 	// ChatID is the number of a chat, negative for groups and channels, or the @name of
 	// a public channel or supergroup.
 	ChatID string
-	// APIURL stands in for https://api.telegram.org, without the path. "" is that.
+	// APIURL replaces https://api.telegram.org. It has no path. "": the former.
 	APIURL string
 	// Outbound says how to get out.
 	Outbound outbound.Config

@@ -5,11 +5,11 @@ import (
 	"unicode"
 )
 
-// control are the characters that HTML as Telegram reads it has for itself.
+// control escapes the characters that have a meaning in Telegram's HTML.
 var control = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
-// width is how much of Telegram's limit a character takes: it counts UTF-16 code
-// units, after it has read the HTML.
+// width returns the length of a text in UTF-16 code units. Telegram's limit counts these,
+// after the HTML is read.
 func width(text string) int {
 	units := 0
 	for _, r := range text {
@@ -37,7 +37,7 @@ func cut(text string, most int) string {
 	return text
 }
 
-// page is a message under way, which cannot become too long.
+// page is a message in the making that never becomes too long.
 type page struct {
 	html strings.Builder
 	left int // UTF-16 code units
@@ -70,9 +70,8 @@ func (p *page) outside(text string, most int) bool {
 	}
 }
 
-// speaks reports whether Telegram may find something in a text with that character:
-// mentions, hashtags, commands, numbers of telephones, links, which it would then make
-// of it.
+// speaks reports whether Telegram may make a mention, a hashtag, a command, a telephone
+// number or a link of a text with this character.
 func speaks(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" ,:;-_()'!?%=…", r)
 }

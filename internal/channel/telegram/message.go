@@ -8,8 +8,8 @@ import (
 	"alertd/internal/incident"
 )
 
-// How long a message and its parts may be, in UTF-16 code units. Telegram takes 4096;
-// the parts before the details are never more than that together.
+// The limits of a message and its parts in UTF-16 code units. Telegram takes 4096. The
+// parts before the details are shorter than that together.
 const (
 	mostMessage  = 4096
 	mostHeadline = 300
@@ -62,8 +62,8 @@ func compose(n channel.Notification, moved string) string {
 	return p.html.String()
 }
 
-// detail adds a member of the event's context, if it fits. Its name too is from
-// outside.
+// detail adds a member of the event's context, if it fits. Its name is from outside,
+// too.
 func (p *page) detail(d channel.Fact) bool {
 	name, value := cut(d.Name, mostName), cut(d.Value, mostDetail)
 	if width("\n"+name+": ")+width(value) > p.left {
@@ -72,7 +72,7 @@ func (p *page) detail(d channel.Fact) bool {
 	return p.write("", "\n") && p.outside(name, mostName) && p.write("", ": ") && p.outside(value, mostDetail)
 }
 
-// link adds a link, if it is one that a browser opens.
+// link adds a link if its address is http or https.
 func (p *page) link(address, label string) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(u.String()) > mostLink {
@@ -83,7 +83,7 @@ func (p *page) link(address, label string) {
 	p.html.WriteString(`<a href="` + control.Replace(u.String()) + `">` + control.Replace(label) + "</a>")
 }
 
-// silent reports whether nobody need look at once.
+// silent reports whether a message comes without a sound.
 func silent(r incident.Reason) bool {
 	switch r {
 	case incident.Updated, incident.WasAcknowledged, incident.WasResolved:

@@ -22,7 +22,7 @@ func opened(t *testing.T, ch channel.Channel) channel.Result {
 	return ch.Send(t.Context(), channeltest.Notification(incident.Opened))
 }
 
-func TestAStatusSaysWhatBecomesOfAMessage(t *testing.T) {
+func TestOutcomeByStatus(t *testing.T) {
 	for status, want := range map[int]channel.Outcome{
 		http.StatusBadRequest: channel.Permanent, http.StatusUnauthorized: channel.Permanent, http.StatusForbidden: channel.Permanent,
 		http.StatusNotFound: channel.Permanent, http.StatusConflict: channel.Permanent, http.StatusRequestEntityTooLarge: channel.Permanent,
@@ -47,7 +47,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 	assert.Equal(t, "Telegram says Unauthorized (bot_token is not valid)", opened(t, open(t, serve(t, other), id)).Error)
 }
 
-func TestTelegramSaysHowLongItWantsToBeLeftAlone(t *testing.T) {
+func TestRetryAfterOfTelegram(t *testing.T) {
 	server, ch := api(t)
 	server.SetTrouble(standin.Trouble{Status: http.StatusTooManyRequests, RetryAfter: "35"})
 	result := opened(t, ch)
@@ -81,7 +81,7 @@ func TestAChatTakesOneMessageASecond(t *testing.T) {
 	assert.Equal(t, time.Second, opened(t, ch).RetryAfter)
 }
 
-func TestASuccessThatIsNotTelegramsIsNone(t *testing.T) {
+func TestForeignSuccessIsTransient(t *testing.T) {
 	for body, want := range map[string]channel.Outcome{
 		"<html>Log in to the network</html>": channel.Transient, `{}`: channel.Transient, "": channel.Transient,
 		`{"ok":false,"description":"no"}`: channel.Transient,
@@ -93,7 +93,7 @@ func TestASuccessThatIsNotTelegramsIsNone(t *testing.T) {
 	}
 }
 
-func TestAfterAnOutageMessagesArriveAgain(t *testing.T) {
+func TestMessagesArriveAfterOutage(t *testing.T) {
 	server, ch := api(t)
 	server.SetDown(true)
 	result := opened(t, ch)
@@ -103,7 +103,7 @@ func TestAfterAnOutageMessagesArriveAgain(t *testing.T) {
 	tell(t, ch, incident.Opened, "")
 }
 
-func TestAnErrorShowsNoSecretAndLittleOfAnAnswer(t *testing.T) {
+func TestErrorsShowNoSecret(t *testing.T) {
 	for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusInternalServerError} {
 		for _, before := range []int{0, 200, 240, 250, 10_000} {
 			said := strings.Repeat("x", before) + " /bot" + token + "/sendMessage " + key + strings.Repeat("y", 10_000)

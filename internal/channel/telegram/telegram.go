@@ -20,7 +20,7 @@ type Channel struct {
 
 var _ channel.Channel = (*Channel)(nil)
 
-// New returns a channel, or what [Config.Validate] does.
+// New returns a channel. The error is that of [Config.Validate].
 func New(c Config) (*Channel, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -64,11 +64,10 @@ type reply struct {
 	OrWithout bool  `json:"allow_sending_without_reply"`
 }
 
-// thread is the id of a chat, and that of the first message there.
+// thread matches the ids of a chat and of the first message there.
 var thread = regexp.MustCompile(`^(-?\d{1,19})/(\d{1,18})$`)
 
-// replyTo returns which message to reply to. Messages of another chat have other
-// numbers.
+// replyTo returns the message to reply to; nil if there is none in this chat.
 func replyTo(text, chat string) *reply {
 	parts := thread.FindStringSubmatch(text)
 	if parts == nil || isNumber.MatchString(chat) && chat != parts[1] {
@@ -81,8 +80,8 @@ func replyTo(text, chat string) *reply {
 	return &reply{MessageID: id, OrWithout: true}
 }
 
-// send sends a message to a chat, once. moved is the new id of that chat, if that is
-// why it was not taken.
+// send sends a message to a chat, once. moved is the chat's new id if Telegram has refused
+// the old one.
 func (c *Channel) send(ctx context.Context, chat string, n channel.Notification, note string) (result channel.Result, moved string) {
 	body, err := json.Marshal(request{
 		ChatID: chat, Text: compose(n, note), ParseMode: "HTML", Preview: preview{Disabled: true},

@@ -54,7 +54,7 @@ func TestLaterMessagesReplyToTheFirst(t *testing.T) {
 	assert.Equal(t, id+"/1", thread)
 }
 
-func TestIfTheFirstMessageIsGoneWhatFollowsStandsAlone(t *testing.T) {
+func TestReplyToDeletedMessageStandsAlone(t *testing.T) {
 	server, ch := api(t)
 	thread := tell(t, ch, incident.Opened, "")
 	server.Delete(chat, 1)
@@ -62,7 +62,7 @@ func TestIfTheFirstMessageIsGoneWhatFollowsStandsAlone(t *testing.T) {
 	assert.Zero(t, server.Messages()[0].ReplyTo)
 }
 
-func TestAThreadThatIsNoneOrInAnotherChatIsNotJoined(t *testing.T) {
+func TestForeignThreadIsNotJoined(t *testing.T) {
 	for _, thread := range []string{"", "x", "1", "-5/1", "C0123/1.2", id + "/", id + "/99999999999999999999"} {
 		server, ch := api(t)
 		tell(t, ch, incident.Opened, "")
@@ -86,7 +86,7 @@ func TestOnlyWhatIsNewOrWorseRings(t *testing.T) {
 	}
 }
 
-func TestAGroupThatHasBecomeASupergroupIsFollowedAndTheMessageSaysSo(t *testing.T) {
+func TestMigratedGroupIsFollowed(t *testing.T) {
 	server := telegramtest.New(bot())
 	ch := open(t, serve(t, server), "-5")
 	thread := tell(t, ch, incident.Opened, "-5/77")
@@ -99,7 +99,7 @@ func TestAGroupThatHasBecomeASupergroupIsFollowedAndTheMessageSaysSo(t *testing.
 	assert.Equal(t, int64(1), server.Messages()[1].ReplyTo)
 }
 
-func TestAMoveThatLeadsNowhereSaysBoth(t *testing.T) {
+func TestFailedMigrationNamesBothChats(t *testing.T) {
 	server := telegramtest.New(bot())
 	result := open(t, serve(t, server), "-7").Send(t.Context(), channeltest.Notification(incident.Opened))
 	assert.Equal(t, channel.Permanent, result.Outcome)
@@ -107,7 +107,7 @@ func TestAMoveThatLeadsNowhereSaysBoth(t *testing.T) {
 	assert.Len(t, server.Refused(), 2, "it is tried once more, not again and again")
 }
 
-func TestWithoutAnAddressOfAlertdThereIsNoLink(t *testing.T) {
+func TestLinkNeedsPublicURL(t *testing.T) {
 	for url, want := range map[string]string{
 		"": "", "javascript:alert(1)": "", "https://x.example.com/" + strings.Repeat("x", 3000): "",
 		`https://x.example.com/?a=1&b="><b>`: "https://x.example.com/?a=1&b=\"><b>",
@@ -127,7 +127,7 @@ func TestWithoutAnAddressOfAlertdThereIsNoLink(t *testing.T) {
 	}
 }
 
-func TestATextIsCutIfOnlyItsLastCharacterIsTooWide(t *testing.T) {
+func TestWideLastCharacterIsCut(t *testing.T) {
 	server, ch := api(t)
 	for n, want := range map[int]string{1598: "x😀\n", 1599: "xx…\n", 1600: "xx…\n"} {
 		result := ch.Send(t.Context(), channeltest.Opened(alerting.SeverityError, "s", strings.Repeat("x", n)+"😀", "{}"))
@@ -150,7 +150,7 @@ func TestDetailsThatDoNotFitAreCounted(t *testing.T) {
 	assert.Contains(t, text, "😀…\n")
 }
 
-func TestTheConfigurationSaysWhatIsWrongAndShowsNoSecret(t *testing.T) {
+func TestInvalidConfigNamesKeysWithoutSecrets(t *testing.T) {
 	for name, c := range map[string]struct {
 		config telegram.Config
 		want   []string
@@ -205,7 +205,7 @@ func hostileText(most int) *rapid.Generator[string] {
 	})
 }
 
-func TestNoTextIsTooHostileToBeSent(t *testing.T) {
+func TestHostileTextsAreSent(t *testing.T) {
 	server, ch := api(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		n := channeltest.Notification(rapid.SampledFrom(channeltest.Reasons()).Draw(rt, "reason"))

@@ -15,18 +15,18 @@ import (
 	"alertd/internal/channel/outbound"
 )
 
-// Config says where to send, and how.
+// Config is the settings of a channel of this kind.
 type Config struct {
-	// URL is the receiver's, http or https. It is taken for a secret.
+	// URL is the receiver's, http or https. It is treated as a secret.
 	URL string
-	// Secret signs what is sent: base64 of 24 to 64 bytes, with or without whsec_ before
-	// it. While receivers change from one to another there may be several, with spaces
-	// between them: each signs. "" leaves messages unsigned.
+	// Secret signs the messages: base64 of 24 to 64 bytes, with or without whsec_ before
+	// it. There may be several with spaces between them, so that receivers can change from
+	// one to another: each signs. "": messages are not signed.
 	Secret string
-	// APIURL, if not "", is sent to in place of URL: a stand-in, or a proxy of one's own.
+	// APIURL replaces URL, such as by a stand-in or a proxy of one's own; "": it does not.
 	APIURL string
-	// Headers are sent along. Their values are taken for secrets. They cannot replace
-	// what the signature or the body needs.
+	// Headers are added to requests. Their values are treated as secrets. They cannot
+	// replace the headers of the signature and the body.
 	Headers map[string]string
 	// Outbound says how to get out.
 	Outbound outbound.Config
@@ -63,7 +63,7 @@ func (c Config) Validate() error {
 	return channel.Invalid(problems...)
 }
 
-// secrets returns each secret as it stands.
+// secrets returns each secret.
 func (c Config) secrets() []string { return strings.Fields(c.Secret) }
 
 func isSecret(text string) bool {
@@ -96,7 +96,7 @@ func (c Config) headerProblems() []channel.Problem {
 	return problems
 }
 
-// isOurs reports whether a header belongs to the signature, or to the transfer.
+// isOurs reports whether a header belongs to the signature or the transfer.
 func isOurs(canonical string) bool {
 	switch canonical {
 	case "Content-Type", "Content-Length", "Content-Encoding", "Host", "Connection", "Transfer-Encoding", "Trailer", "Te", "Upgrade", "Expect":

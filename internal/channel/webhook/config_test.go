@@ -18,7 +18,7 @@ import (
 
 func key(size int) string { return base64.StdEncoding.EncodeToString(make([]byte, size)) }
 
-func TestAConfigurationThatIsRightIsTaken(t *testing.T) {
+func TestValidConfigIsTaken(t *testing.T) {
 	for name, c := range map[string]webhook.Config{
 		"a URL alone":                  {URL: "https://example.com/hook"},
 		"on this machine":              {URL: "http://127.0.0.1:9000"},
@@ -36,7 +36,7 @@ func TestAConfigurationThatIsRightIsTaken(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatIsWrongNamesEachKeyAndShowsNoValue(t *testing.T) {
+func TestInvalidConfigNamesKeysWithoutValues(t *testing.T) {
 	for name, wrong := range map[string]struct {
 		config webhook.Config
 		fields []string

@@ -87,7 +87,7 @@ func TestEveryMessageIsWhatTheDocumentSays(t *testing.T) {
 	}
 }
 
-func TestMessagesOfHostileTextsAreWhatTheDocumentSays(t *testing.T) {
+func TestHostileTextsFitTheSchema(t *testing.T) {
 	d := newDocument(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		n := channeltest.HostileNotification().Draw(rt, "notification")
@@ -138,7 +138,7 @@ func TestTheDocumentsAnswersMeanWhatItSays(t *testing.T) {
 	assert.Equal(t, len(want), seen)
 }
 
-func TestAMessageIsNoLargerThanTheDocumentSays(t *testing.T) {
+func TestSizeIsWithinTheDocumentedLimit(t *testing.T) {
 	worst := strings.Repeat("\x01", 8190)
 	n := channeltest.Opened(alerting.SeverityCritical, "."+strings.Repeat("\x01", 253)+".", "."+worst+".", `{"a":"`+strings.Repeat("é", 8000)+`"}`)
 	n.Notice.Note, n.Notice.By = worst, strings.Repeat("\x01", 255)

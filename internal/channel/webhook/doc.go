@@ -1,9 +1,8 @@
-// Package webhook tells a receiver by HTTP of what happens to incidents: JSON, signed
-// as Standard Webhooks says (https://www.standardwebhooks.com), so that receivers
-// verify it by a library that exists in their language. api/openapi.yaml describes
-// the request and what the answers mean, under webhooks.
+// Package webhook sends JSON to a receiver by HTTP. It is signed by Standard Webhooks
+// (https://www.standardwebhooks.com), for which libraries exist in most languages.
+// api/openapi.yaml describes the request and the meaning of answers, under webhooks.
 //
-// The webhook-id stays the same however often a message is sent, so that a receiver
-// can take it once; the webhook-timestamp, and with it the signature, is that of the
+// The webhook-id is the same each time a message is sent, so that a receiver can
+// recognise a repeat. The webhook-timestamp, and with it the signature, is that of the
 // attempt.
 package webhook

@@ -14,7 +14,7 @@ import (
 // payload is the body. api/openapi.yaml has its schema, WebhookMessage.
 type payload struct {
 	Type string `json:"type"`
-	// Timestamp is when it happened, whenever it is sent.
+	// Timestamp is when it happened, not when it is sent.
 	Timestamp string `json:"timestamp"`
 	Data      data   `json:"data"`
 }

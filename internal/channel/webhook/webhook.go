@@ -25,7 +25,7 @@ type Channel struct {
 
 var _ channel.Channel = (*Channel)(nil)
 
-// New returns a channel, or what [Config.Validate] does.
+// New returns a channel. The error is that of [Config.Validate].
 func New(c Config) (*Channel, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -55,7 +55,8 @@ func New(c Config) (*Channel, error) {
 	return ch, err
 }
 
-// Send implements [channel.Channel]. Any answer of 2xx means delivered.
+// Send implements [channel.Channel]. Any answer of 2xx means delivered, and 410 that the
+// receiver wants no more.
 func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
 	request, err := c.request(ctx, n, time.Now())
 	if err != nil {

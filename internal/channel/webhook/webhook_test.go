@@ -16,7 +16,7 @@ import (
 	"alertd/internal/incident"
 )
 
-func TestAReceiverVerifiesAMessageByTheStandardsLibrary(t *testing.T) {
+func TestStandardLibraryVerifiesSignature(t *testing.T) {
 	n := channeltest.Notification(incident.Opened)
 	for name, c := range map[string]webhook.Config{
 		"with the prefix":    {Secret: secret},
@@ -37,7 +37,7 @@ func TestAReceiverVerifiesAMessageByTheStandardsLibrary(t *testing.T) {
 	}
 }
 
-func TestWhileSecretsChangeEachOfThemVerifies(t *testing.T) {
+func TestEachSecretSigns(t *testing.T) {
 	got, _ := send(t, webhook.Config{Secret: secret + "  " + next}, channeltest.Notification(incident.Opened), http.StatusOK)
 	for _, secret := range []string{secret, next} {
 		require.NoError(t, newVerifier(t, secret).Verify([]byte(got.body), got.header))
@@ -45,7 +45,7 @@ func TestWhileSecretsChangeEachOfThemVerifies(t *testing.T) {
 	assert.Len(t, strings.Fields(got.header.Get("webhook-signature")), 2)
 }
 
-func TestWithoutASecretAMessageIsNotSignedButHasItsIDAndTime(t *testing.T) {
+func TestUnsignedMessageHasIDAndTime(t *testing.T) {
 	n := channeltest.Notification(incident.Opened)
 	got, _ := send(t, webhook.Config{}, n, http.StatusOK)
 	assert.NotContains(t, got.header, "Webhook-Signature")
@@ -55,7 +55,7 @@ func TestWithoutASecretAMessageIsNotSignedButHasItsIDAndTime(t *testing.T) {
 	assert.WithinDuration(t, time.Now(), time.Unix(at, 0), 5*time.Second)
 }
 
-func TestAMessageThatIsSentAgainHasTheSameBody(t *testing.T) {
+func TestRepeatHasTheSameBody(t *testing.T) {
 	n := channeltest.Notification(incident.Updated)
 	first, _ := send(t, webhook.Config{Secret: secret}, n, http.StatusBadGateway)
 	again, _ := send(t, webhook.Config{Secret: secret}, n, http.StatusOK)
@@ -71,13 +71,13 @@ func TestOwnHeadersAreSentAlong(t *testing.T) {
 	assert.Equal(t, []string{"ours"}, got.header["User-Agent"])
 }
 
-func TestAStandInGetsWhatTheReceiverWould(t *testing.T) {
+func TestAPIURLReplacesURL(t *testing.T) {
 	got, result := send(t, webhook.Config{URL: "https://receiver.example.com/hook", Secret: secret}, channeltest.Notification(incident.Opened), http.StatusOK)
 	require.Equal(t, channel.Delivered, result.Outcome)
 	require.NoError(t, newVerifier(t, secret).Verify([]byte(got.body), got.header))
 }
 
-func TestAReceiverThatIsGoneIsSaidToBeGoneForGood(t *testing.T) {
+func TestGoneReceiverIsPermanent(t *testing.T) {
 	_, result := send(t, webhook.Config{}, channeltest.Notification(incident.Opened), http.StatusGone)
 	assert.Equal(t, channel.Result{
 		Outcome: channel.Permanent, Code: http.StatusGone,
@@ -85,7 +85,7 @@ func TestAReceiverThatIsGoneIsSaidToBeGoneForGood(t *testing.T) {
 	}, result)
 }
 
-func TestAMessageTellsEverythingAboutTheIncident(t *testing.T) {
+func TestPayloadIsComplete(t *testing.T) {
 	n := channeltest.Notification(incident.WasAcknowledged)
 	got, _ := send(t, webhook.Config{}, n, http.StatusOK)
 	assert.Equal(t, `{"type":"incident.acknowledged","timestamp":"2025-12-27T10:49:00.123456Z","data":{`+

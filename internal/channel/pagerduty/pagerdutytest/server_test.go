@@ -35,7 +35,7 @@ func post(tb testing.TB, s *pagerdutytest.Server, body string) (int, string) {
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-func TestAnEventIsTakenAndAnsweredAsPagerDutyDoes(t *testing.T) {
+func TestEventIsTaken(t *testing.T) {
 	s := pagerdutytest.New()
 	code, body := post(t, s, event("trigger", "k1", good))
 	assert.Equal(t, http.StatusAccepted, code)
@@ -52,7 +52,7 @@ func TestAnEventIsTakenAndAnsweredAsPagerDutyDoes(t *testing.T) {
 	assert.NotEmpty(t, alerts[1].DedupKey)
 }
 
-func TestWhatIsNotAllowedIsRefusedWithItsReason(t *testing.T) {
+func TestInvalidRequestsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ body, says string }{
 		"no JSON":                    {`{`, "unexpected EOF"},
 		"two values":                 {event("trigger", "k", good) + `{}`, "more than one"},
@@ -83,7 +83,7 @@ func TestWhatIsNotAllowedIsRefusedWithItsReason(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoOpenAlertIsAnswered202AndDropped(t *testing.T) {
+func TestEventWithoutAlertIsDropped(t *testing.T) {
 	s := pagerdutytest.New()
 	for _, action := range []string{"acknowledge", "resolve"} {
 		code, _ := post(t, s, event(action, "k1", good))
@@ -118,7 +118,7 @@ func TestTroubleIsWhatItWasToldToBe(t *testing.T) {
 	assert.Equal(t, http.StatusAccepted, code)
 }
 
-func TestAClientThatLeavesASlowServerHasSentNothing(t *testing.T) {
+func TestClientThatLeavesHasSentNothing(t *testing.T) {
 	s := pagerdutytest.New()
 	s.SetTrouble(standin.Trouble{Delay: time.Hour})
 	ctx, leave := context.WithCancel(t.Context())
@@ -129,7 +129,7 @@ func TestAClientThatLeavesASlowServerHasSentNothing(t *testing.T) {
 	assert.Empty(t, s.Alerts())
 }
 
-func TestThereIsNothingAtAnotherPathOrMethod(t *testing.T) {
+func TestOtherPathsAndMethods(t *testing.T) {
 	for target, want := range map[string]int{"POST /": http.StatusNotFound, "GET /v2/enqueue": http.StatusMethodNotAllowed} {
 		method, path, _ := strings.Cut(target, " ")
 		w := httptest.NewRecorder()

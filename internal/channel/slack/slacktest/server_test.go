@@ -127,7 +127,7 @@ func TestTheAPITakesJSONAndATokenInTheHeader(t *testing.T) {
 	assert.Contains(t, w.Body.String(), `"ok":true`)
 }
 
-func TestWhatTheAPIRefusesItRefusesByAWord(t *testing.T) {
+func TestAPIRefusesByWord(t *testing.T) {
 	for name, c := range map[string]struct {
 		method string
 		pairs  []string
@@ -242,7 +242,7 @@ func TestAttachmentsAreHeldToTheirLimits(t *testing.T) {
 	}
 }
 
-func TestARepliesRootMustBeAMessageOfItsOwn(t *testing.T) {
+func TestReplyToReplyIsRefused(t *testing.T) {
 	s := slacktest.New(workspace())
 	root := fmt.Sprint(call(t, s, "chat.postMessage")["ts"])
 	reply := fmt.Sprint(call(t, s, "chat.postMessage", "thread_ts", root)["ts"])
@@ -261,7 +261,7 @@ func TestAMessageByWebhookCannotBeUpdated(t *testing.T) {
 	assert.Equal(t, "cant_update_message", call(t, s, "chat.update", "ts", s.Messages()[0].TS)["error"])
 }
 
-func TestAChannelTakesOneMessageASecondIfItIsLimited(t *testing.T) {
+func TestLimitedChannelTakesOneMessageASecond(t *testing.T) {
 	w := workspace()
 	at := now
 	w.Limited, w.Now = true, func() time.Time { return at }
@@ -305,7 +305,7 @@ func TestTroubleIsWhatItWasToldToBe(t *testing.T) {
 	assert.Len(t, s.Messages(), 2, "what is lost is the answer")
 }
 
-func TestAClientThatLeavesASlowServerHasSentNothing(t *testing.T) {
+func TestClientThatLeavesHasSentNothing(t *testing.T) {
 	s := slacktest.New(workspace())
 	s.SetTrouble(standin.Trouble{Delay: time.Hour})
 	ctx, leave := context.WithCancel(t.Context())

@@ -42,7 +42,7 @@ func html(tb testing.TB, text string) string {
 	return string(body)
 }
 
-func TestAMessageIsTakenAndAnsweredAsTelegramDoes(t *testing.T) {
+func TestMessageIsTaken(t *testing.T) {
 	s := telegramtest.New(bot())
 	code, body := post(t, s, path, html(t, `<b>A &amp; B</b> <a href="https://x.com/?a=1&amp;b=2">here</a>`))
 	assert.Equal(t, http.StatusOK, code)
@@ -60,7 +60,7 @@ func TestAMessageIsTakenAndAnsweredAsTelegramDoes(t *testing.T) {
 	assert.Zero(t, messages[2].ReplyTo)
 }
 
-func TestWhatIsNotAllowedIsRefusedWithItsReason(t *testing.T) {
+func TestInvalidRequestsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		path, body string
 		status     int
@@ -109,7 +109,7 @@ func TestWhatIsNotAllowedIsRefusedWithItsReason(t *testing.T) {
 	}
 }
 
-func TestTelegramFindsMoreInATextThanItsTags(t *testing.T) {
+func TestEntitiesAreFoundInText(t *testing.T) {
 	s := telegramtest.New(bot())
 	for text, want := range map[string]string{
 		"@ada": "mention", "see #tag": "hashtag", "$USD": "cashtag", "/stop": "bot_command", "https://x.com": "url", "x.com": "url",
@@ -150,7 +150,7 @@ func TestTroubleIsWhatItWasToldToBe(t *testing.T) {
 	assert.Empty(t, s.Messages())
 }
 
-func TestAChatTakesOneMessageASecondIfItIsLimited(t *testing.T) {
+func TestLimitedChatTakesOneMessageASecond(t *testing.T) {
 	b := bot()
 	at := time.Unix(1766831400, 0)
 	b.Limited, b.Now = true, func() time.Time { return at }
@@ -162,7 +162,7 @@ func TestAChatTakesOneMessageASecondIfItIsLimited(t *testing.T) {
 	}
 }
 
-func TestAClientThatLeavesASlowServerHasSentNothing(t *testing.T) {
+func TestClientThatLeavesHasSentNothing(t *testing.T) {
 	s := telegramtest.New(bot())
 	s.SetTrouble(standin.Trouble{Delay: time.Hour})
 	ctx, leave := context.WithCancel(t.Context())
