@@ -167,7 +167,7 @@ func TestABreakerKeepsWhatWaitsAndLetsItOutWhenTheChannelWorks(t *testing.T) {
 		r.answers(down)
 		d := start(t, r.channel())
 		for n := range 50 {
-			d.post(alerting.SeverityError, fmt.Sprintf("desk %c is over its limit", 'A'+n))
+			d.post(alerting.SeverityError, fmt.Sprintf("desk %d is over its limit", n))
 		}
 		wait(3 * time.Minute)
 		attempts := len(r.messages())
@@ -239,7 +239,7 @@ func TestADeadChannelCostsTheOthersNothing(t *testing.T) {
 		})
 		d := start(t, dead.channel(), alive.channel())
 		for n := range 100 {
-			d.post(alerting.SeverityError, fmt.Sprintf("desk %c is over its limit", 'A'+n))
+			d.post(alerting.SeverityError, fmt.Sprintf("desk %d is over its limit", n))
 		}
 		require.Len(t, alive.told(), 100)
 		for _, m := range alive.messages() {

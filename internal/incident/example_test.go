@@ -48,7 +48,7 @@ func ExampleMask() {
 	fmt.Println(incident.Mask("VaR limit of desk7 breached: 0.0512 > 0.03"))
 	fmt.Println(incident.Mask("order 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55 rejected after 1m30s"))
 	// Output:
-	// VaR limit of desk# breached: # > #
+	// VaR limit of desk7 breached: # > #
 	// order # rejected after #
 }
 

@@ -58,21 +58,22 @@ type Key struct {
 }
 
 // KeyOf returns what an event is grouped by: its dedup_key alone if it has one, else its
-// source, category, masked message and what its context names.
+// source, category, masked message in one case, and what its context names.
 func KeyOf(e *alerting.Event, by GroupBy) Key {
 	if key := e.DedupKey(); key != "" {
 		return Key{fingerprint(string(ByDedupKey), key), ByDedupKey, key}
 	}
-	pattern := Mask(e.Message())
-	parts := []string{string(ByMessage), e.Category().String(), e.Source(), pattern}
+	mask := Mask(e.Message())
+	parts := make([]string, 0, 16)
+	parts = append(parts, string(ByMessage), e.Category().String(), e.Source(), string(foldCase(nil, mask)))
 	named := identityOf(e.Context(), by.IdentifyBy)
 	if len(named) == 0 {
-		return Key{fingerprint(parts...), ByMessage, pattern}
+		return Key{fingerprint(parts...), ByMessage, mask}
 	}
 	for _, n := range named {
 		parts = append(parts, n.name, n.value)
 	}
-	return Key{fingerprint(parts...), ByMessageAndContext, pattern + " " + patternOf(named)}
+	return Key{fingerprint(parts...), ByMessageAndContext, patternOf(mask, named)}
 }
 
 // fingerprint hashes texts, none of which holds a NUL character.

@@ -1,207 +1,306 @@
 package incident
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
-// Mask replaces what varies between messages about the same thing by a #: numbers
-// with their sign, fraction, separators, exponent and per cent sign, durations,
-// dates and times, UUIDs, and ids, which mix letters and digits. Words keep their
-// letters, also where a number follows: host12 becomes host#.
+	"golang.org/x/text/unicode/norm"
+)
+
+// Mask replaces what measures by a # and keeps what names. Messages that differ in
+// nothing else, case aside, are about the same thing.
 //
-// Messages that differ in nothing else have the same mask.
+// Masked are numbers that stand alone, with their sign, separators, unit and per cent
+// sign, amounts of money (their currency stays), durations, dates, times, UUIDs,
+// hexadecimal numbers, and ids: words of six characters and more in which letters and
+// digits alternate twice or more.
+//
+// Kept are words with digits at their end (gw1, VaR99), digits joined to a word by one of
+// -_./: (ACC-1001, 0700.HK), addresses, the identifiers and codes of instruments, and the
+// integer after a word such as gateway, port or HTTP. Where in doubt, a text is kept: a
+// second incident is noise, a merged one is silence.
+//
+// White space is trimmed and folded, and the text is brought to NFC.
 func Mask(message string) string {
-	if strings.IndexFunc(message, func(r rune) bool { return r <= '9' && r >= '0' }) < 0 {
+	message = normalize(message)
+	if !strings.ContainsAny(message, "0123456789") {
 		return message
 	}
-	m := masker{text: message, out: make([]byte, 0, len(message))}
-	for m.at < len(message) {
-		m.step()
+	s := scanner{text: message, out: make([]byte, 0, len(message)+8)}
+	for s.at < len(message) {
+		s.next()
 	}
-	return string(m.out)
+	return string(s.out)
 }
 
-// masker goes through a text a token at a time: a run of letters and digits, or
-// one other byte. Bytes beyond ASCII count as letters.
-type masker struct {
-	text string
-	at   int
-	out  []byte
+// normalize trims and folds white space, and brings a text to NFC.
+func normalize(text string) string {
+	ascii, spaces := true, false
+	for i := range len(text) {
+		c := text[i]
+		ascii = ascii && c < utf8.RuneSelf
+		spaces = spaces || c < ' ' || c == ' ' && (i == 0 || i == len(text)-1 || text[i-1] == ' ')
+	}
+	if !ascii {
+		text = norm.NFC.String(strings.ToValidUTF8(text, "\uFFFD"))
+	}
+	if !ascii || spaces {
+		text = strings.Join(strings.Fields(text), " ")
+	}
+	return text
 }
 
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-func isLetter(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= 0x80
-}
-func isHex(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' }
-
-// upTo returns where the run of bytes that are wanted ends.
-func (m *masker) upTo(from int, wanted func(byte) bool) int {
-	for from < len(m.text) && wanted(m.text[from]) {
-		from++
-	}
-	return from
-}
-
-func (m *masker) byteAt(i int) byte {
-	if i < 0 || i >= len(m.text) {
-		return ' '
-	}
-	return m.text[i]
-}
-
-func (m *masker) step() {
-	start := m.at
-	if end := m.uuid(start); end > 0 {
-		m.mask(end)
-		return
-	}
-	c := m.text[start]
-	if (c == '-' || c == '+') && isDigit(m.byteAt(start+1)) && !isLetter(m.byteAt(start-1)) && !isDigit(m.byteAt(start-1)) {
-		m.mask(m.number(start + 1)) // a sign
-		return
-	}
-	if !isDigit(c) && !isLetter(c) {
-		m.out = append(m.out, c)
-		m.at++
-		return
-	}
-	end := m.upTo(start, func(c byte) bool { return isDigit(c) || isLetter(c) })
-	token := m.text[start:end]
-	if isDigit(c) && m.number(start) > end { // 1234567e-5 is a number, although 1234567e looks like an id
-		m.mask(m.number(start))
-		return
-	}
-	switch {
-	case isID(token):
-		m.mask(end)
-	case isDigit(c):
-		m.mask(m.number(start))
-	default:
-		m.word(start, end)
-	}
-}
-
-// mask writes a # for what ends at end.
-func (m *masker) mask(end int) {
-	m.out = append(m.out, '#')
-	m.at = end
-}
-
-// word writes the letters of a token and a # for each run of digits in it.
-func (m *masker) word(start, end int) {
-	for start < end {
-		if isDigit(m.text[start]) {
-			m.out = append(m.out, '#')
-			start = m.upTo(start, isDigit)
+// foldCase appends a text in one case. Runes are equal after it as for
+// [strings.EqualFold]: ß and ss, which are different words, stay different.
+func foldCase(to []byte, text string) []byte {
+	for _, r := range text {
+		if r >= utf8.RuneSelf {
+			to = utf8.AppendRune(to, smallestFold(r))
 			continue
 		}
-		m.out = append(m.out, m.text[start])
-		start++
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		to = append(to, byte(r))
 	}
-	m.at = end
+	return to
 }
 
-// uuid returns where a UUID that begins here ends, or 0.
-func (m *masker) uuid(start int) int {
-	const length = 36
-	before, end := m.byteAt(start-1), start+length
-	if end > len(m.text) || isHex(before) || isLetter(before) || isHex(m.byteAt(end)) {
-		return 0
+// smallestFold returns the smallest rune that is the same but for its case, an ASCII
+// letter in lower case.
+func smallestFold(r rune) rune {
+	smallest := r
+	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+		smallest = min(smallest, next)
 	}
-	for i, c := range []byte(m.text[start:end]) {
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') || !dash && !isHex(c) {
-			return 0
-		}
+	if smallest < utf8.RuneSelf {
+		return unicode.ToLower(smallest)
 	}
-	return end
+	return smallest
 }
 
-// isID reports whether a token is an id and no word or number: eight hexadecimal
-// digits or more with a digit and a letter among them, or letters and digits that
-// take turns at least three times.
-func isID(token string) bool {
-	hex, digits, turns := true, 0, 0
-	for i := range len(token) {
-		c := token[i]
-		hex = hex && isHex(c)
-		if isDigit(c) {
-			digits++
-		}
-		if i > 0 && isDigit(c) != isDigit(token[i-1]) {
-			turns++
-		}
-	}
-	if isTimeOrDuration(token) {
-		return false // numbers have rules of their own
-	}
-	return turns >= 3 || hex && len(token) >= 8 && digits > 0 && digits < len(token)
+// scanner goes through a text a token at a time and writes its mask.
+type scanner struct {
+	text     string
+	at       int      // where the token begins
+	compound compound // the last one that began at a token or before it
+	out      []byte
+	naming   naming // what the words before make of a number here
 }
 
-// isTimeOrDuration reports whether a token is such as 27T10 or 1h30m15s.
-func isTimeOrDuration(token string) bool {
-	if !isDigit(token[0]) {
-		return false
-	}
-	rest := token
-	for rest != "" {
-		digits := 0
-		for digits < len(rest) && isDigit(rest[digits]) {
-			digits++
-		}
-		rest = rest[digits:]
-		if rest == "" {
-			return true
-		}
-		unit := unitAt(rest)
-		if unit == 0 {
-			return false
-		}
-		rest = rest[unit:]
-	}
-	return true
+// compound is a run of letters and digits, and of joiners between them.
+type compound struct {
+	end                 int
+	hasDigit, hasLetter bool
 }
 
-// units are of time, the longer ones first, then what stands between date and time
-// and after it.
-var units = [...]string{"ns", "us", "µs", "μs", "ms", "s", "m", "h", "d", "T", "Z"}
-
-// unitAt returns the length of the unit that a text begins with, or 0. What follows
-// must not make a word of it.
-func unitAt(text string) int {
-	for _, unit := range units {
-		if rest, ok := strings.CutPrefix(text, unit); ok && (rest == "" || !isLetter(rest[0])) {
-			return len(unit)
-		}
-	}
-	return 0
+// token is what a recogniser has found at the scanner's place.
+type token struct {
+	end int // where it ends; 0: nothing was found
+	// kept says that it names something. Otherwise a # takes its place, with the currency
+	// before it and the unit after it that tell quantities apart.
+	kept         bool
+	before, unit string
 }
 
-// number returns where the number, duration or time ends that has a digit here. A
-// separator belongs to it if a digit follows.
-func (m *masker) number(at int) int {
-	for {
-		at = m.upTo(at, isDigit)
-		c, next := m.byteAt(at), m.byteAt(at+1)
+// recognisers look at the token that begins at the scanner's place. The first that finds
+// something decides.
+var recognisers = [...]func(s *scanner) token{
+	(*scanner).named,
+	(*scanner).uuid,
+	(*scanner).date,
+	(*scanner).address,
+	(*scanner).isoDuration,
+	(*scanner).hexadecimal,
+	(*scanner).listing,
+	(*scanner).amount,
+	(*scanner).index,
+}
+
+// next takes one token, or one character that is none.
+func (s *scanner) next() {
+	inCompound := isWord(s.runeAt(s.at))
+	if inCompound && s.at >= s.compound.end {
+		s.compound = s.compoundAt(s.at)
+	}
+	if inCompound && !s.compound.hasDigit { // most words
+		s.naming = s.naming.after(s.text[s.at:s.compound.end])
+		s.keep(s.compound.end)
+		return
+	}
+	if inCompound || s.mayBegin() {
+		for _, recognise := range recognisers {
+			if t := recognise(s); t.end > 0 {
+				s.take(t)
+				return
+			}
+		}
+	}
+	if inCompound {
+		s.word(s.compound.end)
+		return
+	}
+	_, size := utf8.DecodeRuneInString(s.text[s.at:])
+	s.naming = s.naming.afterMark(s.text[s.at])
+	s.keep(s.at + size)
+}
+
+// mayBegin reports whether a number or an address may begin with this character, which is
+// no letter or digit.
+func (s *scanner) mayBegin() bool {
+	switch c := s.text[s.at]; c {
+	case '+', '-', '.', '(', '[', '#', '$', ':':
+		return true
+	default:
+		return c >= utf8.RuneSelf
+	}
+}
+
+func (s *scanner) take(t token) {
+	if t.kept {
+		s.naming = s.naming.afterNumber()
+		s.keep(t.end)
+		return
+	}
+	s.naming = noNaming
+	s.mask(t)
+}
+
+func (s *scanner) keep(end int) {
+	s.out = append(s.out, s.text[s.at:end]...)
+	s.at = end
+}
+
+func (s *scanner) mask(t token) {
+	s.out = append(append(append(s.out, t.before...), '#'), t.unit...)
+	s.at = t.end
+}
+
+// isJoiner reports whether a character joins parts to a compound such as BTC-EUR,
+// mean_rev_v2 or 0700.HK. An underscore is of a word, and so are several.
+func isJoiner(r rune) bool { return r == '-' || r == '.' || r == '/' || r == ':' }
+
+// compoundAt returns the compound that begins at a place; it ends there if there is none. A
+// plus joins a digit to a letter, as in T+2.
+func (s *scanner) compoundAt(from int) compound {
+	c := compound{end: from}
+	for c.end < len(s.text) {
+		r, size := rune(s.text[c.end]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s.text[c.end:])
+		}
 		switch {
-		case at >= len(m.text):
-			return at
-		case strings.IndexByte(".,:/-'", c) >= 0 && isDigit(next):
-			at++
-		case (c == 'e' || c == 'E') && isDigit(next):
-			at++
-		case (c == 'e' || c == 'E') && (next == '-' || next == '+') && isDigit(m.byteAt(at+2)):
-			at += 2
-		case c == '%':
-			return at + 1
-		case c == '+' && isDigit(next) && strings.IndexByte(m.text[:at], ':') >= 0: // a time's offset
-			at++
+		case isDigit(r):
+			c.hasDigit = true
+		case isWord(r):
+			c.hasLetter = c.hasLetter || r != '_'
+		case c.end > from && isJoiner(r) && isWord(s.runeAt(c.end+1)):
+		case c.end > from && r == '+' && isDigit(s.runeAt(c.end+1)) && isLetter(s.runeBefore(c.end)):
 		default:
-			unit := unitAt(m.text[at:])
-			if unit == 0 {
-				return at
-			}
-			if at += unit; !isDigit(m.byteAt(at)) {
-				return at
-			}
+			return c
+		}
+		c.end += size
+	}
+	return c
+}
+
+// inCompound returns the compound that a place is in.
+func (s *scanner) inCompound(at int) compound {
+	if s.at <= at && at < s.compound.end {
+		return s.compound
+	}
+	return s.compoundAt(at)
+}
+
+// word takes a compound part by part: ids are masked, everything else is kept.
+func (s *scanner) word(end int) {
+	s.naming = s.naming.after(s.text[s.at:end])
+	for s.at < end {
+		if t := s.part(end); t.end > 0 && !t.kept {
+			s.mask(t)
+		} else {
+			s.keep(t.end)
 		}
 	}
+}
+
+// part finds the next part of a compound that ends at end, or the joiner before it.
+func (s *scanner) part(end int) token {
+	next := s.at
+	for next < end && s.text[next] != '_' && s.text[next] != '+' && !isJoiner(rune(s.text[next])) {
+		next++
+	}
+	if next == s.at {
+		return token{end: next + 1, kept: true}
+	}
+	if t := s.uuid(); t.end > 0 && t.end <= end {
+		return t
+	}
+	if isID(s.text[s.at:next]) {
+		return token{end: next}
+	}
+	if t := s.value(); t.end > 0 && t.end <= end {
+		return t
+	}
+	return token{end: next, kept: true}
+}
+
+// value finds a measure after a colon, as in latency:850ms. An integer there names, as in
+// host:8080.
+func (s *scanner) value() token {
+	if s.runeBefore(s.at) != ':' {
+		return token{}
+	}
+	if t := s.date(); t.end > 0 {
+		return t
+	}
+	if q := s.quantity(s.at); !q.plain {
+		return q.token
+	}
+	return token{}
+}
+
+func isDigit(r rune) bool  { return '0' <= r && r <= '9' }
+func isLetter(r rune) bool { return isWord(r) && !isDigit(r) && r != '_' }
+
+// isWord reports whether a rune is of a word. What combines with letters is, too.
+func isWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r|0x20 && r|0x20 <= 'z' || isDigit(r) || r == '_'
+	}
+	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r)
+}
+
+func isHex(r rune) bool { return isDigit(r) || 'a' <= r && r <= 'f' || 'A' <= r && r <= 'F' }
+
+// noRune is before the beginning and after the end.
+const noRune = rune(-1)
+
+// runeAt returns the rune at a place, noRune at the end.
+func (s *scanner) runeAt(at int) rune {
+	if at >= len(s.text) {
+		return noRune
+	}
+	if c := s.text[at]; c < utf8.RuneSelf {
+		return rune(c)
+	}
+	r, _ := utf8.DecodeRuneInString(s.text[at:])
+	return r
+}
+
+// runeBefore returns the rune before a place, noRune at the beginning.
+func (s *scanner) runeBefore(at int) rune {
+	if at == 0 {
+		return noRune
+	}
+	r, _ := utf8.DecodeLastRuneInString(s.text[:at])
+	return r
+}
+
+// alone reports whether what ends here stands alone: no letter or digit follows, and no
+// joiner with one.
+func (s *scanner) alone(end int) bool {
+	r := s.runeAt(end)
+	return !isWord(r) && !(isJoiner(r) && isWord(s.runeAt(end+1)))
 }
