@@ -67,7 +67,7 @@ func run(folder string) error {
 		if err != nil {
 			return err
 		}
-		file, err := os.Create(filepath.Join(folder, name+".html")) //nolint:gosec // whoever runs it names the folder
+		file, err := os.Create(filepath.Join(folder, name+".html")) //nolint:gosec // the operator names the folder
 		if err != nil {
 			return err
 		}

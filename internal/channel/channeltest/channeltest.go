@@ -13,41 +13,42 @@ import (
 )
 
 const (
-	// patience is how long anything may take on a slow machine.
+	// patience is how long anything may take, on a slow machine, too.
 	patience = 20 * time.Second
 	// soon is how long a Send may take to return after its context has ended.
 	soon = 5 * time.Second
-	// short is the time that a Send gets where it must run out of it.
+	// short is the time of a Send that must time out.
 	short = 150 * time.Millisecond
 )
 
 // Fixture says how to test one kind of channel.
 type Fixture struct {
-	// New makes a channel that talks to whatever listens at address, such as
-	// 127.0.0.1:8025, and that holds Secrets. Run closes it.
+	// New makes a channel to the server at address, such as 127.0.0.1:8025, whose settings
+	// have Secrets. Run closes it.
 	New func(tb testing.TB, address string) channel.Channel
-	// Secrets must never be in what a channel says.
+	// Secrets must never be in a result.
 	Secrets []string
-	// HTTP says how the real service talks, for a kind that talks HTTP.
+	// HTTP says how the real service answers, for a kind that uses HTTP.
 	HTTP *HTTP
-	// Serve starts the real service on 127.0.0.1, for a kind that does not: one that
-	// takes every message until the test ends.
+	// Serve starts the service on 127.0.0.1, for a kind that does not use HTTP. It takes
+	// every message until the test ends.
 	Serve func(tb testing.TB) Service
 }
 
-// HTTP is how a service that talks HTTP answers.
+// HTTP says how a service answers by HTTP.
 type HTTP struct {
-	// OK answers what the service has taken. body is that of the request.
+	// OK answers a message that the service has taken. body is that of the request.
 	OK func(w http.ResponseWriter, r *http.Request, body []byte)
-	// Refusal is the service's body with a status that is no success; nil: a plain text.
+	// Refusal returns the service's body for a status that is not a success; nil: a plain
+	// text.
 	Refusal func(status int) string
-	// Outcomes has what is not as [outbound.Client.Do] says, by status.
+	// Outcomes has the outcomes by status that differ from [outbound.Client.Do].
 	Outcomes map[int]channel.Outcome
-	// Key returns what tells the receiver that it has the message already; nil: there is
+	// Key returns that by which the receiver recognises a repeated message; nil: there is
 	// nothing of the kind.
 	Key func(r *http.Request, body []byte) string
-	// Check returns what the service would have against a request, "" if nothing; nil:
-	// whatever OK answers.
+	// Check returns why the service would refuse a request, "" if it would not; nil: it
+	// never would.
 	Check func(r *http.Request, body []byte) string
 }
 
@@ -55,15 +56,15 @@ type HTTP struct {
 type Service struct {
 	// Address is where it listens, such as 127.0.0.1:8025.
 	Address string
-	// Keys returns what tells each message that was taken from all others, in the order
-	// in which they came; messages that are the same have the same.
+	// Keys returns the keys of the messages that were taken, in order. A repeated message
+	// has the same key.
 	Keys func() []string
 	// Problems returns what was wrong with the messages.
 	Problems func() []string
 }
 
-// Run holds a kind of channel to the rules that package channel states. The cases of
-// HTTP run for kinds that talk it, those of networks and messages for all.
+// Run holds a kind of channel to the rules of package channel. The cases of HTTP run for
+// kinds that use it, those of networks and messages for all.
 func Run(t *testing.T, f Fixture) {
 	require.NotEqual(t, f.HTTP == nil, f.Serve == nil, "a fixture has either HTTP or Serve")
 	type group struct {
@@ -103,7 +104,7 @@ func (f Fixture) open(tb testing.TB, address string) channel.Channel {
 	return ch
 }
 
-// serve starts the service as it is on a good day.
+// serve starts the service without any trouble.
 func (f Fixture) serve(tb testing.TB) Service {
 	tb.Helper()
 	if f.Serve != nil {
@@ -112,13 +113,13 @@ func (f Fixture) serve(tb testing.TB) Service {
 	return newReceiver(tb, f.HTTP, nil).service()
 }
 
-// send sends with the time that anything may take.
+// send sends within patience.
 func send(tb testing.TB, ch channel.Channel, n channel.Notification) channel.Result {
 	tb.Helper()
 	return sendWithin(tb, patience, ch, n)
 }
 
-// sendWithin sends with that much time, and checks what holds for every result.
+// sendWithin sends within a timeout and checks what holds for every result.
 func sendWithin(tb testing.TB, timeout time.Duration, ch channel.Channel, n channel.Notification) channel.Result {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), timeout)

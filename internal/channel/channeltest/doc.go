@@ -1,6 +1,6 @@
-// Package channeltest holds every kind of channel to the same rules, whatever it
-// talks: [Run] runs a channel against servers and networks that fail in every way
-// that a real one does. [Notification] has realistic messages for tests of a kind.
+// Package channeltest holds every kind of channel to the same rules: [Run] runs a channel
+// against servers and networks that fail in every way that real ones do. [Notification]
+// returns realistic messages for tests of a kind.
 //
 // Only tests import it.
 package channeltest

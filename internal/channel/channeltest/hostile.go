@@ -13,9 +13,9 @@ import (
 	"alertd/internal/incident"
 )
 
-// fragments are what services trip over: markup of all kinds, half of it unfinished,
-// what ends a line or a message in some protocol, what mentions people, and texts
-// that are not what they look like.
+// fragments are texts that services stumble over: markup of all kinds, some of it
+// unfinished, the ends of lines and messages in some protocol, mentions, and texts that
+// are not what they look like.
 var fragments = []string{
 	"<b>", "</b>", "<", ">", "&", "&amp;", "&#0;", "<script>alert(1)</script>", "<!channel>", "<@U012ABCDEF>", "<https://example.com|here>", "<img src=x>",
 	"*", "_", "~", "`", "```", "**bold", "[link](", "](https://example.com)", "\\", "\\*", "|", "||", "#", "@everyone", "@here",
@@ -25,7 +25,7 @@ var fragments = []string{
 	"\"", "'", " ", "  ", "0", "null", "-", "…", strings.Repeat("long", 300), strings.Repeat("😀", 200), strings.Repeat("word ", 100),
 }
 
-// HostileText draws a text of 1 to most characters, not only of white space, as an
+// HostileText draws a text of 1 to most characters, not all of them white space, as an
 // alert may have.
 func HostileText(most int) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
@@ -42,8 +42,7 @@ func HostileText(most int) *rapid.Generator[string] {
 	})
 }
 
-// HostileNotification draws a message for any reason whose texts come from somebody
-// who means harm.
+// HostileNotification draws a message for any reason with hostile texts.
 func HostileNotification() *rapid.Generator[channel.Notification] {
 	return rapid.Custom(func(t *rapid.T) channel.Notification {
 		context, err := json.Marshal(rapid.MapOfN(HostileText(300), HostileText(5000), 0, 6).Draw(t, "context"))
@@ -80,8 +79,7 @@ func longest(reason incident.Reason, text string) channel.Notification {
 	return as(n, reason, full(255), full(8192))
 }
 
-// as returns the message for another reason, with by and note where somebody has
-// acted.
+// as returns the message for another reason. by and note are those of an action.
 func as(n channel.Notification, reason incident.Reason, by, note string) channel.Notification {
 	notice := &n.Notice
 	notice.Reason = reason

@@ -121,7 +121,7 @@ func aRedirectToAnotherHostIsNotFollowed(t *testing.T, f Fixture) {
 	assert.Zero(t, elsewhere.count(), "the message, and with it a secret, went to another host")
 }
 
-// A POST that is led on by 302 or 303 becomes a GET, which any page answers by 200.
+// A POST that 302 or 303 redirects becomes a GET, which any page answers by 200.
 func aRedirectThatLosesTheMessageDeliversNothing(t *testing.T, f Fixture) {
 	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther} {
 		result := f.answered(t, func(w http.ResponseWriter, r *http.Request, body []byte) {
@@ -139,7 +139,7 @@ func anAnswerThatQuotesTheSecretsShowsNone(t *testing.T, f Fixture) {
 	require.NotEmpty(t, f.Secrets, "a channel without a secret needs no such test")
 	for _, status := range []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusGone, http.StatusInternalServerError} {
 		for _, secret := range f.Secrets {
-			// Before the end of what is quoted, and across it.
+			// Within the quoted part, and across its end.
 			for _, before := range []int{0, 100, 200, 230, 250, 255} {
 				text := strings.Repeat("x", before)
 				for _, said := range []string{

@@ -37,14 +37,15 @@ func nobodyListens(t *testing.T, f Fixture) {
 	f.requireSecret(t, result)
 }
 
-// requireNoAnswer checks the result of a send that may have arrived or not.
+// requireNoAnswer checks the result of a message that may or may not have arrived.
 func requireNoAnswer(tb testing.TB, result channel.Result) {
 	tb.Helper()
 	assert.Equal(tb, channel.Transient, result.Outcome, result.Error)
 	assert.Zero(tb, result.Code)
 }
 
-// throughProxy has a channel that reaches a service over a network that can fail.
+// throughProxy returns a service, a network that can fail, and a channel that reaches the
+// service through it.
 func (f Fixture) throughProxy(tb testing.TB) (Service, proxy, channel.Channel) {
 	tb.Helper()
 	service := f.serve(tb)
@@ -68,7 +69,7 @@ func theConnectionIsResetWhileTheMessageIsSent(t *testing.T, f Fixture) {
 	f.requireSecret(t, result)
 }
 
-// A success whose text is lost is a success, or may be tried again; it is no refusal.
+// A success whose body is lost is delivered or transient, and never a refusal.
 func theAnswerIsCutOff(t *testing.T, f Fixture) {
 	for _, size := range []int{0, 1, 12, 40} {
 		_, network, ch := f.throughProxy(t)
@@ -115,7 +116,7 @@ func theNetworkIsSlow(t *testing.T, f Fixture) {
 }
 
 func aSendThatIsCalledOffReturns(t *testing.T, f Fixture) {
-	// One that takes connections and says nothing.
+	// A server that takes connections and never answers.
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() }) // closed below, unless the test failed

@@ -12,25 +12,24 @@ import (
 	"alertd/internal/incident"
 )
 
-// IncidentID is the incident's that [Notification] tells of, and TestID the one that
-// a test message has.
+// IncidentID is the id of the incident of [Notification], and TestID that of a test
+// message.
 const (
 	IncidentID = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"
 	TestID     = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4aff"
 )
 
-// Reasons returns every reason there is to tell of, as they follow on each other in
-// the life of an incident, and a test.
+// Reasons returns all reasons in the order of an incident's life, and a test.
 func Reasons() []incident.Reason {
 	return []incident.Reason{
 		incident.Opened, incident.SeverityRaised, incident.Updated, incident.WasAcknowledged, incident.WasResolved, incident.Test,
 	}
 }
 
-// Notification returns a message about an incident of a VaR gate, each time the same
-// for the same reason. The incident is as old as the reason asks for: it begins as an
-// error, becomes critical, goes on for 41 events, is acknowledged by ada and resolved
-// by grace. Its Key is a UUID, and another one for each reason.
+// Notification returns a message about an incident of a VaR gate, always the same one for
+// a reason. The incident begins as an error, becomes critical, goes on for 41 events, is
+// acknowledged by ada and resolved by grace; the message shows it as it is at the reason.
+// Its Key is a UUID, a different one for each reason.
 func Notification(reason incident.Reason) channel.Notification {
 	return channel.Render(fmt.Sprintf("019b5f2c-8000-7000-8000-00000000000%d", reason), story(reason), publicURL)
 }
@@ -42,9 +41,8 @@ func Rendered(n channel.Notification) channel.Notification {
 	return again
 }
 
-// Opened returns a message with a key of its own that an incident was opened with
-// that message, in its own incident, for tests of what a channel makes of texts.
-// context is a JSON object.
+// Opened returns a message that a new incident was opened, with a new key, for tests of
+// how a channel shows texts. context is a JSON object.
 func Opened(severity alerting.Severity, source, message, context string) channel.Notification {
 	e := event(1, began, severity, source, message, context)
 	_, change := open(incident.NewID(), 1, e)
@@ -92,7 +90,7 @@ func mustID(text string) incident.ID {
 	return id
 }
 
-// story returns the notice that a reason stands for, as the fold itself makes it.
+// story returns the notice for a reason, as the fold makes it.
 func story(reason incident.Reason) incident.Notice {
 	if reason == incident.Test {
 		i, change := open(mustID(TestID), 0, event(1, began, alerting.SeverityInfo, "alertd", "A test of this channel", "{}"))

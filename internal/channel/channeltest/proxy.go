@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// proxy is a network that can be made to fail, in front of a service.
+// proxy is a network in front of a service that can be made to fail.
 type proxy struct{ *toxiproxy.Proxy }
 
 // newProxy starts one, until the test ends.
@@ -24,9 +24,8 @@ func newProxy(tb testing.TB, upstream string) proxy {
 	return p
 }
 
-// toxic makes the network bad in one of toxiproxy's ways, in one direction: up is
-// that of requests, down that of answers. The returned function undoes it for
-// connections to come.
+// toxic makes the network fail in one of toxiproxy's ways and in one direction: up is that
+// of requests, down that of answers.
 func (p proxy) toxic(tb testing.TB, kind, direction string, attributes map[string]int) {
 	tb.Helper()
 	text, err := json.Marshal(map[string]any{"type": kind, "stream": direction + "stream", "attributes": attributes})
@@ -35,14 +34,14 @@ func (p proxy) toxic(tb testing.TB, kind, direction string, attributes map[strin
 	require.NoError(tb, err)
 }
 
-// recover makes the network good again.
+// recover makes the network work again.
 func (p proxy) recover(tb testing.TB) {
 	tb.Helper()
 	p.Toxics.ResetToxics(tb.Context())
 }
 
-// ofToxiproxy passes over goroutines of the network: when it cuts a connection it
-// forgets those that still want to write to it.
+// ofToxiproxy ignores goroutines of toxiproxy, which does not wait for those that write
+// to a connection that it cuts.
 func ofToxiproxy() goleak.Option {
 	return goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run")
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// receiver is an HTTP server that notes what comes.
+// receiver is an HTTP server that records requests.
 type receiver struct {
 	*httptest.Server
 	f *HTTP

@@ -12,7 +12,7 @@ import (
 	"alertd/internal/channel"
 )
 
-// mostError is how long an error may be in bytes: it is kept with each attempt.
+// mostError is how many bytes an error has at most. It is kept with each attempt.
 const mostError = 2048
 
 // requireSound checks what holds for every result.

@@ -52,7 +52,7 @@ func (s *Server) set(at stageOf, b Behaviour) {
 	s.behaviours[at] = b
 }
 
-// BehaveWell takes back what was said, and lets go on what hangs.
+// BehaveWell ends all misbehaviour. Conversations that hang go on.
 func (s *Server) BehaveWell() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *Server) behaviour(stage Stage, address string) (Behaviour, bool) {
 	return b, ok
 }
 
-// reach does what is to be done at a stage. The error is the answer.
+// reach misbehaves at a stage, if it is to. The error is the answer.
 func (s *Server) reach(conn *smtp.Conn, stage Stage, address string) error {
 	b, ok := s.behaviour(stage, address)
 	switch {

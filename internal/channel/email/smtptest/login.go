@@ -13,7 +13,7 @@ import (
 // challenge is what CRAM-MD5 asks; real servers take another one each time.
 const challenge = "<1896.697170952@mail.example.com>"
 
-// checkFunc ends a login; matches reports whether what the client sent goes with a
+// checkFunc ends a login. matches reports whether the client has proved that it knows a
 // password.
 type checkFunc func(user string, matches func(password string) bool) error
 

@@ -19,8 +19,8 @@ type Config struct {
 	Certificate *Certificate
 	// Implicit makes it talk TLS from the first byte instead.
 	Implicit bool
-	// Users are names and passwords, or tokens; who has not logged in cannot send
-	// unless there are none.
+	// Users are names and their passwords or tokens. If there are any, only they can
+	// send.
 	Users map[string]string
 	// Mechanisms are how to log in, the names in upper case; empty: PLAIN and LOGIN.
 	Mechanisms []string
@@ -35,7 +35,7 @@ type Message struct {
 	To   []string
 	// Data is the message as it came, without the dots of the protocol.
 	Data []byte
-	// Hello is how the client has introduced itself, and User who had logged in.
+	// Hello is the client's name in its greeting, and User that of its login.
 	Hello, User string
 	// Encrypted tells of TLS, UTF8 that the client asked for SMTPUTF8.
 	Encrypted, UTF8 bool
@@ -115,8 +115,8 @@ func (s *Server) Close() error {
 	}
 	s.mu.Unlock()
 	s.done.Wait()
-	// It waits for those that serve a connection; that the listener is closed already
-	// is all that it can say.
+	// It waits until no connection is served. Its error can only be that the listener is
+	// closed already.
 	_ = s.server.Shutdown(context.Background())
 	return err
 }

@@ -61,7 +61,7 @@ type Image struct {
 	Alt  string `json:"alt"`
 }
 
-// read decodes an event, and says everything that is wrong with it.
+// read decodes an event and returns all its problems.
 func read(body []byte) (Event, []string) {
 	var e Event
 	if !utf8.Valid(body) {
@@ -124,7 +124,7 @@ func isTime(text string) bool {
 	return false
 }
 
-// problems gathers what is wrong with an event.
+// problems collects the problems of an event.
 type problems []string
 
 func (p *problems) check(ok bool, format string, values ...any) {

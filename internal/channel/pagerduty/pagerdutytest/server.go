@@ -23,8 +23,7 @@ const (
 	Resolved     Status = "resolved"
 )
 
-// Alert is what events with one dedup_key have made, from a trigger on until it is
-// resolved.
+// Alert is made of the events with one dedup_key, from a trigger until it is resolved.
 type Alert struct {
 	RoutingKey string
 	DedupKey   string
@@ -81,7 +80,7 @@ func (s *Server) Dropped() []Event {
 	return slices.Clone(s.dropped)
 }
 
-// Refused returns what was wrong with the events that were answered 400.
+// Refused returns the problems of events that were answered 400.
 func (s *Server) Refused() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

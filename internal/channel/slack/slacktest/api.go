@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// arguments are what a method may be called with.
+// arguments are the names of a method's arguments.
 var arguments = map[string][]string{
 	"chat.postMessage": {
 		"token", "channel", "text", "blocks", "attachments", "thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media", "mrkdwn", "parse", "link_names",
@@ -20,7 +20,7 @@ var arguments = map[string][]string{
 	"chat.update": {"token", "channel", "ts", "text", "blocks", "attachments", "parse", "link_names", "reply_broadcast"},
 }
 
-// no is what Slack answers to what it refuses.
+// no is a refusal: Slack's word and its details.
 type no struct {
 	word    string
 	details []string
@@ -59,7 +59,7 @@ func (s *Server) call(method string, r *http.Request, body []byte) answer {
 	return s.post(args)
 }
 
-// refuse notes and answers a refusal.
+// refuse records a refusal and returns its answer.
 func (s *Server) refuse(n no) answer {
 	s.mu.Lock()
 	s.refused = append(s.refused, strings.Join(append([]string{n.word}, n.details...), " "))
@@ -71,7 +71,7 @@ func (s *Server) refuse(n no) answer {
 	return inJSON(http.StatusOK, said)
 }
 
-// readArguments reads a form, or JSON, whose values it returns as a form has them.
+// readArguments reads a form or JSON. It returns the values of both as a form has them.
 func readArguments(r *http.Request, body []byte) (map[string]string, no) {
 	args := map[string]string{}
 	media, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -117,7 +117,7 @@ func readArguments(r *http.Request, body []byte) (map[string]string, no) {
 
 func isTrue(value string) bool { return value == "true" || value == "1" }
 
-// checkMessage holds a message to the limits, whatever way it came.
+// checkMessage holds a message to the limits.
 func checkMessage(text string, blocks, attachments json.RawMessage) no {
 	switch {
 	case strings.TrimSpace(text) == "":

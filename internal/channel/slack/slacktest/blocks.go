@@ -39,7 +39,7 @@ const (
 // length counts UTF-16 code units.
 func length(text string) int { return len(utf16.Encode([]rune(text))) }
 
-// checker gathers what is wrong with the blocks of one message, in Slack's words.
+// checker collects the problems of one message's blocks, in Slack's words.
 type checker struct {
 	problems []string
 	count    int             // of blocks
@@ -57,7 +57,7 @@ func (c *checker) most(at, text string, most int) {
 	}
 }
 
-// object reads an object that has those keys, the first required ones surely.
+// object reads an object with these keys. The first of them are required.
 func (c *checker) object(at string, raw json.RawMessage, required int, keys ...string) map[string]json.RawMessage {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(raw, &object) != nil || object == nil {

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// isMark is what may be between < and >.
+// isMark matches what may be between < and >.
 var isMark = regexp.MustCompile(`^(?:!(?:here|channel|everyone)` +
 	`|!subteam\^S[A-Z0-9]+(?:\|[^|]+)?` +
 	`|!date\^\d+\^[^|]+\|.+` +
@@ -15,8 +15,8 @@ var isMark = regexp.MustCompile(`^(?:!(?:here|channel|everyone)` +
 	`|#C[A-Z0-9]+` +
 	`|(?:https?://|mailto:)[^\s|]+(?:\|[^|]+)?)$`)
 
-// checkMarks returns what is wrong with the control characters of a text. Plain text
-// has none that are not escaped.
+// checkMarks returns the problems with the control characters of a text. In plain text
+// all of them must be escaped.
 func checkMarks(text string, marked bool) []string {
 	var problems []string
 	for n, r := range text {

@@ -93,7 +93,7 @@ func (m Message) Color() string {
 
 var marks = regexp.MustCompile(`<[^<>]*>`)
 
-// Mentions returns whom the message mentions, as it was sent, such as <!channel>.
+// Mentions returns the mentions of the message as they were sent, such as <!channel>.
 func (m Message) Mentions() []string {
 	return m.find(func(mark string) bool { return strings.ContainsRune("!@#", rune(mark[1])) })
 }

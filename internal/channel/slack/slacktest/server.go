@@ -14,7 +14,7 @@ import (
 	"alertd/internal/channel/standin"
 )
 
-// Workspace is what there is to post in, and who may.
+// Workspace is the channels, and the token and path for posting in them.
 type Workspace struct {
 	// Token is the bot token that /api/ takes.
 	Token string
@@ -72,7 +72,7 @@ func (s *Server) Messages() []Message {
 	return messages
 }
 
-// Refused returns what was wrong with what was refused.
+// Refused returns why messages were refused.
 func (s *Server) Refused() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +116,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// answer is what a request is answered by.
+// answer is an HTTP answer.
 type answer struct {
 	status     int
 	retryAfter string
@@ -162,7 +162,7 @@ func inTrouble(t standin.Trouble, isAPI bool) answer {
 	return a
 }
 
-// limit returns for how many seconds a channel takes no message; 0: it takes one.
+// limit returns for how many seconds a channel takes no message; 0: it takes one now.
 func (s *Server) limit(channel string) int {
 	now := s.workspace.Now()
 	if last, ok := s.last[channel]; s.workspace.Limited && ok && now.Sub(last) < time.Second {

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// payload is what a webhook takes.
+// payload is the body of a message to a webhook.
 type payload struct {
 	Text        string          `json:"text"`
 	Blocks      json.RawMessage `json:"blocks"`
@@ -63,7 +63,8 @@ func (s *Server) webhook(r *http.Request, body []byte) answer {
 	return answer{status: http.StatusOK, media: "text/html", body: "ok"}
 }
 
-// say notes and answers a refusal as webhooks do: a word, and no details.
+// say records a refusal and returns its answer, which for webhooks is a word without
+// details.
 func (s *Server) say(n no) answer {
 	s.mu.Lock()
 	s.refused = append(s.refused, strings.Join(append([]string{n.word}, n.details...), " "))
@@ -86,7 +87,7 @@ func webhookStatus(word string) int {
 	return http.StatusBadRequest
 }
 
-// ascii escapes whatever is not ASCII, as Slack does in its answers.
+// ascii escapes all that is not ASCII, as Slack does in its answers.
 func ascii(raw json.RawMessage) json.RawMessage {
 	if raw == nil {
 		return nil

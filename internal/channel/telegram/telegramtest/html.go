@@ -18,8 +18,8 @@ func length(text string) int { return len(utf16.Encode([]rune(text))) }
 
 // Entity is a part of a message that is more than text.
 type Entity struct {
-	// Type is such as bold, code, pre, text_link for what the HTML says; mention,
-	// hashtag, cashtag, bot_command, email, url for what Telegram found in the text.
+	// Type is bold, code, pre, text_link and so on for tags; mention, hashtag, cashtag,
+	// bot_command, email or url for what Telegram found in the text.
 	Type string
 	Text string
 	URL  string // of a text_link
@@ -46,7 +46,7 @@ type opened struct {
 	at       int // where its text begins
 }
 
-// read reads HTML as Telegram does, and says where it is none.
+// read reads HTML as Telegram does. The error says where it is not valid.
 func read(html string) (text string, entities []Entity, err error) {
 	var out strings.Builder
 	var stack []opened
@@ -118,7 +118,7 @@ func read(html string) (text string, entities []Entity, err error) {
 	return out.String(), append(entities, found(free.String())...), nil
 }
 
-// finds are what Telegram finds in a text that is not code.
+// finds match what Telegram finds in a text that is not code.
 var finds = []struct {
 	is   string
 	what *regexp.Regexp

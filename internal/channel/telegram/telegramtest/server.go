@@ -16,7 +16,7 @@ import (
 	"alertd/internal/channel/standin"
 )
 
-// Bot is the bot, and where it may write.
+// Bot is the bot and the chats that it may write to.
 type Bot struct {
 	Token string
 	Chats []Chat
@@ -42,7 +42,7 @@ type Message struct {
 	Chat, ID int64
 	// Text is what is read, HTML what was sent.
 	Text, HTML string
-	// Entities are what the HTML says, and what Telegram found in the rest.
+	// Entities are those of the HTML, and those that Telegram finds in the rest.
 	Entities []Entity
 	// ReplyTo is the message that it replies to; 0: none.
 	ReplyTo int64
@@ -77,7 +77,7 @@ func (s *Server) Messages() []Message {
 	return slices.Clone(s.messages)
 }
 
-// Refused returns what was wrong with what was refused.
+// Refused returns why messages were refused.
 func (s *Server) Refused() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// answer is what a request is answered by.
+// answer is the body of an answer.
 type answer struct {
 	OK          bool        `json:"ok"`
 	Code        int         `json:"error_code,omitempty"`
@@ -174,7 +174,7 @@ func (a answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(body) // the client may have left
 }
 
-// request is what sendMessage takes, but for what only people's clients make use of.
+// request has the fields of sendMessage that alertd may use.
 type request struct {
 	ChatID    json.RawMessage `json:"chat_id"`
 	Text      string          `json:"text"`
