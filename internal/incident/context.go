@@ -8,14 +8,14 @@ import (
 	"alertd/internal/alerting"
 )
 
-// MaxContext is how many bytes of an event's context a notice has.
+// MaxContext is how many bytes of an event's context a notice has at most.
 const MaxContext = 16 << 10
 
 // Context is an event's context as channels show it.
 type Context struct {
 	// Fields are the members of the context, in their order.
 	Fields []Field `json:"fields,omitzero"`
-	// Cut says that there are more than those.
+	// Cut reports whether the context has more members than these.
 	Cut bool `json:"cut,omitzero"`
 }
 
@@ -45,7 +45,7 @@ func CutContext(c alerting.Context) Context {
 	var cut Context
 	dec := jsontext.NewDecoder(bytes.NewBufferString(c.String()))
 	if _, err := dec.ReadToken(); err != nil {
-		return cut // it is checked when the alert comes in
+		return cut // an alert with such a context is refused
 	}
 	for size := 0; dec.PeekKind() == '"'; {
 		name, err := dec.ReadToken()

@@ -20,7 +20,7 @@ func contextOf(tb rapid.TB, text string) alerting.Context {
 	return c
 }
 
-func TestAContextKeepsItsMembersAsTheyWereSent(t *testing.T) {
+func TestCutContextKeepsMembers(t *testing.T) {
 	const text = `{"var":0.0500,"desk":"FX \"spot\"","nested":{"a":[1,2]},"none":null,"größe":"\u00fc"}`
 	c := incident.CutContext(contextOf(t, text))
 	require.False(t, c.Cut)
@@ -37,14 +37,14 @@ func TestAContextKeepsItsMembersAsTheyWereSent(t *testing.T) {
 	require.Equal(t, `"cut`, incident.Field{Value: jsontext.Value(`"cut`)}.Text(), "what is damaged is shown as it is")
 }
 
-func TestAContextIsCutBetweenItsMembers(t *testing.T) {
+func TestCutContextDropsWholeMembers(t *testing.T) {
 	large := strings.Repeat("x", incident.MaxContext)
 	c := incident.CutContext(contextOf(t, `{"a":1,"large":"`+large+`","b":2}`))
 	require.True(t, c.Cut)
 	require.Equal(t, `{"a":1,"b":2}`, string(c.Object()), "what fits is kept, also after what does not")
 }
 
-func TestACutContextIsAnObjectOfWhatFits(t *testing.T) {
+func TestCutContextFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		members := make([]string, rapid.IntRange(0, 12).Draw(t, "members"))
 		for n := range members {

@@ -27,7 +27,7 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Grouping says what made a fingerprint.
+// Grouping is what made a fingerprint.
 type Grouping string
 
 // The groupings.
@@ -40,8 +40,8 @@ const (
 	ByMessageAndContext Grouping = "message_and_context"
 )
 
-// GroupBy says what of an event beside its source, category and message makes its
-// key. The zero value is nothing else.
+// GroupBy is what makes an event's key beside its source, category and message. The
+// zero value adds nothing.
 type GroupBy struct {
 	// IdentifyBy names members of the context, at its first level, that say what an event
 	// is about. They count where they are strings or integers. Their order does not matter.

@@ -28,7 +28,7 @@ func like(change func(a *alerting.Alert)) alerting.Alert {
 	return a
 }
 
-func TestEventsAreAlikeByTheirKeyOrBySourceCategoryAndMaskedMessage(t *testing.T) {
+func TestKeyOf(t *testing.T) {
 	plain := keyOf(t, like(func(*alerting.Alert) {}))
 	require.Equal(t, incident.Key{Fingerprint: plain.Fingerprint, Grouping: incident.ByMessage, Pattern: "VaR # > #"}, plain)
 	for name, change := range map[string]func(a *alerting.Alert){
@@ -54,12 +54,12 @@ func TestEventsAreAlikeByTheirKeyOrBySourceCategoryAndMaskedMessage(t *testing.T
 
 // What fingerprints are made of must not change: open incidents are found by them after
 // an upgrade.
-func TestFingerprintsStayWhatTheyAre(t *testing.T) {
+func TestFingerprintsAreStable(t *testing.T) {
 	require.Equal(t, "7f3aa79cd57363b44124f0499308111c", keyOf(t, like(func(*alerting.Alert) {})).Fingerprint.String())
 	require.Equal(t, "d084089b3bc5c39ff8f9efc9b7dd7ea6", keyOf(t, like(func(a *alerting.Alert) { a.DedupKey = "desk 7" })).Fingerprint.String())
 }
 
-func TestAFingerprintIsReadAsItIsWritten(t *testing.T) {
+func TestFingerprintText(t *testing.T) {
 	f := incident.Fingerprint{0xab, 15: 0x01}
 	text, err := f.MarshalText()
 	require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestAFingerprintIsReadAsItIsWritten(t *testing.T) {
 	require.Error(t, read.UnmarshalText([]byte(strings.Repeat("x", 32))))
 }
 
-func TestPartsOfAFingerprintAreNotMixedUp(t *testing.T) {
+func TestFingerprintPartsStayApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[a-z]{1,3}( [a-z]{1,3})?`)
 		one, two := like(func(*alerting.Alert) {}), like(func(*alerting.Alert) {})

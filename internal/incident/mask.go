@@ -55,14 +55,13 @@ func normalize(text string) string {
 // [strings.EqualFold]: ß and ss, which are different words, stay different.
 func foldCase(to []byte, text string) []byte {
 	for _, r := range text {
-		if r >= utf8.RuneSelf {
-			to = utf8.AppendRune(to, smallestFold(r))
-			continue
-		}
-		if 'A' <= r && r <= 'Z' {
+		switch {
+		case r >= utf8.RuneSelf:
+			r = smallestFold(r)
+		case 'A' <= r && r <= 'Z':
 			r += 'a' - 'A'
 		}
-		to = append(to, byte(r))
+		to = utf8.AppendRune(to, r)
 	}
 	return to
 }
@@ -302,5 +301,5 @@ func (s *scanner) runeBefore(at int) rune {
 // joiner with one.
 func (s *scanner) alone(end int) bool {
 	r := s.runeAt(end)
-	return !isWord(r) && !(isJoiner(r) && isWord(s.runeAt(end+1)))
+	return !isWord(r) && (!isJoiner(r) || !isWord(s.runeAt(end+1)))
 }

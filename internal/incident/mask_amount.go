@@ -142,7 +142,7 @@ func (s *scanner) digits(at int) int {
 // number of their own.
 func (s *scanner) numbers(at int) (ends [2]int) {
 	whole := s.digits(at)
-	if whole == at && !(s.runeAt(at) == '.' && isDigit(s.runeAt(at+1))) {
+	if whole == at && (s.runeAt(at) != '.' || !isDigit(s.runeAt(at+1))) {
 		return ends
 	}
 	if whole > at && whole-at <= 3 {

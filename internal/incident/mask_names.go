@@ -21,22 +21,28 @@ const (
 )
 
 // namers are the words that make a name of what follows. docs/channels.md lists them.
-var namers = namersOf(map[naming]string{
-	integerNames: "gateway node host server shard partition queue worker session line port disk core desk book leg level tier " +
+var namers = namersOf(
+	namer{integerNames, "gateway node host server shard partition queue worker session line port disk core desk book leg level tier " +
 		"http http/1.0 http/1.1 http/2 http/2.0 http/3 status code error " +
-		"account portfolio strategy fund trader venue exchange instance cluster replica zone rack cpu gpu feed",
+		"account portfolio strategy fund trader venue exchange instance cluster replica zone rack cpu gpu feed"},
 	// Plurals such as errors and sessions are followed by a count.
-	integersName: "gateways nodes hosts servers shards partitions queues workers ports disks cores desks books legs levels tiers " +
-		"accounts portfolios strategies funds traders venues exchanges instances clusters replicas zones racks feeds",
-	anythingNames: "isin sedol cusip figi wkn valor lei iban bic ric symbol ticker instrument contract option future rule version release",
-	asBefore:      "no nr number id and or to und bis",
-})
+	namer{integersName, "gateways nodes hosts servers shards partitions queues workers ports disks cores desks books legs levels tiers " +
+		"accounts portfolios strategies funds traders venues exchanges instances clusters replicas zones racks feeds"},
+	namer{anythingNames, "isin sedol cusip figi wkn valor lei iban bic ric symbol ticker instrument contract option future rule version release"},
+	namer{asBefore, "no nr number id and or to und bis"},
+)
 
-func namersOf(words map[naming]string) map[string]naming {
+// namer is what words make of what follows them.
+type namer struct {
+	makes naming
+	words string
+}
+
+func namersOf(list ...namer) map[string]naming {
 	namers := make(map[string]naming)
-	for n, list := range words {
-		for word := range setOf(list) {
-			namers[word] = n
+	for _, n := range list {
+		for word := range setOf(n.words) {
+			namers[word] = n.makes
 		}
 	}
 	return namers
@@ -44,7 +50,7 @@ func namersOf(words map[naming]string) map[string]naming {
 
 func setOf(words string) map[string]bool {
 	set := make(map[string]bool)
-	for _, word := range strings.Fields(words) {
+	for word := range strings.FieldsSeq(words) {
 		set[word] = true
 	}
 	return set
@@ -53,10 +59,10 @@ func setOf(words string) map[string]bool {
 // after returns what a compound makes of what follows it. If it is no namer, its last part
 // decides.
 func (n naming) after(compound string) naming {
-	made := namer(compound)
+	made := madeBy(compound)
 	for i := len(compound) - 1; made == noNaming && i > 0; i-- {
 		if c := compound[i]; c == '_' || isJoiner(rune(c)) {
-			made = namer(compound[i+1:])
+			made = madeBy(compound[i+1:])
 			break
 		}
 	}
@@ -66,8 +72,8 @@ func (n naming) after(compound string) naming {
 	return made
 }
 
-// namer looks a word up in any case.
-func namer(word string) naming {
+// madeBy looks a word up, in any case.
+func madeBy(word string) naming {
 	const longest = len("instrument")
 	if len(word) > longest {
 		return noNaming
