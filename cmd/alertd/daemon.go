@@ -106,6 +106,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
 		Settings: apiSettings(loaded.Server),
 		MaxBody:  loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
+		MaxSearches: loaded.Server.MaxSearches, SearchTimeout: loaded.Server.SearchTimeout,
 		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,
 		EffectiveConfig: reloader.effective, Reload: reloader.reload,
 	})

@@ -76,6 +76,10 @@ type Server struct {
 	// MaxStreams bounds the event streams that are open at once.
 	MaxStreams      int
 	StreamHeartbeat time.Duration
+	// MaxSearches is how many requests may search the database at once, and
+	// SearchTimeout bounds each.
+	MaxSearches   int
+	SearchTimeout time.Duration
 }
 
 // Storage is the [storage] section.
@@ -262,6 +266,8 @@ func (c *Config) RestartRequired(next Config) []string {
 		{"server.max_body", c.Server.MaxBody != next.Server.MaxBody},
 		{"server.max_streams", c.Server.MaxStreams != next.Server.MaxStreams},
 		{"server.stream_heartbeat", c.Server.StreamHeartbeat != next.Server.StreamHeartbeat},
+		{"server.max_searches", c.Server.MaxSearches != next.Server.MaxSearches},
+		{"server.search_timeout", c.Server.SearchTimeout != next.Server.SearchTimeout},
 		{"storage", c.Storage != next.Storage},
 	} {
 		if key.different {

@@ -38,6 +38,8 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 		"max_body":            formatSize(c.Server.MaxBody),
 		"max_streams":         c.Server.MaxStreams,
 		"stream_heartbeat":    FormatDuration(c.Server.StreamHeartbeat),
+		"max_searches":        c.Server.MaxSearches,
+		"search_timeout":      FormatDuration(c.Server.SearchTimeout),
 	}
 	alerts := map[string]any{
 		"enabled":      c.Alerting.Enabled,

@@ -82,7 +82,8 @@ nothing = [nan, inf, -inf, 0.5]
 	require.JSONEq(t, `{
 		"server": {
 			"listen": "10.0.0.1:80", "public_url": "", "access_log": "errors", "slow_request": "1s", "read_header_timeout": "5s", "read_timeout": "30s", "write_timeout": "30s", "idle_timeout": "90s",
-			"shutdown_timeout": "30s", "max_body": "2MiB", "max_streams": 256, "stream_heartbeat": "15s"
+			"shutdown_timeout": "30s", "max_body": "2MiB", "max_streams": 256, "stream_heartbeat": "15s",
+			"max_searches": 4, "search_timeout": "10s"
 		},
 		"storage": {
 			"driver": "sqlite", "path": "data/alertd.db", "retention": "90d", "retention_events": 0, "queue_size": "64MiB", "timeout": "10s"

@@ -20,6 +20,7 @@ func defaultServer() Server {
 		Listen: "127.0.0.1:8080", AccessLog: "errors", SlowRequest: time.Second, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
 		MaxBody: 8 << 20, MaxStreams: 256, StreamHeartbeat: 15 * time.Second,
+		MaxSearches: 4, SearchTimeout: 10 * time.Second,
 	}
 }
 
@@ -120,11 +121,20 @@ func (s *Server) read(t *table, override string) {
 		{"shutdown_timeout", &s.ShutdownTimeout},
 		{"stream_heartbeat", &s.StreamHeartbeat},
 		{"slow_request", &s.SlowRequest},
+		{"search_timeout", &s.SearchTimeout},
 	} {
 		t.duration(timeout.name, 10*time.Millisecond, time.Hour, timeout.into)
 	}
 	t.size("max_body", 1<<10, 1<<30, &s.MaxBody)
 	t.int("max_streams", 100_000, &s.MaxStreams)
+	t.int("max_searches", 1000, &s.MaxSearches)
+	if s.SearchTimeout >= s.WriteTimeout { // the answer is to be written, too
+		if t.given("search_timeout") {
+			t.r.problem(join(t.key, "search_timeout"), "%s is not allowed, must be shorter than write_timeout, which is %s",
+				FormatDuration(s.SearchTimeout), FormatDuration(s.WriteTimeout))
+		}
+		s.SearchTimeout = s.WriteTimeout / 2
+	}
 	t.done()
 }
 

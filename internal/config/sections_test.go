@@ -17,6 +17,7 @@ func TestAbsentSectionHasDefaults(t *testing.T) {
 			Listen: "127.0.0.1:8080", AccessLog: "errors", SlowRequest: time.Second, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
 			MaxBody: 8 << 20, MaxStreams: 256, StreamHeartbeat: 15 * time.Second,
+			MaxSearches: 4, SearchTimeout: 10 * time.Second,
 		}, c.Server)
 		require.Equal(t, "sqlite", c.Storage.Driver)
 		require.Equal(t, "data/alertd.db", c.Storage.Path)
@@ -45,6 +46,8 @@ max_streams = 7
 stream_heartbeat = "6s"
 access_log = "all"
 slow_request = "250ms"
+max_searches = 9
+search_timeout = "1500ms"
 [storage]
 driver = "postgres"
 path = "elsewhere.db"
@@ -68,6 +71,7 @@ x = 9
 	require.Equal(t, config.Server{
 		Listen: "[::1]:0", PublicURL: "https://alertd.example.com/desk", AccessLog: "all", SlowRequest: 250 * time.Millisecond, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
 		IdleTimeout: 4 * time.Second, ShutdownTimeout: 5 * time.Second, MaxBody: 64 << 10, MaxStreams: 7, StreamHeartbeat: 6 * time.Second,
+		MaxSearches: 9, SearchTimeout: 1500 * time.Millisecond,
 	}, c.Server)
 	require.Equal(t, config.Storage{
 		Driver: "postgres", Path: "elsewhere.db", DSN: "postgres://db/alertd", Retention: day,
@@ -98,6 +102,13 @@ func TestBoundsAreAllowed(t *testing.T) {
 	}
 }
 
+func TestASearchEndsBeforeTheWriteTimeout(t *testing.T) {
+	c := requireGood(t, "[server]\nwrite_timeout = \"6s\"\n", nil)
+	require.Equal(t, 3*time.Second, c.Server.SearchTimeout)
+	c = requireGood(t, "[server]\nwrite_timeout = \"12s\"\n", nil)
+	require.Equal(t, 10*time.Second, c.Server.SearchTimeout)
+}
+
 func TestInvalidValueIsReported(t *testing.T) {
 	const (
 		listen    = " is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535"
@@ -126,6 +137,9 @@ func TestInvalidValueIsReported(t *testing.T) {
 		{"server", "idle_timeout", `"1d"`, `"1d"` + timeout},
 		{"server", "shutdown_timeout", `30`, `30` + timeout},
 		{"server", "stream_heartbeat", `true`, `true` + timeout},
+		{"server", "max_searches", `0`, `0 is not allowed, must be a whole number from 1 to 1000`},
+		{"server", "search_timeout", `"0"`, `"0"` + timeout},
+		{"server", "search_timeout", `"30s"`, `30s is not allowed, must be shorter than write_timeout, which is 30s`},
 		{"server", "slow_request", `"0"`, `"0"` + timeout},
 		{"server", "access_log", `"errror"`, `"errror" is not allowed, must be errors, all or off`},
 		{"server", "access_log", `true`, `true is not allowed, must be a string`},

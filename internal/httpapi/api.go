@@ -38,6 +38,10 @@ type Config struct {
 	MaxBody int64
 	// MaxStreams is how many event streams may be open; 0 stands for 256.
 	MaxStreams int
+	// MaxSearches is how many requests may search the database at once; 0 stands for 4.
+	MaxSearches int
+	// SearchTimeout bounds one search; 0 stands for 10 s.
+	SearchTimeout time.Duration
 	// StreamHeartbeat is the time between two comments on a stream on which
 	// nothing else happens; 0 stands for 15 s.
 	StreamHeartbeat time.Duration
@@ -67,6 +71,7 @@ type API struct {
 	router   chi.Router
 	metrics  *metrics.HTTP
 	settings atomic.Pointer[inForce]
+	searches *searches
 	started  time.Time
 
 	streams     atomic.Int64
@@ -81,10 +86,13 @@ func New(config Config) (*API, error) {
 	}
 	setDefault(&config.MaxBody, 8<<20)
 	setDefault(&config.MaxStreams, 256)
+	setDefault(&config.MaxSearches, 4)
+	setDefault(&config.SearchTimeout, 10*time.Second)
 	setDefault(&config.StreamHeartbeat, 15*time.Second)
 	setDefault(&config.WriteTimeout, 30*time.Second)
 	a := &API{
-		config: config, metrics: metrics.NewHTTP(config.Registry), started: time.Now(), closing: make(chan struct{}),
+		config: config, metrics: metrics.NewHTTP(config.Registry), searches: newSearches(config.MaxSearches, config.SearchTimeout),
+		started: time.Now(), closing: make(chan struct{}),
 	}
 	a.Reconfigure(config.Settings)
 	err := config.Registry.Register(metrics.NewStreams(func() int { return int(a.streams.Load()) }))

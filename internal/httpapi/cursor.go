@@ -6,16 +6,17 @@ import (
 	"strings"
 )
 
-// cursorKind is the form of the cursors of one list, so that no list takes
-// another's. A cursor is opaque to clients: it says after which entry, by its
+// cursorKind is the form of the cursors of one list in one order, so that no other
+// takes them. A cursor is opaque to clients: it says after which entry, by its
 // number, the next page begins, so new ones do not disturb it.
 type cursorKind string
 
 // The forms that this version makes.
 const (
-	eventCursor    cursorKind = "v1."
-	incidentCursor cursorKind = "i1."
-	deliveryCursor cursorKind = "d1."
+	eventCursor          cursorKind = "v1."
+	ascendingEventCursor cursorKind = "a1."
+	incidentCursor       cursorKind = "i1."
+	deliveryCursor       cursorKind = "d1."
 )
 
 func (k cursorKind) encode(number int64) string {

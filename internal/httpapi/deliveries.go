@@ -106,7 +106,11 @@ func (a *API) getDeliveries(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.config.Deliveries.Deliveries(r.Context(), query)
+	var page delivery.Page
+	err = a.searches.run(r.Context(), func(ctx context.Context) error {
+		page, err = a.config.Deliveries.Deliveries(ctx, query)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -19,23 +19,48 @@ type EventIncidents interface {
 	IncidentsOf(ctx context.Context, events []*alerting.Event) (map[alerting.Seq]incident.ID, error)
 }
 
-// getEvents answers with events, newest first, as they were encoded when they
-// were registered.
+// getEvents answers with events as they were encoded when they were registered.
 func (a *API) getEvents(w *response, r *http.Request) error {
 	query, err := parseEventQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	page, err := a.config.Manager.QueryEvents(r.Context(), query)
+	page, err := a.findEvents(r.Context(), query)
 	if err != nil {
 		return err
 	}
 	tail := "],\"next_cursor\":null}\n"
 	if page.More {
-		tail = `],"next_cursor":"` + eventCursor.encode(int64(page.Events[len(page.Events)-1].Seq())) + "\"}\n"
+		tail = `],"next_cursor":"` + query.cursorKind().encode(int64(page.Events[len(page.Events)-1].Seq())) + "\"}\n"
 	}
 	w.sendEvents(`{"events":[`, tail, page.Events, a.incidentsOf(w, r, page.Events...))
 	return nil
+}
+
+// findEvents answers a query from the buffer of recent events or, where that does not
+// reach far enough, by a search of the log.
+func (a *API) findEvents(ctx context.Context, q eventQuery) (page alerting.Page, err error) {
+	manager := a.config.Manager
+	recent := alerting.Query{Filter: q.filter, Limit: q.limit, Before: q.cursor}
+	if q.ascending {
+		recent = alerting.Query{Limit: 1}
+	}
+	page = manager.RecentEvents(recent)
+	switch {
+	case !q.ascending && (page.More || page.Oldest == 1):
+		return page, nil
+	case q.ascending && page.Oldest > 0 && page.Oldest <= q.cursor+1:
+		return manager.EventsAfter(ctx, q.cursor, q.filter, q.limit)
+	}
+	err = a.searches.run(ctx, func(ctx context.Context) error {
+		if q.ascending {
+			page, err = manager.EventsAfter(ctx, q.cursor, q.filter, q.limit)
+		} else {
+			page, err = manager.QueryEvents(ctx, recent)
+		}
+		return err
+	})
+	return page, err
 }
 
 // getEvent answers with one event.

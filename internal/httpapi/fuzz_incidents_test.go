@@ -70,7 +70,7 @@ func FuzzIncidentQuery(f *testing.F) {
 			(len(q.sources) == 0 || slices.Contains(q.sources, i.Source)) &&
 			(q.since == nil || !i.LastSeen.Before(*q.since)) &&
 			strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.text)) &&
-			(q.before == 0 || int64(i.Number) < q.before)
+			(q.place == 0 || int64(i.Number) < q.place)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		a := h.on(t).rawOf("/incidents", query)
@@ -120,7 +120,7 @@ func FuzzDeliveryQuery(f *testing.F) {
 	matches := func(q asked, d delivery.Delivery) bool {
 		return (len(q.statuses) == 0 || slices.Contains(q.statuses, d.Status.String())) &&
 			(q.channel == "" || q.channel == d.Channel) && (q.incident == "" || q.incident == d.IncidentID.String()) &&
-			(q.before == 0 || int64(d.Number) < q.before)
+			(q.place == 0 || int64(d.Number) < q.place)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		a := h.on(t).rawOf("/deliveries", query)

@@ -76,7 +76,8 @@ type asked struct {
 	text         string
 	channel      string
 	incident     string
-	before       int64
+	ascending    bool
+	place        int64 // of the cursor; 0: there is none
 }
 
 // fuzzedList is a list that is asked for: how often each parameter may be given, what
@@ -89,7 +90,7 @@ type fuzzedList struct {
 
 var (
 	eventList = fuzzedList{
-		parameters: map[string]int{"limit": 1, "min_severity": 1, "category": 8, "source": 100, "since": 1, "until": 1, "q": 1, "cursor": 1},
+		parameters: map[string]int{"limit": 1, "min_severity": 1, "category": 8, "source": 100, "since": 1, "until": 1, "q": 1, "order": 1, "cursor": 1},
 		cursor:     "v1.",
 	}
 	incidentList = fuzzedList{
@@ -122,7 +123,25 @@ func (l fuzzedList) read(raw string) (q asked, ok bool) {
 			ok = q.read(name, value) && ok
 		}
 	}
+	if values.Has("cursor") {
+		if q.ascending {
+			q.list.cursor = "a1."
+		}
+		var place bool
+		q.place, place = q.list.readCursor(values.Get("cursor"))
+		ok = place && ok
+	}
 	return q, ok
+}
+
+// readNames reads names separated by commas, one by one.
+func (q *asked) readNames(value string, most int, read func(string) bool) bool {
+	names := strings.Split(value, ",")
+	ok := len(names) <= most
+	for _, name := range names {
+		ok = read(name) && ok
+	}
+	return ok
 }
 
 func (q *asked) read(name, value string) (ok bool) {
@@ -137,17 +156,26 @@ func (q *asked) read(name, value string) (ok bool) {
 			q.minimum = severity.String()
 		}
 	case "category":
-		var category string
-		category, ok = oneOf(value, alerting.Categories())
-		q.categories = append(q.categories, category)
+		return q.readNames(value, len(alerting.Categories()), func(name string) bool {
+			category, known := oneOf(name, alerting.Categories())
+			q.categories = append(q.categories, category)
+			return known
+		})
 	case "source":
+		value = strings.TrimSpace(value)
 		q.sources = append(q.sources, value)
-		return isText(value)
+		return isText(value) && !strings.Contains(value, "\x00")
 	case "status":
-		i := slices.IndexFunc(q.list.statuses, func(status string) bool { return strings.EqualFold(status, value) })
-		if ok = i >= 0; ok {
-			q.statuses = append(q.statuses, q.list.statuses[i])
-		}
+		return q.readNames(value, len(q.list.statuses), func(name string) bool {
+			i := slices.IndexFunc(q.list.statuses, func(status string) bool { return strings.EqualFold(status, name) })
+			if i >= 0 {
+				q.statuses = append(q.statuses, q.list.statuses[i])
+			}
+			return i >= 0
+		})
+	case "order":
+		q.ascending = value == "asc"
+		return value == "asc" || value == "desc"
 	case "since":
 		q.since, ok = readTime(value)
 	case "until":
@@ -157,12 +185,12 @@ func (q *asked) read(name, value string) (ok bool) {
 		return isText(value)
 	case "channel":
 		q.channel = value
-		return isText(value)
+		return isText(value) && !strings.Contains(value, "\x00")
 	case "incident_id":
 		q.incident = strings.ToLower(value)
 		return uuidPattern.MatchString(value) && strings.Trim(value, "0-") != ""
-	case "cursor":
-		q.before, ok = q.list.readCursor(value)
+	case "cursor": // its form depends on the order
+		return true
 	}
 	return ok
 }
@@ -237,7 +265,7 @@ func (q *asked) matches(e known) bool {
 		(q.since == nil || !e.Timestamp.Before(*q.since)) &&
 		(q.until == nil || e.Timestamp.Before(*q.until)) &&
 		strings.Contains(strings.ToLower(e.Message), strings.ToLower(q.text)) &&
-		(q.before == 0 || e.Seq < q.before)
+		(q.place == 0 || e.Seq < q.place && !q.ascending || e.Seq > q.place && q.ascending)
 }
 
 // FuzzQuery holds GET /events beside the contract's filter, applied to all events
@@ -252,6 +280,8 @@ func FuzzQuery(f *testing.F) {
 		"since=2025-12-27T10:00:05Z", "until=2025-12-27T10:00:05Z", "since=2025-12-27T11:00:05%2B01:00&until=2025-12-27T11:00:05+02:00", "since=2025-12-27T10:00:05.0000001Z", "until=0001-01-01T00:00:00Z",
 		"since=2025-12-27T1:00:00Z", "since=2025-12-27T10:00:05,5Z", "since=2025-12-27T10:00:05", "since=2025-12-27+10:00:05.5", "until=2025-12-27t11:00:05%2B0100", "since=2025-12-26T24:00:00Z", "min_severity=warn", "since=2025-02-29T10:00:05Z", "since=2025-12-27", "since=9999-12-31T23:59:59-23:59", "until=2025-12-27T10:00:05+24:00",
 		"cursor=djEuNDI", "cursor=djEuNw", "cursor=djEuMQ&limit=2", "cursor=djEuMA", "cursor=", "limit=2&min_severity=warning&q=e&category=data_quality&since=2020-01-01T00:00:00Z",
+		"order=asc", "order=desc", "order=", "order=ASC", "order=asc&order=asc", "order=asc&limit=3", "order=asc&cursor=YTEuNw", "order=asc&cursor=YTEuNDA", "order=asc&cursor=djEuNw", "cursor=YTEuNw",
+		"order=asc&cursor=YTEuOTIyMzM3MjAzNjg1NDc3NTgwNw", "category=other,risk_limit", "category=other,", "category=,", strings.Repeat("other,", 8) + "other", "source=%20feed%09", "source=feed%00", "source=feed,var_gate",
 		"page=2", "Limit=1", "limit=0&q=&page=2&source=&category=x&since=now&until=now&cursor=x&min_severity=loud",
 	} {
 		f.Add(seed)
@@ -280,6 +310,9 @@ func FuzzQuery(f *testing.F) {
 				want = append(want, e)
 			}
 		}
+		if q.ascending {
+			slices.Reverse(want)
+		}
 		var got struct {
 			Events     []known
 			NextCursor *string `json:"next_cursor"`
@@ -290,9 +323,12 @@ func FuzzQuery(f *testing.F) {
 			require.Nil(t, got.NextCursor)
 			return
 		}
-		before, ok := eventList.readCursor(*got.NextCursor)
+		if q.ascending {
+			q.list.cursor = "a1."
+		}
+		place, ok := q.list.readCursor(*got.NextCursor)
 		require.True(t, ok, *got.NextCursor)
-		require.Equal(t, got.Events[q.limit-1].Seq, before)
+		require.Equal(t, got.Events[q.limit-1].Seq, place)
 	})
 }
 

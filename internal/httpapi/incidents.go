@@ -47,7 +47,11 @@ func (a *API) getIncidents(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.config.Incidents.Incidents(r.Context(), query)
+	var page incident.Page
+	err = a.searches.run(r.Context(), func(ctx context.Context) error {
+		page, err = a.config.Incidents.Incidents(ctx, query)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ const (
 // The parameters that the calls with filters take.
 var (
 	filterParameters   = []string{"min_severity", "category", "source", "since", "q"}
-	eventParameters    = append(slices.Clone(filterParameters), "until", "limit", "cursor")
+	eventParameters    = append(slices.Clone(filterParameters), "until", "order", "limit", "cursor")
 	streamParameters   = append(slices.Clone(filterParameters), "last_event_id")
 	incidentParameters = append(slices.Clone(filterParameters), "status", "limit", "cursor")
 	deliveryParameters = []string{"status", "channel", "incident_id", "limit", "cursor"}
@@ -73,7 +73,7 @@ func (q *queryReader) one(name string) (string, bool) {
 	return q.values.Get(name), len(values) == 1
 }
 
-// several returns a parameter that may be given again and again.
+// several returns a parameter that may be repeated.
 func (q *queryReader) several(name string, most int) []string {
 	values := q.values[name]
 	if len(values) > most {
@@ -89,6 +89,14 @@ func (q *queryReader) text(name, text string, most int) {
 		q.problem(name, "has %d characters, must have 1 to %d", n, most)
 	} else if !utf8.ValidString(text) {
 		q.problem(name, "is not valid UTF-8")
+	}
+}
+
+// key checks a text that the database looks up: PostgreSQL takes no NUL character.
+func (q *queryReader) key(name, text string, most int) {
+	q.text(name, text, most)
+	if strings.IndexByte(text, 0) >= 0 {
+		q.problem(name, "contains a NUL character, which is not allowed")
 	}
 }
 
@@ -117,15 +125,23 @@ func (q *queryReader) time(name string) time.Time {
 	return t
 }
 
-// severalOf reads a parameter that may be given again and again, and returns its
-// values, each once.
-func severalOf[T comparable](q *queryReader, name string, most int, parse func(string) (T, error)) []T {
+// names reads a parameter that may be repeated and whose values are names, several of
+// them separated by commas. It returns what they name, each once. There are most names
+// to choose from.
+func names[T comparable](q *queryReader, name string, most int, parse func(string) (T, error)) []T {
 	var values []T
-	for _, text := range q.several(name, most) {
-		value, err := parse(text)
-		q.take(name, err)
-		if err == nil && !slices.Contains(values, value) {
-			values = append(values, value)
+	for _, list := range q.several(name, most) {
+		texts := strings.Split(list, ",")
+		if len(texts) > most {
+			q.problem(name, "has %d names in one value, must have at most %d", len(texts), most)
+			continue
+		}
+		for _, text := range texts {
+			value, err := parse(text)
+			q.take(name, err)
+			if err == nil && !slices.Contains(values, value) {
+				values = append(values, value)
+			}
 		}
 	}
 	return values
@@ -139,10 +155,11 @@ func (q *queryReader) filter() alerting.Filter {
 		f.MinSeverity, err = alerting.ParseSeverity(text)
 		q.take("min_severity", err)
 	}
-	f.Categories = severalOf(q, "category", maxCategories, alerting.ParseCategory)
-	f.Sources = q.several("source", maxSources)
-	for _, source := range f.Sources {
-		q.text("source", source, alerting.MaxSourceLength)
+	f.Categories = names(q, "category", maxCategories, alerting.ParseCategory)
+	for _, source := range q.several("source", maxSources) {
+		source = strings.TrimSpace(source) // as when an alert is registered
+		q.key("source", source, alerting.MaxSourceLength)
+		f.Sources = append(f.Sources, source)
 	}
 	f.Since, f.Until = q.time("since"), q.time("until")
 	if text, ok := q.one("q"); ok {
@@ -165,15 +182,15 @@ func (q *queryReader) limit() int {
 	return n
 }
 
-// before reads a cursor and returns its number; 0: there is none.
-func (q *queryReader) before(kind cursorKind) int64 {
+// cursor reads a cursor and returns its number, or 0 if there is none.
+func (q *queryReader) cursor(kind cursorKind) int64 {
 	text, ok := q.one("cursor")
 	if !ok {
 		return 0
 	}
 	number, valid := kind.decode(text)
 	if !valid {
-		q.problem("cursor", "is not a cursor of this list, must be the next_cursor of an earlier answer")
+		q.problem("cursor", "is not a cursor of this list and order, must be the next_cursor of an earlier answer")
 	}
 	return number
 }
@@ -195,10 +212,35 @@ func badParameter(name, message string) *problem {
 	return p
 }
 
+// eventQuery asks for events of the log.
+type eventQuery struct {
+	filter alerting.Filter
+	limit  int
+	// ascending asks for the oldest first. cursor is the number of the last event
+	// that was seen, in this order; 0 if none was.
+	ascending bool
+	cursor    alerting.Seq
+}
+
+// cursorKind returns the form of the query's cursors.
+func (q eventQuery) cursorKind() cursorKind {
+	if q.ascending {
+		return ascendingEventCursor
+	}
+	return eventCursor
+}
+
 // parseEventQuery reads the query of GET /events.
-func parseEventQuery(raw string) (alerting.Query, error) {
+func parseEventQuery(raw string) (eventQuery, error) {
 	q := newQueryReader(raw, eventParameters)
-	query := alerting.Query{Filter: q.filter(), Limit: q.limit(), Before: alerting.Seq(q.before(eventCursor))}
+	query := eventQuery{filter: q.filter(), limit: q.limit()}
+	if order, ok := q.one("order"); ok {
+		query.ascending = order == "asc"
+		if order != "asc" && order != "desc" {
+			q.problem("order", "%s is not allowed, must be asc or desc", strconv.Quote(shorten(order)))
+		}
+	}
+	query.cursor = alerting.Seq(q.cursor(query.cursorKind()))
 	return query, q.err()
 }
 
@@ -207,9 +249,9 @@ func parseIncidentQuery(raw string) (incident.Query, error) {
 	q := newQueryReader(raw, incidentParameters)
 	filter := q.filter()
 	query := incident.Query{
-		Statuses:    severalOf(q, "status", len(incident.Statuses()), incident.ParseStatus),
+		Statuses:    names(q, "status", len(incident.Statuses()), incident.ParseStatus),
 		MinSeverity: filter.MinSeverity, Categories: filter.Categories, Sources: filter.Sources, Since: filter.Since, Text: filter.Text,
-		Before: incident.Number(q.before(incidentCursor)), Limit: q.limit(),
+		Before: incident.Number(q.cursor(incidentCursor)), Limit: q.limit(),
 	}
 	return query, q.err()
 }
@@ -218,11 +260,11 @@ func parseIncidentQuery(raw string) (incident.Query, error) {
 func parseDeliveryQuery(raw string) (delivery.Query, error) {
 	q := newQueryReader(raw, deliveryParameters)
 	query := delivery.Query{
-		Statuses: severalOf(q, "status", len(delivery.Statuses()), delivery.ParseStatus),
-		Before:   delivery.Number(q.before(deliveryCursor)), Limit: q.limit(),
+		Statuses: names(q, "status", len(delivery.Statuses()), delivery.ParseStatus),
+		Before:   delivery.Number(q.cursor(deliveryCursor)), Limit: q.limit(),
 	}
 	if name, ok := q.one("channel"); ok {
-		q.text("channel", name, maxText)
+		q.key("channel", name, maxText)
 		query.Channel = name
 	}
 	if text, ok := q.one("incident_id"); ok {

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+	"alertd/internal/httpapi"
 )
 
 func TestEventsAreFilteredByEachParameter(t *testing.T) {
@@ -23,11 +26,16 @@ func TestEventsAreFilteredByEachParameter(t *testing.T) {
 		"?min_severity=ERROR":                 {3, 2},
 		"?category=risk_limit":                {2},
 		"?category=risk_limit&category=other": {2},
-		"?category=risk_limit&category=RISK_LIMIT":                             {2},
-		"?source=feed&source=kill_switch":                                      {3, 1},
-		"?source=nobody":                                                       {},
-		"?since=2025-12-27T12:00:00Z":                                          {3},
-		"?until=2025-12-27T12:00:00Z":                                          {2, 1},
+		"?category=other,risk_limit":          {2},
+		"?category=other&category=risk_limit,data_quality": {2, 1},
+		"?order=asc":                               {1, 2, 3},
+		"?order=asc&min_severity=error":            {2, 3},
+		"?order=desc":                              {3, 2, 1},
+		"?category=risk_limit&category=RISK_LIMIT": {2},
+		"?source=feed&source=kill_switch":          {3, 1},
+		"?source=nobody":                           {},
+		"?since=2025-12-27T12:00:00Z":              {3},
+		"?until=2025-12-27T12:00:00Z":              {2, 1},
 		"?since=2025-12-27T11:00:00%2B01:00&until=2025-12-27T10:00:00.000001Z": {2, 1},
 		"?since=2025-12-27T13:00:00+01:00":                                     {3},
 		"?q=LIMIT":                                                             {2},
@@ -43,6 +51,42 @@ func TestEventsAreFilteredByEachParameter(t *testing.T) {
 		}
 		require.Equal(t, want, got, query)
 	}
+}
+
+func TestOldestFirstVisitsEachEventOnceWhileOthersArrive(t *testing.T) {
+	h := newHarness(t, func(c *httpapi.Config) {
+		var err error
+		c.Manager, err = alerting.OpenManager(t.Context(), alerting.Config{MinSeverity: alerting.SeverityInfo, BufferSize: 3}, nil, alerting.NewMemoryLog(100))
+		require.NoError(t, err)
+	})
+	for range 5 {
+		h.post(breach)
+	}
+	var seen []float64
+	for query := "?order=asc&limit=2"; query != ""; {
+		page := h.events(query)
+		for _, event := range page.Events {
+			seen = append(seen, event["seq"].(float64)) //nolint:forcetypeassert // a panic fails the test
+		}
+		query = ""
+		if page.NextCursor != nil {
+			query = "?order=asc&limit=2&cursor=" + *page.NextCursor
+		}
+		if len(seen) <= 4 {
+			h.post(breach)
+		}
+	}
+	require.Equal(t, []float64{1, 2, 3, 4, 5, 6, 7}, seen)
+}
+
+func TestASourceIsTrimmedAsWhenItRegisters(t *testing.T) {
+	h := newHarness(t)
+	h.post(strings.Replace(breach, `"var_gate"`, `" var gate\t"`, 1))
+	for _, source := range []string{"var+gate", "%20var%20gate%0A", "%E2%80%83var%20gate"} {
+		require.Len(t, h.events("?source="+source).Events, 1, source)
+	}
+	require.Empty(t, h.events("?source=gate").Events)
+	requireField(t, requireProblem(t, h.get("/events?source=%20%09"), http.StatusBadRequest), "source", "1 to 255")
 }
 
 func TestTheLastPageHasNoCursor(t *testing.T) {
@@ -63,13 +107,19 @@ func TestTheLastPageHasNoCursor(t *testing.T) {
 func TestEveryBadParameterIsNamedAtOnce(t *testing.T) {
 	h := newHarness(t)
 	cases := map[string]struct{ field, says string }{
-		"limit=0":                            {"limit", "from 1 to 1000"},
-		"limit=1001":                         {"limit", "from 1 to 1000"},
-		"limit=ten":                          {"limit", "from 1 to 1000"},
-		"limit=1&limit=2":                    {"limit", "is given 2 times"},
-		"min_severity=loud":                  {"min_severity", "must be one of debug"},
-		"category=x":                         {"category", "must be one of risk_limit"},
-		"source=":                            {"source", "1 to 255"},
+		"limit=0":           {"limit", "from 1 to 1000"},
+		"limit=1001":        {"limit", "from 1 to 1000"},
+		"limit=ten":         {"limit", "from 1 to 1000"},
+		"limit=1&limit=2":   {"limit", "is given 2 times"},
+		"min_severity=loud": {"min_severity", "must be one of debug"},
+		"category=x":        {"category", "must be one of risk_limit"},
+		"source=":           {"source", "1 to 255"},
+		"source=a%00":       {"source", "NUL"},
+		"category=other,":   {"category", "must be one of risk_limit"},
+		"category=" + strings.Repeat("other,", 8) + "other": {"category", "has 9 names"},
+		"order=up":                           {"order", "asc or desc"},
+		"order=asc&cursor=djEuMQ":            {"cursor", "list and order"},
+		"cursor=YTEuMQ":                      {"cursor", "list and order"},
 		"since=yesterday":                    {"since", "RFC 3339"},
 		"until=1":                            {"until", "RFC 3339"},
 		"q=":                                 {"q", "1 to 255"},
