@@ -178,7 +178,7 @@ func contexts() []string {
 func (w *writer) alert() *alert {
 	w.number++
 	a := &alert{
-		token:    fmt.Sprintf("%s-%d", w.name, w.number),
+		token:    fmt.Sprintf("%sn%07d", w.name, w.number), // an id, which the fold masks
 		severity: oneOf(w.random, severities()), category: oneOf(w.random, categories()),
 		source:  oneOf(w.random, []string{"var_gate", "order_router", "pricing feed", "señal"}),
 		context: oneOf(w.random, contexts()),

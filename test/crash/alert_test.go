@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	fold "alertd/internal/incident"
 )
 
 func newWriter(seed uint64) *writer {
@@ -31,6 +33,7 @@ func TestAWriterMakesPostsOfEveryKindAndNoneTwice(t *testing.T) {
 		kinds[kind]++
 		for _, a := range p.alerts {
 			require.False(t, tokens[a.token])
+			require.Equal(t, "#", fold.Mask(a.token), "tokens do not keep events apart")
 			tokens[a.token] = true
 			if a.eventID != "" {
 				require.Regexp(t, id, a.eventID)

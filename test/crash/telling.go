@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -291,7 +292,7 @@ func (t *telling) checkEvents() {
 		}
 		count[i.ID]++
 		worst[i.ID] = max(worst[i.ID], rank(e.Severity))
-		alike := e.DedupKey == "" && i.GroupedBy == "message" && i.Source == e.Source && i.Category == e.Category
+		alike := e.DedupKey == "" && strings.HasPrefix(i.GroupedBy, "message") && i.Source == e.Source && i.Category == e.Category
 		if e.DedupKey != "" {
 			alike = i.GroupedBy == "dedup_key" && i.Pattern == e.DedupKey
 		}
