@@ -33,6 +33,16 @@ func TestALineMayBeAnAlertAsItIsPosted(t *testing.T) {
 	require.Equal(t, transfer.Imported{Events: 2, WithoutID: 2, Lines: 4}, imported)
 }
 
+func TestImportTakesAlertdsOwnEvents(t *testing.T) {
+	const own = `{"event_id":"00000000-0000-7000-8000-000000000001","severity":"error","category":"system_health","source":"alertd","message":"channel slack: given up"}` + "\n"
+	source, target := sqliteConfig(t), sqliteConfig(t)
+	importInto(t, source, own)
+	exported := exportOf(t, source)
+	require.Contains(t, exported, `"source":"alertd"`)
+	importInto(t, target, exported)
+	require.Equal(t, exported, exportOf(t, target))
+}
+
 func TestAnIdThatIsKnownIsADuplicate(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, config store.Config) {
 		require.Equal(t, transfer.Imported{Events: 2500, Lines: 2500}, importInto(t, config, numbered(1, 2500)))
