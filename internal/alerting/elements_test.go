@@ -69,7 +69,7 @@ func TestSplittingStopsWhenAsked(t *testing.T) {
 // Closing brackets that open nothing must not make the splitter look through all
 // that is open again and again.
 func TestSplittingIsLinear(t *testing.T) {
-	const n = 1 << 20
+	const n = 4 << 20
 	_, err := split("[" + strings.Repeat("[", n) + strings.Repeat("}", n) + "]")
 	require.True(t, errors.As(err, new(*alerting.Error)))
 }

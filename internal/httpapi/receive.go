@@ -33,8 +33,7 @@ const maxZstdWindow = 8 << 20
 func (a *API) readBody(w *response, r *http.Request, body *bytes.Buffer) error {
 	most := a.config.MaxBody
 	err := error(&http.MaxBytesError{Limit: most})
-	begun := r.ContentLength <= most
-	if begun {
+	if r.ContentLength <= most { // else it is not even begun
 		// MaxBytesReader knows net/http's own writer only.
 		_, err = body.ReadFrom(http.MaxBytesReader(w.ResponseWriter, r.Body, most))
 	}
@@ -42,11 +41,8 @@ func (a *API) readBody(w *response, r *http.Request, body *bytes.Buffer) error {
 		return nil
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		w.Header().Set("Connection", "close")
-		if begun || r.Header.Get("Expect") == "" { // else the client waits for the answer and sends no body
-			w.unread = r.Body
-			_ = http.NewResponseController(w).EnableFullDuplex() // to answer before the body has been read
-		}
+		w.Header().Set("Connection", "close") // or net/http would read on before it answers
+		w.unread = r.Body
 		return newProblem(http.StatusRequestEntityTooLarge, "the request body is over the limit of %d bytes", most)
 	}
 	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, io.ErrUnexpectedEOF) || ok && !timeout.Timeout() {

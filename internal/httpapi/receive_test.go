@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,8 +56,9 @@ func TestCompressedBodiesAreUnpacked(t *testing.T) {
 }
 
 func TestTheLimitHoldsForWhatIsUnpacked(t *testing.T) {
-	h := newHarness(t, func(c *httpapi.Config) { c.MaxBody = 4096 })
-	fits := breach + strings.Repeat(" ", 4096-len(breach))
+	const limit = 128 << 10
+	h := newHarness(t, func(c *httpapi.Config) { c.MaxBody = limit })
+	fits := breach + strings.Repeat(" ", limit-len(breach))
 	bomb := strings.Repeat(" ", 100<<20)
 	for encoding, pack := range map[string]func(string) []byte{
 		"gzip": gzipped,
@@ -64,15 +66,19 @@ func TestTheLimitHoldsForWhatIsUnpacked(t *testing.T) {
 	} {
 		require.Equal(t, http.StatusCreated, h.post(string(pack(fits)), "Content-Encoding", encoding).status, encoding)
 		p := requireProblem(t, h.post(string(pack(fits+" ")), "Content-Encoding", encoding), http.StatusRequestEntityTooLarge)
-		require.Equal(t, "the request body is over the limit of 4096 bytes once it is unpacked", p.Detail)
-		before := h.manager.Totals().Rejected[alerting.RejectTooLarge]
-		packed := pack(bomb)
-		packed = packed[:min(len(packed), 4096)] // its end is not looked at
-		requireProblem(t, h.post(string(packed), "Content-Encoding", encoding), http.StatusRequestEntityTooLarge)
-		require.Equal(t, before+1, h.manager.Totals().Rejected[alerting.RejectTooLarge])
+		require.Equal(t, "the request body is over the limit of 131072 bytes once it is unpacked", p.Detail)
 		cut := pack(breach)
 		p = requireProblem(t, h.post(string(cut[:len(cut)-6]), "Content-Encoding", encoding), http.StatusBadRequest)
 		require.Contains(t, p.Detail, "not all of a "+encoding+" stream")
+
+		packed := string(pack(bomb))
+		rejected := h.manager.Totals().Rejected[alerting.RejectTooLarge]
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		requireProblem(t, h.post(packed, "Content-Encoding", encoding), http.StatusRequestEntityTooLarge)
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(32<<20), "no more is unpacked than is needed to know")
+		require.Equal(t, rejected+1, h.manager.Totals().Rejected[alerting.RejectTooLarge])
 	}
 }
 
