@@ -56,8 +56,8 @@ type Alert struct {
 	// Timestamp says when it happened, from the year 1970 to 9999; it is kept to
 	// the microsecond. The zero value stands for the time of registration.
 	Timestamp time.Time
-	// ReceivedAt is when it was registered for the first time, for what is brought
-	// over from elsewhere ([DecodeRecord]). The zero value stands for now.
+	// ReceivedAt is when it was first registered, for an event that comes from
+	// another log ([DecodeRecord]). The zero value stands for now.
 	ReceivedAt time.Time
 	// EventID, if given, makes registering idempotent: an id that is known
 	// already answers with the first event and stores nothing.
@@ -103,7 +103,8 @@ func (a *Alert) normalize() []FieldError {
 	return problems
 }
 
-// normalizeTime cuts a time, unless it is zero, to what events keep.
+// normalizeTime truncates a time to what events keep and checks its year. The zero
+// time stays as it is.
 func normalizeTime(field string, t *time.Time) *Error {
 	if t.IsZero() {
 		return nil
@@ -120,7 +121,7 @@ func outOfRange(field string, t time.Time) *Error {
 }
 
 // Validate returns nil or an [*Error] with [CodeInvalid] that names every field
-// whose value is not allowed, and what is.
+// with a value that is not allowed, and says what is allowed.
 func (a Alert) Validate() error {
 	if problems := a.normalize(); len(problems) > 0 {
 		return &Error{Code: CodeInvalid, Fields: problems}
@@ -128,8 +129,8 @@ func (a Alert) Validate() error {
 	return nil
 }
 
-// CheckIdempotencyKey returns nil or what is wrong with an Idempotency-Key: it
-// must have 1 to 255 printable ASCII characters.
+// CheckIdempotencyKey checks that an Idempotency-Key has 1 to 255 printable ASCII
+// characters. The error has [CodeInvalid].
 func CheckIdempotencyKey(key string) *Error {
 	bad := len(key) == 0 || len(key) > MaxIdempotencyKeyLength ||
 		strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })

@@ -65,8 +65,8 @@ type alertDecoder struct {
 	problems []FieldError
 }
 
-// decode reads JSON strictly. Only if that fails it looks for words such as NaN,
-// and reads the JSON again with numbers in their place.
+// decode reads JSON strictly. Only if that fails does it look for words such as
+// NaN and read the JSON again with numbers in their place.
 func decode(data []byte, form alertForm) (Alert, error) {
 	d := alertDecoder{form: form}
 	err := d.read(data)
@@ -126,7 +126,7 @@ func atEnd(dec *jsontext.Decoder) *Error {
 	return nil
 }
 
-// fieldName returns the name as a string; for a known one without allocating.
+// fieldName returns a name as a string. It does not allocate for a known field.
 func fieldName(name []byte) string {
 	for _, known := range recordFields {
 		if string(name) == known {
@@ -187,7 +187,7 @@ func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
 	return problem
 }
 
-// result returns the alert, or every problem, each field's first one only.
+// result returns the alert, or an error with the first problem of each field.
 func (d *alertDecoder) result() (Alert, error) {
 	known := make(map[string]bool, len(d.problems))
 	for _, problem := range d.problems {

@@ -11,7 +11,7 @@ import (
 
 const minimal = `{"severity":"error","category":"risk_limit","source":"var_gate","message":"breach"`
 
-func TestAnAlertIsDecodedWithEveryField(t *testing.T) {
+func TestDecodeReadsEveryField(t *testing.T) {
 	alert, err := alerting.DecodeAlert([]byte(` {
 		"severity": "ERROR", "category": "Risk_Limit", "source": " var_gate ", "message": "VaR \u00e9",
 		"context": {"var": 0.0500, "n": [1,2]}, "timestamp": "2025-12-27T11:30:00.1234567+01:00",
@@ -28,7 +28,7 @@ func TestAnAlertIsDecodedWithEveryField(t *testing.T) {
 	require.Equal(t, "k", alert.DedupKey)
 }
 
-func TestMalformedInputIsToldFromInvalid(t *testing.T) {
+func TestMalformedIsNotInvalid(t *testing.T) {
 	cases := map[string]struct{ raw, says string }{
 		"nothing":                   {``, "ends too soon"},
 		"half an object":            {minimal, "ends too soon"},
@@ -64,7 +64,7 @@ func TestMalformedInputIsToldFromInvalid(t *testing.T) {
 	}
 }
 
-func TestEachInvalidFieldIsNamed(t *testing.T) {
+func TestInvalidFieldsAreNamed(t *testing.T) {
 	cases := map[string]struct{ raw, field, says string }{
 		"a missing field":        {`{"severity":"error","category":"other","source":"a"}`, "message", "missing"},
 		"an unknown severity":    {`{"severity":"loud"}`, "severity", `"loud" is not one of the known values, must be one of debug`},
@@ -100,21 +100,21 @@ func TestEachInvalidFieldIsNamed(t *testing.T) {
 	}
 }
 
-func TestEachFieldIsReportedOnceAndAllAtOnce(t *testing.T) {
+func TestFieldsAreReportedOnce(t *testing.T) {
 	_, err := alerting.DecodeAlert([]byte(`{"severity":"loud","source":5}`))
 	var invalid *alerting.Error
 	require.ErrorAs(t, err, &invalid)
 	require.Len(t, invalid.Fields, 4, "severity, source, category and message")
 }
 
-func TestWhatIsNotAnObjectIsNotAnAlert(t *testing.T) {
+func TestAlertMustBeAnObject(t *testing.T) {
 	for _, raw := range []string{`[]`, `"x"`, `null`, `7`} {
 		_, err := alerting.DecodeAlert([]byte(raw))
 		require.ErrorContains(t, err, "must be a JSON object")
 	}
 }
 
-func TestTheDecoderIsReusedCleanAfterAnError(t *testing.T) {
+func TestDecoderIsReusableAfterAnError(t *testing.T) {
 	for range 100 {
 		_, err := alerting.DecodeAlert([]byte(`{"a":[[[`))
 		require.Error(t, err)
@@ -134,7 +134,7 @@ func TestOptionalFieldsMayBeNull(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-func TestNumbersThatAreNotFiniteAreKeptAsStrings(t *testing.T) {
+func TestNonFiniteNumbersBecomeStrings(t *testing.T) {
 	for sent, kept := range map[string]string{
 		`{"a":NaN,"b":Infinity,"c":-Infinity}`:                           `{"a":"NaN","b":"Infinity","c":"-Infinity"}`,
 		`{ "a" : [ NaN ,-Infinity], "b":{"c":NaN} }`:                     `{ "a" : [ "NaN" ,"-Infinity"], "b":{"c":"NaN"} }`,
@@ -148,7 +148,7 @@ func TestNumbersThatAreNotFiniteAreKeptAsStrings(t *testing.T) {
 	}
 }
 
-func TestARecordMayBeAlertdsOwn(t *testing.T) {
+func TestRecordMayBeAlertdsOwn(t *testing.T) {
 	record, err := alerting.DecodeRecord([]byte(`{"severity":"error","category":"system_health","source":"alertd","message":"m"}`))
 	require.NoError(t, err)
 	require.Equal(t, alerting.OwnSource, record.Source)

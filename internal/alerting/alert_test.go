@@ -11,7 +11,7 @@ import (
 	"alertd/internal/alerting"
 )
 
-func TestEachFieldOfAnAlertHasItsLimits(t *testing.T) {
+func TestFieldsHaveLimits(t *testing.T) {
 	cases := map[string]struct {
 		change func(*alerting.Alert)
 		field  string
@@ -47,7 +47,7 @@ func TestEachFieldOfAnAlertHasItsLimits(t *testing.T) {
 	}
 }
 
-func TestTheLongestValuesAreAccepted(t *testing.T) {
+func TestLongestValuesAreAccepted(t *testing.T) {
 	alert := varBreach()
 	alert.Source = " " + strings.Repeat("é", 255) + " "
 	alert.Message = strings.Repeat("é", 8192)
@@ -59,7 +59,7 @@ func TestTheLongestValuesAreAccepted(t *testing.T) {
 	require.Equal(t, strings.Repeat("é", 255), event.Source(), "the source is trimmed")
 }
 
-func TestEveryProblemIsReportedAtOnce(t *testing.T) {
+func TestProblemsAreReportedAtOnce(t *testing.T) {
 	var invalid *alerting.Error
 	require.ErrorAs(t, alerting.Alert{}.Validate(), &invalid)
 	require.Len(t, invalid.Fields, 4)
@@ -78,7 +78,7 @@ func TestEventIDsAreCanonicalUUIDs(t *testing.T) {
 	}
 }
 
-func TestAnErrorIsReadable(t *testing.T) {
+func TestErrorNamesEachField(t *testing.T) {
 	cause := errors.New("disk")
 	full := &alerting.Error{Code: alerting.CodeInvalid, Message: "bad", Cause: cause, Fields: []alerting.FieldError{{Field: "a", Message: "x"}, {Field: "b", Message: "y"}}}
 	require.Equal(t, "bad: a: x; b: y", full.Error())
@@ -87,7 +87,7 @@ func TestAnErrorIsReadable(t *testing.T) {
 	require.Equal(t, "a: x", (&alerting.Error{Fields: full.Fields[:1]}).Error())
 }
 
-func TestLongValuesAreCutInErrorsWithoutSplittingACharacter(t *testing.T) {
+func TestErrorsCutLongValues(t *testing.T) {
 	_, err := alerting.ParseSeverity("a" + strings.Repeat("é", 100))
 	require.ErrorContains(t, err, `"a`+strings.Repeat("é", 31)+`"…`)
 }

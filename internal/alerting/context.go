@@ -50,8 +50,8 @@ var (
 	errNUL     = errors.New("contains a NUL character (\\u0000), which is not allowed")
 )
 
-// checkContext looks at a valid JSON value for what the grammar allows and we
-// do not.
+// checkContext refuses what JSON allows and a context does not: NUL characters and
+// nesting that is too deep. value is valid JSON.
 func checkContext(value []byte) error {
 	depth, inString := 0, false
 	for i := 0; i < len(value); i++ {

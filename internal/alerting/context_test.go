@@ -10,7 +10,7 @@ import (
 	"alertd/internal/alerting"
 )
 
-func TestAContextIsKeptByteForByte(t *testing.T) {
+func TestContextIsKeptByteForByte(t *testing.T) {
 	for _, raw := range []string{
 		`{}`,
 		`{"current_var":0.0500,"limit":3e-2,"big":123456789012345678901234567890}`,
@@ -26,11 +26,11 @@ func TestAContextIsKeptByteForByte(t *testing.T) {
 	}
 }
 
-func TestTheZeroContextIsTheEmptyObject(t *testing.T) {
+func TestZeroContextIsEmpty(t *testing.T) {
 	require.Equal(t, "{}", alerting.Context{}.String())
 }
 
-func TestWhatIsNotAnAcceptableContextIsRefused(t *testing.T) {
+func TestBadContextIsRefused(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat(`{"a":`, n-1) + `{}` + strings.Repeat(`}`, n-1) }
 	cases := map[string]struct {
 		raw  string
@@ -64,7 +64,7 @@ func TestWhatIsNotAnAcceptableContextIsRefused(t *testing.T) {
 	require.NoError(t, err, "a backslash that is itself escaped starts no escape")
 }
 
-func TestAContextReadsItselfFromJSON(t *testing.T) {
+func TestContextUnmarshals(t *testing.T) {
 	var holder struct{ C alerting.Context }
 	require.NoError(t, json.Unmarshal([]byte(`{"C":{"a":1.10}}`), &holder))
 	require.Equal(t, `{"a":1.10}`, holder.C.String())

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Draft is an event that has no place in the log yet. All that can be done
-// before its number is known is done outside the log's critical section. It
-// belongs to one goroutine at a time.
+// Draft is an event that has no number in the log yet. Everything that does not
+// depend on the number is done when the draft is made, outside the log's critical
+// section. A draft must not be used concurrently.
 type Draft struct {
 	event Event
 	// head and tail are the JSON before and after the number.
@@ -87,15 +87,15 @@ func (d *Draft) IDGiven() bool { return d.idGiven }
 // IdempotencyKey returns the request's key, or "".
 func (d *Draft) IdempotencyKey() string { return d.idempotencyKey }
 
-// Dispatch reports whether alerting was enabled when the alert was registered, so
-// that somebody is to be told of the event. A draft of [NewDraft] is only kept.
+// Dispatch reports whether alerting was enabled when the alert was registered. Only
+// then are people told of the event. It is false for a draft of [NewDraft].
 func (d *Draft) Dispatch() bool { return d.dispatch }
 
 // Size returns about how many bytes the event's JSON will have.
 func (d *Draft) Size() int { return len(d.head) + len(d.tail) + 20 }
 
 // Finish gives the draft a number and returns the event. A log whose transaction
-// came to nothing may call it again, with another number.
+// failed may call it again with another number.
 func (d *Draft) Finish(seq Seq) *Event {
 	whole := append(strconv.AppendInt(d.head, int64(seq), 10), d.tail...)
 	event := d.event

@@ -22,7 +22,7 @@ func split(data string) ([]string, error) {
 	return elements, nil
 }
 
-func TestAnArrayIsSplitWhateverItsElementsAre(t *testing.T) {
+func TestElementsMayBeMalformed(t *testing.T) {
 	for array, want := range map[string][]string{
 		`[]`:                                 {},
 		"[ \t\r\n]":                          {},
@@ -43,7 +43,7 @@ func TestAnArrayIsSplitWhateverItsElementsAre(t *testing.T) {
 	}
 }
 
-func TestAnArrayThatCannotBeFollowedIsMalformed(t *testing.T) {
+func TestUnclosedArrayIsMalformed(t *testing.T) {
 	for array, says := range map[string]string{
 		``: "it ends too soon", `[`: "it ends too soon", `1]`: "it ends too soon", `[1,2`: "it ends too soon", `[1] 2`: "there is more after it", `[1}`: "it ends too soon",
 		`[1,{"a":1,2]`: "element 1 is not closed", `[[]`: "element 0 is not closed", `[1],[2]`: "element 1 is not closed", `[1,"a]`: "a string in element 1 does not end", `["a\"]`: "a string in element 0 does not end",
@@ -57,7 +57,7 @@ func TestAnArrayThatCannotBeFollowedIsMalformed(t *testing.T) {
 	}
 }
 
-func TestSplittingStopsWhenAsked(t *testing.T) {
+func TestElementsStopsEarly(t *testing.T) {
 	for range alerting.Elements([]byte(`[1,2,3]`)) {
 		break
 	}
@@ -66,9 +66,9 @@ func TestSplittingStopsWhenAsked(t *testing.T) {
 	}
 }
 
-// Closing brackets that open nothing must not make the splitter look through all
-// that is open again and again.
-func TestSplittingIsLinear(t *testing.T) {
+// A closing bracket without an opening one must not cost a look at every open
+// bracket.
+func TestElementsIsLinear(t *testing.T) {
 	const n = 4 << 20
 	_, err := split("[" + strings.Repeat("[", n) + strings.Repeat("}", n) + "]")
 	require.True(t, errors.As(err, new(*alerting.Error)))

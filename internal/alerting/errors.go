@@ -19,7 +19,7 @@ const (
 	CodeUnavailable
 	// CodeNotFound: there is no such thing.
 	CodeNotFound
-	// CodeConflict: well-formed, but it cannot be done to what is there.
+	// CodeConflict: well-formed, but not possible in the present state.
 	CodeConflict
 )
 
@@ -68,7 +68,7 @@ func notOneOf(field, value string, allowed []string) *Error {
 	return invalidField(field, "%s is not one of the known values, must be one of %s", quoteShort(value), strings.Join(allowed, ", "))
 }
 
-// quoteShort quotes a value from outside for an error text, cut to 64 bytes.
+// quoteShort quotes a value from outside for an error text, as [cutShort] cuts it.
 func quoteShort(value string) string {
 	if short := cutShort(value); short != value {
 		return fmt.Sprintf("%q…", strings.TrimSuffix(short, "…"))
@@ -76,8 +76,8 @@ func quoteShort(value string) string {
 	return fmt.Sprintf("%q", value)
 }
 
-// cutShort cuts a text from outside to 64 bytes, at a character's boundary, and
-// marks the cut.
+// cutShort cuts a text from outside to 64 bytes without splitting a character, and
+// appends an ellipsis.
 func cutShort(text string) string {
 	const most = 64
 	if len(text) <= most {

@@ -38,7 +38,7 @@ var (
 	aUUID     = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
 
-// finite returns JSON in which each NaN and infinity is what become makes of it.
+// finite replaces each NaN and infinity in JSON by what become returns for it.
 func finite(data []byte, become func(word string) string) []byte {
 	return notFinite.ReplaceAllFunc(data, func(match []byte) []byte {
 		if match[0] == '"' {
@@ -48,8 +48,7 @@ func finite(data []byte, become func(word string) string) []byte {
 	})
 }
 
-// asNumber and asString are what stands for NaN and infinities outside of a
-// context, and in it.
+// asNumber replaces NaN and infinities outside of a context, asString in it.
 func asNumber(string) string { return "0" }
 
 func asString(word string) string {
@@ -103,7 +102,7 @@ func (r read) allowed() bool {
 	if !named(category, ok, "risk_limit", "position_violation", "execution_error", "data_quality", "system_health", "compliance", "performance", "other") {
 		return false
 	}
-	source, _, _ := r.text("source", 255) // of which the white space at the ends does not count
+	source, _, _ := r.text("source", 255) // the limit holds for the trimmed text, below
 	if n := utf8.RuneCountInString(strings.TrimSpace(source)); n < 1 || n > 255 || strings.Contains(source, "\x00") || strings.EqualFold(strings.TrimSpace(source), "alertd") {
 		return false
 	}
@@ -226,10 +225,10 @@ func readAlert(data []byte) read {
 	return alert
 }
 
-// FuzzDecodeAlert: an alert is accepted if it is one by the words of the contract,
-// and then says the same to another decoder, and so does the event that is made of
-// it, its context byte for byte. What is no JSON to the other decoder either is
-// called malformed.
+// FuzzDecodeAlert: an alert is accepted exactly if the contract allows it. Another
+// decoder reads the same from it and from the event that is made of it, whose
+// context is the same byte for byte. Input that is no JSON to the other decoder is
+// malformed.
 func FuzzDecodeAlert(f *testing.F) {
 	full := `,"timestamp":"2025-12-27T10:30:00.5+23:59","event_id":"019B5F2C-7A3E-7C4D-9F10-2B6C8D1E4A55","dedup_key":"k","context":{"a":[1,{"b":null}]}}`
 	for _, seed := range []string{
@@ -370,8 +369,8 @@ func requireMade(t *testing.T, alert alerting.Alert, event *alerting.Event) {
 	require.NotEmpty(t, tail)
 }
 
-// FuzzParseTime: a time is read as other means read it, and what is read is written
-// so that it reads the same.
+// FuzzParseTime: a time is accepted exactly if the contract allows it, and is the
+// same instant as by another parser.
 func FuzzParseTime(f *testing.F) {
 	for _, seed := range []string{
 		"2025-12-27T10:30:00Z", "2025-12-27T10:30:00.5+01:00", "2025-12-27 10:30:00.123456", "2025-12-27t10:30:00z", "2025-12-27T10:30:00+0100", "2025-12-27T10:30:00 -01", "2025-12-27T10:30:00,5", "2025-12-27T24:00:00", "2025-12-27T24:00:00.000+0530",
@@ -391,8 +390,9 @@ func FuzzParseTime(f *testing.F) {
 	})
 }
 
-// FuzzElements: an array that is JSON is split as another decoder splits it, and the
-// elements of any other, joined again, are the array but for white space.
+// FuzzElements: an array that is JSON is split as another decoder splits it. The
+// elements of any array, joined again, are the array except for white space. An
+// element that cannot be read changes no other.
 func FuzzElements(f *testing.F) {
 	for _, seed := range []string{
 		`[]`, `[ ]`, `[1]`, `[1,2]`, ` [1]`, `[1] `, `[`, `]`, `[,]`, `[1,,2]`, `[{"a":[1,{"b":"],}"}]},"\\",[[]]]`, `[{"a":NaN},007,.5]`, `[{"a":1,2]`, `[{"a":[1},2]`, `[1}},2]`, `[1],[2]`, `["a]`, `["a\"]`, "[\"\n\",\"\xff\"]", `[{'a':"b"},1]`,
@@ -432,7 +432,7 @@ func FuzzElements(f *testing.F) {
 		for element, err := range alerting.Elements(spoilt) {
 			require.NoError(t, err)
 			if n < len(elements) {
-				require.Equal(t, string(elements[n]), string(element), "an element that cannot be read changes no other")
+				require.Equal(t, string(elements[n]), string(element))
 			}
 			n++
 		}

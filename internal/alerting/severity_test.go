@@ -16,7 +16,7 @@ func TestSeveritiesAreOrdered(t *testing.T) {
 	require.Greater(t, alerting.SeverityError, alerting.SeverityWarning)
 }
 
-func TestSeverityAndCategoryRoundTripAsText(t *testing.T) {
+func TestSeverityAndCategoryRoundTrip(t *testing.T) {
 	type pair struct {
 		S alerting.Severity
 		C alerting.Category
@@ -33,7 +33,7 @@ func TestSeverityAndCategoryRoundTripAsText(t *testing.T) {
 	}
 }
 
-func TestNamesAreReadInAnyCaseAndWrittenLower(t *testing.T) {
+func TestNamesAreReadInAnyCase(t *testing.T) {
 	s, err := alerting.ParseSeverity("CriTical")
 	require.NoError(t, err)
 	require.Equal(t, "critical", s.String())
@@ -42,7 +42,7 @@ func TestNamesAreReadInAnyCaseAndWrittenLower(t *testing.T) {
 	require.Equal(t, "risk_limit", c.String())
 }
 
-func TestUnknownNamesAreRefusedWithWhatIsAllowed(t *testing.T) {
+func TestUnknownNamesAreRefused(t *testing.T) {
 	for _, name := range []string{"", "loud", " error", "invalid"} {
 		var s alerting.Severity
 		requireInvalid(t, s.UnmarshalText([]byte(name)), "severity", "must be one of debug, info, warning, error, critical")
@@ -51,7 +51,7 @@ func TestUnknownNamesAreRefusedWithWhatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestTheZeroValueIsNoSeverityAndNoCategory(t *testing.T) {
+func TestZeroValuesAreInvalid(t *testing.T) {
 	require.False(t, alerting.Severity(0).Valid())
 	require.False(t, alerting.Category(0).Valid())
 	require.Equal(t, "invalid", alerting.Severity(0).String())
@@ -62,7 +62,7 @@ func TestTheZeroValueIsNoSeverityAndNoCategory(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestSeveritiesHaveOtherUsualNames(t *testing.T) {
+func TestSeverityAliases(t *testing.T) {
 	for severity, names := range map[alerting.Severity][]string{
 		alerting.SeverityDebug:    {"trace", "verbose"},
 		alerting.SeverityInfo:     {"notice", "information", "informational"},

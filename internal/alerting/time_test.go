@@ -8,7 +8,7 @@ import (
 	"alertd/internal/alerting"
 )
 
-func TestTimesAreReadAsProgramsWriteThem(t *testing.T) {
+func TestParseTimeTakesUsualForms(t *testing.T) {
 	for text, want := range map[string]string{
 		"2025-12-27T10:30:00Z":             "2025-12-27T10:30:00Z",
 		"2025-12-27T10:30:00.123456":       "2025-12-27T10:30:00.123456Z", // datetime.utcnow().isoformat()

@@ -7,8 +7,8 @@ import (
 	"alertd/internal/alerting"
 )
 
-// postAlerts registers one alert, or a batch as a JSON array or as NDJSON. What
-// is refused as a whole counts as one rejected alert.
+// postAlerts registers one alert, or a batch as a JSON array or as NDJSON. A request
+// that is refused as a whole counts as one rejected alert.
 func (a *API) postAlerts(w *response, r *http.Request) error {
 	body := getBuffer()
 	defer putBuffer(body)
@@ -86,8 +86,8 @@ func idempotencyKey(r *http.Request, batch bool) (string, error) {
 	return keys[0], nil
 }
 
-// countFailed counts n good alerts that the log did not take. What became of
-// those whose client has gone away is not known.
+// countFailed counts n valid alerts that the log did not take. An error of the
+// request's context does not count: the alerts may have been registered.
 func (a *API) countFailed(err error, n int) {
 	if _, ok := errors.AsType[*alerting.Error](err); ok {
 		a.config.Manager.CountRejected(rejectReason(err), n)
@@ -105,7 +105,7 @@ func rejectReason(err error) alerting.RejectReason {
 	return alerting.RejectInvalid
 }
 
-// unreadReason is the reason for a body that cannot be read.
+// unreadReason is the reason for which a body was not read or unpacked.
 func unreadReason(err error) alerting.RejectReason {
 	switch toProblem(err).Status {
 	case http.StatusRequestEntityTooLarge:

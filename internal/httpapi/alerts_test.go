@@ -16,7 +16,7 @@ import (
 	"alertd/internal/httpapi"
 )
 
-func TestARegisteredAlertIsAnsweredWithTheEventAndItsPlace(t *testing.T) {
+func TestRegisteredAlertIsAnsweredWithItsEvent(t *testing.T) {
 	h := newHarness(t)
 	a := h.post(breach, "Content-Type", "application/json; charset=utf-8")
 	require.Equal(t, http.StatusCreated, a.status)
@@ -30,7 +30,7 @@ func TestARegisteredAlertIsAnsweredWithTheEventAndItsPlace(t *testing.T) {
 	require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
 }
 
-func TestAnAlertBelowTheMinimumIsToldSo(t *testing.T) {
+func TestAlertBelowMinimumIsFiltered(t *testing.T) {
 	h := newHarness(t)
 	a := h.post(strings.Replace(breach, "error", "debug", 1))
 	require.Equal(t, http.StatusOK, a.status)
@@ -38,7 +38,7 @@ func TestAnAlertBelowTheMinimumIsToldSo(t *testing.T) {
 	require.Zero(t, h.manager.Count())
 }
 
-func TestAKnownIDOrKeyIsAnsweredWithTheFirstEvent(t *testing.T) {
+func TestKnownIDReturnsFirstEvent(t *testing.T) {
 	h := newHarness(t)
 	withID := strings.Replace(breach, "{", `{"event_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55",`, 1)
 	for name, send := range map[string]func() answer{
@@ -55,7 +55,7 @@ func TestAKnownIDOrKeyIsAnsweredWithTheFirstEvent(t *testing.T) {
 	require.Equal(t, 2, h.manager.Count())
 }
 
-func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
+func TestBadInputChangesNothing(t *testing.T) {
 	h := newHarness(t, func(c *httpapi.Config) { c.MaxBody = 4096 })
 	batchOf := func(n int) string { return "[" + strings.Repeat("1,", n-1) + "1]" }
 	cases := map[string]struct {
@@ -118,7 +118,7 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestABatchIsNeverLargerThanTenThousand(t *testing.T) {
+func TestBatchSizeIsLimited(t *testing.T) {
 	h := newHarness(t)
 	line := `{"severity":"error","category":"other","source":"a","message":"m"}`
 	for _, batch := range []struct{ body, contentType string }{
@@ -134,7 +134,7 @@ func TestABatchIsNeverLargerThanTenThousand(t *testing.T) {
 	require.Equal(t, uint64(10_000), h.manager.Stats().SinceStart.Registered)
 }
 
-func TestABatchRegistersTheGoodOnesWhateverTheOthersAre(t *testing.T) {
+func TestBadElementCostsOnlyItself(t *testing.T) {
 	const id = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"
 	good := `{"event_id":"` + id + `","severity":"error","category":"other","source":"a","message":"m"}`
 	elements := []string{
@@ -186,7 +186,7 @@ func TestABatchRegistersTheGoodOnesWhateverTheOthersAre(t *testing.T) {
 	})
 }
 
-func TestABodyThatBreaksOffIsRefused(t *testing.T) {
+func TestBrokenOffBodyIsRefused(t *testing.T) {
 	h := newHarness(t)
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/alerts", iotest.ErrReader(fmt.Errorf("cut")))
 	recorder := httptest.NewRecorder()
@@ -196,7 +196,7 @@ func TestABodyThatBreaksOffIsRefused(t *testing.T) {
 	require.Contains(t, h.log.String(), "cut")
 }
 
-func TestAClientThatHasGoneAwayIsLoggedAs499AndRegistersNothing(t *testing.T) {
+func TestGoneClientRegistersNothing(t *testing.T) {
 	h := newHarness(t)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -209,7 +209,7 @@ func TestAClientThatHasGoneAwayIsLoggedAs499AndRegistersNothing(t *testing.T) {
 	require.NotContains(t, h.log.String(), `"level":"ERROR"`)
 }
 
-func TestEveryEventIsVisitedOnceByCursorsWhileNewOnesArrive(t *testing.T) {
+func TestCursorsVisitEachEventOnce(t *testing.T) {
 	h := newHarness(t)
 	require.NoError(t, h.manager.Reconfigure(alerting.Config{MinSeverity: alerting.SeverityDebug, BufferSize: 100_000}))
 	const writers, each = 4, 300

@@ -17,14 +17,14 @@ const maxBatch = 10_000
 // was not looked at.
 var errTooMany = errors.New("too many alerts")
 
-// decoded is one alert of a batch, or why it is none.
+// decoded is one alert of a batch, or the error of decoding it.
 type decoded struct {
 	alert alerting.Alert
 	err   error
 }
 
-// postBatch registers the alerts of an array or of lines, the good ones in one
-// go, and says what became of each.
+// postBatch registers the valid alerts of an array or of lines in one transaction
+// and answers with a result for each element.
 func (a *API) postBatch(w *response, r *http.Request, data []byte, ndjson bool) error {
 	split := decodeArray
 	if ndjson {
@@ -88,8 +88,8 @@ func decodeOne(data []byte) decoded {
 	return decoded{alert, err}
 }
 
-// registerBatch registers the good ones and counts the others. If it returns an
-// error, nothing has happened.
+// registerBatch registers the valid alerts and counts the others. If it returns an
+// error, nothing was registered.
 func (a *API) registerBatch(r *http.Request, batch []decoded) ([]alerting.Registration, error) {
 	good := make([]alerting.Alert, 0, len(batch))
 	for _, one := range batch {
@@ -116,7 +116,7 @@ func (a *API) registerBatch(r *http.Request, batch []decoded) ([]alerting.Regist
 	return results, nil
 }
 
-// writeBatch encodes what became of each alert.
+// writeBatch encodes the result of each alert.
 func writeBatch(out *bytes.Buffer, results []alerting.Registration) error {
 	var count [4]int
 	for _, result := range results {
@@ -157,8 +157,8 @@ func writeBatch(out *bytes.Buffer, results []alerting.Registration) error {
 	return nil
 }
 
-// batchErrors says what is wrong with one alert of a batch; where no field can
-// be named, the field is "".
+// batchErrors returns what is wrong with one alert of a batch. The field is "" if
+// none can be named.
 func batchErrors(err error) []alerting.FieldError {
 	p := toProblem(err)
 	if len(p.Errors) > 0 {

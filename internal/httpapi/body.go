@@ -18,15 +18,15 @@ import (
 // trimSpace drops what is white space in JSON.
 func trimSpace(data []byte) []byte { return bytes.Trim(data, " \t\r\n") }
 
-// bodyReader reads the members of a JSON object and gathers what is wrong with them.
+// bodyReader reads the members of a JSON object and collects their problems.
 type bodyReader struct {
 	known    []string
 	values   map[string]jsontext.Value
 	problems []alerting.FieldError
 }
 
-// readObject reads the request's body, which must be one JSON object. What is wrong
-// with its members is gathered; a body that cannot be read is an error.
+// readObject reads the request's body, which must be one JSON object. It collects
+// the problems of the members; the error is about the body as a whole.
 func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyReader, error) {
 	buffer := getBuffer()
 	defer putBuffer(buffer)
@@ -47,8 +47,8 @@ func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyRe
 	return body, body.decode(data)
 }
 
-// readNothing checks the body of a request that has nothing to say: it must be empty,
-// or an object without members.
+// readNothing reads the body of a call that needs none: it must be empty, of any
+// media type, or an object without members.
 func (a *API) readNothing(w *response, r *http.Request) error {
 	body, err := a.readObject(w, r)
 	if err != nil {
@@ -112,8 +112,8 @@ func atEnd(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// malformedBody says why a body cannot be read. The decoder's own words may quote
-// the input, so they are for the log.
+// malformedBody is the error for a body that is not JSON. The decoder's text may
+// quote the input, so it goes to the log only.
 func malformedBody(err error) error {
 	what := "cannot be read"
 	syntax, known := errors.AsType[*jsontext.SyntacticError](err)
@@ -147,7 +147,7 @@ func (b *bodyReader) text(name string) string {
 	return unquote(value)
 }
 
-// check checks a member's text, unless something is wrong with it already.
+// check checks the length of a member's text, unless the member has a problem already.
 func (b *bodyReader) check(name, text string, least, most int) {
 	if slices.ContainsFunc(b.problems, func(p alerting.FieldError) bool { return p.Field == name }) {
 		return
@@ -162,7 +162,7 @@ func (b *bodyReader) check(name, text string, least, most int) {
 	}
 }
 
-// err returns nil or an error with everything that is wrong.
+// err returns nil or an error with every problem.
 func (b *bodyReader) err() error {
 	if len(b.problems) == 0 {
 		return nil

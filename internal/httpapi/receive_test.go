@@ -55,7 +55,7 @@ func TestCompressedBodiesAreUnpacked(t *testing.T) {
 	require.Contains(t, lines.body, `"registered":2,"filtered":0,"duplicate":0,"rejected":0`)
 }
 
-func TestTheLimitHoldsForWhatIsUnpacked(t *testing.T) {
+func TestLimitHoldsWhenUnpacked(t *testing.T) {
 	const limit = 128 << 10
 	h := newHarness(t, func(c *httpapi.Config) { c.MaxBody = limit })
 	fits := breach + strings.Repeat(" ", limit-len(breach))
@@ -82,7 +82,7 @@ func TestTheLimitHoldsForWhatIsUnpacked(t *testing.T) {
 	}
 }
 
-func TestAZstdWindowIsLimited(t *testing.T) {
+func TestZstdWindowIsLimited(t *testing.T) {
 	h := newHarness(t)
 	var packed bytes.Buffer
 	w, err := zstd.NewWriter(&packed, zstd.WithWindowSize(64<<20))
@@ -95,7 +95,7 @@ func TestAZstdWindowIsLimited(t *testing.T) {
 	require.Contains(t, p.Detail, "zstd window over the limit of 8388608 bytes")
 }
 
-func TestMediaTypesHaveOtherUsualNames(t *testing.T) {
+func TestMediaTypeAliases(t *testing.T) {
 	h := newHarness(t)
 	for _, name := range []string{
 		"application/json", "text/json", "application/x-json", "application/vnd.api+json", "application/cloudevents+json; charset=utf-8", "APPLICATION/JSON;charset=UTF8", "application/problem+json",
@@ -113,14 +113,14 @@ func TestMediaTypesHaveOtherUsualNames(t *testing.T) {
 	}
 }
 
-func TestAByteOrderMarkIsSkipped(t *testing.T) {
+func TestByteOrderMarkIsSkipped(t *testing.T) {
 	h := newHarness(t)
 	require.Equal(t, http.StatusCreated, h.post("\ufeff"+breach).status)
 	require.Contains(t, h.post("\ufeff["+breach+"]").body, `"registered":1`)
 	require.Contains(t, h.post("\ufeff"+breach+"\n\ufeff"+breach, "Content-Type", asNDJSON).body, `"registered":1,"filtered":0,"duplicate":0,"rejected":1`, "only at the beginning")
 }
 
-func TestCallsWithoutABodyTakeAnyMediaType(t *testing.T) {
+func TestEmptyBodyTakesAnyMediaType(t *testing.T) {
 	h := newHarness(t).folded(breach)
 	h.desk.furnish()
 	require.Equal(t, http.StatusOK, h.do(http.MethodPost, "/channels/slack/test", "", "Content-Type", "text/plain").status)
@@ -196,7 +196,7 @@ for body in sizes:
 }
 
 // A client that goes on sending is cut off once alertd has read enough.
-func TestABodyOverTheLimitIsReadToABound(t *testing.T) {
+func TestDiscardIsBoundedInBytes(t *testing.T) {
 	server := overLimit(t)
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 	require.NoError(t, err)
@@ -230,7 +230,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { close(p.closed); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-func TestABodyOverTheLimitIsReadForATime(t *testing.T) {
+func TestDiscardIsBoundedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t, quiet, func(c *httpapi.Config) { c.MaxBody = 4096 })
 		listener := &pipes{connections: make(chan net.Conn), closed: make(chan struct{})}
