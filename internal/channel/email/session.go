@@ -23,7 +23,7 @@ import (
 const closing = 421
 
 // quitTimeout bounds the goodbye, which the outcome does not depend on.
-const quitTimeout = time.Second
+const quitTimeout = 250 * time.Millisecond
 
 // stepError is an error at a step of the conversation.
 type stepError struct {
