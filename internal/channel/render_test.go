@@ -34,8 +34,14 @@ func TestAMessageHasFactsDetailsAndALink(t *testing.T) {
 	assert.Equal(t, "[RESOLVED] var_gate: VaR…", n.Subject(25))
 	assert.Equal(t, "VaR limit breached: 0.0512 > 0.0300", n.Body)
 	assert.Equal(t, []channel.Fact{
-		{"Severity", "critical"}, {"Category", "risk_limit"}, {"Source", "var_gate"}, {"Status", "resolved"}, {"Events", "41"},
-		{"First seen", "2025-12-27 10:30:00 UTC"}, {"Last seen", "2025-12-27 10:48:00 UTC"}, {"Acknowledged by", "ada"},
+		{"Severity", "critical"},
+		{"Category", "risk_limit"},
+		{"Source", "var_gate"},
+		{"Status", "resolved"},
+		{"Events", "41"},
+		{"First seen", "2025-12-27 10:30:00 UTC"},
+		{"Last seen", "2025-12-27 10:48:00 UTC"},
+		{"Acknowledged by", "ada"},
 	}, n.Facts)
 	require.Len(t, n.Details, 8)
 	assert.Equal(t, channel.Fact{"limit", "0.0300"}, n.Details[2], "numbers keep their digits")

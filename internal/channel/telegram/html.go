@@ -77,9 +77,12 @@ func speaks(r rune) bool {
 }
 
 // line adds a name of ours and a value, if both fit.
-func (p *page) line(name, value string, most int) bool {
+func (p *page) line(name, value string, most int) {
 	if width("\n"+name+": ")+width(cut(value, most)) > p.left {
-		return false
+		return
 	}
-	return p.write("", "\n") && p.write("b", name+":") && p.write("", " ") && p.outside(value, most)
+	p.write("", "\n")
+	p.write("b", name+":")
+	p.write("", " ")
+	p.outside(value, most)
 }
