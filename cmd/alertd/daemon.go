@@ -17,6 +17,7 @@ import (
 	"alertd/internal/httpapi"
 	"alertd/internal/metrics"
 	"alertd/internal/store"
+	"alertd/internal/store/work"
 )
 
 // daemonConfig is what a daemon needs.
@@ -71,10 +72,11 @@ func newDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
 func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daemon, err error) {
 	loaded, log := c.loaded, c.log
 	var manager *alerting.Manager // it and the engine need each other
-	stands := &standing{store: opened}
+	tasks := work.New(opened)
+	stands := &standing{work: tasks}
 	meter := metrics.NewDelivery(stands)
 	deliver, err := engine.New(engine.Config{
-		Store: opened, Meter: meter, Logger: log.Logger,
+		Store: opened, Work: tasks, Retention: loaded.Storage.Retention, Meter: meter, Logger: log.Logger,
 		Raise: func(ctx context.Context, alert alerting.Alert) error {
 			_, err := manager.Register(ctx, alert)
 			return err
@@ -96,13 +98,18 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		metrics.NewLogRecords(log.queue.Dropped), metrics.NewEvents(manager), metrics.NewLog(opened), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
+		metrics.NewLogRecords(log.queue.Dropped), metrics.NewEvents(manager), metrics.NewLog(opened, tasks.Deleted), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
 	)
 	reloader := newReloader(c, manager, deliver, registry)
 	api, err := httpapi.New(httpapi.Config{
 		Manager: manager, Registry: registry, Logger: log.Logger, Build: build,
-		Ready:     []httpapi.ReadyCheck{{Name: "log", Err: opened.Ready}, {Name: "engine", Err: deliver.Ready}},
-		Incidents: opened, EventIncidents: opened, Deliveries: opened,
+		Ready: []httpapi.ReadyCheck{
+			{Name: "log", Err: opened.Ready},
+			{Name: "engine", Err: deliver.Ready},
+			{Name: "timers", Err: deliver.TimersReady},
+			{Name: "deliveries", Err: deliver.ClaimsReady},
+		},
+		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks,
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
 		Settings: apiSettings(loaded.Server),
 		MaxBody:  loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,

@@ -6,12 +6,12 @@ import (
 
 	"alertd/internal/engine"
 	"alertd/internal/metrics"
-	"alertd/internal/store"
+	"alertd/internal/store/work"
 )
 
 // standing reads the state of incidents and deliveries for a scrape.
 type standing struct {
-	store  *store.Store
+	work   *work.Work
 	engine *engine.Engine
 }
 
@@ -35,7 +35,7 @@ func (s *standing) DeliverySnapshot() metrics.DeliverySnapshot {
 		}
 		snapshot.Channels = append(snapshot.Channels, shown)
 	}
-	backlog, err := s.store.Backlog(ctx)
+	backlog, err := s.work.Backlog(ctx)
 	if err != nil {
 		return snapshot
 	}

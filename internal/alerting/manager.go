@@ -137,7 +137,7 @@ func prepare(config *Config, alert *Alert, at time.Time) (*Draft, Registration) 
 	if problems := alert.normalize(); len(problems) > 0 {
 		return nil, Registration{Outcome: OutcomeRejected, Err: &Error{Code: CodeInvalid, Fields: problems}}
 	}
-	if alert.Severity < config.MinSeverity {
+	if alert.Severity < config.MinSeverity && alert.Source != OwnSource { // its own trouble is always told
 		return nil, Registration{
 			Outcome: OutcomeFiltered,
 			Reason:  "severity " + alert.Severity.String() + " is below min_severity " + config.MinSeverity.String(),

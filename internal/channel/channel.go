@@ -2,6 +2,8 @@ package channel
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"time"
 )
 
@@ -41,10 +43,14 @@ const (
 // outcomeNames is indexed by the outcome; index 0 is none.
 var outcomeNames = [...]string{"", "delivered", "transient", "permanent"}
 
-// String returns the name, or "invalid".
+// OutcomeOf returns the outcome with this number, as it is kept. One of a newer alertd is
+// kept as it is.
+func OutcomeOf(number int64) Outcome { return Outcome(max(0, min(number, math.MaxUint8))) }
+
+// String returns the name; of one that is not known, its number.
 func (o Outcome) String() string {
 	if o < Delivered || o > Permanent {
-		return "invalid"
+		return fmt.Sprintf("outcome_%d", uint8(o))
 	}
 	return outcomeNames[o]
 }

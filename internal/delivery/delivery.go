@@ -36,32 +36,54 @@ func (id ID) IsZero() bool { return id == ID{} }
 // MarshalText returns what [ID.String] does.
 func (id ID) MarshalText() ([]byte, error) { return uuid.UUID(id).MarshalText() }
 
-// Delivery is one message to one channel about one incident.
+// Delivery is one message to one target of one channel about one incident. Its key is
+// the incident, the notice, the channel and the target: a target is told of a notice
+// once.
 type Delivery struct {
-	ID         ID
-	Number     Number
-	Incident   incident.Number // the incident's number
+	ID     ID
+	Number Number
+	// Incident is the incident's number, IncidentID its id. Generation is that of the
+	// incident when the notice was made.
+	Incident   incident.Number
 	IncidentID incident.ID
-	Notice     int // the number of its notice
-	Reason     incident.Reason
-	Channel    string
-	Status     Status
+	Generation int
+	// Notice is the number of the incident's notice that is told, and Reason its reason.
+	Notice int
+	Reason incident.Reason
+	// Others are further incidents that the message is about, as in a digest.
+	Others  []incident.Ref
+	Channel string
+	// Target is the address on the channel; "" for a channel without addresses.
+	Target string
+	Status Status
+	// Ready says that a delivery that waits can be claimed now: it is the first of its
+	// line, and its time has come.
+	Ready bool
 	// CreatedAt is when it was planned, FinishedAt when it came to its end; zero: it
 	// has not.
 	CreatedAt, FinishedAt time.Time
-	// DueAt is when the next attempt may begin.
+	// DueAt is when the next attempt may begin, at the earliest.
 	DueAt time.Time
 	// GiveUpAt is when it fails unless it was delivered.
 	GiveUpAt time.Time
-	// Attempts is how many there were, retries by hand included.
+	// Attempts is how many there were, retries by hand included, and TriedAt when the
+	// last one ended; zero: there was none.
 	Attempts int
+	TriedAt  time.Time
 	// Error says what went wrong with the last attempt, or why there was none.
 	Error string
-	// FallbackFor is the delivery that failed and in whose place this one is; zero:
+	// Reported says that alertd has raised an alert about its failure.
+	Reported bool
+	// FallbackFor is the delivery that failed and whose place this one takes; zero:
 	// none.
 	FallbackFor ID
 	// Thread is what the channel has returned as [channel.Result.Thread].
 	Thread string
+	// Claim is the random id of the attempt under way, and Lease when that claim ends by
+	// itself, so that another replica sends what a dead process has left behind. They
+	// are zero unless the delivery is being sent.
+	Claim ID
+	Lease time.Time
 }
 
 // Attempt is one try to deliver.

@@ -10,15 +10,15 @@ import (
 	"alertd/internal/incident"
 )
 
-func ExamplePlan() {
+func ExampleDecide() {
 	opened := incident.Notice{Number: 1, Reason: incident.Opened, Incident: incident.Incident{
 		Number: 12, Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: "var_gate",
 	}}
-	targets := delivery.Plan(opened, []delivery.Policy{
+	decisions := delivery.Decide(opened, []delivery.Policy{
 		{Name: "chat", Enabled: true, MinSeverity: alerting.SeverityWarning},
 		{Name: "pager", Enabled: true, MinSeverity: alerting.SeverityCritical},
-	}, nil)
-	fmt.Println(delivery.Explain(targets))
+	}, func(string, string) bool { return false })
+	fmt.Println(delivery.Explain(decisions))
 	// Output: told to chat; not to pager (severity error is below its min_severity critical)
 }
 

@@ -1,6 +1,10 @@
 package delivery
 
-import "time"
+import (
+	"time"
+
+	"alertd/internal/channel"
+)
 
 // Health says how a channel does.
 type Health string
@@ -34,6 +38,18 @@ type Record struct {
 	// attempt worked last. They are zero if there was none.
 	LastError                string
 	LastFailure, LastSuccess time.Time
+}
+
+// Add counts an attempt that has ended.
+func (r *Record) Add(result channel.Result, at time.Time) {
+	if result.Outcome == channel.Delivered {
+		r.Successes++
+		r.Consecutive, r.LastSuccess = 0, at
+		return
+	}
+	r.Failures++
+	r.Consecutive++
+	r.LastError, r.LastFailure = result.Error, at
 }
 
 // Breaker is the state of a channel's circuit breaker.

@@ -57,3 +57,12 @@ func DefaultPolicy() Policy {
 		Retry: Retry{Initial: time.Second, Max: 5 * time.Minute, Jitter: true, GiveUpAfter: time.Hour},
 	}
 }
+
+// targets returns the targets of the channel: one of "" for a channel that is told as a
+// whole.
+func (p Policy) targets() []string {
+	if len(p.Targets) == 0 {
+		return []string{""}
+	}
+	return p.Targets
+}

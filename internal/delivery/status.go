@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"fmt"
+	"math"
 	"strings"
 
 	"alertd/internal/alerting"
@@ -41,10 +43,14 @@ func ParseStatus(name string) (Status, error) {
 	return 0, channel.Invalid(alerting.FieldError{Field: "status", Message: "must be one of " + strings.Join(statusNames[1:], ", ")})
 }
 
-// String returns the name, or "invalid".
+// StatusOf returns the status with this number, as it is kept. One of a newer alertd is
+// kept as it is.
+func StatusOf(number int64) Status { return Status(max(0, min(number, math.MaxUint8))) }
+
+// String returns the name; of one that is not known, its number.
 func (s Status) String() string {
 	if s < Waiting || s > Superseded {
-		return "invalid"
+		return fmt.Sprintf("status_%d", uint8(s))
 	}
 	return statusNames[s]
 }

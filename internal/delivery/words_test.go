@@ -11,7 +11,7 @@ import (
 	"alertd/internal/delivery"
 )
 
-func TestAStatusIsReadAsItIsWritten(t *testing.T) {
+func TestStatusReadsBack(t *testing.T) {
 	names := map[delivery.Status]string{
 		delivery.Waiting: "waiting", delivery.Sending: "sending", delivery.Delivered: "delivered",
 		delivery.Failed: "failed", delivery.Superseded: "superseded",
@@ -25,9 +25,8 @@ func TestAStatusIsReadAsItIsWritten(t *testing.T) {
 		require.NoError(t, err, "case does not matter")
 		require.Equal(t, s, read)
 	}
-	for _, s := range []delivery.Status{0, 6} {
-		require.Equal(t, "invalid", s.String())
-	}
+	require.Equal(t, "status_6", delivery.StatusOf(6).String(), "one of a newer alertd is kept as it is")
+	require.Equal(t, delivery.Status(6), delivery.StatusOf(6))
 	_, err := delivery.ParseStatus("")
 	var known *alerting.Error
 	require.ErrorAs(t, err, &known)
@@ -35,7 +34,7 @@ func TestAStatusIsReadAsItIsWritten(t *testing.T) {
 	require.EqualError(t, err, "status: must be one of waiting, sending, delivered, failed, superseded")
 }
 
-func TestAnIDIsReadAsItIsWritten(t *testing.T) {
+func TestIDReadsBack(t *testing.T) {
 	id := delivery.NewID()
 	require.False(t, id.IsZero())
 	require.True(t, delivery.ID{}.IsZero())
@@ -58,7 +57,7 @@ func TestAnIDIsReadAsItIsWritten(t *testing.T) {
 	}
 }
 
-func TestDefaultsAreWhatTheDocumentsSay(t *testing.T) {
+func TestDefaultPolicyIsAsDocumented(t *testing.T) {
 	require.Equal(t, delivery.Policy{
 		MinSeverity: alerting.SeverityWarning, Resolved: true, Timeout: 10 * time.Second, Concurrency: 4,
 		Retry: delivery.Retry{Initial: time.Second, Max: 5 * time.Minute, Jitter: true, GiveUpAfter: time.Hour},

@@ -9,7 +9,7 @@ import (
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
-	"alertd/internal/store"
+	"alertd/internal/store/work"
 )
 
 // Acknowledge notes that somebody works on an incident, and tells so. The error is an
@@ -32,64 +32,74 @@ func (e *Engine) Resolve(ctx context.Context, id incident.ID, a incident.Action)
 func (e *Engine) act(ctx context.Context, id incident.ID,
 	f func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error),
 ) (i incident.Incident, err error) {
-	err = e.decide(ctx, func(ctx context.Context, p *plan) error {
-		if i, err = p.tx.Incident(ctx, id); err != nil {
+	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
+		if i, err = t.tx.Incident(ctx, id); err != nil {
 			return err
 		}
-		last, err := p.tx.Event(ctx, i.LastEvent)
+		last, err := t.tx.Event(ctx, i.LastEvent)
 		if err != nil {
 			return err
 		}
-		change, err := f(&i, last, p.tx.Now())
+		change, err := f(&i, last, t.tx.Now())
 		if err != nil || change.Notice == nil {
 			return err
 		}
-		return p.apply(ctx, i, change)
+		if err := t.load(ctx, []incident.Number{i.Number}); err != nil {
+			return err
+		}
+		t.set(i, true)
+		t.tell(i.Number, change)
+		return nil
 	})
 	return i, err
 }
 
 // RetryDelivery has a delivery that has failed tried again. If its incident is resolved
-// since, the channel is told that, too, so that none is left that never ends. The error is an
-// [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict] if it has not
-// failed, if the channel was told since what came after it, or if the channel is off.
-func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error) {
-	d, _, err := e.store.Delivery(ctx, id)
-	if err != nil {
-		return d, err
-	}
-	o := e.current.Load().outlets[d.Channel]
-	if o == nil {
-		return d, &alerting.Error{Code: alerting.CodeConflict, Message: fmt.Sprintf("channel %s is off", d.Channel)}
-	}
-	err = e.store.Decide(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Retry(ctx, id, tx.Now().Add(o.policy.Retry.GiveUpAfter)); err != nil {
+// since, the target is told that, too, so that nothing stays open there that never ends.
+// The error is an [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict]
+// if it has not failed, if the target was told since what came after it, or if the channel
+// is off.
+func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (retried delivery.Delivery, err error) {
+	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
+		number, about, err := t.tx.IncidentOf(ctx, id)
+		if err != nil {
 			return err
 		}
-		if err := e.conclude(ctx, tx, d, o.policy); err != nil {
+		if err := t.load(ctx, []incident.Number{about}); err != nil {
 			return err
 		}
-		return tx.AddEntries(ctx, d.Incident, entryAbout(d, tx.Now(), incident.EntryRetrying, d.Reason.String()+" tried again by hand"))
+		story := t.stories[about]
+		d := story.Find(number)
+		policy := t.state.policy(d.Channel)
+		if policy == nil || !policy.Enabled {
+			return &alerting.Error{Code: alerting.CodeConflict, Message: fmt.Sprintf("channel %s is off", d.Channel)}
+		}
+		resolution, err := t.resolution(ctx, about)
+		if err != nil {
+			return err
+		}
+		changes, err := story.Retry(d, resolution, *policy, t.tx.Mint, t.tx.Now())
+		if err != nil {
+			return err
+		}
+		t.note(about, changes...)
+		return nil
 	})
 	if err != nil {
-		return d, err
+		return retried, err
 	}
-	o.lookNow()
-	e.claiming.ring()
-	d, _, err = e.store.Delivery(ctx, id)
-	return d, err
+	retried, _, err = e.work.Delivery(ctx, id)
+	return retried, err
 }
 
-// conclude has a resolution told after what came before it.
-func (e *Engine) conclude(ctx context.Context, tx *store.Tx, d delivery.Delivery, p delivery.Policy) error {
-	i, err := tx.Incident(ctx, d.IncidentID)
-	if err != nil || i.Status != incident.Resolved || !p.Resolved || d.Reason == incident.WasResolved {
-		return err
+// resolution returns the notice that an incident is over, nil if it is not.
+func (t *turn) resolution(ctx context.Context, number incident.Number) (*incident.Notice, error) {
+	incidents, err := t.tx.Incidents(ctx, []incident.Number{number})
+	if err != nil || len(incidents) == 0 || incidents[0].Status != incident.Resolved {
+		return nil, err
 	}
-	return tx.Conclude(ctx, delivery.Delivery{
-		ID: delivery.NewID(), Incident: d.Incident, Notice: i.Notices, Reason: incident.WasResolved, Channel: d.Channel,
-		GiveUpAt: tx.Now().Add(p.Retry.GiveUpAfter),
-	})
+	i := incidents[0]
+	return &incident.Notice{Number: i.Notices, Reason: incident.WasResolved, Incident: i}, nil
 }
 
 // TestChannel sends one message that says that it is a test, and returns what became
@@ -108,18 +118,23 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 			"channel %s is busy, or is being replaced; try again", name)}
 	}
 	attempt, result, ended := e.attempt(ctx, o, testMessage(id, time.Now()))
-	go e.free(o, ended)
-	err = e.store.Work(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Note(ctx, name, result); err != nil || result.Outcome != channel.Delivered {
-			return err
+	go func() { // it ends with the process at the latest: a channel may hang in a write
+		if ended != nil {
+			ended()
 		}
-		return tx.Hurry(ctx, name)
+		e.free(o)
+	}()
+	err = e.transact(ctx, e.work.Transact, func(_ context.Context, t *turn) error {
+		t.changes.Outcomes = []work.Outcome{{Channel: name, Result: result}}
+		if result.Outcome == channel.Delivered {
+			t.changes.Recovered = []string{name}
+			t.after = append(t.after, e.timers.ring)
+		}
+		return nil
 	})
 	if err != nil {
-		e.log.Warn("what became of a test is not in the channel's record", "channel", name, "error", err)
+		e.log.Warn("outcome of a channel test not recorded", "channel", name, "error", err)
 	}
-	o.lookNow()
-	e.claiming.ring()
 	return delivery.TestResult{Channel: name, Attempt: attempt, Delivery: id}, nil
 }
 
@@ -145,37 +160,8 @@ func testMessage(id delivery.ID, now time.Time) channel.Notification {
 		Number: 1, Reason: incident.Test, At: now, Why: "somebody tests the channel",
 		Incident: incident.Incident{
 			ID: incident.NewID(), Status: incident.Triggered, Severity: alerting.SeverityInfo, Category: alerting.CategorySystemHealth,
-			Source: delivery.OwnSource, Message: message, Pattern: message, Grouping: incident.ByMessage,
+			Source: alerting.OwnSource, Message: message, Pattern: message, Grouping: incident.ByMessage,
 			FirstSeen: now, LastSeen: now, Notices: 1, ToldAt: now,
 		},
 	}, "")
-}
-
-// Channels returns how each channel does, by name.
-func (e *Engine) Channels(ctx context.Context) ([]delivery.ChannelStatus, error) {
-	s := e.current.Load()
-	records, err := e.store.ChannelRecords(ctx)
-	if err != nil {
-		return nil, err
-	}
-	queues, now, err := e.store.Queues(ctx)
-	if err != nil {
-		return nil, err
-	}
-	statuses := make([]delivery.ChannelStatus, 0, len(s.policies))
-	for _, p := range s.policies {
-		q := queues[p.Name]
-		status := delivery.ChannelStatus{
-			Name: p.Name, Kind: p.Kind, Enabled: p.Enabled, Health: delivery.Disabled, Record: records[p.Name],
-			Breaker: delivery.BreakerClosed, Waiting: q.Waiting, OldestWaiting: q.Oldest,
-		}
-		if o := s.outlets[p.Name]; o != nil {
-			status.Breaker = o.breakerState()
-			if s.settings.Enabled {
-				status.Health = delivery.HealthOf(status.Record, status.Breaker, now)
-			}
-		}
-		statuses = append(statuses, status)
-	}
-	return statuses, nil
 }

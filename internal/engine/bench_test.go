@@ -14,6 +14,7 @@ import (
 	"alertd/internal/channel"
 	"alertd/internal/engine"
 	"alertd/internal/store"
+	"alertd/internal/store/work"
 )
 
 // taker is a channel that takes everything at once.
@@ -44,10 +45,11 @@ func BenchmarkFold(b *testing.B) {
 			log := slog.New(slog.DiscardHandler)
 			s, err := store.Open(b.Context(), store.Config{Driver: store.SQLite, Path: filepath.Join(b.TempDir(), "alertd.db"), Logger: log})
 			require.NoError(b, err)
+			tasks := work.New(s)
 			r := newReceiver("desk").channel()
 			r.Open = func() (channel.Channel, error) { return taker{}, nil }
 			e, err := engine.New(engine.Config{
-				Store: s, Meter: &meter{finished: map[string]int{}}, Logger: log,
+				Store: s, Work: tasks, Meter: &meter{finished: map[string]int{}}, Logger: log,
 				Raise: func(context.Context, alerting.Alert) error { return nil },
 			}, engine.Settings{Enabled: true, RepeatInterval: time.Hour, Channels: []engine.Channel{r}})
 			require.NoError(b, err)
@@ -74,7 +76,7 @@ func BenchmarkFold(b *testing.B) {
 				require.NoError(b, err)
 			}
 			for c.enabled {
-				cursor, err := s.EngineCursor(b.Context())
+				cursor, err := tasks.Cursor(b.Context())
 				require.NoError(b, err)
 				if cursor == alerting.Seq(n) {
 					break

@@ -8,49 +8,43 @@ import (
 
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
-	"alertd/internal/store"
+	"alertd/internal/incident"
+	"alertd/internal/store/work"
 )
 
-// deliverLoop claims what is due on each channel, and has it sent.
-func (e *Engine) deliverLoop(ctx context.Context) {
-	failing := false
+// claimLoop claims what is ready on each channel, and has it sent.
+func (e *Engine) claimLoop(ctx context.Context) {
 	for {
-		next, err := e.claimAll(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && !failing { // once is enough
-			e.log.Error("deliveries cannot be claimed", "error", err)
-		}
-		failing = err != nil
-		if !e.claiming.wait(ctx, min(pollEvery, max(0, time.Until(next)))) {
+		next := e.claimAll(ctx)
+		if ctx.Err() != nil || !e.claiming.wait(ctx, min(pollEvery, max(0, time.Until(next)))) {
 			return
 		}
 	}
 }
 
 // claimAll goes through the channels, and returns when to do so again.
-func (e *Engine) claimAll(ctx context.Context) (next time.Time, err error) {
+func (e *Engine) claimAll(ctx context.Context) (next time.Time) {
 	s := e.current.Load()
 	next = time.Now().Add(pollEvery)
 	if !s.settings.Enabled {
-		return next, nil
+		return next
 	}
 	for _, o := range s.outlets {
 		now := time.Now()
 		at, probe := o.next(now)
-		if at.After(now) {
-			next = earlier(next, at)
-			continue
+		if !at.After(now) {
+			err := e.claimOn(ctx, o, probe, now)
+			if ctx.Err() != nil {
+				return next
+			}
+			o.claims.set(err)
+			if at, _ = o.next(now); err != nil {
+				at = next
+			}
 		}
-		if failed := e.claimOn(ctx, o, probe, now); failed != nil {
-			err = failed
-			continue
-		}
-		at, _ = o.next(now)
 		next = earlier(next, at)
 	}
-	return next, err
+	return next
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -61,68 +55,154 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // claimOn claims what may be sent on a channel now, and sends it. While the breaker is
-// half open that is one message, whether it is due or not.
+// half open that is one message, whether its time has come or not.
 func (e *Engine) claimOn(ctx context.Context, o *outlet, probe bool, now time.Time) error {
-	o.looking(now)
+	o.beginClaim(now)
 	most := cap(o.slots)
 	if probe {
 		if most = 1; len(o.slots) > 0 { // it is under way
-			o.expectMore()
+			o.leaveForLater()
 			return nil
 		}
 	}
-	tickets := make([]*ticket, 0, most)
-	for len(tickets) < most {
-		t, wait := o.ticket()
-		if t == nil {
-			if wait > 0 {
-				o.lookAt(now.Add(wait))
-			} else {
-				o.expectMore() // whoever gives a slot back has us look again
-			}
-			break
-		}
-		tickets = append(tickets, t)
-	}
+	tickets := o.tickets(most, now)
 	if len(tickets) == 0 {
 		return nil
 	}
-	claimed, next, err := e.claim(ctx, o, store.Which{Channel: o.policy.Name, Most: len(tickets), Early: probe})
+	claimed, void, err := e.claim(ctx, o, len(tickets), probe)
 	for n, c := range claimed {
 		e.start(c, tickets[n])
 	}
 	for _, t := range tickets[len(claimed):] {
 		t.giveBack()
 	}
-	switch {
-	case next == 0:
-		o.expectMore()
-	case next > 0:
-		o.lookAt(now.Add(next))
+	if len(claimed)+len(void) == most && !probe {
+		o.claimNow()
 	}
-	if len(claimed) == most && !probe {
-		o.lookNow()
+	if err == nil && len(void) > 0 {
+		err = e.endVoid(ctx, void)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("claim deliveries of channel %s: %w", o.policy.Name, err)
+	}
+	return nil
 }
 
-func (e *Engine) claim(ctx context.Context, o *outlet, which store.Which) (claimed []store.Claimed, next time.Duration, err error) {
-	claim := store.Claim{ID: delivery.NewID(), For: o.lease()}
-	// As in decide: what has begun goes on to its end.
-	err = e.store.Work(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) (err error) {
-		claimed, next, err = tx.Claim(ctx, which, claim)
-		return err
+// tickets returns as many tickets as there are, at most so many.
+func (o *outlet) tickets(most int, now time.Time) []*ticket {
+	tickets := make([]*ticket, 0, most)
+	for len(tickets) < most {
+		t, wait := o.ticket()
+		if t == nil {
+			if wait > 0 {
+				o.claimAt(now.Add(wait))
+			} else {
+				o.leaveForLater() // until a slot is given back
+			}
+			break
+		}
+		tickets = append(tickets, t)
+	}
+	return tickets
+}
+
+// claimed is a delivery that is this engine's to send: its claim says so.
+type claimed struct {
+	Delivery delivery.Delivery
+	Notice   incident.Notice
+	// Thread is what the first message about the incident to the target has left.
+	Thread string
+}
+
+// claim claims deliveries of a channel that are ready. void are those that there is no
+// sense in any more, or that cannot be sent.
+func (e *Engine) claim(ctx context.Context, o *outlet, most int, probe bool) (claims []claimed, void []work.Claimable, err error) {
+	// As in transact: what has begun goes on to its end.
+	err = e.work.Transact(context.WithoutCancel(ctx), func(ctx context.Context, tx *work.Tx) error {
+		claims, void = nil, nil
+		found, err := tx.Ready(ctx, o.policy.Name, most)
+		if err == nil && len(found) == 0 && probe {
+			found, err = probeOf(ctx, tx, o.policy.Name)
+		}
+		if err != nil {
+			return err
+		}
+		var taken []*delivery.Delivery
+		id := delivery.NewID()
+		for _, c := range found {
+			if c.Err != nil || c.Delivery.Void(c.Generation) {
+				void = append(void, c)
+				continue
+			}
+			c.Delivery.Claimed(id, tx.Now().Add(o.lease()))
+			claims = append(claims, claimed{c.Delivery, c.Notice, c.Thread})
+			taken = append(taken, &c.Delivery)
+		}
+		return tx.Claim(ctx, taken)
 	})
 	if err != nil {
-		return nil, -1, fmt.Errorf("claim deliveries of channel %s: %w", o.policy.Name, err)
+		return nil, nil, err
 	}
-	return claimed, next, nil
+	return claims, void, nil
+}
+
+// probeLimit is how many deliveries are looked at for one that can be sent before its
+// time.
+const probeLimit = 20
+
+// probeOf returns a delivery that waits for its next attempt, so that one shows whether
+// its channel works again.
+func probeOf(ctx context.Context, tx *work.Tx, channel string) ([]work.Claimable, error) {
+	waiting, err := tx.WaitingFor(ctx, channel, probeLimit)
+	if err != nil || len(waiting) == 0 {
+		return nil, err
+	}
+	var numbers []incident.Number
+	for _, c := range waiting {
+		numbers = append(numbers, c.Delivery.Incident)
+	}
+	stories, err := tx.Stories(ctx, numbers)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range waiting {
+		if d := stories[c.Delivery.Incident].First(channel, c.Delivery.Target); d != nil && d.Number == c.Delivery.Number {
+			c.Delivery = *d
+			return []work.Claimable{c}, nil
+		}
+	}
+	return nil, nil
+}
+
+// endVoid ends deliveries that are not sent after all.
+func (e *Engine) endVoid(ctx context.Context, void []work.Claimable) error {
+	return e.inTurn(ctx, func(ctx context.Context, t *turn) error {
+		var numbers []incident.Number
+		for _, c := range void {
+			numbers = append(numbers, c.Delivery.Incident)
+		}
+		if err := t.load(ctx, numbers); err != nil {
+			return err
+		}
+		for _, c := range void {
+			story := t.stories[c.Delivery.Incident]
+			switch d := story.Find(c.Delivery.Number); {
+			case d == nil || d.Status != delivery.Waiting:
+			case c.Err != nil:
+				d.Error = "what it was to tell cannot be read: " + c.Err.Error()
+				t.giveUp(story, d, d.Error, "")
+			default:
+				t.note(story.Incident, story.Supersede(d, "the incident was acknowledged since", t.tx.Now()))
+			}
+		}
+		return nil
+	})
 }
 
 // done is an attempt that has come to its end.
 type done struct {
 	outlet  *outlet
-	claimed store.Claimed
+	claimed claimed
 	attempt delivery.Attempt
 	result  channel.Result
 	// skipped says that nothing was sent, so that the delivery is to be given back.
@@ -132,7 +212,7 @@ type done struct {
 }
 
 // start sends a message that is claimed.
-func (e *Engine) start(c store.Claimed, t *ticket) {
+func (e *Engine) start(c claimed, t *ticket) {
 	e.stopping.Lock()
 	defer e.stopping.Unlock()
 	if e.stopped { // the claim ends by itself
@@ -146,22 +226,29 @@ func (e *Engine) start(c store.Claimed, t *ticket) {
 		case e.outcomes <- d:
 		case <-e.ended: // nobody records any more
 		}
-		e.free(t.outlet, ended)
+		if ended == nil {
+			e.free(t.outlet)
+			return
+		}
+		go func() { // it ends with the process at the latest: a channel may hang in a write
+			ended()
+			e.free(t.outlet)
+		}()
 	})
 }
 
 // free gives back the slot of an attempt once it has ended.
-func (e *Engine) free(o *outlet, ended func()) {
-	ended()
+func (e *Engine) free(o *outlet) {
 	<-o.slots
-	if o.lookAgain() { // for the slot
+	if o.slotFreed() {
 		e.claiming.ring()
 	}
 }
 
-// send makes one attempt. ended returns when the channel does nothing for it any more.
-func (e *Engine) send(c store.Claimed, o *outlet) (d done, ended func()) {
-	d, ended = done{outlet: o, claimed: c, skipped: true}, func() {}
+// send makes one attempt. ended is nil, or, of a channel that hangs, returns when it does
+// not any more.
+func (e *Engine) send(c claimed, o *outlet) (d done, ended func()) {
+	d = done{outlet: o, claimed: c, skipped: true}
 	state := o.breakerState()
 	verdict, err := o.breaker.Allow()
 	if err != nil { // it has opened since
@@ -190,14 +277,15 @@ func (e *Engine) send(c store.Claimed, o *outlet) (d done, ended func()) {
 }
 
 // attempt sends a message within the channel's timeout. A channel that goes on beyond it,
-// as in a write that hangs, has failed; ended returns when it does not any more.
+// as in a write that hangs, has failed; then ended is not nil, and returns when it does
+// not any more.
 func (e *Engine) attempt(ctx context.Context, o *outlet, n channel.Notification) (a delivery.Attempt, result channel.Result, ended func()) {
 	ctx, cancel := context.WithTimeout(ctx, o.policy.Timeout)
 	defer cancel()
 	began, results := time.Now(), make(chan channel.Result, 1)
 	go func() { results <- sendSafely(ctx, o.sender, n) }()
 	result, hangs := await(ctx, results)
-	if ended = func() {}; hangs {
+	if hangs {
 		o.hanging.Add(1)
 		ended = func() {
 			<-results
@@ -242,8 +330,8 @@ func sendSafely(ctx context.Context, sender channel.Channel, n channel.Notificat
 	return sender.Send(ctx, n)
 }
 
-func (e *Engine) notification(c store.Claimed) channel.Notification {
+func (e *Engine) notification(c claimed) channel.Notification {
 	n := channel.Render(c.Delivery.ID.String(), c.Notice, e.current.Load().settings.PublicURL)
-	n.Thread = c.Thread
+	n.Thread, n.Target = c.Thread, c.Delivery.Target
 	return n
 }

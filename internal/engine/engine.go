@@ -19,18 +19,16 @@ import (
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 	"alertd/internal/store"
+	"alertd/internal/store/work"
 )
 
-// pollEvery is how often a loop looks for work that nothing has told it of.
-const pollEvery = time.Second
-
 const (
-	// patience is how long what is being sent may take to finish when the engine ends:
-	// as long as its channel's timeout, and not longer than this.
-	patience = 15 * time.Second
+	// defaultPatience is how long attempts under way may take to finish when the engine
+	// ends: as long as their channel's timeout, and not longer than this.
+	defaultPatience = 15 * time.Second
 	// impatience is how long channels may take that go on although they were told to
 	// end.
-	impatience = 2 * time.Second
+	impatience = time.Second
 )
 
 // Meter counts what the engine does. Its methods are called often and must not block.
@@ -49,9 +47,12 @@ type Meter interface {
 	Noticed(reason incident.Reason)
 }
 
-// Config is what an engine needs. All fields are required.
+// Config is what an engine needs. All fields are required unless they say otherwise.
 type Config struct {
 	Store *store.Store
+	Work  *work.Work
+	// Retention is how long incidents are kept after they were resolved; 0: for good.
+	Retention time.Duration
 	// Raise registers an alert of alertd's own. An alert whose id is known is no error.
 	Raise  func(ctx context.Context, alert alerting.Alert) error
 	Meter  Meter
@@ -68,6 +69,9 @@ type Settings struct {
 	// IdentifyBy names members of a context that say what an event is about: see
 	// [incident.GroupBy].
 	IdentifyBy []string
+	// Patience bounds how long attempts under way may take to finish when the engine
+	// ends; 0 stands for 15 s.
+	Patience time.Duration
 	// PublicURL is where people reach alertd, without a slash at the end; "" if they do
 	// not.
 	PublicURL string
@@ -87,9 +91,12 @@ type Channel struct {
 // Engine folds and delivers. Safe for concurrent use.
 type Engine struct {
 	store *store.Store
+	work  *work.Work
 	raise func(ctx context.Context, alert alerting.Alert) error
 	meter Meter
 	log   *slog.Logger
+
+	retention time.Duration
 
 	changing sync.Mutex // held while the settings change
 	current  atomic.Pointer[state]
@@ -97,7 +104,9 @@ type Engine struct {
 
 	folding   bell // there may be events to fold
 	claiming  bell // there may be deliveries to claim
+	timers    bell // a timer is set that runs out soon
 	reporting bell // a delivery has failed
+	sweeping  bell // the channels have changed
 	outcomes  chan done
 	sends     sync.WaitGroup
 
@@ -106,11 +115,22 @@ type Engine struct {
 	ended    chan struct{} // closed when nothing is recorded any more
 
 	// Of the fold's goroutine:
-	cursor   alerting.Seq // the last event folded; 0: to be asked for
-	reminded time.Time    // when it last looked for incidents to tell of again
-	batch    int          // how many events it folds at once
+	cursor alerting.Seq // the last event folded; 0: to be asked for
+	batch  int          // how many events it folds at once
+	// Of the timers' goroutine:
+	timerBatch int
+	// Of the reports' goroutine:
+	unreadable []store.Unreadable // rows about which no alert is raised yet
+	// Of the channels' goroutine:
+	noted *state // whose channels are noted in the database
 
-	health atomic.Pointer[alerting.Error]
+	folds, timing check
+	onTime        atomic.Int64 // when all timers had been handled last, in nanoseconds since 1970
+
+	retried struct { // channels whose retry settings have changed
+		sync.Mutex
+		channels map[string]delivery.Retry
+	}
 
 	// sending ends what is being sent; it is set before anything is.
 	sending context.Context //nolint:containedctx // it is the engine's own
@@ -127,13 +147,17 @@ type state struct {
 // New returns an engine that has opened the channels that are on, and starts nothing.
 // [Engine.Close] is due also if it never runs.
 func New(config Config, settings Settings) (*Engine, error) {
-	if config.Store == nil || config.Raise == nil || config.Meter == nil || config.Logger == nil {
-		return nil, errors.New("engine: Store, Raise, Meter and Logger are required")
+	if config.Store == nil || config.Work == nil || config.Raise == nil || config.Meter == nil || config.Logger == nil {
+		return nil, errors.New("engine: Store, Work, Raise, Meter and Logger are required")
 	}
 	e := &Engine{
-		store: config.Store, raise: config.Raise, meter: config.Meter, log: config.Logger,
-		batch: foldBatch, folding: newBell(), claiming: newBell(), reporting: newBell(), outcomes: make(chan done, 256), ended: make(chan struct{}),
+		store: config.Store, work: config.Work, raise: config.Raise, meter: config.Meter, log: config.Logger, retention: config.Retention,
+		batch: foldBatch, timerBatch: timerBatch, folding: newBell(), claiming: newBell(), timers: newBell(), reporting: newBell(), sweeping: newBell(),
+		outcomes: make(chan done, 256), ended: make(chan struct{}),
+		folds:  check{log: config.Logger, failing: "events are not folded into incidents", works: "events are folded into incidents again"},
+		timing: check{log: config.Logger, failing: "timers are not handled", works: "timers are handled again"},
 	}
+	e.onTime.Store(time.Now().UnixNano())
 	e.sending, e.hurry = context.WithCancel(context.Background())
 	e.current.Store(&state{outlets: map[string]*outlet{}})
 	if err := e.Reconfigure(settings); err != nil {
@@ -152,6 +176,7 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	var opened []*outlet
 	for _, c := range settings.Channels {
 		next.policies = append(next.policies, c.Policy)
+		e.noteRetry(before, c.Policy)
 		if same := before.outlets[c.Policy.Name]; same != nil && same.isLike(c) {
 			next.outlets[c.Policy.Name] = same
 			continue
@@ -178,6 +203,8 @@ func (e *Engine) Reconfigure(settings Settings) error {
 		}
 	}
 	e.claiming.ring()
+	e.timers.ring()
+	e.sweeping.ring()
 	return nil
 }
 
@@ -186,7 +213,7 @@ func (e *Engine) retire(o *outlet) {
 	e.retired.Go(func() {
 		o.close()
 		if err := o.sender.Close(); err != nil {
-			e.log.Warn("a channel could not be closed properly", "channel", o.policy.Name, "error", err)
+			e.log.Warn("channel not closed properly", "channel", o.policy.Name, "error", err)
 		}
 	})
 }
@@ -210,16 +237,17 @@ func (e *Engine) Reopen() error {
 // Run works until ctx ends, then lets what is being sent finish for a moment, records
 // what became of it, and returns. It is called once.
 func (e *Engine) Run(ctx context.Context) error {
-	if err := e.store.ForgetClaims(ctx); err != nil {
-		e.log.Warn("messages that were being sent when alertd ended last are sent again once their claims have ended", "error", err)
+	if err := e.work.ForgetClaims(ctx); err != nil {
+		e.log.Warn("claims of an earlier process not taken back, they end by themselves", "error", err)
 	}
+	e.onTime.Store(time.Now().UnixNano())
 	recorded, sent, drained := make(chan struct{}), make(chan struct{}), context.WithoutCancel(ctx)
 	go func() {
 		defer close(recorded)
 		e.recordLoop(drained, sent)
 	}()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, loop := range []func(context.Context){e.foldLoop, e.deliverLoop, e.expireLoop, e.reportLoop} {
+	for _, loop := range []func(context.Context){e.foldLoop, e.claimLoop, e.timerLoop, e.channelLoop, e.reportLoop, e.retentionLoop} {
 		group.Go(func() error {
 			loop(ctx)
 			return nil
@@ -238,16 +266,21 @@ func (e *Engine) finishSends() {
 	e.stopping.Lock()
 	e.stopped = true
 	e.stopping.Unlock()
+	s := e.current.Load()
 	longest := time.Duration(0)
-	for _, p := range e.current.Load().policies {
+	for _, p := range s.policies {
 		longest = max(longest, p.Timeout)
 	}
+	patience := s.settings.Patience
+	if patience <= 0 {
+		patience = defaultPatience
+	}
 	finished := make(chan struct{})
-	go func() { // it ends with the process at the latest: a channel may hang in a write
+	go func() { // it ends soon after each attempt's time, also if a channel goes on
 		defer close(finished)
 		e.sends.Wait()
 	}()
-	for _, wait := range []time.Duration{min(longest, patience), impatience} {
+	for _, wait := range []time.Duration{min(longest, patience), 2 * impatience} {
 		timer := time.NewTimer(wait)
 		select {
 		case <-finished:
@@ -259,7 +292,6 @@ func (e *Engine) finishSends() {
 			e.hurry()
 		}
 	}
-	e.log.Error("a channel does not end what it is sending; it is sent again after the next start")
 }
 
 // Close closes the channels. [Engine.Run], if it was called, must have returned. It does
@@ -282,58 +314,7 @@ func (e *Engine) Close() error {
 	select {
 	case <-retired:
 	case <-timer.C:
-		e.log.Error("a channel does not end what it is sending; it is left open")
+		e.log.Error("channel hangs and is left open")
 	}
 	return nil
-}
-
-// Ready returns nil if the engine works, else an [*alerting.Error] that says why not.
-func (e *Engine) Ready() error {
-	if err := e.health.Load(); err != nil {
-		return err
-	}
-	return nil
-}
-
-// works notes whether the fold does, and logs when that changes.
-func (e *Engine) works(err error) {
-	if err == nil {
-		if e.health.Swap(nil) != nil {
-			e.log.Info("events are folded into incidents again")
-		}
-		return
-	}
-	known := &alerting.Error{Code: alerting.CodeUnavailable, Message: "events are not folded into incidents at the moment", Cause: err}
-	if cause, ok := errors.AsType[*alerting.Error](err); ok {
-		known.Message += ": " + cause.Message
-	}
-	if e.health.Swap(known) == nil {
-		e.log.Error("events are not folded into incidents", "error", err)
-	}
-}
-
-// bell wakes one loop. To ring it never blocks; however often it was rung, the loop
-// wakes once.
-type bell chan struct{}
-
-func newBell() bell { return make(bell, 1) }
-
-func (b bell) ring() {
-	select {
-	case b <- struct{}{}:
-	default:
-	}
-}
-
-// wait returns when the bell rings, and after a while anyway; false if ctx has ended.
-func (b bell) wait(ctx context.Context, longest time.Duration) bool {
-	timer := time.NewTimer(longest)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-b:
-	case <-timer.C:
-	}
-	return ctx.Err() == nil
 }

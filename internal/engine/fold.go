@@ -7,7 +7,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/incident"
-	"alertd/internal/store"
+	"alertd/internal/store/work"
 )
 
 const (
@@ -17,18 +17,16 @@ const (
 	// foldSoon is how long a transaction may take for the next one to fold more. Each has
 	// to end within the database's timeout, and a database may be far away.
 	foldSoon = 250 * time.Millisecond
-	// remindBatch is how many incidents one transaction tells of again at most.
-	remindBatch = 100
 )
 
-// foldLoop folds whatever is new, and tells again of incidents that have grown.
+// foldLoop folds new events.
 func (e *Engine) foldLoop(ctx context.Context) {
 	for {
 		err := e.catchUp(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		e.works(err)
+		e.folds.set(err)
 		if !e.folding.wait(ctx, pollEvery) {
 			return
 		}
@@ -39,36 +37,18 @@ func (e *Engine) foldLoop(ctx context.Context) {
 func (e *Engine) catchUp(ctx context.Context) error {
 	if e.cursor == 0 {
 		var err error
-		if e.cursor, err = e.store.EngineCursor(ctx); err != nil {
+		if e.cursor, err = e.work.Cursor(ctx); err != nil {
 			return err
 		}
 	}
 	for more := true; more && ctx.Err() == nil; {
-		folded, err := e.foldSome(ctx)
-		if err != nil {
+		var err error
+		if more, err = e.foldSome(ctx); err != nil {
 			return fmt.Errorf("fold events: %w", err)
 		}
-		e.works(nil)
-		reminding, err := e.remind(ctx) // also while events come in without end
-		if err != nil {
-			return fmt.Errorf("tell of incidents again: %w", err)
-		}
-		more = folded || reminding
+		e.folds.set(nil)
 	}
 	return nil
-}
-
-// remind tells again of some incidents for which that is due, if it is time to look, and
-// reports whether there may be more: events are folded in between.
-func (e *Engine) remind(ctx context.Context) (more bool, err error) {
-	if time.Since(e.reminded) < pollEvery {
-		return false, nil
-	}
-	e.reminded = time.Now()
-	if more, err = e.remindSome(ctx); more {
-		e.reminded = time.Time{}
-	}
-	return more, err
 }
 
 // foldSome folds a batch, and reports whether there may be more.
@@ -84,8 +64,8 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 		keys[i] = incident.KeyOf(event, by)
 	}
 	through := part.Through
-	err = e.decide(ctx, func(ctx context.Context, p *plan) error {
-		cursor, err := p.tx.Cursor(ctx)
+	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
+		cursor, err := t.tx.Cursor(ctx)
 		if err != nil {
 			return err
 		}
@@ -97,10 +77,10 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 		for fresh < len(part.Events) && part.Events[fresh].Seq() <= cursor {
 			fresh++
 		}
-		if err := p.fold(ctx, part.Events[fresh:], keys[fresh:]); err != nil {
+		if err := t.fold(ctx, part.Events[fresh:], keys[fresh:]); err != nil {
 			return err
 		}
-		return p.tx.Advance(ctx, part.Through)
+		return t.tx.Advance(ctx, part.Through)
 	})
 	if err != nil {
 		e.batch = max(1, e.batch/4) // it may have taken too long
@@ -113,100 +93,48 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// remindSome tells again of incidents for which that is due.
-func (e *Engine) remindSome(ctx context.Context) (more bool, err error) {
-	if due, err := e.store.RemindersDue(ctx); err != nil || !due {
-		return false, err
-	}
-	err = e.decide(ctx, func(ctx context.Context, p *plan) error {
-		due, err := p.tx.DueIncidents(ctx, remindBatch)
-		if err != nil {
-			return err
-		}
-		for _, i := range due {
-			last, err := p.tx.Event(ctx, i.LastEvent)
-			if err != nil {
-				return err
-			}
-			change := i.Remind(last, p.tx.Now())
-			if err := p.apply(ctx, i, change); err != nil {
-				return err
-			}
-		}
-		more = len(due) == remindBatch
-		return nil
-	})
-	return more, err
-}
-
-// decide runs a transaction that changes incidents. What it has planned is sent once
-// it is committed.
-func (e *Engine) decide(ctx context.Context, f func(ctx context.Context, p *plan) error) error {
-	p := &plan{engine: e, state: e.current.Load()}
-	// What has begun goes on to its end: what is interrupted in COMMIT may have been
-	// committed, and then nobody would send what it has claimed.
-	err := e.store.Decide(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
-		p.begin(tx)
-		return f(ctx, p)
-	})
-	if err != nil {
-		p.drop()
-		return err
-	}
-	p.carryOut()
-	return nil
-}
-
 // fold folds events, oldest first, each with its key.
-func (p *plan) fold(ctx context.Context, events []*alerting.Event, keys []incident.Key) error {
+func (t *turn) fold(ctx context.Context, events []*alerting.Event, keys []incident.Key) error {
 	if len(events) == 0 {
 		return nil
 	}
-	now, repeat := p.tx.Now(), p.state.settings.RepeatInterval
-	incidents, err := p.tx.OpenIncidents(ctx, distinct(keys))
+	now, repeat := t.tx.Now(), t.state.settings.RepeatInterval
+	incidents, err := t.tx.OpenIncidents(ctx, distinct(keys))
 	if err != nil {
 		return err
 	}
 	var order []*incident.Incident
-	changed := make(map[*incident.Incident]bool, len(incidents))
+	before := make(map[*incident.Incident]time.Time, len(incidents)) // when each was to be looked at again
 	var changes []changeOf
-	seqs, numbers := make([]int64, len(events)), make([]int64, len(events))
+	t.changes.Folded = make([]work.Membership, len(events))
 	for n, event := range events {
 		var change incident.Change
 		i := incidents[keys[n].Fingerprint]
 		if i == nil {
-			number, err := p.tx.NextIncident(ctx)
-			if err != nil {
-				return err
-			}
-			opened, first := incident.Open(incident.NewID(), number, keys[n], event, now)
+			opened, first := incident.Open(incident.NewID(), t.tx.NextIncident(), keys[n], event, now)
 			i, change = &opened, first
 			incidents[keys[n].Fingerprint] = i
-			p.opened++
+			order, before[i] = append(order, i), time.Time{}
+			t.opened++
 		} else {
+			if _, seen := before[i]; !seen {
+				order, before[i] = append(order, i), i.UpdateDue
+			}
 			change = i.Add(event, repeat, now)
-		}
-		if !changed[i] {
-			changed[i] = true
-			order = append(order, i)
 		}
 		if len(change.Entries) > 0 || change.Notice != nil {
 			changes = append(changes, changeOf{i, change})
 		}
-		seqs[n], numbers[n] = int64(event.Seq()), int64(i.Number)
+		t.changes.Folded[n] = work.Membership{Event: event.Seq(), Incident: i.Number}
 	}
 	for _, i := range order {
-		if err := p.tx.SaveIncident(ctx, *i); err != nil {
-			return err
-		}
+		t.set(*i, !i.UpdateDue.Equal(before[i]))
 	}
-	if err := p.tx.AddEvents(ctx, seqs, numbers); err != nil {
+	if err := t.load(ctx, known(changes)); err != nil {
 		return err
 	}
 	for _, c := range changes {
-		if err := p.tell(ctx, c.incident.Number, c.change); err != nil {
-			return err
-		}
+		t.tell(c.incident.Number, c.change)
 	}
 	return nil
 }
@@ -215,6 +143,22 @@ func (p *plan) fold(ctx context.Context, events []*alerting.Event, keys []incide
 type changeOf struct {
 	incident *incident.Incident
 	change   incident.Change
+}
+
+// known returns the incidents that people may have been told of before.
+func known(changes []changeOf) []incident.Number {
+	seen := map[incident.Number]bool{}
+	var numbers []incident.Number
+	for _, c := range changes {
+		i := c.incident
+		if n := c.change.Notice; n != nil && !seen[i.Number] {
+			seen[i.Number] = true
+			if n.Number > 1 { // else it was opened just now
+				numbers = append(numbers, i.Number)
+			}
+		}
+	}
+	return numbers
 }
 
 // distinct returns each fingerprint once.

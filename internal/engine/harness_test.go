@@ -19,6 +19,7 @@ import (
 	"alertd/internal/engine"
 	"alertd/internal/incident"
 	"alertd/internal/store"
+	"alertd/internal/store/work"
 )
 
 // meter counts what an engine does.
@@ -142,6 +143,7 @@ type daemon struct {
 	*alerting.Manager
 	Engine *engine.Engine
 	Store  *store.Store
+	Work   *work.Work
 	Meter  *meter
 
 	t        *testing.T
@@ -171,9 +173,9 @@ func (d *daemon) start() {
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 	s, err := store.Open(t.Context(), store.Config{Driver: store.SQLite, Path: d.path, Logger: log})
 	require.NoError(t, err)
-	d.Store, d.Meter = s, &meter{finished: map[string]int{}}
+	d.Store, d.Work, d.Meter = s, work.New(s), &meter{finished: map[string]int{}}
 	d.Engine, err = engine.New(engine.Config{
-		Store: s, Meter: d.Meter, Logger: log,
+		Store: s, Work: d.Work, Meter: d.Meter, Logger: log,
 		Raise: func(ctx context.Context, a alerting.Alert) error {
 			_, err := d.Register(ctx, a)
 			return err
@@ -240,7 +242,7 @@ func wait(d time.Duration) {
 // incident returns the incident with a number.
 func (d *daemon) incident(number incident.Number) incident.Incident {
 	d.t.Helper()
-	page, err := d.Store.Incidents(d.t.Context(), incident.Query{Before: number + 1, Limit: 1})
+	page, err := d.Work.Incidents(d.t.Context(), incident.Query{Before: number + 1, Limit: 1})
 	require.NoError(d.t, err)
 	require.Len(d.t, page.Incidents, 1)
 	require.Equal(d.t, number, page.Incidents[0].Number)
@@ -265,7 +267,7 @@ func (d *daemon) resolve(by string) {
 // timeline returns an incident's entries as "kind: reason".
 func (d *daemon) timeline(number incident.Number) []string {
 	d.t.Helper()
-	entries, err := d.Store.Timeline(d.t.Context(), d.incident(number).ID)
+	entries, err := d.Work.Timeline(d.t.Context(), d.incident(number).ID)
 	require.NoError(d.t, err)
 	var lines []string
 	for _, e := range entries {
@@ -277,7 +279,7 @@ func (d *daemon) timeline(number incident.Number) []string {
 // deliveries returns all deliveries, the first planned first.
 func (d *daemon) deliveries() []delivery.Delivery {
 	d.t.Helper()
-	page, err := d.Store.Deliveries(d.t.Context(), delivery.Query{Limit: 1000})
+	page, err := d.Work.Deliveries(d.t.Context(), delivery.Query{Limit: 1000})
 	require.NoError(d.t, err)
 	slices.Reverse(page.Deliveries)
 	return page.Deliveries

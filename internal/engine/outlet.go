@@ -35,13 +35,14 @@ type outlet struct {
 	limiter *rate.Limiter
 	breaker *gobreaker.TwoStepCircuitBreaker[any]
 	hanging atomic.Int32 // attempts that go on beyond their time
+	claims  check
 
 	mu     sync.Mutex
 	held   int       // tickets that are not used yet
-	look   time.Time // when to look for deliveries
+	due    time.Time // when to claim deliveries next
 	quiet  time.Time // not before: the other side wants to be left alone
 	opened time.Time // when the breaker opened last
-	more   bool      // deliveries wait that could not be claimed yet
+	more   bool      // deliveries are ready that could not be claimed for want of a slot
 	closed bool      // nothing is sent any more
 }
 
@@ -55,6 +56,10 @@ func (e *Engine) open(c Channel) (*outlet, error) {
 	if r := c.Policy.RateLimit; r.Count > 0 {
 		o.limiter = rate.NewLimiter(rate.Limit(float64(r.Count)/r.Per.Seconds()), burst(r))
 	}
+	o.claims = check{
+		log:     e.log.With("channel", c.Policy.Name),
+		failing: "messages of channel " + c.Policy.Name + " cannot be claimed", works: "messages can be claimed again",
+	}
 	o.breaker = gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
 		Name: c.Policy.Name, MaxRequests: 1, Timeout: breakerPause,
 		ReadyToTrip: func(counts gobreaker.Counts) bool { return counts.ConsecutiveFailures >= breakerAfter },
@@ -65,7 +70,7 @@ func (e *Engine) open(c Channel) (*outlet, error) {
 				o.opened = time.Now()
 				o.mu.Unlock()
 			}
-			e.log.Info("the breaker of a channel has changed", "channel", c.Policy.Name, "from", from.String(), "to", to.String())
+			e.log.Info("channel breaker changed", "channel", c.Policy.Name, "from", from.String(), "to", to.String())
 		},
 	})
 	return o, nil
@@ -165,7 +170,7 @@ func (o *outlet) slot(ctx context.Context) bool {
 	return !o.closed
 }
 
-// close returns once nothing is being sent any more, and lets nothing more be.
+// close lets nothing more be sent, and returns once nothing is being sent any more.
 func (o *outlet) close() {
 	o.mu.Lock()
 	o.closed = true
@@ -175,15 +180,15 @@ func (o *outlet) close() {
 	}
 }
 
-// lookNow has the deliver loop look for deliveries.
-func (o *outlet) lookNow() { o.lookAt(time.Time{}) }
+// claimNow has deliveries claimed at once.
+func (o *outlet) claimNow() { o.claimAt(time.Time{}) }
 
-// lookAt has the deliver loop look for deliveries at that time, or earlier.
-func (o *outlet) lookAt(at time.Time) {
+// claimAt has deliveries claimed at that time, or earlier.
+func (o *outlet) claimAt(at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if at.Before(o.look) {
-		o.look = at
+	if at.Before(o.due) {
+		o.due = at
 	}
 }
 
@@ -207,13 +212,13 @@ func (o *outlet) works() bool {
 	return time.Until(o.quiet) <= longQuiet
 }
 
-// next returns when to look for deliveries, and whether for one alone, to see whether
-// the channel works again.
+// next returns when to claim deliveries, and whether one alone, to see whether the
+// channel works again.
 func (o *outlet) next(now time.Time) (at time.Time, probe bool) {
 	state := o.breaker.State()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at = later(o.look, o.quiet)
+	at = later(o.due, o.quiet)
 	if state == gobreaker.StateOpen { // until after its time, and not at it
 		at = later(at, later(o.opened.Add(breakerPause), now).Add(time.Millisecond))
 	}
@@ -227,28 +232,27 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// looking notes that somebody looks for deliveries now. What is planned from now on
-// may be missed, and is looked for anew.
-func (o *outlet) looking(now time.Time) {
+// beginClaim notes that deliveries are claimed now. What becomes ready from now on may be
+// missed, and is claimed next time.
+func (o *outlet) beginClaim(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.look, o.more = now.Add(pollEvery), false
+	o.due, o.more = now.Add(pollEvery), false
 }
 
-// expectMore notes that deliveries wait which could not be claimed yet.
-func (o *outlet) expectMore() {
+// leaveForLater notes that deliveries are ready which cannot be claimed yet.
+func (o *outlet) leaveForLater() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.more = true
 }
 
-// lookAgain has the deliver loop look now if deliveries wait that could not be claimed
-// before, and reports whether.
-func (o *outlet) lookAgain() bool {
+// slotFreed has deliveries claimed now if some were left for later, and reports whether.
+func (o *outlet) slotFreed() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.more {
-		o.look = time.Time{}
+		o.due = time.Time{}
 	}
 	return o.more
 }

@@ -33,9 +33,12 @@ type Retrier interface {
 type deliveryView struct {
 	ID           delivery.ID     `json:"delivery_id"`
 	IncidentID   *incident.ID    `json:"incident_id"` // a test has none
+	IncidentIDs  []incident.ID   `json:"incident_ids"`
+	Generation   int             `json:"generation"`
 	Notice       int             `json:"notice"`
 	Reason       incident.Reason `json:"reason"`
 	Channel      string          `json:"channel"`
+	Target       string          `json:"target"`
 	Status       delivery.Status `json:"status"`
 	CreatedAt    string          `json:"created_at"`
 	DueAt        *string         `json:"due_at"`
@@ -48,9 +51,16 @@ type deliveryView struct {
 
 func viewDelivery(d delivery.Delivery) deliveryView {
 	view := deliveryView{
-		ID: d.ID, IncidentID: maybe(d.IncidentID), Notice: d.Notice, Reason: d.Reason, Channel: d.Channel, Status: d.Status,
+		ID: d.ID, IncidentID: maybe(d.IncidentID), Generation: d.Generation, Notice: d.Notice, Reason: d.Reason, Channel: d.Channel, Target: d.Target, Status: d.Status,
 		CreatedAt: alerting.FormatTime(d.CreatedAt), FinishedAt: maybeTime(d.FinishedAt), GiveUpAt: alerting.FormatTime(d.GiveUpAt),
 		AttemptCount: d.Attempts, Error: maybe(d.Error), FallbackFor: maybe(d.FallbackFor),
+	}
+	view.IncidentIDs = []incident.ID{}
+	if !d.IncidentID.IsZero() {
+		view.IncidentIDs = append(view.IncidentIDs, d.IncidentID)
+	}
+	for _, other := range d.Others {
+		view.IncidentIDs = append(view.IncidentIDs, other.ID)
 	}
 	if d.FinishedAt.IsZero() {
 		view.DueAt = maybeTime(d.DueAt)

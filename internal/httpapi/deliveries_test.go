@@ -189,5 +189,5 @@ func TestATestsDeliveryIsOfNoIncident(t *testing.T) {
 	h.desk.furnish()
 	test := h.desk.deliveries[5]
 	require.Equal(t, incident.Test, test.Reason)
-	require.Contains(t, h.get("/deliveries/"+test.ID.String()).body, `"incident_id":null,"notice":1,"reason":"test"`)
+	require.Contains(t, h.get("/deliveries/"+test.ID.String()).body, `"incident_id":null,"incident_ids":[],"generation":1,"notice":1,"reason":"test"`)
 }

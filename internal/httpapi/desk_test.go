@@ -279,7 +279,7 @@ func (d *desk) TestChannel(ctx context.Context, name string) (delivery.TestResul
 func (d *desk) furnish() {
 	about := func(id delivery.ID, status delivery.Status, name string) delivery.Delivery {
 		return delivery.Delivery{
-			ID: id, Incident: 1, IncidentID: knownIncident(), Notice: 1, Reason: incident.Opened, Channel: name, Status: status,
+			ID: id, Incident: 1, IncidentID: knownIncident(), Generation: 1, Notice: 1, Reason: incident.Opened, Channel: name, Status: status,
 			CreatedAt: noon(), DueAt: noon().Add(time.Minute), GiveUpAt: noon().Add(time.Hour),
 		}
 	}

@@ -58,7 +58,8 @@ func (a *API) getIncidents(w *response, r *http.Request) error {
 	answer := struct {
 		Incidents  []incident.View `json:"incidents"`
 		NextCursor *string         `json:"next_cursor"`
-	}{Incidents: make([]incident.View, len(page.Incidents))}
+		Unreadable int             `json:"unreadable,omitzero"`
+	}{Unreadable: page.Unreadable, Incidents: make([]incident.View, len(page.Incidents))}
 	for i, one := range page.Incidents {
 		answer.Incidents[i] = one.View()
 		answer.NextCursor = incidentCursor.next(int64(one.Number), page.More)

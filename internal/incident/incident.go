@@ -39,6 +39,9 @@ type Incident struct {
 	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
 	ResolvedBy     string    `json:"resolved_by,omitzero"`
 
+	// Generation counts from 1 how often people were asked anew to act: an
+	// acknowledgement begins a new one, so that what was to remind them before is void.
+	Generation int `json:"generation"`
 	// Notices counts what was to be told.
 	Notices int `json:"notices"`
 	// ToldAt and ToldCount are when the last notice was made, and what Count was.
@@ -86,6 +89,9 @@ const (
 	EntryRetrying   EntryKind = "retrying"
 	EntryFailed     EntryKind = "failed"
 	EntrySuperseded EntryKind = "superseded"
+
+	// EntryUnreadable stands for entries that cannot be read.
+	EntryUnreadable EntryKind = "unreadable"
 )
 
 // MaxTimeline is how many entries of a timeline are shown, the latest.
@@ -101,9 +107,20 @@ type Entry struct {
 	Note   string `json:"note,omitzero"`
 	// Event is the number of the event that caused it.
 	Event alerting.Seq `json:"event,omitzero"`
-	// Channel and Delivery say which message it is about.
+	// Channel, Target and Delivery say which message it is about.
 	Channel  string `json:"channel,omitzero"`
+	Target   string `json:"target,omitzero"`
 	Delivery string `json:"delivery_id,omitzero"`
+}
+
+// Unreadable returns the entry that stands for those of a timeline that cannot be read. It
+// has the time of the last one that can.
+func Unreadable(count int, readable []Entry) Entry {
+	e := Entry{Kind: EntryUnreadable, Reason: fmt.Sprintf("%d entries cannot be read and are left out", count)}
+	if n := len(readable); n > 0 {
+		e.At = readable[n-1].At
+	}
+	return e
 }
 
 // Change is what a step has done to an incident beside what it is now.
@@ -116,7 +133,7 @@ type Change struct {
 // Open returns the incident that an event with a key opens. Time is to the microsecond.
 func Open(id ID, number Number, key Key, e *alerting.Event, now time.Time) (Incident, Change) {
 	i := Incident{
-		ID: id, Number: number, Fingerprint: key.Fingerprint, Pattern: key.Pattern, Grouping: key.Grouping,
+		ID: id, Number: number, Generation: 1, Fingerprint: key.Fingerprint, Pattern: key.Pattern, Grouping: key.Grouping,
 		Status: Triggered, Severity: e.Severity(), Category: e.Category(), Source: e.Source(), Message: e.Message(), Count: 1,
 		FirstSeen: e.ReceivedAt(), LastSeen: e.ReceivedAt(), FirstEvent: e.Seq(), LastEvent: e.Seq(),
 	}
@@ -209,6 +226,7 @@ func (i *Incident) Acknowledge(a Action, last *alerting.Event, now time.Time) (C
 	case Triggered:
 	}
 	i.Status, i.AcknowledgedAt, i.AcknowledgedBy = Acknowledged, now, a.By
+	i.Generation++
 	return i.act(EntryAcknowledged, WasAcknowledged, "acknowledged by "+a.By, a, last, now), nil
 }
 
@@ -241,4 +259,13 @@ func (i *Incident) tell(reason Reason, now time.Time, why string, e *alerting.Ev
 		notice.Context = CutContext(e.Context())
 	}
 	return notice
+}
+
+// Recount returns a notice of what the incident is now, with the number and the reason of
+// one that cannot be read.
+func (i Incident) Recount(number int, reason Reason, now time.Time) Notice {
+	return Notice{
+		Number: number, Reason: reason, At: now, Event: i.LastEvent, Incident: i,
+		Why: "the record of what was to be told cannot be read; this is what the incident is now",
+	}
 }

@@ -28,4 +28,6 @@ type Page struct {
 	Incidents []Incident
 	// More says that at least one further incident matches.
 	More bool
+	// Unreadable is how many incidents are left out as they cannot be read.
+	Unreadable int
 }

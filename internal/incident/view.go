@@ -13,6 +13,8 @@ type View struct {
 	Source   string            `json:"source"`
 	Message  string            `json:"message"`
 	Count    uint64            `json:"count"`
+	// Generation counts how often people were asked anew to act.
+	Generation int `json:"generation"`
 
 	FirstSeen string `json:"first_seen"`
 	LastSeen  string `json:"last_seen"`
@@ -33,7 +35,7 @@ type View struct {
 func (i *Incident) View() View {
 	v := View{
 		ID: i.ID, Number: i.Number, Status: i.Status, Severity: i.Severity, Category: i.Category,
-		Source: i.Source, Message: i.Message, Count: i.Count,
+		Source: i.Source, Message: i.Message, Count: i.Count, Generation: max(1, i.Generation),
 		FirstSeen: alerting.FormatTime(i.FirstSeen), LastSeen: alerting.FormatTime(i.LastSeen),
 		Fingerprint: i.Fingerprint, Grouping: i.Grouping, Pattern: i.Pattern,
 		AcknowledgedBy: i.AcknowledgedBy, ResolvedBy: i.ResolvedBy,

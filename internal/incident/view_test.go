@@ -23,7 +23,7 @@ func TestAViewShowsWhatOthersMaySeeAndNoEmptyTimes(t *testing.T) {
 		FirstSeen: at, LastSeen: at.Add(time.Minute), ToldAt: at, Notices: 2, UpdateDue: at,
 	}
 	const want = `{"incident_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55","number":12,"status":"triggered","severity":"critical",` +
-		`"category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","count":3,` +
+		`"category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","count":3,"generation":1,` +
 		`"first_seen":"2026-03-02T09:30:00.123456Z","last_seen":"2026-03-02T09:31:00.123456Z",` +
 		`"fingerprint":"ab000000000000000000000000000001","grouped_by":"message","pattern":"VaR limit breached: # > #"`
 	shown, err := json.Marshal(i.View())

@@ -156,7 +156,7 @@ func TestWhatIsNoOutcomeOrReasonMakesNoSeries(t *testing.T) {
 	d.Finished("slack", delivery.Waiting)
 	d.Finished("fax", delivery.Failed)
 	d.Noticed(incident.Test)
-	d.Noticed(0)
+	d.Noticed("")
 	require.Equal(t, before, series(t, registry))
 }
 

@@ -43,7 +43,7 @@ func newParts(tb testing.TB) *parts {
 	p.delivery = metrics.NewDelivery(deliverySource{})
 	p.registry.MustRegister(
 		metrics.NewEvents(manager), metrics.NewBuildInfo("v1.2.3", "abc", "go1.26"),
-		metrics.NewStreams(func() int { return p.streams }), metrics.NewLog(logSource{}), p.delivery,
+		metrics.NewStreams(func() int { return p.streams }), metrics.NewLog(logSource{}, func() int64 { return 10 }), p.delivery,
 		metrics.NewLogRecords(func() uint64 { return 7 }),
 	)
 	return p

@@ -9,19 +9,20 @@ import (
 // Log shows how the event log does. It takes one snapshot a scrape. Safe for
 // concurrent use.
 type Log struct {
-	source     LogSource
-	commits    *prometheus.Desc
-	commitTime *prometheus.Desc
-	failures   *prometheus.Desc
-	unsettled  *prometheus.Desc
-	queueFull  *prometheus.Desc
-	deleted    *prometheus.Desc
-	incidents  *prometheus.Desc
-	queue      *prometheus.Desc
-	capacity   *prometheus.Desc
-	unindexed  *prometheus.Desc
-	writable   *prometheus.Desc
-	unreadable *prometheus.Desc
+	source           LogSource
+	deletedIncidents func() int64
+	commits          *prometheus.Desc
+	commitTime       *prometheus.Desc
+	failures         *prometheus.Desc
+	unsettled        *prometheus.Desc
+	queueFull        *prometheus.Desc
+	deleted          *prometheus.Desc
+	incidents        *prometheus.Desc
+	queue            *prometheus.Desc
+	capacity         *prometheus.Desc
+	unindexed        *prometheus.Desc
+	writable         *prometheus.Desc
+	unreadable       *prometheus.Desc
 }
 
 // LogSource gives the snapshot; the cost must not depend on the number of events.
@@ -29,13 +30,14 @@ type LogSource interface {
 	Counts() store.Counts
 }
 
-// NewLog returns the collector of source's numbers.
-func NewLog(source LogSource) *Log {
+// NewLog returns the collector of source's numbers, and of how many incidents retention
+// has deleted.
+func NewLog(source LogSource, deletedIncidents func() int64) *Log {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("alertd_log_"+name, help, nil, nil)
 	}
 	return &Log{
-		source:     source,
+		source: source, deletedIncidents: deletedIncidents,
 		commits:    desc("commits_total", "Transactions with new events that were committed."),
 		commitTime: desc("commit_seconds_total", "Time that these transactions took."),
 		failures:   desc("failures_total", "Transactions and reads that the database did not do."),
@@ -72,7 +74,7 @@ func (l *Log) Collect(ch chan<- prometheus.Metric) {
 		{l.unsettled, prometheus.CounterValue, float64(c.Unsettled)},
 		{l.queueFull, prometheus.CounterValue, float64(c.QueueFull)},
 		{l.deleted, prometheus.CounterValue, float64(c.Deleted)},
-		{l.incidents, prometheus.CounterValue, float64(c.DeletedIncidents)},
+		{l.incidents, prometheus.CounterValue, float64(l.deletedIncidents())},
 		{l.queue, prometheus.GaugeValue, float64(c.QueueBytes)},
 		{l.capacity, prometheus.GaugeValue, float64(c.QueueCapacity)},
 		{l.unindexed, prometheus.GaugeValue, float64(c.Unindexed)},

@@ -14,9 +14,9 @@ import (
 func TestEveryNumberOfTheLogIsShownInItsOwnSeries(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(metrics.NewLog(logSource{store.Counts{
-		Commits: 1, CommitTime: 2 * time.Second, Failures: 3, Unsettled: 4, QueueFull: 5, Deleted: 6, DeletedIncidents: 10,
+		Commits: 1, CommitTime: 2 * time.Second, Failures: 3, Unsettled: 4, QueueFull: 5, Deleted: 6,
 		QueueBytes: 7, QueueCapacity: 8, Unindexed: 9, Writable: true, Unreadable: map[string]int{"events": 11, "notices": 12},
-	}}))
+	}}, func() int64 { return 10 }))
 	require.Equal(t, map[string]float64{
 		"alertd_log_commits_total":                      1,
 		"alertd_log_commit_seconds_total":               2,

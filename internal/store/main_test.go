@@ -70,9 +70,9 @@ func sqliteDatabase(tb testing.TB) storetest.Database {
 	db.Advance = func(tb testing.TB, by time.Duration) {
 		tb.Helper()
 		for table, columns := range map[string][]string{
-			"events": {"received"}, "idempotency_keys": {"at"}, "incidents": {"last_seen", "update_due", "resolved"},
-			"deliveries": {"created", "due", "give_up", "finished", "lease"}, "delivery_attempts": {"at"},
-			"channel_records": {"last_failure", "last_success"},
+			"events": {"received"}, "idempotency_keys": {"at"}, "incidents": {"last_seen", "resolved"}, "timers": {"due"},
+			"deliveries": {"created", "due", "give_up", "finished", "tried", "lease"}, "delivery_attempts": {"at"},
+			"channel_records": {"last_failure", "last_success", "seen"},
 		} {
 			for i, column := range columns {
 				columns[i] = fmt.Sprintf("%s = %s - %d", column, column, by.Microseconds())

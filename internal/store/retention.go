@@ -21,15 +21,11 @@ func (s *Store) retentionLoop(ctx context.Context) error {
 	tick := time.NewTicker(retainEvery)
 	defer tick.Stop()
 	for {
-		before := s.counts.deletedIncidents.Load()
 		n, err := s.Retain(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("old events are not deleted", "error", err)
 		} else if n > 0 {
 			s.log.Info("old events deleted", "events", n)
-		}
-		if n := s.counts.deletedIncidents.Load() - before; n > 0 {
-			s.log.Info("old incidents deleted", "incidents", n)
 		}
 		select {
 		case <-ctx.Done():
@@ -42,8 +38,7 @@ func (s *Store) retentionLoop(ctx context.Context) error {
 // Retain deletes the events that are older than the retention or beyond the
 // number of events to keep, and returns how many. It stops before events that a
 // reader of the log has not seen, and always keeps the newest one, which holds
-// the log's last number. Only the log's beginning is ever deleted. Then it deletes the
-// incidents that were resolved longer ago than the retention.
+// the log's last number. Only the log's beginning is ever deleted.
 func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 	_, err = s.db.exclusive(ctx, "retention", func(ctx context.Context) error {
 		for n := uint64(1); n > 0; {
@@ -57,9 +52,6 @@ func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 			if err := s.db.giveBack(ctx); err != nil {
 				return err
 			}
-		}
-		if err := s.deleteOldIncidents(ctx); err != nil {
-			return err
 		}
 		return s.deleteOldKeys(ctx)
 	})
@@ -109,9 +101,6 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	// What has begun goes on to its end, so that what it did is known.
 	err = s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx) (err error) {
 		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, keep)); err != nil {
-			return err
-		}
-		if err := (&Tx{store: s, tx: tx}).forgetFolds(ctx, int64(keep)); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, blockID(whole, 0)); err != nil {

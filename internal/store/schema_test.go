@@ -112,7 +112,7 @@ func TestASchemaThatIsNewerIsRefusedAndLeftAlone(t *testing.T) {
 			}
 		}
 		for name, attempt := range attempts {
-			require.ErrorContains(t, attempt(), "schema version 3 is newer than 2: the database is of a newer alertd; use that one, or restore a backup of before", name)
+			require.ErrorContains(t, attempt(), "schema version 4 is newer than 3: the database is of a newer alertd; use that one, or restore a backup of before", name)
 		}
 		require.Equal(t, before, tables(t, config))
 	})

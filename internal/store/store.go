@@ -63,7 +63,7 @@ type Store struct {
 
 // counts are what metrics show.
 type counts struct {
-	queueFull, commits, commitNanos, unsettled, failures, deleted, deletedIncidents atomic.Uint64
+	queueFull, commits, commitNanos, unsettled, failures, deleted atomic.Uint64
 }
 
 // Counts are what the store has done since it was opened.
@@ -76,9 +76,8 @@ type Counts struct {
 	// how many transactions and reads came to nothing, Unsettled how many were of unknown
 	// outcome at first.
 	QueueFull, Failures, Unsettled uint64
-	// Deleted is how many events retention has deleted, DeletedIncidents how many
-	// incidents.
-	Deleted, DeletedIncidents uint64
+	// Deleted is how many events retention has deleted.
+	Deleted uint64
 	// QueueBytes are the bytes of events that wait, QueueCapacity is the most.
 	QueueBytes, QueueCapacity int64
 	// Unreadable is how many rows of each table were found that cannot be decoded; tables
@@ -95,7 +94,7 @@ func (s *Store) Counts() Counts {
 	return Counts{
 		Commits: s.counts.commits.Load(), CommitTime: time.Duration(s.counts.commitNanos.Load()), //nolint:gosec // 292 years
 		QueueFull: s.counts.queueFull.Load(), Failures: s.counts.failures.Load(), Unsettled: s.counts.unsettled.Load(),
-		Deleted: s.counts.deleted.Load(), DeletedIncidents: s.counts.deletedIncidents.Load(), QueueBytes: s.queue.size(), QueueCapacity: s.queue.most,
+		Deleted: s.counts.deleted.Load(), QueueBytes: s.queue.size(), QueueCapacity: s.queue.most,
 		Unindexed: s.index.unindexed(), Unreadable: s.unreadable.counts(), Writable: s.Ready() == nil,
 	}
 }

@@ -86,6 +86,21 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return time.UnixMicro(n.Int64).UTC(), s.reading(err)
 }
 
+// Shared reports whether several replicas may share the database.
+func (s *Store) Shared() bool { return s.config.Driver == Postgres }
+
+// Exclusive runs f unless this or another replica runs something under the same name.
+func (s *Store) Exclusive(ctx context.Context, name string, f func(ctx context.Context) error) error {
+	_, err := s.db.exclusive(ctx, name, f)
+	if err != nil {
+		return s.reading(err)
+	}
+	return nil
+}
+
+// GiveBack returns free space to the operating system, in small steps.
+func (s *Store) GiveBack(ctx context.Context) error { return s.db.giveBack(ctx) }
+
 // sql returns a statement as the database writes it.
 func (s *Store) sql(text string) string { return s.db.dialect().Rebind(text) }
 

@@ -14,21 +14,40 @@ const maxRemembered = 10_000
 
 // unreadable are the rows that were found to be unreadable. Safe for concurrent use.
 type unreadable struct {
-	mu   sync.Mutex
-	rows map[string]map[string]struct{} // keys by table
+	mu         sync.Mutex
+	rows       map[string]map[string]struct{} // keys by table
+	unreported []Unreadable
+}
+
+// Unreadable is a row that cannot be decoded.
+type Unreadable struct {
+	Table, Key string
+	// Error says why not.
+	Error string
+}
+
+// TakeUnreadable returns the rows that were set aside since it was called last, so that
+// alertd can raise an alert about them.
+func (s *Store) TakeUnreadable() []Unreadable {
+	s.unreadable.mu.Lock()
+	defer s.unreadable.mu.Unlock()
+	taken := s.unreadable.unreported
+	s.unreadable.unreported = nil
+	return taken
 }
 
 // SetAside notes that a row of a table cannot be decoded: it is logged and counted once.
 // It returns false for one that was set aside before. key names the row.
 func (s *Store) SetAside(table, key string, err error) bool {
-	if !s.unreadable.add(table, key) {
+	if !s.unreadable.add(Unreadable{table, key, err.Error()}) {
 		return false
 	}
 	s.log.Error("a row of the database cannot be read and is left out", "table", table, "key", key, "error", err)
 	return true
 }
 
-func (u *unreadable) add(table, key string) bool {
+func (u *unreadable) add(row Unreadable) bool {
+	table, key := row.Table, row.Key
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.rows == nil {
@@ -42,6 +61,7 @@ func (u *unreadable) add(table, key string) bool {
 		return false
 	}
 	known[key] = struct{}{}
+	u.unreported = append(u.unreported, row)
 	return true
 }
 

@@ -2,6 +2,7 @@ package channeltest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func Reasons() []incident.Reason {
 // acknowledged by ada and resolved by grace; the message shows it as it is at the reason.
 // Its Key is a UUID, a different one for each reason.
 func Notification(reason incident.Reason) channel.Notification {
-	return channel.Render(fmt.Sprintf("019b5f2c-8000-7000-8000-00000000000%d", reason), story(reason), publicURL)
+	return channel.Render(fmt.Sprintf("019b5f2c-8000-7000-8000-00000000000%d", 1+slices.Index(incident.Reasons(), reason)), story(reason), publicURL)
 }
 
 // Rendered returns a message whose notice was changed, rendered anew.
@@ -103,7 +104,7 @@ func story(reason incident.Reason) incident.Notice {
 	i, change := open(mustID(IncidentID), 12, first)
 	var last *alerting.Event
 	now := began
-	steps := []func() incident.Change{
+	steps := map[incident.Reason]func() incident.Change{
 		incident.Opened: func() incident.Change { return change },
 		incident.SeverityRaised: func() incident.Change {
 			last = event(41, now, alerting.SeverityCritical, source, strings.Replace(breached, "512", "733", 1), strings.Replace(details, "512", "733", 1))
@@ -129,9 +130,11 @@ func story(reason incident.Reason) incident.Notice {
 		},
 	}
 	var notice *incident.Notice
-	for step := incident.Opened; step <= reason; step++ {
+	for _, step := range incident.Reasons() {
 		now = now.Add(time.Minute)
-		notice = steps[step]().Notice
+		if notice = steps[step]().Notice; step == reason {
+			break
+		}
 	}
 	return *notice
 }

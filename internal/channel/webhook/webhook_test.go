@@ -92,7 +92,7 @@ func TestPayloadIsComplete(t *testing.T) {
 		`"delivery_id":"019b5f2c-8000-7000-8000-000000000004","reason":"acknowledged","why":"acknowledged by ada","new_events":0,`+
 		`"by":"ada","note":"Looking at the hedge","url":"https://alerts.example.com/incidents/019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55",`+
 		`"incident":{"incident_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55","number":12,"status":"acknowledged","severity":"critical",`+
-		`"category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.0512 > 0.0300","count":41,`+
+		`"category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.0512 > 0.0300","count":41,"generation":2,`+
 		`"first_seen":"2025-12-27T10:30:00.123456Z","last_seen":"2025-12-27T10:48:00.123456Z",`+
 		`"fingerprint":"`+n.Notice.Incident.Fingerprint.String()+`","grouped_by":"message","pattern":"VaR limit breached: # > #",`+
 		`"acknowledged_at":"2025-12-27T10:49:00.123456Z","acknowledged_by":"ada"},`+

@@ -14,12 +14,14 @@ import (
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 	"alertd/internal/pgtest"
+	"alertd/internal/store/work"
 )
 
 // reads returns the ways to ask the database, each of which requires the answer to
 // be right. The events are all those that there are; most are in the index.
 func (s *service) reads(events []*alerting.Event) map[string]func(ctx context.Context) error {
 	older := events[0] // than what is in memory
+	tasks := work.New(s.store)
 	return map[string]func(ctx context.Context) error{
 		"find": func(ctx context.Context) error {
 			found, err := s.store.Find(ctx, older.ID(), "")
@@ -53,19 +55,19 @@ func (s *service) reads(events []*alerting.Event) map[string]func(ctx context.Co
 		},
 		"catch up": s.store.CatchUp,
 		"an incident": func(ctx context.Context) error {
-			_, err := s.store.Incident(ctx, incident.ID{})
+			_, err := tasks.Incident(ctx, incident.ID{})
 			return nothing(err)
 		},
 		"a delivery": func(ctx context.Context) error {
-			_, _, err := s.store.Delivery(ctx, delivery.ID{})
+			_, _, err := tasks.Delivery(ctx, delivery.ID{})
 			return nothing(err)
 		},
 		"incidents": func(ctx context.Context) error {
-			_, err := s.store.Incidents(ctx, incident.Query{Limit: 10})
+			_, err := tasks.Incidents(ctx, incident.Query{Limit: 10})
 			return err
 		},
 		"channels": func(ctx context.Context) error {
-			_, err := s.store.ChannelRecords(ctx)
+			_, err := tasks.ChannelRecords(ctx)
 			return err
 		},
 	}

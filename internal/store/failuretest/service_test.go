@@ -21,6 +21,7 @@ import (
 	"alertd/internal/httpapi"
 	"alertd/internal/metrics"
 	"alertd/internal/store"
+	"alertd/internal/store/work"
 )
 
 // patience bounds every wait for something that must happen.
@@ -72,12 +73,12 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 	if err != nil {
 		require.NoError(tb, errors.Join(err, s.store.Close()))
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(metrics.NewEvents(s.manager), metrics.NewLog(s.store))
+	registry, tasks := prometheus.NewRegistry(), work.New(s.store)
+	registry.MustRegister(metrics.NewEvents(s.manager), metrics.NewLog(s.store, tasks.Deleted))
 	idle := idleEngine(tb, s.store, config.Logger)
 	api, err := httpapi.New(httpapi.Config{
 		Manager: s.manager, Registry: registry, Logger: config.Logger, Ready: []httpapi.ReadyCheck{{Name: "log", Err: s.store.Ready}, {Name: "engine", Err: idle.Ready}},
-		Incidents: s.store, EventIncidents: s.store, Deliveries: s.store,
+		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks,
 		IncidentActions: idle, Retries: idle, Channels: idle, ChannelTests: idle,
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
 		EffectiveConfig: func() map[string]any { return nil },
@@ -106,7 +107,7 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 func idleEngine(tb testing.TB, s *store.Store, log *slog.Logger) *engine.Engine {
 	tb.Helper()
 	e, err := engine.New(engine.Config{
-		Store: s, Meter: metrics.NewDelivery(nil), Logger: log,
+		Store: s, Work: work.New(s), Meter: metrics.NewDelivery(nil), Logger: log,
 		Raise: func(context.Context, alerting.Alert) error { return nil },
 	}, engine.Settings{})
 	require.NoError(tb, err)

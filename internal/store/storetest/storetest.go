@@ -50,11 +50,6 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"damage", damageCases},
 		{"open", openCases},
 		{"transact", transactCases},
-		{"folding", foldingCases},
-		{"incidents", incidentCases},
-		{"deliveries", deliveryCases},
-		{"claims", claimCases},
-		{"retention of incidents", retentionOfIncidentsCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -50,13 +50,13 @@ func insertedRows(t *testing.T, db Database) {
 	require.NoError(t, log.Transact(t.Context(), true, func(ctx context.Context, tx store.Transaction, _ time.Time) error {
 		return errors.Join(
 			log.InsertRows(ctx, tx, `INSERT INTO folds (through, events) `, []string{"bigint", "bytea"}, [][]any{{int64(3), []byte{0, 255}}}, ""),
-			log.InsertRows(ctx, tx, `INSERT INTO incidents (number, incident_id, fingerprint, status, severity, category, source, last_seen, update_due, state) `,
+			log.InsertRows(ctx, tx, `INSERT INTO incidents (number, incident_id, fingerprint, status, severity, category, source, last_seen, resolved, state) `,
 				[]string{"bigint", "uuid", "text", "bigint", "bigint", "bigint", "text", "bigint", "bigint", "text"}, [][]any{
 					{int64(1), log.Dialect().ID(id), "a", int64(3), int64(1), int64(1), "", int64(5), int64(6), "{}"},
 					{int64(2), log.Dialect().ID(alerting.NewEventID()), "b", int64(3), int64(1), int64(1), "", int64(5), nil, "{}"},
 				}, ""))
 	}))
-	require.Equal(t, int64(1), db.Number(t, `SELECT count(*) FROM incidents WHERE update_due IS NULL`))
+	require.Equal(t, int64(1), db.Number(t, `SELECT count(*) FROM incidents WHERE resolved IS NULL`))
 	var events []byte
 	require.NoError(t, db.SQL.QueryRowContext(t.Context(), `SELECT events FROM folds`).Scan(&events))
 	require.Equal(t, []byte{0, 255}, events)

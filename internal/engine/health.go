@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"alertd/internal/alerting"
+	"alertd/internal/delivery"
+)
+
+// check is whether one thing works that the engine does. Safe for concurrent use.
+type check struct {
+	log            *slog.Logger
+	failing, works string // log messages; failing is also the public one
+	err            atomic.Pointer[alerting.Error]
+}
+
+// set notes how the last try went, and logs when that changes.
+func (c *check) set(err error) {
+	if err == nil {
+		if c.err.Swap(nil) != nil {
+			c.log.Info(c.works)
+		}
+		return
+	}
+	known := &alerting.Error{Code: alerting.CodeUnavailable, Message: c.failing, Cause: err}
+	if cause, ok := errors.AsType[*alerting.Error](err); ok {
+		known.Message += ": " + cause.Message
+	}
+	if c.err.Swap(known) == nil {
+		c.log.Error(c.failing, "error", err)
+	}
+}
+
+// get returns nil if the thing works, else an [*alerting.Error].
+func (c *check) get() error {
+	if err := c.err.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Ready returns nil if events are folded into incidents, else an [*alerting.Error] that
+// says why not.
+func (e *Engine) Ready() error { return e.folds.get() }
+
+// TimersReady returns nil if what waits for a time is done in time, else an
+// [*alerting.Error] that says why not.
+func (e *Engine) TimersReady() error {
+	if err := e.timing.get(); err != nil {
+		return err
+	}
+	if late := time.Since(time.Unix(0, e.onTime.Load())); late > overdueAfter {
+		return &alerting.Error{Code: alerting.CodeUnavailable, Message: fmt.Sprintf("timers are overdue: none was handled for %s", late.Round(time.Second))}
+	}
+	return nil
+}
+
+// ClaimsReady returns nil if messages can be claimed on all channels, else an
+// [*alerting.Error] that says on which they cannot.
+func (e *Engine) ClaimsReady() error {
+	s := e.current.Load()
+	for _, name := range slices.Sorted(maps.Keys(s.outlets)) {
+		if err := s.outlets[name].claims.get(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Channels returns how each channel does, by name.
+func (e *Engine) Channels(ctx context.Context) ([]delivery.ChannelStatus, error) {
+	s := e.current.Load()
+	records, err := e.work.ChannelRecords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	queues, now, err := e.work.Queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	statuses := make([]delivery.ChannelStatus, 0, len(s.policies))
+	for _, p := range s.policies {
+		q := queues[p.Name]
+		status := delivery.ChannelStatus{
+			Name: p.Name, Kind: p.Kind, Enabled: p.Enabled, Health: delivery.Disabled, Record: records[p.Name],
+			Breaker: delivery.BreakerClosed, Waiting: q.Waiting, OldestWaiting: q.Oldest,
+		}
+		if o := s.outlets[p.Name]; o != nil {
+			status.Breaker = o.breakerState()
+			if s.settings.Enabled {
+				status.Health = o.health(&status.Record, now)
+			}
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses, nil
+}
+
+// health returns how the channel does. Trouble that is no attempt's is in the record
+// then.
+func (o *outlet) health(r *delivery.Record, now time.Time) delivery.Health {
+	if err := o.claims.get(); err != nil {
+		r.LastError = err.Error()
+		return delivery.Failing
+	}
+	if o.hanging.Load() > 0 {
+		return delivery.Failing
+	}
+	return delivery.HealthOf(*r, o.breakerState(), now)
+}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+	"alertd/internal/store/work"
+)
+
+const (
+	// timerBatch is how many timers one transaction handles at most.
+	timerBatch = 100
+	// overdueAfter is how long a timer may have run out without alertd being unready.
+	overdueAfter = 30 * time.Second
+	// postponed is how much later a timer is tried again that cannot be handled.
+	postponed = time.Minute
+)
+
+// timerLoop does what waited for a time that has come: reminders, the next attempt or the
+// end of a delivery, the end of a claim.
+func (e *Engine) timerLoop(ctx context.Context) {
+	for {
+		next, err := e.runTimers(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		e.timing.set(err)
+		if err == nil {
+			e.onTime.Store(time.Now().UnixNano())
+		}
+		if !e.timers.wait(ctx, min(pollEvery, max(time.Millisecond, next))) {
+			return
+		}
+	}
+}
+
+// runTimers handles all timers that have run out, and returns how long it is until the
+// next one does.
+func (e *Engine) runTimers(ctx context.Context) (next time.Duration, err error) {
+	for ctx.Err() == nil {
+		enabled := e.current.Load().settings.Enabled // else what waits is kept
+		in, found, err := e.work.NextTimer(ctx, enabled)
+		switch {
+		case err != nil:
+			return pollEvery, err
+		case !found:
+			return pollEvery, nil
+		case in > 0:
+			return in, nil
+		}
+		var due work.Due
+		err = e.inTurn(ctx, func(ctx context.Context, t *turn) (err error) {
+			if due, err = t.tx.Due(ctx, enabled, e.timerBatch); err != nil {
+				return err
+			}
+			return t.runTimers(ctx, due)
+		})
+		if err == nil {
+			e.timerBatch = min(timerBatch, 2*e.timerBatch)
+			continue
+		}
+		if e.timerBatch > 1 || due.Len() == 0 {
+			e.timerBatch = max(1, e.timerBatch/4) // it may have taken too long
+			return pollEvery, fmt.Errorf("handle timers: %w", err)
+		}
+		// One that cannot be handled must not hold up the others.
+		e.log.Error("timer cannot be handled, postponed", "incidents", due.Reminders, "deliveries", due.Deliveries, "error", err)
+		if err := e.work.InTurn(ctx, func(ctx context.Context, tx *work.Tx) error { return tx.Postpone(ctx, due, postponed) }); err != nil {
+			return pollEvery, fmt.Errorf("postpone a timer: %w", err)
+		}
+	}
+	return pollEvery, nil
+}
+
+func (t *turn) runTimers(ctx context.Context, due work.Due) error {
+	of, err := t.tx.IncidentsOf(ctx, due.Deliveries)
+	if err != nil {
+		return err
+	}
+	numbers := append([]incident.Number{}, due.Reminders...)
+	for _, number := range of {
+		numbers = append(numbers, number)
+	}
+	if err := t.load(ctx, numbers); err != nil {
+		return err
+	}
+	if err := t.remind(ctx, due.Reminders); err != nil {
+		return err
+	}
+	var gone work.Due
+	for _, number := range due.Deliveries {
+		story := t.stories[of[number]]
+		var d *delivery.Delivery
+		if story != nil {
+			d = story.Find(number)
+		}
+		if d == nil || !d.Open() {
+			gone.Deliveries = append(gone.Deliveries, number)
+			continue
+		}
+		t.wakeUp(story, d)
+	}
+	return t.tx.Forget(ctx, gone)
+}
+
+// wakeUp does what is due for a delivery.
+func (t *turn) wakeUp(story *delivery.Story, d *delivery.Delivery) {
+	outlook := delivery.Broken
+	if o := t.state.outlets[d.Channel]; o != nil && o.works() {
+		outlook = delivery.Working
+	}
+	if why := story.Wake(d, outlook, t.tx.Now()); why != "" {
+		t.giveUp(story, d, why, t.state.fallback(d.Channel))
+	}
+}
+
+// remind tells again of incidents that have grown.
+func (t *turn) remind(ctx context.Context, numbers []incident.Number) error {
+	incidents, err := t.tx.Incidents(ctx, numbers)
+	if err != nil {
+		return err
+	}
+	readable := make(map[incident.Number]bool, len(incidents))
+	for _, i := range incidents {
+		readable[i.Number] = true
+		last, err := t.tx.Event(ctx, i.LastEvent)
+		if err != nil {
+			return err
+		}
+		change := i.Remind(last, t.tx.Now())
+		t.set(i, true)
+		t.tell(i.Number, change)
+	}
+	var gone work.Due
+	for _, number := range numbers {
+		if !readable[number] {
+			gone.Reminders = append(gone.Reminders, number)
+		}
+	}
+	return t.tx.Forget(ctx, gone)
+}

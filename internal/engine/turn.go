@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"alertd/internal/alerting"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+	"alertd/internal/store/work"
+)
+
+// turn is one transaction of the engine: what it has loaded, what is to be saved, and
+// what is to be done once that is committed. It belongs to one goroutine.
+type turn struct {
+	engine *Engine
+	state  *state
+	tx     *work.Tx
+
+	changes work.Changes
+	stories map[incident.Number]*delivery.Story
+	claim   delivery.ID // of all messages that are sent as soon as it is committed
+
+	opened  int
+	reasons []incident.Reason
+	ended   []delivery.Delivery // failed or superseded
+	ready   []ready
+	after   []func()
+}
+
+// ready is a message that is claimed, with the right to send it.
+type ready struct {
+	claimed claimed
+	ticket  *ticket
+}
+
+// inTurn runs a transaction that changes incidents or plans deliveries, saves what it has
+// changed, and does what follows once that is committed.
+func (e *Engine) inTurn(ctx context.Context, f func(ctx context.Context, t *turn) error) error {
+	return e.transact(ctx, e.work.InTurn, f)
+}
+
+// transact is inTurn for a transaction that run begins.
+func (e *Engine) transact(ctx context.Context, run func(context.Context, func(context.Context, *work.Tx) error) error, f func(ctx context.Context, t *turn) error) error {
+	t := &turn{engine: e}
+	// What has begun goes on to its end: what is interrupted in COMMIT may have been
+	// committed, and then nobody would send what it has claimed.
+	err := run(context.WithoutCancel(ctx), func(ctx context.Context, tx *work.Tx) error {
+		t.drop() // an earlier attempt came to nothing
+		*t = turn{engine: e, state: e.current.Load(), tx: tx, stories: map[incident.Number]*delivery.Story{}, claim: delivery.NewID()}
+		if err := f(ctx, t); err != nil {
+			return err
+		}
+		return t.save(ctx)
+	})
+	if err != nil {
+		t.drop()
+		return err
+	}
+	t.carryOut()
+	return nil
+}
+
+// save writes everything that has changed.
+func (t *turn) save(ctx context.Context) error {
+	for _, story := range t.stories {
+		t.changes.Deliveries = append(t.changes.Deliveries, story.Changed()...)
+	}
+	return t.tx.Save(ctx, t.changes)
+}
+
+// drop gives back the right to send what is not sent after all.
+func (t *turn) drop() {
+	for _, r := range t.ready {
+		r.ticket.giveBack()
+	}
+	t.ready = nil
+}
+
+// carryOut sends, counts and wakes what the transaction has decided.
+func (t *turn) carryOut() {
+	e := t.engine
+	for _, r := range t.ready {
+		e.start(r.claimed, r.ticket)
+	}
+	for _, d := range t.changes.Deliveries {
+		if o := t.state.outlets[d.Channel]; d.Ready && o != nil {
+			o.leaveForLater()
+			o.claimNow()
+			e.claiming.ring()
+		}
+		if d.Status == delivery.Waiting && !d.Ready {
+			t.wakeTimers(d.WakeAt(t.tx.Now()))
+		}
+	}
+	for _, due := range t.changes.Reminders {
+		t.wakeTimers(due)
+	}
+	if t.opened > 0 {
+		e.meter.Opened(t.opened)
+	}
+	for _, reason := range t.reasons {
+		e.meter.Noticed(reason)
+	}
+	for _, d := range t.ended {
+		e.meter.Finished(d.Channel, d.Status)
+	}
+	for _, f := range t.after {
+		f()
+	}
+}
+
+// wakeTimers has the timers' loop look for a timer that it would otherwise meet late.
+func (t *turn) wakeTimers(due time.Time) {
+	if !due.IsZero() && due.Sub(t.tx.Now()) < pollEvery {
+		t.engine.timers.ring()
+	}
+}
+
+// load loads the stories of incidents.
+func (t *turn) load(ctx context.Context, numbers []incident.Number) error {
+	loaded, err := t.tx.Stories(ctx, numbers)
+	if err != nil {
+		return err
+	}
+	for number, story := range loaded {
+		t.stories[number] = story
+	}
+	return nil
+}
+
+// set notes what an incident is now, and when it is looked at again if that has changed.
+func (t *turn) set(i incident.Incident, reminded bool) {
+	t.changes.Incidents = append(t.changes.Incidents, i)
+	if reminded {
+		if t.changes.Reminders == nil {
+			t.changes.Reminders = make(map[incident.Number]time.Time)
+		}
+		t.changes.Reminders[i.Number] = i.UpdateDue
+	}
+}
+
+// enter adds to the timeline of an incident.
+func (t *turn) enter(number incident.Number, entries ...incident.Entry) {
+	for _, entry := range entries {
+		t.changes.Entries = append(t.changes.Entries, work.Entry{Incident: number, Entry: entry})
+	}
+}
+
+// note adds what has happened to deliveries to the timeline.
+func (t *turn) note(number incident.Number, changes ...delivery.Change) {
+	for _, c := range changes {
+		t.enter(number, c.Entry(t.tx.Now()))
+		if c.Kind == incident.EntrySuperseded || c.Kind == incident.EntryFailed {
+			t.ended = append(t.ended, c.Delivery)
+		}
+	}
+}
+
+// tell records a change of an incident, and plans who is told. The incident's story is
+// loaded, or it is new.
+func (t *turn) tell(number incident.Number, change incident.Change) {
+	t.enter(number, change.Entries...)
+	if change.Notice == nil {
+		return
+	}
+	n := *change.Notice
+	t.changes.Notices = append(t.changes.Notices, n)
+	t.reasons = append(t.reasons, n.Reason)
+	story := t.stories[number]
+	if story == nil {
+		story = delivery.NewStory(number)
+		t.stories[number] = story
+	}
+	decisions := delivery.Decide(n, t.state.policies, story.Told)
+	t.enter(number, incident.Entry{At: t.tx.Now(), Kind: incident.EntryPlanned, Reason: delivery.Explain(decisions)})
+	for _, decision := range decisions {
+		if decision.Verdict == delivery.Send {
+			t.plan(story, n, decision)
+		}
+	}
+}
+
+// plan plans a delivery, and claims it if it can be sent at once.
+func (t *turn) plan(story *delivery.Story, n incident.Notice, decision delivery.Decision) {
+	policy := t.state.policy(decision.Channel)
+	d, superseded := story.Plan(n, *policy, decision.Target, t.tx.Mint, t.tx.Now())
+	t.note(story.Incident, superseded...)
+	o := t.state.outlets[decision.Channel]
+	if d == nil || !d.Ready || o == nil || !t.state.settings.Enabled {
+		return
+	}
+	if ticket := o.reserve(); ticket != nil {
+		story.Claim(d, t.claim, t.tx.Now().Add(o.lease()))
+		t.ready = append(t.ready, ready{claimed{Delivery: *d, Notice: n, Thread: story.Thread(d)}, ticket})
+	}
+}
+
+// giveUp ends a delivery that has failed, and has its channel's fallback told.
+func (t *turn) giveUp(story *delivery.Story, d *delivery.Delivery, why, fallback string) {
+	e := t.engine
+	t.note(story.Incident, story.GiveUp(d, why, t.state.policy(fallback), t.tx.Mint, t.tx.Now())...)
+	failed := *d
+	t.after = append(t.after, e.reporting.ring, func() {
+		e.log.Error("message given up", "channel", failed.Channel, "target", failed.Target, "incident", failed.Incident,
+			"delivery_id", failed.ID, "attempts", failed.Attempts, "error", why)
+	})
+}
+
+// policy returns the settings of a channel, nil if there is none of that name.
+func (s *state) policy(name string) *delivery.Policy {
+	for i := range s.policies {
+		if s.policies[i].Name == name {
+			return &s.policies[i]
+		}
+	}
+	return nil
+}
+
+// fallback returns the name of the channel that takes a channel's place, "" if there is
+// none.
+func (s *state) fallback(name string) string {
+	if p := s.policy(name); p != nil {
+		return p.Fallback
+	}
+	return ""
+}
+
+// lastEvent returns the latest event of an incident, nil if it is not kept.
+func (t *turn) lastEvent(ctx context.Context, i incident.Incident) (*alerting.Event, error) {
+	return t.tx.Event(ctx, i.LastEvent)
+}

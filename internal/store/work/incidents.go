@@ -1,0 +1,257 @@
+package work
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"alertd/internal/alerting"
+	"alertd/internal/incident"
+	"alertd/internal/store"
+)
+
+// OpenIncidents returns the open incidents with these fingerprints. One that cannot be
+// read is set aside, so that a like event opens a new one.
+func (t *Tx) OpenIncidents(ctx context.Context, prints []incident.Fingerprint) (map[incident.Fingerprint]*incident.Incident, error) {
+	wanted := make([]string, len(prints))
+	for i, f := range prints {
+		wanted[i] = f.String()
+	}
+	open := make(map[incident.Fingerprint]*incident.Incident, len(prints))
+	d := t.work.dialect()
+	found, err := t.incidentsWhere(ctx, `status IN (1, 2) AND fingerprint `+d.AnyText, d.Texts(wanted))
+	for i := range found {
+		open[found[i].Fingerprint] = &found[i]
+	}
+	return open, wrap("look for open incidents", err)
+}
+
+// Incidents returns incidents by their numbers, as far as there are any that can be read.
+func (t *Tx) Incidents(ctx context.Context, numbers []incident.Number) ([]incident.Incident, error) {
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	d := t.work.dialect()
+	found, err := t.incidentsWhere(ctx, `number `+d.AnyOf, d.List(asInts(numbers)))
+	return found, wrap("read incidents", err)
+}
+
+// Incident returns the incident with this id. The error is an [*alerting.Error] with
+// [alerting.CodeNotFound] if there is none.
+func (t *Tx) Incident(ctx context.Context, id incident.ID) (incident.Incident, error) {
+	found, err := t.incidentsWhere(ctx, `incident_id = ?`, t.work.incidentKey(id))
+	switch {
+	case err != nil:
+		return incident.Incident{}, fmt.Errorf("read incident: %w", err)
+	case len(found) == 0:
+		return incident.Incident{}, noSuchIncident(id)
+	}
+	return found[0], nil
+}
+
+func noSuchIncident(id incident.ID) error {
+	return &alerting.Error{Code: alerting.CodeNotFound, Message: fmt.Sprintf("there is no incident with the id %s", id)}
+}
+
+// incidentsWhere returns incidents, and sets those aside that cannot be read.
+func (t *Tx) incidentsWhere(ctx context.Context, condition string, args ...any) ([]incident.Incident, error) {
+	var found []incident.Incident
+	var unreadable []int64
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		number, i, err := scanIncident(rows)
+		if isUnreadable(err) {
+			t.work.setAside("incidents", int64(number), err)
+			unreadable = append(unreadable, int64(number))
+			return nil
+		}
+		found = append(found, i)
+		return err
+	}, `SELECT number, state FROM incidents WHERE status > 0 AND `+condition, args...)
+	if err != nil || len(unreadable) == 0 {
+		return found, err
+	}
+	d := t.work.dialect()
+	_, err = t.exec(ctx, `UPDATE incidents SET status = -status WHERE status > 0 AND number `+d.AnyOf, d.List(unreadable))
+	return found, wrap("set incidents aside", err)
+}
+
+// scanIncident reads number and state. The error is an [unreadableError] if the state
+// cannot be decoded.
+func scanIncident(row scanner) (number incident.Number, i incident.Incident, err error) {
+	var state string
+	if err := row.Scan(&number, &state); err != nil {
+		return number, i, err
+	}
+	if err := decode(state, &i); err != nil {
+		return number, i, unreadableError{err}
+	}
+	i.Number, i.Generation = number, max(1, i.Generation)
+	return number, i, nil
+}
+
+// scanner is an [*sql.Row] or [*sql.Rows].
+type scanner interface{ Scan(into ...any) error }
+
+// conditions gathers what a query asks for.
+type conditions struct {
+	text string
+	args []any
+}
+
+func (c *conditions) add(condition string, args ...any) {
+	if c.text != "" {
+		c.text += " AND "
+	}
+	c.text += condition
+	c.args = append(c.args, args...)
+}
+
+// oneOf adds that a column has one of some numbers, if there are any.
+func (c *conditions) oneOf(d store.Dialect, column string, values []int64) {
+	if len(values) > 0 {
+		c.add(column+" "+d.AnyOf, d.List(values))
+	}
+}
+
+func asInts[T ~int64](values []T) []int64 {
+	ints := make([]int64, len(values))
+	for i, value := range values {
+		ints[i] = int64(value)
+	}
+	return ints
+}
+
+// incidentsPage is how many incidents are looked at at once.
+const incidentsPage = 500
+
+// Incidents returns the incidents that match, the latest opened first.
+func (w *Work) Incidents(ctx context.Context, q incident.Query) (incident.Page, error) {
+	var page incident.Page
+	most := min(incidentsPage, q.Limit+1)
+	if q.Text != "" { // few match, perhaps
+		most = incidentsPage
+	}
+	for before := q.Before; ; {
+		looked := 0
+		c := w.incidentConditions(q, before)
+		err := w.each(ctx, func(rows *sql.Rows) error {
+			looked++
+			number, i, err := scanIncident(rows)
+			before = number
+			switch {
+			case isUnreadable(err):
+				w.setAside("incidents", int64(number), err)
+				page.Unreadable++
+				return nil
+			case err != nil || page.More || q.Text != "" && !strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.Text)):
+				return err
+			case len(page.Incidents) == q.Limit:
+				page.More = true
+				return nil
+			}
+			page.Incidents = append(page.Incidents, i)
+			return nil
+		}, `SELECT number, state FROM incidents WHERE `+c.text+` ORDER BY number DESC LIMIT ?`, append(c.args, most)...)
+		if err != nil {
+			return page, fmt.Errorf("look for incidents: %w", err)
+		}
+		if page.More || looked < most {
+			return page, nil
+		}
+	}
+}
+
+// incidentConditions says in SQL what a query asks for. It finds incidents that were set
+// aside, too, so that the answer can say how many it leaves out.
+func (w *Work) incidentConditions(q incident.Query, before incident.Number) conditions {
+	d := w.dialect()
+	c := conditions{text: "number > 0"}
+	if before > 0 {
+		c.add("number < ?", int64(before))
+	}
+	var statuses []int64
+	for _, s := range q.Statuses {
+		statuses = append(statuses, statusNumber(s), -statusNumber(s))
+	}
+	c.oneOf(d, "status", statuses)
+	var categories []int64
+	for _, category := range q.Categories {
+		categories = append(categories, int64(category))
+	}
+	c.oneOf(d, "category", categories)
+	if q.MinSeverity > 0 {
+		c.add("severity >= ?", int64(q.MinSeverity))
+	}
+	if len(q.Sources) > 0 {
+		c.add("source "+d.AnyText, d.Texts(q.Sources))
+	}
+	if !q.Since.IsZero() {
+		c.add("last_seen >= ?", instant(q.Since))
+	}
+	return c
+}
+
+// Incident returns one incident. The error is an [*alerting.Error]: with
+// [alerting.CodeNotFound] if there is none, with [alerting.CodeInternal] if it cannot be
+// read.
+func (w *Work) Incident(ctx context.Context, id incident.ID) (found incident.Incident, err error) {
+	err = noSuchIncident(id)
+	failed := w.each(ctx, func(rows *sql.Rows) error {
+		var number incident.Number
+		number, found, err = scanIncident(rows)
+		if isUnreadable(err) {
+			w.setAside("incidents", int64(number), err)
+		}
+		return nil
+	}, `SELECT number, state FROM incidents WHERE incident_id = ?`, w.incidentKey(id))
+	if failed != nil {
+		return found, fmt.Errorf("read incident: %w", failed)
+	}
+	return found, err
+}
+
+// Timeline returns what happened to an incident, oldest first: the latest
+// [incident.MaxTimeline] entries. In the place of entries that cannot be read stands one
+// that says how many there are.
+func (w *Work) Timeline(ctx context.Context, id incident.ID) ([]incident.Entry, error) {
+	var entries []incident.Entry
+	unreadable := 0
+	err := w.each(ctx, func(rows *sql.Rows) error {
+		var key int64
+		var text string
+		var entry incident.Entry
+		if err := rows.Scan(&key, &text); err != nil {
+			return err
+		}
+		if err := decode(text, &entry); err != nil {
+			w.setAside("incident_entries", key, err)
+			unreadable++
+			return nil
+		}
+		entries = append(entries, entry)
+		return nil
+	}, `SELECT e.id, e.entry FROM incidents i JOIN incident_entries e ON e.incident = i.number WHERE i.incident_id = ? ORDER BY e.id DESC LIMIT ?`,
+		w.incidentKey(id), incident.MaxTimeline)
+	slices.Reverse(entries)
+	if unreadable > 0 {
+		entries = append(entries, incident.Unreadable(unreadable, entries))
+	}
+	return entries, wrap("read timeline", err)
+}
+
+// Event returns the event with this number, nil if it is not kept or cannot be read.
+func (t *Tx) Event(ctx context.Context, seq alerting.Seq) (*alerting.Event, error) {
+	events, err := t.work.store.EventsIn(ctx, t.tx, []alerting.Seq{seq})
+	if err != nil || len(events) == 0 {
+		return nil, wrap("read event", err)
+	}
+	return events[0], nil
+}
+
+// setAside notes that a row cannot be read.
+func (w *Work) setAside(table string, key int64, err error) {
+	w.store.SetAside(table, strconv.FormatInt(key, 10), err)
+}

@@ -1,0 +1,137 @@
+package work
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+)
+
+// TimerKind says what waits for a timer.
+type TimerKind int64
+
+// The kinds of timers. Their numbers are kept in the database.
+const (
+	reminderTimer TimerKind = 1
+	deliveryTimer TimerKind = 2
+)
+
+var timersTable = table{name: "timers", key: "kind, subject", columns: []column{
+	{"kind", numbers, true},
+	{"subject", numbers, true},
+	{"due", numbers, false},
+}}
+
+// timerChanges are timers to be set, and to be taken back.
+type timerChanges struct {
+	later [][]any
+	gone  map[TimerKind][]int64
+}
+
+func (c *timerChanges) set(kind TimerKind, subject int64, due time.Time) {
+	if due.IsZero() {
+		if c.gone == nil {
+			c.gone = map[TimerKind][]int64{}
+		}
+		c.gone[kind] = append(c.gone[kind], subject)
+		return
+	}
+	c.later = append(c.later, []any{int64(kind), subject, instant(due)})
+}
+
+func (t *Tx) saveTimers(ctx context.Context, c timerChanges) error {
+	if err := t.write(ctx, timersTable, c.later); err != nil {
+		return err
+	}
+	for kind, subjects := range c.gone {
+		if err := t.dropTimers(ctx, kind, subjects); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tx) dropTimers(ctx context.Context, kind TimerKind, subjects []int64) error {
+	d := t.work.dialect()
+	_, err := t.exec(ctx, `DELETE FROM timers WHERE kind = ? AND subject `+d.AnyOf, int64(kind), d.List(subjects))
+	return wrap("take back timers", err)
+}
+
+// Due is what waits for timers that have run out.
+type Due struct {
+	Reminders  []incident.Number
+	Deliveries []delivery.Number
+}
+
+// Len returns how many they are.
+func (d Due) Len() int { return len(d.Reminders) + len(d.Deliveries) }
+
+// Due returns what waits for timers that have run out, the longest due first, at most
+// limit. Without deliveries it leaves those out.
+func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err error) {
+	last := deliveryTimer
+	if !deliveries {
+		last = reminderTimer
+	}
+	err = t.each(ctx, func(rows *sql.Rows) error {
+		var kind TimerKind
+		var subject int64
+		if err := rows.Scan(&kind, &subject); err != nil {
+			return err
+		}
+		if kind == reminderTimer {
+			due.Reminders = append(due.Reminders, incident.Number(subject))
+		} else {
+			due.Deliveries = append(due.Deliveries, delivery.Number(subject))
+		}
+		return nil
+	}, `SELECT kind, subject FROM timers WHERE due <= ? AND kind <= ? ORDER BY due LIMIT ?`, instant(t.now), int64(last), limit)
+	return due, wrap("look for timers that have run out", err)
+}
+
+// NextTimer returns how long it is until the next timer runs out; negative: it should
+// have gone off that long ago. It returns false if there is none. Without deliveries it
+// leaves those out.
+func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration, found bool, err error) {
+	now, err := w.now(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	last := deliveryTimer
+	if !deliveries {
+		last = reminderTimer
+	}
+	err = w.each(ctx, func(rows *sql.Rows) error {
+		var due int64
+		err := rows.Scan(&due)
+		in, found = time.UnixMicro(due).Sub(now), true
+		return err
+	}, `SELECT due FROM timers WHERE kind <= ? ORDER BY due LIMIT 1`, int64(last))
+	return in, found, wrap("look for the next timer", err)
+}
+
+// Forget takes back timers of what is not there any more.
+func (t *Tx) Forget(ctx context.Context, gone Due) error {
+	var c timerChanges
+	for _, number := range gone.Reminders {
+		c.set(reminderTimer, int64(number), time.Time{})
+	}
+	for _, number := range gone.Deliveries {
+		c.set(deliveryTimer, int64(number), time.Time{})
+	}
+	return t.saveTimers(ctx, c)
+}
+
+// Postpone has timers run out later than now.
+func (t *Tx) Postpone(ctx context.Context, due Due, by time.Duration) error {
+	var c timerChanges
+	for _, number := range due.Reminders {
+		c.set(reminderTimer, int64(number), t.now.Add(by))
+	}
+	for _, number := range due.Deliveries {
+		c.set(deliveryTimer, int64(number), t.now.Add(by))
+	}
+	return t.saveTimers(ctx, c)
+}

@@ -1,0 +1,182 @@
+package work
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"alertd/internal/alerting"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+	"alertd/internal/store"
+)
+
+// cursorName is the name of the engine's place in the log.
+const cursorName = "engine"
+
+// Work reads and changes incidents, deliveries and timers. Safe for concurrent use.
+type Work struct {
+	store   *store.Store
+	deleted atomic.Int64
+}
+
+// Deleted returns how many incidents retention has deleted.
+func (w *Work) Deleted() int64 { return w.deleted.Load() }
+
+// New returns what works on a store's database.
+func New(s *store.Store) *Work { return &Work{store: s} }
+
+// Tx is a transaction: what it does happens as a whole or not at all, at one time. It
+// belongs to one goroutine, and ends with the function that it was given to.
+type Tx struct {
+	work *Work
+	tx   store.Transaction
+	now  time.Time
+
+	incidents  incident.Number // the last one's, in a transaction of InTurn
+	deliveries delivery.Number
+	numbered   bool // they have changed
+}
+
+// Now is the time of all that happens in the transaction, in UTC, to the microsecond:
+// on PostgreSQL the database's, so that replicas agree.
+func (t *Tx) Now() time.Time { return t.now }
+
+// InTurn runs a transaction that changes incidents or plans deliveries. No other one does
+// at the same time, on any replica. f may be called again if the transaction came to
+// nothing.
+func (w *Work) InTurn(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
+	return w.run(ctx, true, f)
+}
+
+// Transact runs a transaction that changes what became of deliveries. Others may run at
+// the same time.
+func (w *Work) Transact(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
+	return w.run(ctx, false, f)
+}
+
+func (w *Work) run(ctx context.Context, inTurn bool, f func(ctx context.Context, t *Tx) error) error {
+	return w.store.Transact(ctx, inTurn, func(ctx context.Context, tx store.Transaction, now time.Time) error {
+		t := &Tx{work: w, tx: tx, now: now.UTC().Truncate(time.Microsecond)}
+		if inTurn {
+			err := t.one(ctx, `SELECT incidents, deliveries FROM engine WHERE id = 1`+w.dialect().Hold).Scan(&t.incidents, &t.deliveries)
+			if err != nil {
+				return fmt.Errorf("take the engine's turn: %w", err)
+			}
+		}
+		return f(ctx, t)
+	})
+}
+
+// NextIncident returns the number of the next incident. Numbers are not used again, also
+// when incidents are deleted.
+func (t *Tx) NextIncident() incident.Number {
+	t.incidents++
+	t.numbered = true
+	return t.incidents
+}
+
+// Mint implements [delivery.Mint]. It needs a transaction of [Work.InTurn].
+func (t *Tx) Mint() (delivery.ID, delivery.Number) {
+	t.deliveries++
+	t.numbered = true
+	return delivery.NewID(), t.deliveries
+}
+
+func (w *Work) dialect() store.Dialect { return w.store.Dialect() }
+
+// exec runs a statement and returns how many rows it has changed.
+func (t *Tx) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	result, err := t.tx.ExecContext(ctx, t.work.dialect().Rebind(statement), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (t *Tx) one(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.tx.QueryRowContext(ctx, t.work.dialect().Rebind(query), args...)
+}
+
+// each calls scan for each row of a query.
+func (t *Tx) each(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) (err error) {
+	rows, err := t.tx.QueryContext(ctx, t.work.dialect().Rebind(query), args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// each calls scan for each row of a query outside of any transaction.
+func (w *Work) each(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
+	return w.store.EachRow(ctx, scan, query, args...)
+}
+
+// now is the time by which the database's times are to be judged.
+func (w *Work) now(ctx context.Context) (time.Time, error) { return w.store.Now(ctx) }
+
+// Cursor returns the number of the last event that was folded.
+func (w *Work) Cursor(ctx context.Context) (cursor alerting.Seq, err error) {
+	err = w.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&cursor) }, `SELECT seq FROM log_cursors WHERE name = ?`, cursorName)
+	return cursor, wrap("read the engine's place", err)
+}
+
+// Cursor is [Work.Cursor] within the transaction.
+func (t *Tx) Cursor(ctx context.Context) (cursor alerting.Seq, err error) {
+	err = t.one(ctx, `SELECT seq FROM log_cursors WHERE name = ?`, cursorName).Scan(&cursor)
+	return cursor, wrap("read the engine's place", err)
+}
+
+// Advance notes that all events up to a number were folded.
+func (t *Tx) Advance(ctx context.Context, through alerting.Seq) error {
+	_, err := t.exec(ctx, `UPDATE log_cursors SET seq = ? WHERE name = ?`, through, cursorName)
+	return wrap("move the engine's place", err)
+}
+
+// micros is a time as the database keeps it, nil for none.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// timeOf is the reverse of micros; 0 stands for none, too.
+func timeOf(n sql.NullInt64) time.Time {
+	if !n.Valid || n.Int64 == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.Int64).UTC()
+}
+
+func encode(value any) (string, error) {
+	text, err := json.Marshal(value)
+	return string(text), err
+}
+
+// decode reads back what encode wrote, perhaps by another alertd.
+func decode(text string, into any) error {
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return fmt.Errorf("read back %T: %w", into, err)
+	}
+	return nil
+}
+
+// wrap says what was being done, if there is an error.
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
