@@ -9,12 +9,17 @@ VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 BUILT_AT    := $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
 LDFLAGS     := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.builtAt=$(BUILT_AT)
+
+# Tests and tools are compiled with the binary's flags, so that what they share is compiled once.
+export CGO_ENABLED := 0
+export GOFLAGS     := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
+
 TOOL        := $(GO) tool -modfile=tools/go.mod
 OPENAPI     := tools/openapi
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery crash fuzz pictures static check clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery crash crash-test fuzz pictures static check clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +28,14 @@ run: build ## build alertd and start it with config/config.toml; ARGS="--listen 
 	@exec bin/alertd serve --config config/config.toml $(ARGS)
 
 build: ## the static binary bin/alertd
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/alertd ./cmd/alertd
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/alertd ./cmd/alertd
 
-test: ## all tests
-	$(GO) test -shuffle=on ./...
+test: build ## the tests, without those of crash-test
+	$(GO) test -short -shuffle=on ./...
 
-race: ## all tests under the race detector
-	$(GO) test -race -shuffle=on ./...
+# The tests of the module's root and of bench run programs that are built without the detector.
+race: ## the tests of alertd's packages under the race detector
+	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on ./cmd/... ./internal/... ./test/...
 
 cover: ## fails unless every statement of internal/alerting is covered
 	$(GO) test -coverprofile=cover.out ./internal/alerting
@@ -81,7 +87,10 @@ bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARG
 bench-delivery: build ## from the answer to the webhook, a storm of events, a dead channel, in 6 min; ARGS="-only storm -rounds 3" adds flags
 	$(GO) run ./bench/delivery -alertd bin/alertd $(ARGS)
 
-crash: build ## kills alertd and its database in ROUNDS rounds an engine, and looks for lost alerts and untold incidents; ARGS="-engines sqlite -seed 7" adds flags
+crash-test: ## the tests of the crash campaign, against miniature alertds, and of pgtest
+	$(GO) test -shuffle=on ./test/crash ./internal/pgtest
+
+crash: build crash-test ## kills alertd and its database in ROUNDS rounds an engine, and looks for lost alerts and untold incidents; ARGS="-engines sqlite -seed 7" adds flags
 	$(GO) run ./test/crash -alertd bin/alertd -rounds $(ROUNDS) $(ARGS)
 
 pictures: ## the pictures of docs/channels.md, of what channels send; needs chromium and pngquant

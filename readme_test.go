@@ -188,7 +188,7 @@ func checkMake(t *testing.T, line string) {
 	target := strings.Fields(line)[1]
 	output, err := command(t.Context(), "make", "--dry-run", target).CombinedOutput()
 	require.NoError(t, err, "%s", output)
-	want := map[string]string{"run": "bin/alertd serve", "test": " test -shuffle=on ./..."}[target]
+	want := map[string]string{"run": "bin/alertd serve", "test": " test -short -shuffle=on ./..."}[target]
 	require.NotEmpty(t, want, "nothing is known of make %s", target)
 	require.Contains(t, string(output), want)
 }

@@ -50,6 +50,7 @@ const (
 type Cluster struct {
 	install   installation
 	directory *directory
+	settings  []string // of the server, beside those that every cluster has
 	port      int      // 0 until the first start, which finds one
 	server    *process // the last one that was started, or nil
 	killed    bool     // it could not clean up after itself
@@ -127,10 +128,10 @@ func (c *Cluster) startAndWait(ctx context.Context) error {
 	}
 	defer func() { _ = log.Close() }() // the server has its own
 	args := []string{"-D", c.data()}
-	for _, setting := range []string{
+	for _, setting := range append([]string{
 		"port=" + strconv.Itoa(c.port), "listen_addresses=127.0.0.1", "unix_socket_directories=" + c.socketDirectory(),
 		"dynamic_shared_memory_type=mmap", // in the directory, not where a killed server would leave it
-	} {
+	}, c.settings...) {
 		args = append(args, "-c", setting)
 	}
 	// SIGQUIT, an immediate shutdown, is the fastest one that cleans up.

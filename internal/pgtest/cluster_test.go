@@ -18,7 +18,7 @@ import (
 	"alertd/internal/pgtest"
 )
 
-// eventually waits for what nobody tells of.
+// eventually polls until the condition holds.
 func eventually(tb testing.TB, condition func() bool, message string) {
 	tb.Helper()
 	require.Eventually(tb, condition, 30*time.Second, 5*time.Millisecond, message)
@@ -46,7 +46,7 @@ func postmaster(tb testing.TB, directory string) int {
 	return pid
 }
 
-func TestWhatIsCommittedOutlivesEveryEndOfTheServer(t *testing.T) {
+func TestCommittedRowsOutliveTheServer(t *testing.T) {
 	cluster := pgtest.StartCluster(t)
 	dsn := cluster.DSN("postgres")
 	execute(t, dsn, "create table t (n int)")
@@ -80,7 +80,7 @@ func TestWhatIsCommittedOutlivesEveryEndOfTheServer(t *testing.T) {
 	require.Equal(t, len(ends), query[int](t, dsn, "select count(*) from t"))
 }
 
-func TestAClusterIsAsDurableAsPostgreSQLIsByDefaultAndTheSameEverywhere(t *testing.T) {
+func TestAClusterIsDurableAndTheSameEverywhere(t *testing.T) {
 	t.Setenv("LC_ALL", "xx_XX.UTF-8") // which no machine has
 	t.Setenv("LANG", "xx_XX.UTF-8")
 	t.Setenv("TZ", "Asia/Kathmandu")
@@ -127,7 +127,7 @@ func TestKillEndsEveryProcessOfTheServer(t *testing.T) {
 	}
 }
 
-func TestAClusterThatWasClosedLeavesNothing(t *testing.T) {
+func TestAClosedClusterLeavesNothing(t *testing.T) {
 	for name, end := range map[string]func(*pgtest.Cluster, context.Context) error{
 		"while it runs": func(*pgtest.Cluster, context.Context) error { return nil },
 		"after kill -9": (*pgtest.Cluster).Kill,
@@ -164,7 +164,7 @@ func sharedMemory(tb testing.TB) []string {
 	return segments
 }
 
-func TestAClusterThatDoesNotStartShowsItsLog(t *testing.T) {
+func TestAFailedStartShowsTheLog(t *testing.T) {
 	cluster := pgtest.StartCluster(t)
 	data := show(t, cluster.DSN("postgres"), "data_directory")
 	require.NoError(t, cluster.Stop(t.Context(), pgtest.Fast))
@@ -175,9 +175,9 @@ func TestAClusterThatDoesNotStartShowsItsLog(t *testing.T) {
 	require.False(t, cluster.Running())
 }
 
-func TestADirectoryThatPostgreSQLMayNotEnterIsNamed(t *testing.T) {
+func TestAnUnreachableDirectoryIsNamed(t *testing.T) {
 	if os.Geteuid() != 0 {
-		needs.Lacking(t, "root, for whom PostgreSQL runs as somebody else")
+		needs.Lacking(t, "root, whose PostgreSQL runs as another user")
 	}
 	pgtest.StartCluster(t) // or there is none to try
 	closed := t.TempDir()
@@ -205,12 +205,12 @@ func TestAKilledProcessLeavesNoCluster(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGKILL))
 	require.Error(t, cmd.Wait())
 	eventually(t, func() bool { return !isAlive(t, pid) }, "the server lives on")
-	require.DirExists(t, filepath.Dir(data), "nobody is left who could remove it")
+	require.DirExists(t, filepath.Dir(data), "its process is gone, nothing removes it yet")
 	pgtest.StartCluster(t)
 	require.NoDirExists(t, filepath.Dir(data), "the next one removes it")
 }
 
-func TestAStandbyTakesOverWithAllThatWasCommitted(t *testing.T) {
+func TestAPromotedStandbyHasEveryCommit(t *testing.T) {
 	t.Setenv("PGSSLMODE", "require") // which no cluster of ours can do
 	primary := pgtest.StartCluster(t)
 	standby := pgtest.StartStandby(t, primary)

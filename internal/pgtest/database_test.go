@@ -37,37 +37,52 @@ func show(tb testing.TB, dsn, setting string) string {
 	return query[string](tb, dsn, "show "+setting)
 }
 
-func TestDSNGivesEachTestAnEmptyDatabaseThatIsGoneAtItsEnd(t *testing.T) {
-	watching := pgtest.DSN(t)
+func TestEachTestHasAnEmptyDatabase(t *testing.T) {
 	var used []string
 	for _, name := range []string{"one", "another"} {
 		t.Run(name, func(t *testing.T) {
 			dsn := pgtest.DSN(t)
-			execute(t, dsn, "create table t (n int)") // not there from another test
-			require.Equal(t, 1, query[int](t, dsn, "select count(*) from pg_tables where schemaname = 'public'"))
-			used = append(used, query[string](t, dsn, "select current_database()"))
+			require.Zero(t, query[int](t, dsn, "select count(*) from pg_tables where schemaname !~ '^pg_' and schemaname <> 'information_schema'"))
+			require.Equal(t, "0", show(t, dsn, "statement_timeout"))
+			database := query[string](t, dsn, "select current_database()")
+			for _, statement := range []string{
+				"create table t (n int)", "create schema s", "create table s.t (n int)", "create function f() returns int language sql as 'select 1'",
+				"alter database " + database + " set statement_timeout = '9s'", "alter database " + database + " set default_transaction_read_only = on",
+			} {
+				execute(t, dsn, statement)
+			}
+			used = append(used, database)
 		})
 	}
-	require.Len(t, used, 2)
-	for _, database := range used {
-		require.Zero(t, query[int](t, watching, fmt.Sprintf("select count(*) from pg_database where datname = '%s'", database)))
-	}
+	require.Equal(t, used[0], used[1], "emptied, not made anew")
 }
 
-func TestDSNDropsADatabaseThatIsStillInUse(t *testing.T) {
-	watching := pgtest.DSN(t)
-	var connection *pgx.Conn
+func TestTestsSideBySideHaveDatabasesOfTheirOwn(t *testing.T) {
+	one, another := pgtest.DSN(t), pgtest.DSN(t)
+	require.NotEqual(t, query[string](t, one, "select current_database()"), query[string](t, another, "select current_database()"))
+}
+
+func TestADatabaseLosesTheSessionsOfItsTest(t *testing.T) {
+	var busy, watching *pgx.Conn
 	t.Run("a test that forgets to close a connection", func(t *testing.T) {
+		dsn := pgtest.DSN(t)
 		var err error
-		connection, err = pgx.Connect(t.Context(), pgtest.DSN(t))
+		busy, err = pgx.Connect(t.Context(), dsn)
+		require.NoError(t, err)
+		_, err = busy.Exec(t.Context(), "create table t (n int)")
+		require.NoError(t, err)
+		_, err = busy.Exec(t.Context(), "begin; insert into t values (1); select pg_advisory_lock(1)")
 		require.NoError(t, err)
 	})
-	require.Error(t, connection.Ping(t.Context()))
-	require.NoError(t, connection.Close(t.Context()))
-	require.Equal(t, 1, query[int](t, watching, "select count(*) from pg_database where datname like 'alertd_test_%'"))
+	watching = connect(t, pgtest.DSN(t))
+	require.Error(t, busy.Ping(t.Context()))
+	require.NoError(t, busy.Close(t.Context()))
+	var free bool
+	require.NoError(t, watching.QueryRow(t.Context(), "select pg_try_advisory_lock(1)").Scan(&free))
+	require.True(t, free)
 }
 
-func TestDSNUsesTheServerThatTheEnvironmentNames(t *testing.T) {
+func TestDSNUsesTheServerOfTheEnvironment(t *testing.T) {
 	cluster := pgtest.StartCluster(t)
 	port := show(t, cluster.DSN("postgres"), "port")
 	tests := map[string]string{
@@ -88,7 +103,7 @@ func TestDSNUsesTheServerThatTheEnvironmentNames(t *testing.T) {
 
 // TestNeedsADatabase is run by others in a process of its own.
 func TestNeedsADatabase(t *testing.T) {
-	require.Equal(t, "on", show(t, pgtest.DSN(t), "fsync"))
+	require.Equal(t, "on", show(t, pgtest.DSN(t), "synchronous_commit"))
 }
 
 // TestNeedsACluster is run by others in a process of its own.
@@ -96,7 +111,7 @@ func TestNeedsACluster(t *testing.T) {
 	require.Equal(t, "on", show(t, pgtest.StartCluster(t).DSN("postgres"), "fsync"))
 }
 
-func TestWithoutPostgreSQLATestIsSkippedAndSaysHowToGetIt(t *testing.T) {
+func TestATestWithoutPostgreSQLIsSkipped(t *testing.T) {
 	for _, test := range []string{"TestNeedsADatabase", "TestNeedsACluster"} {
 		output := runChild(t, test, "ALERTD_TEST_POSTGRES_DSN=", "ALERTD_TEST_POSTGRES=", "ALERTD_TEST_POSTGRES_BIN="+t.TempDir())
 		require.Contains(t, output, "--- SKIP: "+test)
@@ -105,7 +120,7 @@ func TestWithoutPostgreSQLATestIsSkippedAndSaysHowToGetIt(t *testing.T) {
 	}
 }
 
-func TestWithoutPostgreSQLATestFailsWhereItIsRequired(t *testing.T) {
+func TestATestWithoutRequiredPostgreSQLFails(t *testing.T) {
 	for _, test := range []string{"TestNeedsADatabase", "TestNeedsACluster"} {
 		output := runChild(t, test, "ALERTD_TEST_POSTGRES_DSN=", "ALERTD_TEST_POSTGRES=required", "ALERTD_TEST_POSTGRES_BIN="+t.TempDir())
 		require.Contains(t, output, "--- FAIL: "+test)
@@ -113,7 +128,7 @@ func TestWithoutPostgreSQLATestFailsWhereItIsRequired(t *testing.T) {
 	}
 }
 
-func TestATestMainThatWouldLeaveTheClusterRunningIsRefused(t *testing.T) {
+func TestATestMainWithoutPgtestIsRefused(t *testing.T) {
 	output := runChild(t, "TestNeedsADatabase", envChild+"="+childWithoutMain, "ALERTD_TEST_POSTGRES_DSN=")
 	require.Contains(t, output, "--- FAIL: TestNeedsADatabase")
 	require.Contains(t, output, "pgtest.Main(m)")

@@ -12,8 +12,9 @@
 //	}
 //
 // The first [DSN] of a test process starts a throwaway cluster, and the end of
-// [Main] stops it. A test that stops, kills or fails over a server takes a
-// cluster of its own with [StartCluster].
+// [Main] stops it. That cluster does not sync to the disk, and a database that a
+// test has used is emptied for the next one. A test that stops, kills or fails
+// over a server takes a cluster of its own with [StartCluster].
 //
 // # Where PostgreSQL comes from
 //
@@ -28,11 +29,11 @@
 //
 // # What a cluster is
 //
-// It has PostgreSQL's defaults where durability is at stake (fsync and
-// synchronous_commit are on), data checksums, the locale C and the time zone
-// UTC. It listens on a port of 127.0.0.1 that it keeps over restarts, and trusts
-// whoever connects there. PostgreSQL refuses to run as root: for root it runs as
-// the user postgres, or as nobody.
+// One of [StartCluster] has PostgreSQL's defaults where durability is at stake
+// (fsync and synchronous_commit are on). Each has data checksums, the locale C and
+// the time zone UTC. It listens on a port of 127.0.0.1 that it keeps over restarts,
+// and asks for no password there. PostgreSQL refuses to run as root: for root it
+// runs as the user postgres, or as nobody.
 //
 // A cluster does not outlive the process that made it, however that ends: the
 // kernel then tells PostgreSQL to stop. The directory that a killed process

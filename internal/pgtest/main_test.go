@@ -3,6 +3,7 @@ package pgtest_test
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,9 +25,14 @@ const (
 	childHangs       = "starts a cluster and never ends"
 )
 
+// TestMain leaves these tests out where short ones are asked for: other packages'
+// tests use the package all the time.
 func TestMain(m *testing.M) {
-	switch os.Getenv(envChild) {
-	case childWithoutMain:
+	flag.Parse()
+	switch {
+	case testing.Short():
+		_, _ = fmt.Fprintln(os.Stdout, "left out of -short; make crash-test runs them")
+	case os.Getenv(envChild) == childWithoutMain:
 		m.Run()
 	default:
 		goleak.VerifyTestMain(pgtest.Main(m))

@@ -16,6 +16,9 @@ import (
 // prints. What it keeps is in the directory.
 func campaignOn(t *testing.T, nature, engine, directory string, args ...string) (string, error) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a campaign is not short; make crash-test runs it")
+	}
 	var out strings.Builder
 	err := run(t.Context(), append([]string{
 		"-alertd", miniatureOf(t, nature), "-engines", engine, "-directory", directory, "-seed", "7", "-clients", "6", "-max-batch", "30",
@@ -49,7 +52,7 @@ func row(tb testing.TB, output, engine string) (numbers [11]string) {
 	return numbers
 }
 
-func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
+func TestAnHonestAlertdPasses(t *testing.T) {
 	t.Parallel()
 	for engine, rounds := range map[string]string{"sqlite": "4", "postgres": "4", "replicas": "5"} {
 		t.Run(engine, func(t *testing.T) {
@@ -58,7 +61,7 @@ func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
 			output, err := campaignOn(t, honest, engine, directory, "-rounds", rounds)
 			require.NoError(t, err, output)
 			numbers := row(t, output, engine)
-			require.Equal(t, map[string]string{"4": "5", "5": "6"}[rounds], numbers[0], "those, and one in which nobody is killed")
+			require.Equal(t, map[string]string{"4": "5", "5": "6"}[rounds], numbers[0], "and one round without a kill")
 			require.NotEqual(t, "0", numbers[3], "nothing was acknowledged")
 			require.Equal(t, []string{"0", "0"}, numbers[4:6])
 			require.NotEqual(t, "0", numbers[6], "there are no incidents")
@@ -72,7 +75,7 @@ func TestAnAlertdThatKeepsItsPromisePasses(t *testing.T) {
 	}
 }
 
-func TestAnAlertdThatForgetsWhatItHasAcknowledgedIsFoundOut(t *testing.T) {
+func TestLostAlertsAreFound(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	output, err := campaignOn(t, volatile, "sqlite", directory, "-rounds", "3")
@@ -81,10 +84,10 @@ func TestAnAlertdThatForgetsWhatItHasAcknowledgedIsFoundOut(t *testing.T) {
 	require.Contains(t, output, "and not in the log")
 	kept, err := filepath.Glob(filepath.Join(directory, "alertd-crash-*", "sqlite", "alertd*"))
 	require.NoError(t, err)
-	require.NotEmpty(t, kept, "what a person would want to look at")
+	require.NotEmpty(t, kept, "the files are kept for a person to look at")
 }
 
-func TestAnAlertdThatDoesNotKnowWhatItHasIsFoundOut(t *testing.T) {
+func TestDoubledAlertsAreFound(t *testing.T) {
 	t.Parallel()
 	output, err := campaignOn(t, forgetful, "sqlite", t.TempDir(), "-rounds", "2")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
@@ -92,7 +95,7 @@ func TestAnAlertdThatDoesNotKnowWhatItHasIsFoundOut(t *testing.T) {
 	require.Contains(t, output, "registered once more")
 }
 
-func TestAnAlertdThatShowsOtherThingsThanItHasIsFoundOut(t *testing.T) {
+func TestAnswersUnlikeTheLogAreFound(t *testing.T) {
 	t.Parallel()
 	output, err := campaignOn(t, sloppy, "sqlite", t.TempDir(), "-rounds", "2")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
@@ -105,14 +108,14 @@ func TestAnAlertdThatShowsOtherThingsThanItHasIsFoundOut(t *testing.T) {
 	require.Regexp(t, `GET /events/[0-9a-f-]{36} is not what GET /events has, from byte 0 on:\n`, output)
 }
 
-func TestAnAlertdThatEndsBadlyIsFoundOut(t *testing.T) {
+func TestABadEndIsFound(t *testing.T) {
 	t.Parallel()
 	output, err := campaignOn(t, grudging, "sqlite", t.TempDir(), "-rounds", "1")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.Contains(t, output, "sqlite: wrong: stop alertd: exit status")
 }
 
-func TestAnAlertdThatTellsOtherThingsThanItMustIsFoundOut(t *testing.T) {
+func TestWrongMessagesAreFound(t *testing.T) {
 	t.Parallel()
 	for nature, details := range map[string][]string{
 		mute:       {"sqlite: untold: channel ", " was not told of incident "},
@@ -130,14 +133,14 @@ func TestAnAlertdThatTellsOtherThingsThanItMustIsFoundOut(t *testing.T) {
 	}
 }
 
-func TestAnAlertdThatDoesNotRecoverIsFoundOut(t *testing.T) {
+func TestAMissingRecoveryIsFound(t *testing.T) {
 	t.Parallel()
 	output, err := campaignOn(t, helpless, "postgres", t.TempDir(), "-rounds", "4", "-patience", "4s", "-tell-patience", "1s")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.Contains(t, output, "alertd does not recover by itself")
 }
 
-func TestAnAlertdThatDoesNotStartShowsItsLog(t *testing.T) {
+func TestAFailedStartShowsTheLog(t *testing.T) {
 	t.Parallel()
 	script := filepath.Join(t.TempDir(), "alertd")
 	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho 'no such thing' >&2; exit 3\n"), 0o700))
