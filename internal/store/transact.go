@@ -82,8 +82,9 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	if s.config.Driver == SQLite {
 		return time.Now(), nil
 	}
-	n, err := s.readNumber(ctx, `SELECT alertd_now()`)
-	return time.UnixMicro(n.Int64).UTC(), s.reading(err)
+	var now int64
+	err := s.EachRowOfUpkeep(ctx, func(rows *sql.Rows) error { return rows.Scan(&now) }, `SELECT alertd_now()`)
+	return time.UnixMicro(now).UTC(), err
 }
 
 // Shared reports whether several replicas may share the database.

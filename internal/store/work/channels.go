@@ -102,7 +102,7 @@ func (w *Work) Strangers(ctx context.Context, known []string) (strangers []Stran
 	if now, err = w.now(ctx); err != nil {
 		return nil, now, err
 	}
-	err = w.each(ctx, func(rows *sql.Rows) error {
+	err = w.eachOfOwn(ctx, func(rows *sql.Rows) error {
 		var s Stranger
 		var fallback sql.NullString
 		var seen sql.NullInt64

@@ -242,7 +242,7 @@ func (w *Work) ForgetClaims(ctx context.Context) error {
 // yet.
 func (w *Work) Failures(ctx context.Context, limit int) ([]delivery.Failure, error) {
 	var failures []delivery.Failure
-	err := w.each(ctx, func(rows *sql.Rows) error {
+	err := w.eachOfOwn(ctx, func(rows *sql.Rows) error {
 		var f delivery.Failure
 		var err error
 		f.Delivery, err = scanDelivery(rows, &f.Source)

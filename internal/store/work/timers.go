@@ -103,7 +103,7 @@ func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration
 	if !deliveries {
 		last = reminderTimer
 	}
-	err = w.each(ctx, func(rows *sql.Rows) error {
+	err = w.eachOfOwn(ctx, func(rows *sql.Rows) error {
 		var due int64
 		err := rows.Scan(&due)
 		in, found = time.UnixMicro(due).Sub(now), true

@@ -123,12 +123,17 @@ func (w *Work) each(ctx context.Context, scan func(rows *sql.Rows) error, query 
 	return w.store.EachRow(ctx, scan, query, args...)
 }
 
+// eachOfOwn is each for what the engine itself asks: queries of users cannot hold it up.
+func (w *Work) eachOfOwn(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
+	return w.store.EachRowOfUpkeep(ctx, scan, query, args...)
+}
+
 // now is the time by which the database's times are to be judged.
 func (w *Work) now(ctx context.Context) (time.Time, error) { return w.store.Now(ctx) }
 
 // Cursor returns the number of the last event that was folded.
 func (w *Work) Cursor(ctx context.Context) (cursor alerting.Seq, err error) {
-	err = w.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&cursor) }, `SELECT seq FROM log_cursors WHERE name = ?`, cursorName)
+	err = w.eachOfOwn(ctx, func(rows *sql.Rows) error { return rows.Scan(&cursor) }, `SELECT seq FROM log_cursors WHERE name = ?`, cursorName)
 	return cursor, wrap("read the engine's place", err)
 }
 
