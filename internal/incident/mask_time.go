@@ -31,11 +31,11 @@ func (s *scanner) date() token {
 	}
 	end := s.anyLayout(s.at, dateLayouts[:])
 	if end == 0 {
-		return s.moment(s.clock(s.at))
+		return s.moment(s.clock(s.at, false))
 	}
 	switch s.runeAt(end) {
 	case 'T', ' ', '_', ':':
-		if t := s.moment(s.clock(end + 1)); t.end > 0 {
+		if t := s.moment(s.clock(end+1, true)); t.end > 0 {
 			return t
 		}
 	}
@@ -68,8 +68,8 @@ func (s *scanner) moment(end int) token {
 }
 
 // clock returns where a time of day ends that begins here, with its zone; 0 if there is
-// none.
-func (s *scanner) clock(at int) int {
+// none. After a date, 10:30-05:00 has a zone, otherwise it is a range.
+func (s *scanner) clock(at int, dated bool) int {
 	end := s.anyLayout(at, clockLayouts[:])
 	if end == 0 || s.text[at:min(at+2, end)] > "24" && s.text[at+1] != ':' || s.text[end-2] > '5' {
 		return 0
@@ -77,6 +77,9 @@ func (s *scanner) clock(at int) int {
 	end = s.second(end)
 	if half := s.half(end); half > 0 {
 		return half
+	}
+	if !dated && s.runeAt(end) == '-' {
+		return end
 	}
 	return s.zone(end)
 }
