@@ -65,7 +65,7 @@ func KeyOf(e *alerting.Event, by GroupBy) Key {
 	}
 	mask := Mask(e.Message())
 	parts := make([]string, 0, 16)
-	parts = append(parts, string(ByMessage), e.Category().String(), e.Source(), string(foldCase(nil, mask)))
+	parts = append(parts, string(ByMessage), e.Category().String(), e.Source(), string(foldCase(make([]byte, 0, len(mask)), mask)))
 	named := identityOf(e.Context(), by.IdentifyBy)
 	if len(named) == 0 {
 		return Key{fingerprint(parts...), ByMessage, mask}
