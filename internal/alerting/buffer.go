@@ -3,28 +3,44 @@ package alerting
 import (
 	"hash/maphash"
 	"slices"
-	"sort"
 	"sync"
 )
 
-// MaxBufferSize is the greatest capacity of a [Buffer], in events.
-const MaxBufferSize = 10_000_000
+// The greatest bounds of a [Buffer], in events and in bytes.
+const (
+	MaxBufferSize  = 10_000_000
+	MaxBufferBytes = 64 << 30
+)
 
-// Buffer keeps the most recent events: first in, first out. Queries take its
-// lock only to learn where the events are, and then read without it, so that
-// even a long search never keeps an alert waiting.
+// DefaultBufferBytes is how many bytes of events a buffer keeps unless it is told
+// otherwise.
+const DefaultBufferBytes = 64 << 20
+
+// Buffer keeps the most recent events of a log in memory: first in, first out. It is
+// bounded by their number and by their bytes. [Buffer.Recent], [Buffer.All], [Buffer.Get]
+// and the statistics show its newest events, up to its capacity; the log may have it keep
+// more, to answer from memory what it would read otherwise ([Buffer.Query],
+// [Buffer.After], [Buffer.Find]).
 //
-// Sequence numbers ascend but need not be consecutive.
+// Queries take the lock only to learn where the events are, and then read without it, so
+// that even a long search never keeps an alert waiting. Sequence numbers ascend but need
+// not be consecutive.
 type Buffer struct {
 	seed maphash.Seed
 
 	mu       sync.RWMutex
-	capacity int
-	// chunks is replaced, never changed, when a chunk comes or goes.
+	capacity int   // the most events that are shown
+	keep     int   // how many events are kept although they are not shown
+	maxBytes int64 // of the events that are kept
+	bytes    int64
+	// chunks is replaced, never changed, when a chunk comes or goes. Places count the
+	// events from the first one that was ever added; chunk i has the chunkSize places
+	// from base + i*chunkSize on.
 	chunks []*chunk
-	first  int // slot of the oldest event in chunks[0]
-	filled int // filled slots of the last chunk
-	size   int
+	base   int
+	kept   int // the place of the oldest event that is kept
+	shown  int // the place of the oldest event that is shown
+	end    int // the place of the next event
 	byID   map[EventID]*Event
 	counts counts
 }
@@ -44,22 +60,18 @@ func (c *counts) add(e *Event, n int) {
 	}
 }
 
-// NewBuffer returns an empty buffer for up to capacity events, at least one.
+// NewBuffer returns an empty buffer for up to capacity events, at least one, of
+// [DefaultBufferBytes].
 func NewBuffer(capacity int) *Buffer {
-	b := &Buffer{seed: maphash.MakeSeed(), capacity: max(1, capacity)}
-	b.reset()
-	return b
+	return &Buffer{
+		seed: maphash.MakeSeed(), capacity: max(1, capacity), maxBytes: DefaultBufferBytes,
+		byID: make(map[EventID]*Event), counts: counts{source: make(map[string]int)},
+	}
 }
 
-// reset empties the buffer. Under the lock.
-func (b *Buffer) reset() {
-	b.chunks, b.first, b.filled, b.size = nil, 0, 0, 0
-	b.byID = make(map[EventID]*Event)
-	b.counts = counts{source: make(map[string]int)}
-}
-
-// Append adds events, oldest first, and drops the oldest ones beyond the
-// capacity. Their sequence numbers must be greater than those already there.
+// Append adds events, oldest first, and drops the oldest ones beyond the bounds. Their
+// sequence numbers must be greater than those already there. The newest event stays
+// however large it is.
 func (b *Buffer) Append(events ...*Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -70,182 +82,120 @@ func (b *Buffer) Append(events ...*Event) {
 }
 
 func (b *Buffer) append(e *Event) {
-	if len(b.chunks) == 0 || b.filled == chunkSize {
+	if b.end == b.base+len(b.chunks)*chunkSize {
 		b.chunks = append(slices.Clip(b.chunks), newChunk())
-		b.filled = 0
 	}
-	b.chunks[len(b.chunks)-1].put(b.filled, e, hashSource(b.seed, e.source))
-	b.filled++
-	b.size++
+	b.chunks[len(b.chunks)-1].put(b.end%chunkSize, e, hashSource(b.seed, e.source))
+	b.end++
+	b.bytes += e.memory()
 	b.byID[e.id] = e
 	b.counts.add(e, 1)
 }
 
-// trim drops the oldest events beyond the capacity.
+// at returns the event at a place that is kept.
+func (b *Buffer) at(place int) *Event {
+	return b.chunks[(place-b.base)/chunkSize].events[place%chunkSize].Load()
+}
+
+// trim drops the oldest events beyond the bounds.
 func (b *Buffer) trim() {
-	for b.size > b.capacity {
-		e := b.chunks[0].events[b.first]
-		delete(b.byID, e.id)
-		b.counts.add(e, -1)
-		b.size--
-		if b.first++; b.first == chunkSize {
-			b.chunks, b.first = slices.Clone(b.chunks[1:]), 0
-		}
+	for b.end-b.shown > b.capacity {
+		b.hide()
+	}
+	for b.end-b.kept > max(b.capacity, b.keep) || b.bytes > b.maxBytes && b.end-b.kept > 1 {
+		b.drop()
 	}
 }
 
-// Resize changes the capacity, at least one. The oldest events beyond it are
-// dropped.
-func (b *Buffer) Resize(capacity int) {
+// hide no longer shows the oldest event that is shown.
+func (b *Buffer) hide() {
+	b.counts.add(b.at(b.shown), -1)
+	b.shown++
+}
+
+// drop gives up the oldest event. Nothing of it stays in memory, save for what a query
+// is about to return.
+func (b *Buffer) drop() {
+	if b.kept == b.shown {
+		b.hide()
+	}
+	e := b.at(b.kept)
+	delete(b.byID, e.id)
+	b.bytes -= e.memory()
+	b.chunks[0].events[b.kept%chunkSize].Store(nil)
+	if b.kept++; b.kept == b.base+chunkSize {
+		b.chunks, b.base = slices.Clone(b.chunks[1:]), b.base+chunkSize
+	}
+}
+
+// Resize changes how many events are shown, at least one, and how many bytes of events
+// are kept. The oldest events beyond these bounds are dropped.
+func (b *Buffer) Resize(capacity int, bytes int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.capacity = max(1, capacity)
+	b.capacity, b.maxBytes = max(1, capacity), bytes
 	b.trim()
 }
 
-// Clear drops every event.
+// Keep has the buffer keep so many events, if its bytes allow, although it shows fewer.
+func (b *Buffer) Keep(events int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.keep = events
+	b.trim()
+}
+
+// Clear shows none of the present events any longer.
 func (b *Buffer) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.reset()
+	for b.shown < b.end {
+		b.hide()
+	}
 }
 
-// Len returns how many events there are.
+// Forget drops the events before a number: the log no longer has them.
+func (b *Buffer) Forget(before Seq) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.kept < b.end && b.at(b.kept).seq < before {
+		b.drop()
+	}
+}
+
+// Len returns how many events are shown.
 func (b *Buffer) Len() int {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.size
+	return b.end - b.shown
 }
 
-// Capacity returns the most events that are kept.
+// Capacity returns the most events that are shown.
 func (b *Buffer) Capacity() int {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	return b.capacity
 }
 
-// Get returns the event with this id.
-func (b *Buffer) Get(id EventID) (*Event, bool) {
+// Bytes returns how much memory the events that are kept take, about, and the most that
+// they may take.
+func (b *Buffer) Bytes() (taken, most int64) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	e, ok := b.byID[id]
-	return e, ok
+	return b.bytes, b.maxBytes
 }
 
-// window is what the buffer held at one moment; it is read without the lock.
-type window struct {
-	chunks        []*chunk
-	first, filled int
-}
-
-func (b *Buffer) window() window {
+// ends returns the oldest and the newest event that are shown, or of all that are kept;
+// nil if there is none.
+func (b *Buffer) ends(all bool) (oldest, newest *Event) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return window{chunks: b.chunks, first: b.first, filled: b.filled}
-}
-
-// bounds returns the filled slots [from, to) of chunk i.
-func (w window) bounds(i int) (from, to int) {
-	to = chunkSize
-	if i == 0 {
-		from = w.first
+	first := b.shown
+	if all {
+		first = b.kept
 	}
-	if i == len(w.chunks)-1 {
-		to = w.filled
-	}
-	return from, to
-}
-
-// oldest returns the sequence number of the oldest event, 0 if there is none.
-func (w window) oldest() Seq {
-	if len(w.chunks) == 0 {
-		return 0
-	}
-	return w.chunks[0].events[w.first].seq
-}
-
-// full reports whether chunk i gets no more events, so that its summary holds.
-func (w window) full(i int) bool { return i < len(w.chunks)-1 }
-
-// after returns the place of the first event with a greater sequence number:
-// chunk and slot. If there is none, the chunk is len(w.chunks).
-func (w window) after(seq Seq) (chunk, slot int) {
-	chunk = sort.Search(len(w.chunks), func(i int) bool {
-		from, to := w.bounds(i)
-		return from < to && w.chunks[i].events[to-1].seq > seq
-	})
-	if chunk == len(w.chunks) {
-		return chunk, 0
-	}
-	from, to := w.bounds(chunk)
-	return chunk, from + sort.Search(to-from, func(i int) bool {
-		return w.chunks[chunk].events[from+i].seq > seq
-	})
-}
-
-// Recent answers a query, newest first.
-func (b *Buffer) Recent(q Query) Page {
-	w, sel := b.window(), newSelector(q.Filter, b.seed)
-	page := Page{Oldest: w.oldest()}
-	last, end := len(w.chunks)-1, -1 // end: slots of the last chunk that count, -1: all
-	if q.Before > 0 {
-		if at, slot := w.after(q.Before - 1); at < len(w.chunks) {
-			last, end = at, slot
-		}
-	}
-	for i := last; i >= 0; i-- {
-		from, to := w.bounds(i)
-		if i == last && end >= 0 {
-			to = end
-		}
-		c := w.chunks[i]
-		if w.full(i) && !sel.mayMatch(c) {
-			continue
-		}
-		for slot := to - 1; slot >= from; slot-- {
-			if !sel.matches(c, slot) {
-				continue
-			}
-			if q.Limit > 0 && len(page.Events) == q.Limit {
-				page.More = true
-				return page
-			}
-			page.Events = append(page.Events, c.events[slot])
-		}
-	}
-	return page
-}
-
-// After returns the matching events with a sequence number greater than seq,
-// oldest first.
-func (b *Buffer) After(seq Seq, filter Filter) []*Event {
-	w, sel := b.window(), newSelector(filter, b.seed)
-	var events []*Event
-	start, slot := w.after(seq)
-	for i := start; i < len(w.chunks); i++ {
-		from, to := w.bounds(i)
-		if i == start {
-			from = slot
-		}
-		c := w.chunks[i]
-		if w.full(i) && !sel.mayMatch(c) {
-			continue
-		}
-		for ; from < to; from++ {
-			if sel.matches(c, from) {
-				events = append(events, c.events[from])
-			}
-		}
-	}
-	return events
-}
-
-// ends returns the oldest and the newest event, nil if there is none.
-func (b *Buffer) ends() (oldest, newest *Event) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	if b.size == 0 {
+	if first == b.end {
 		return nil, nil
 	}
-	return b.chunks[0].events[b.first], b.chunks[len(b.chunks)-1].events[b.filled-1]
+	return b.at(first), b.at(b.end - 1)
 }

@@ -3,23 +3,24 @@ package alerting
 import (
 	"hash/maphash"
 	"math"
+	"sync/atomic"
 	"time"
 )
 
-// chunkSize is how many events a chunk holds. It is the most that the buffer
-// keeps beyond its capacity, and the step in which queries skip.
+// chunkSize is how many events a chunk holds: the step in which queries skip.
 const chunkSize = 256
 
 // chunk holds up to chunkSize consecutive events, and in columns beside them
 // what filters look at, so that a query reads a few bytes an event and touches
 // only those events that it may return (BenchmarkRecentEvents).
 //
-// A slot is written once, under the buffer's lock, and never again. So whoever
-// learned under that lock how many slots are filled reads them without it. The
-// summary changes with each event and may be read without the lock only once
-// the chunk is full.
+// A slot is written once, under the buffer's lock, so that who learned under that lock how
+// many slots are filled reads them without it. Of an event that is dropped the pointer
+// goes, and the columns stay. The summary changes with each event and may be read without
+// the lock only once the chunk is full.
 type chunk struct {
-	events  [chunkSize]*Event
+	events  [chunkSize]atomic.Pointer[Event] // nil: it was dropped
+	seqs    [chunkSize]Seq
 	kinds   [chunkSize]uint8  // severity and category, see kindOf
 	sources [chunkSize]uint32 // hash of the source
 	times   [chunkSize]int64  // timestamp, microseconds since 1970
@@ -67,7 +68,8 @@ func newChunk() *chunk {
 // put fills slot i. Only under the buffer's lock.
 func (c *chunk) put(i int, e *Event, sourceHash uint32) {
 	kind, at := kindOf(e.severity, e.category), e.timestamp.UnixMicro()
-	c.events[i], c.kinds[i], c.sources[i], c.times[i] = e, kind, sourceHash, at
+	c.events[i].Store(e)
+	c.seqs[i], c.kinds[i], c.sources[i], c.times[i] = e.seq, kind, sourceHash, at
 	c.summary.kinds |= 1 << kind
 	c.summary.addSource(sourceHash)
 	c.summary.minTime = min(c.summary.minTime, at)
@@ -83,7 +85,7 @@ type selector struct {
 	oneSource    uint32              // if there is only one
 }
 
-func newSelector(f Filter, seed maphash.Seed) *selector {
+func newSelector(f Filter, b *Buffer) *selector {
 	s := &selector{filter: f, since: math.MinInt64, until: math.MaxInt64}
 	categories := f.Categories
 	if len(categories) == 0 {
@@ -106,7 +108,7 @@ func newSelector(f Filter, seed maphash.Seed) *selector {
 	if len(f.Sources) > 0 {
 		s.sources = make(map[uint32]struct{}, len(f.Sources))
 		for _, source := range f.Sources {
-			s.oneSource = hashSource(seed, source)
+			s.oneSource = hashSource(b.seed, source)
 			s.sources[s.oneSource] = struct{}{}
 		}
 	}
@@ -132,26 +134,33 @@ func (s *selector) mayMatch(c *chunk) bool {
 	return s.sources == nil
 }
 
-// matches reports whether slot i holds a wanted event. The columns decide
-// nearly always; the event itself is looked at for the text, and for the source
-// in case two have one hash.
-func (s *selector) matches(c *chunk, i int) bool {
+// matching returns the event in slot i if it is wanted, else nil, and whether it was
+// dropped. The columns decide nearly always; the event itself is looked at for the text,
+// and for the source in case two have one hash.
+func (s *selector) matching(c *chunk, i int) (event *Event, gone bool) {
 	if s.kinds>>c.kinds[i]&1 == 0 {
-		return false
+		return nil, false
 	}
 	if at := c.times[i]; at < s.since || at >= s.until {
-		return false
+		return nil, false
 	}
+	exact := s.filter.Text == ""
 	if s.sources != nil {
+		exact = false
 		if len(s.sources) == 1 {
 			if c.sources[i] != s.oneSource {
-				return false
+				return nil, false
 			}
 		} else if _, ok := s.sources[c.sources[i]]; !ok {
-			return false
+			return nil, false
 		}
-	} else if s.filter.Text == "" {
-		return true
 	}
-	return s.filter.Matches(c.events[i])
+	event = c.events[i].Load()
+	if event == nil {
+		return nil, true
+	}
+	if !exact && !s.filter.Matches(event) {
+		return nil, false
+	}
+	return event, false
 }

@@ -9,12 +9,15 @@ type Config struct {
 	MinSeverity Severity
 	// BufferSize is the buffer's capacity in events, 1 to [MaxBufferSize].
 	BufferSize int
+	// BufferBytes bounds the buffer in bytes of events, up to [MaxBufferBytes]; 0 stands
+	// for [DefaultBufferBytes].
+	BufferBytes int64
 }
 
 // DefaultConfig returns the safe defaults: disabled, from warning on, a buffer
-// of 1000 events.
+// of 1000 events and 64 MiB.
 func DefaultConfig() Config {
-	return Config{MinSeverity: SeverityWarning, BufferSize: 1000}
+	return Config{MinSeverity: SeverityWarning, BufferSize: 1000, BufferBytes: DefaultBufferBytes}
 }
 
 // Validate returns nil or an [*Error] with [CodeInvalid] that names every
@@ -27,8 +30,18 @@ func (c Config) Validate() error {
 	if c.BufferSize < 1 || c.BufferSize > MaxBufferSize {
 		problems = append(problems, invalidField("buffer_size", "%d is out of range, must be 1 to %d", c.BufferSize, MaxBufferSize).Fields...)
 	}
+	if c.BufferBytes < 0 || c.BufferBytes > MaxBufferBytes {
+		problems = append(problems, invalidField("buffer_bytes", "%d is out of range, must be 1 to %d", c.BufferBytes, int64(MaxBufferBytes)).Fields...)
+	}
 	if len(problems) > 0 {
 		return &Error{Code: CodeInvalid, Fields: problems}
 	}
 	return nil
+}
+
+func (c Config) bufferBytes() int64 {
+	if c.BufferBytes == 0 {
+		return DefaultBufferBytes
+	}
+	return c.BufferBytes
 }

@@ -32,7 +32,11 @@ func (d *MemoryDispatcher) Dispatch(event *Event) {
 }
 
 // DispatchedEvents returns the events that are kept, oldest first.
-func (d *MemoryDispatcher) DispatchedEvents() []*Event { return d.events.After(0, Filter{}) }
+func (d *MemoryDispatcher) DispatchedEvents() []*Event {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.events.All()
+}
 
 // Count returns how many events were dispatched since the start or the last
 // Clear, those included that are no longer kept.
@@ -46,6 +50,6 @@ func (d *MemoryDispatcher) Count() int {
 func (d *MemoryDispatcher) Clear() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.events.Clear()
+	d.events = NewBuffer(d.events.Capacity())
 	d.count = 0
 }

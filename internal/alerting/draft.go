@@ -99,7 +99,7 @@ func (d *Draft) Size() int { return len(d.head) + len(d.tail) + 20 }
 func (d *Draft) Finish(seq Seq) *Event {
 	whole := append(strconv.AppendInt(d.head, int64(seq), 10), d.tail...)
 	event := d.event
-	event.seq = seq
+	event.seq, event.dispatch = seq, d.dispatch
 	event.json = string(whole)
 	return &event
 }

@@ -25,6 +25,7 @@ type Event struct {
 	message    string
 	dedupKey   string
 	seq        Seq
+	dispatch   bool
 
 	// json is the encoded event; json[contextStart:contextEnd] is its context.
 	json                     string
@@ -58,6 +59,10 @@ func (e *Event) Message() string { return e.message }
 // DedupKey returns the key that the client gave, or "".
 func (e *Event) DedupKey() string { return e.dedupKey }
 
+// Dispatch reports whether alerting was enabled when the alert was registered, so that
+// people are to be told of the event.
+func (e *Event) Dispatch() bool { return e.dispatch }
+
 // Context returns the data that came with the alert, byte for byte.
 func (e *Event) Context() Context { return Context{raw: e.json[e.contextStart:e.contextEnd]} }
 
@@ -68,6 +73,11 @@ func (e *Event) JSON() string { return e.json }
 
 // MarshalJSON returns a copy of [Event.JSON].
 func (e *Event) MarshalJSON() ([]byte, error) { return []byte(e.json), nil }
+
+// memory returns about how many bytes the event takes in a buffer.
+func (e *Event) memory() int64 {
+	return int64(len(e.json) + len(e.source) + len(e.message) + len(e.dedupKey) + 300)
+}
 
 // appendQuoted appends text, which is valid UTF-8, as a JSON string.
 func appendQuoted(dst []byte, text string) []byte {

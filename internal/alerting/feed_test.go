@@ -11,9 +11,9 @@ import (
 func TestASubscriptionGetsWhatMatchesFromThenOn(t *testing.T) {
 	manager := newManager(t, everything(100))
 	fill(t, manager, 5)
-	s := manager.Subscribe(alerting.Filter{Sources: []string{"kill_switch"}}, alerting.Resume{})
+	s, err := manager.Follow(t.Context(), alerting.Filter{Sources: []string{"kill_switch"}}, alerting.Resume{}, nil)
+	require.NoError(t, err)
 	require.Empty(t, s.Backlog())
-	require.Nil(t, s.Gap())
 	fill(t, manager, 6)
 	require.Equal(t, alerting.Seq(8), (<-s.Events()).Seq())
 	require.Equal(t, alerting.Seq(11), (<-s.Events()).Seq())
@@ -25,48 +25,42 @@ func TestASubscriptionGetsWhatMatchesFromThenOn(t *testing.T) {
 	fill(t, manager, 3) // nobody is told
 }
 
-func TestAResumedSubscriptionGoesOnWithoutGapOrRepeat(t *testing.T) {
+func TestAResumedStreamGoesOnWithoutGapOrRepeat(t *testing.T) {
 	manager := newManager(t, everything(100))
 	fill(t, manager, 10)
-	s := manager.Subscribe(alerting.Filter{}, alerting.Resume{Active: true, After: 7})
-	defer s.Close()
+	s, numbers, gaps := replayed(t, manager, alerting.Filter{}, 7)
 	fill(t, manager, 2)
-	require.Nil(t, s.Gap())
-	require.Equal(t, []alerting.Seq{8, 9, 10}, seqs(s.Backlog()))
+	require.Empty(t, gaps)
+	require.Equal(t, []alerting.Seq{8, 9, 10}, numbers)
 	require.Equal(t, alerting.Seq(11), (<-s.Events()).Seq())
 	require.Equal(t, alerting.Seq(12), (<-s.Events()).Seq())
 }
 
-func TestAResumedSubscriptionIsToldWhatItCannotGet(t *testing.T) {
+func TestAResumedStreamIsToldWhatItCannotGet(t *testing.T) {
 	manager := newManager(t, everything(5))
 	fill(t, manager, 20)
-	subscribe := func(after alerting.Seq) *alerting.Subscription {
-		s := manager.Subscribe(alerting.Filter{}, alerting.Resume{Active: true, After: after})
-		s.Close()
-		return s
+	for after, want := range map[alerting.Seq]struct {
+		numbers []alerting.Seq
+		gaps    []string
+	}{
+		10:  {[]alerting.Seq{16, 17, 18, 19, 20}, []string{"events 11 to 15 are no longer kept"}},
+		15:  {[]alerting.Seq{16, 17, 18, 19, 20}, nil},
+		20:  {},
+		900: {[]alerting.Seq{16, 17, 18, 19, 20}, []string{"event 900 is not known: this is another log, all its events follow", "events 1 to 15 are no longer kept"}},
+	} {
+		_, numbers, gaps := replayed(t, manager, alerting.Filter{}, after)
+		require.Equal(t, want.numbers, numbers, "after %d", after)
+		require.Equal(t, want.gaps, gaps, "after %d", after)
 	}
-	s := subscribe(10)
-	require.Equal(t, &alerting.Gap{From: 11, To: 15, Reason: "events 11 to 15 have left the buffer"}, s.Gap())
-	require.Equal(t, []alerting.Seq{16, 17, 18, 19, 20}, seqs(s.Backlog()))
-
-	require.Nil(t, subscribe(15).Gap())
-	require.Nil(t, subscribe(20).Gap())
-	require.Empty(t, subscribe(20).Backlog())
-
-	s = subscribe(900)
-	require.Contains(t, s.Gap().Reason, "event 900 is not known")
-	require.Len(t, s.Backlog(), 5, "all that there is")
-
 	manager.Clear()
-	s = subscribe(18)
-	require.Equal(t, alerting.Seq(19), s.Gap().From)
-	require.Equal(t, alerting.Seq(20), s.Gap().To)
-	require.Nil(t, subscribe(20).Gap())
+	_, numbers, gaps := replayed(t, manager, alerting.Filter{}, 18)
+	require.Empty(t, gaps, "the log has them still")
+	require.Equal(t, []alerting.Seq{19, 20}, numbers)
 }
 
 func TestASubscriberThatDoesNotReadIsDroppedAndHoldsUpNothing(t *testing.T) {
 	manager := newManager(t, everything(10))
-	slow := manager.Subscribe(alerting.Filter{}, alerting.Resume{})
+	slow := manager.Subscribe(alerting.Filter{})
 	batch := make([]alerting.Alert, 10_000)
 	for i := range batch {
 		batch[i] = varBreach()

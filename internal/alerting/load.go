@@ -26,11 +26,11 @@ const (
 // errNotAnEvent says that a text is not what [Event.JSON] returns.
 var errNotAnEvent = errors.New("not an event as alertd writes it")
 
-// LoadEvent reads back what [Event.JSON] returned. It is for texts that alertd
-// wrote itself: it checks the layout and not the limits. The error says that the
-// text is something else, so that whoever keeps it has damaged it.
-func LoadEvent(json string) (*Event, error) {
-	e := &Event{json: json}
+// LoadEvent reads back what [Event.JSON] returned; dispatch is what [Event.Dispatch]
+// returns. It is for texts that alertd wrote itself: it checks the layout and not the
+// limits. The error says that the text is something else, so that it was damaged.
+func LoadEvent(json string, dispatch bool) (*Event, error) {
+	e := &Event{json: json, dispatch: dispatch}
 	l := layout{rest: json, ok: true}
 	l.skip(layoutID)
 	id, err := uuid.Parse(l.until(layoutTimestamp))

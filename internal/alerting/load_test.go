@@ -39,7 +39,7 @@ func TestWhatAnEventWritesIsReadBackTheSame(t *testing.T) {
 		draft, err := alerting.NewDraft(rapid.Custom(anyAlert).Draw(t, "alert"), time.UnixMicro(1_766_831_400_000_812))
 		require.NoError(t, err)
 		event := draft.Finish(alerting.Seq(rapid.Int64Min(1).Draw(t, "seq")))
-		loaded, err := alerting.LoadEvent(event.JSON())
+		loaded, err := alerting.LoadEvent(event.JSON(), false)
 		require.NoError(t, err)
 		require.Equal(t, event, loaded)
 	})
@@ -52,7 +52,7 @@ func TestADamagedEventIsNotReadBack(t *testing.T) {
 	require.NoError(t, err)
 	whole := draft.Finish(7).JSON()
 	for n := range len(whole) {
-		_, err := alerting.LoadEvent(whole[:n])
+		_, err := alerting.LoadEvent(whole[:n], false)
 		require.Error(t, err, "cut after %d bytes", n)
 	}
 	for _, damage := range [][2]string{
@@ -65,7 +65,7 @@ func TestADamagedEventIsNotReadBack(t *testing.T) {
 		{`"dedup_key":"k"}`, `"dedup_key":"k"} `},
 		{`"dedup_key"`, `"other_key"`},
 	} {
-		_, err := alerting.LoadEvent(strings.Replace(whole, damage[0], damage[1], 1))
+		_, err := alerting.LoadEvent(strings.Replace(whole, damage[0], damage[1], 1), false)
 		require.EqualError(t, err, "not an event as alertd writes it", damage)
 	}
 	_, err = alerting.NewDraft(alerting.Alert{}, time.Now())

@@ -3,6 +3,7 @@ package alerting
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -11,15 +12,17 @@ import (
 type MemoryLog struct {
 	mu     sync.Mutex
 	sink   Sink
-	recent *Buffer
+	buffer *Buffer
 	last   Seq
 	byKey  map[string]*Event // by idempotency key; may hold events that were forgotten
 }
 
 // NewMemoryLog returns an empty log that remembers the last capacity events, at
-// least one.
+// least one, as far as its buffer's bytes allow.
 func NewMemoryLog(capacity int) *MemoryLog {
-	return &MemoryLog{recent: NewBuffer(capacity), byKey: make(map[string]*Event)}
+	l := &MemoryLog{buffer: NewBuffer(capacity), byKey: make(map[string]*Event)}
+	l.buffer.Keep(max(1, capacity))
+	return l
 }
 
 // Attach implements [Log].
@@ -27,10 +30,14 @@ func (l *MemoryLog) Attach(_ context.Context, sink Sink, recent int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sink = sink
-	events := l.recent.After(0, Filter{})
+	events := l.buffer.Query(Query{}).Events
+	slices.Reverse(events)
 	sink.Publish(events[max(0, len(events)-recent):], OriginElsewhere)
 	return nil
 }
+
+// Buffer implements [Log].
+func (l *MemoryLog) Buffer() *Buffer { return l.buffer }
 
 // Append implements [Log].
 func (l *MemoryLog) Append(_ context.Context, drafts []*Draft) ([]Appended, error) {
@@ -45,7 +52,7 @@ func (l *MemoryLog) Append(_ context.Context, drafts []*Draft) ([]Appended, erro
 		}
 		l.last++
 		event := draft.Finish(l.last)
-		l.recent.Append(event)
+		l.buffer.Append(event)
 		if key := draft.IdempotencyKey(); key != "" {
 			l.remember(key, event)
 		}
@@ -58,20 +65,20 @@ func (l *MemoryLog) Append(_ context.Context, drafts []*Draft) ([]Appended, erro
 
 // remember keeps a key; now and then it drops those of forgotten events.
 func (l *MemoryLog) remember(key string, event *Event) {
-	if len(l.byKey) > 2*l.recent.Capacity() {
-		maps.DeleteFunc(l.byKey, func(_ string, e *Event) bool { _, kept := l.recent.Get(e.id); return !kept })
+	if w := l.buffer.window(true); len(l.byKey) > 2*(w.end-w.from) {
+		maps.DeleteFunc(l.byKey, func(_ string, e *Event) bool { _, kept := l.buffer.Find(e.id); return !kept })
 	}
 	l.byKey[key] = event
 }
 
 func (l *MemoryLog) find(id EventID, key string) *Event {
-	if event, ok := l.recent.Get(id); ok {
+	if event, ok := l.buffer.Find(id); ok {
 		return event
 	}
 	if key == "" || l.byKey[key] == nil {
 		return nil
 	}
-	event, _ := l.recent.Get(l.byKey[key].id)
+	event, _ := l.buffer.Find(l.byKey[key].id)
 	return event
 }
 
@@ -83,22 +90,23 @@ func (l *MemoryLog) Find(_ context.Context, id EventID, key string) (*Event, err
 }
 
 // Query implements [Log].
-func (l *MemoryLog) Query(_ context.Context, q Query) (Page, error) { return l.recent.Recent(q), nil }
+func (l *MemoryLog) Query(_ context.Context, q Query) (Page, error) { return l.buffer.Query(q), nil }
+
+// maxStretch is how many events are looked through at once.
+const maxStretch = 1000
 
 // After implements [Log].
 func (l *MemoryLog) After(_ context.Context, after Seq, filter Filter) (Stretch, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	from := after + 1
-	if oldest, _ := l.recent.ends(); oldest != nil {
-		from = max(from, oldest.seq)
+	after = max(after, l.buffer.window(true).oldest()-1)
+	if stretch, some := l.buffer.After(after, filter, maxStretch); some {
+		return stretch, nil
 	}
-	return Stretch{Events: l.recent.After(after, filter), From: from, Through: l.last}, nil
+	return Stretch{From: after + 1, Through: after}, nil
 }
 
 // Extent implements [Log].
 func (l *MemoryLog) Extent(context.Context) (Extent, error) {
-	oldest, newest := l.recent.ends()
+	oldest, newest := l.buffer.ends(true)
 	if oldest == nil {
 		return Extent{}, nil
 	}

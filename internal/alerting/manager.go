@@ -43,9 +43,9 @@ type Registration struct {
 // Manager registers alerts and answers questions about them.
 //
 // Invariants: an alert is registered only once the log has made it durable;
-// events are in the buffer, the subscriptions and the dispatcher in the order of
-// their sequence numbers, each once; no lock is held across anything that can
-// block.
+// events reach the subscriptions and the dispatcher in the order of their sequence
+// numbers, each once, after the log's buffer; no lock is held across anything that
+// can block.
 type Manager struct {
 	config     atomic.Pointer[Config]
 	dispatcher Dispatcher
@@ -74,8 +74,9 @@ func OpenManager(ctx context.Context, config Config, dispatcher Dispatcher, log 
 	if dispatcher == nil {
 		dispatcher = NewMemoryDispatcher(config.BufferSize)
 	}
-	m := &Manager{dispatcher: dispatcher, log: log, buffer: NewBuffer(config.BufferSize), feed: newFeed()}
+	m := &Manager{dispatcher: dispatcher, log: log, buffer: log.Buffer(), feed: newFeed()}
 	m.config.Store(&config)
+	m.buffer.Resize(config.BufferSize, config.bufferBytes())
 	if err := log.Attach(ctx, m, config.BufferSize); err != nil {
 		return nil, fmt.Errorf("fill the buffer: %w", err)
 	}
@@ -192,7 +193,6 @@ func (m *Manager) count(alerts []Alert, results []Registration) {
 func (m *Manager) Publish(events []*Event, origin Origin) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.buffer.Append(events...)
 	dispatch := origin == OriginHere && m.config.Load().Enabled
 	for _, event := range events {
 		m.seq = event.seq
@@ -226,30 +226,15 @@ func (m *Manager) RecentEvents(q Query) Page { return m.buffer.Recent(q) }
 // not be 0: from the buffer as far as that reaches, then from the log, without a
 // seam between them.
 func (m *Manager) QueryEvents(ctx context.Context, q Query) (Page, error) {
-	page := m.buffer.Recent(q)
-	if page.More || page.Oldest == 1 {
-		return page, nil
-	}
-	rest := q
-	if page.Oldest > 0 && (q.Before == 0 || page.Oldest < q.Before) {
-		rest.Before = page.Oldest
-	}
-	rest.Limit = max(1, q.Limit-len(page.Events)) // at least one, to know whether there is more
-	older, err := m.log.Query(ctx, rest)
+	page, err := m.log.Query(ctx, q)
 	if err != nil {
 		return Page{}, fmt.Errorf("query the log: %w", err)
 	}
-	if len(page.Events) == q.Limit {
-		page.More = len(older.Events) > 0
-		return page, nil
-	}
-	page.Events = append(page.Events, older.Events...)
-	page.More = older.More
 	return page, nil
 }
 
 // AllEvents returns every event in the buffer, oldest first.
-func (m *Manager) AllEvents() []*Event { return m.buffer.After(0, Filter{}) }
+func (m *Manager) AllEvents() []*Event { return m.buffer.All() }
 
 // Event returns the event with this id, if it is in the buffer.
 func (m *Manager) Event(id EventID) (*Event, bool) { return m.buffer.Get(id) }
@@ -257,7 +242,7 @@ func (m *Manager) Event(id EventID) (*Event, bool) { return m.buffer.Get(id) }
 // FindEvent returns the event with this id, from the buffer or the log; nil if
 // there is none.
 func (m *Manager) FindEvent(ctx context.Context, id EventID) (*Event, error) {
-	if event, ok := m.buffer.Get(id); ok {
+	if event, ok := m.buffer.Find(id); ok {
 		return event, nil
 	}
 	return m.log.Find(ctx, id, "")
@@ -268,11 +253,7 @@ func (m *Manager) History(ctx context.Context) (Extent, error) { return m.log.Ex
 
 // Clear empties the buffer. The counters since the start and the sequence
 // numbers go on.
-func (m *Manager) Clear() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.buffer.Clear()
-}
+func (m *Manager) Clear() { m.buffer.Clear() }
 
 // Count returns how many events are in the buffer.
 func (m *Manager) Count() int { return m.buffer.Len() }
@@ -287,35 +268,9 @@ func (m *Manager) Reconfigure(config Config) error {
 	if err := config.Validate(); err != nil {
 		return fmt.Errorf("reconfigure alert manager: %w", err)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.config.Store(&config)
-	m.buffer.Resize(config.BufferSize)
+	m.buffer.Resize(config.BufferSize, config.bufferBytes())
 	return nil
-}
-
-// Subscribe returns a live view of the events that match, which the caller must
-// close. If it resumes after an event that is older than the buffer, or from
-// before a restart, the subscription has a gap.
-func (m *Manager) Subscribe(filter Filter, resume Resume) *Subscription {
-	m.mu.Lock() // no event may come between the backlog and the feed
-	defer m.mu.Unlock()
-	s := m.feed.add(filter)
-	if !resume.Active {
-		return s
-	}
-	if after := resume.After; after > m.seq {
-		s.gap = &Gap{
-			From: 1, To: after,
-			Reason: fmt.Sprintf("event %d is not known: alertd has started anew, all its events follow", after),
-		}
-		s.backlog = m.buffer.After(0, filter)
-		return s
-	}
-	oldest, _ := m.buffer.ends()
-	s.gap = gapBefore(resume.After, oldest, m.seq)
-	s.backlog = m.buffer.After(resume.After, filter)
-	return s
 }
 
 // Stats returns the statistics. The cost grows with the number of sources in
@@ -339,5 +294,6 @@ func (m *Manager) Stats() Stats {
 func (m *Manager) Totals() Totals {
 	sums := m.totals.load()
 	sums.BufferSize, sums.BufferCapacity = m.buffer.Len(), m.buffer.Capacity()
+	sums.BufferBytes, sums.BufferBytesCapacity = m.buffer.Bytes()
 	return sums
 }

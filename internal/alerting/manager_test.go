@@ -172,6 +172,8 @@ func TestStatisticsFollowTheBufferAndTheCountersDoNot(t *testing.T) {
 		require.Equal(t, 20, stats.TotalEvents)
 		require.Equal(t, 20, stats.BufferSize)
 		require.Equal(t, 20, stats.BufferCapacity)
+		require.Positive(t, stats.BufferBytes)
+		require.EqualValues(t, alerting.DefaultBufferBytes, stats.BufferBytesCapacity)
 		require.Len(t, stats.BySeverity, 5)
 		require.Len(t, stats.ByCategory, 8)
 		bySeverity, byCategory, bySource := map[alerting.Severity]int{}, map[alerting.Category]int{}, map[string]int{}
@@ -195,6 +197,8 @@ func TestStatisticsFollowTheBufferAndTheCountersDoNot(t *testing.T) {
 		require.Len(t, totals.Rejected, 5)
 		require.Equal(t, 20, totals.BufferSize)
 		require.Equal(t, 20, totals.BufferCapacity)
+		require.Positive(t, totals.BufferBytes)
+		require.EqualValues(t, alerting.DefaultBufferBytes, totals.BufferBytesCapacity)
 		require.Equal(t, "unsupported_media_type", alerting.RejectUnsupported.String())
 
 		manager.Clear()
@@ -218,7 +222,7 @@ func TestConcurrentRegistrationLosesAndRepeatsNothing(t *testing.T) {
 	dispatcher := alerting.NewMemoryDispatcher(writers * each)
 	manager, err := alerting.NewManager(everything(writers*each), dispatcher)
 	require.NoError(t, err)
-	subscription := manager.Subscribe(alerting.Filter{}, alerting.Resume{})
+	subscription := manager.Subscribe(alerting.Filter{})
 	defer subscription.Close()
 	shared := make([]alerting.EventID, each)
 	for i := range shared {
@@ -293,4 +297,18 @@ func TestWhetherAnEventIsDispatchedIsDecidedWhenItIsRegistered(t *testing.T) {
 	}, time.Now())
 	require.NoError(t, err)
 	require.False(t, draft.Dispatch(), "it is only kept")
+}
+
+func TestBufferBytesAreTakenFromTheConfiguration(t *testing.T) {
+	config := everything(1000)
+	config.BufferBytes = 20_000
+	manager := newManager(t, config)
+	fill(t, manager, 200)
+	require.Less(t, manager.Stats().BufferBytes, int64(20_001))
+	require.InDelta(t, 30, manager.Count(), 10)
+	require.Equal(t, int64(20_000), manager.Totals().BufferBytesCapacity)
+	config.BufferBytes = 2000
+	require.NoError(t, manager.Reconfigure(config))
+	require.InDelta(t, 3, manager.Count(), 1)
+	require.True(t, manager.AllEvents()[0].Dispatch())
 }

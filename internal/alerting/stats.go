@@ -50,6 +50,10 @@ type Totals struct {
 	Dispatched     uint64
 	BufferSize     int
 	BufferCapacity int
+	// BufferBytes is about how much memory the buffer's events take, and
+	// BufferBytesCapacity the most that they may take.
+	BufferBytes         int64
+	BufferBytesCapacity int64
 }
 
 // Stats describes the buffer, and what has happened since the start.
@@ -63,10 +67,14 @@ type Stats struct {
 	// Enabled and MinSeverity are the configuration in force.
 	Enabled     bool
 	MinSeverity Severity
-	// BufferSize and BufferCapacity are in events.
-	BufferSize     int
-	BufferCapacity int
-	SinceStart     SinceStart
+	// BufferSize and BufferCapacity are in events, BufferBytes and BufferBytesCapacity in
+	// bytes of memory, about. The bytes count all events that are kept in memory, also
+	// those beyond BufferCapacity that the log keeps for its own sake.
+	BufferSize          int
+	BufferCapacity      int
+	BufferBytes         int64
+	BufferBytesCapacity int64
+	SinceStart          SinceStart
 	// Oldest and Newest are when the first and the last event in the buffer were
 	// received; zero if it is empty.
 	Oldest, Newest time.Time
@@ -117,11 +125,12 @@ func (t *totals) load() Totals {
 // stats returns the buffer's part of the statistics. The counts are kept as
 // events come and go; only the answer's own size, one entry a source, costs.
 func (b *Buffer) stats() Stats {
-	oldest, newest := b.ends()
+	oldest, newest := b.ends(false)
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	s := Stats{
-		TotalEvents: b.size, BufferSize: b.size, BufferCapacity: b.capacity,
+		TotalEvents: b.end - b.shown, BufferSize: b.end - b.shown, BufferCapacity: b.capacity,
+		BufferBytes: b.bytes, BufferBytesCapacity: b.maxBytes,
 		BySeverity: make(map[Severity]int, severityCount),
 		ByCategory: make(map[Category]int, categoryCount),
 		BySource:   maps.Clone(b.counts.source),

@@ -45,6 +45,7 @@ func (r *reader) redact(root map[string]any, c *Config, section string) map[stri
 		"enabled":      c.Alerting.Enabled,
 		"min_severity": c.Alerting.MinSeverity.String(),
 		"buffer_size":  c.Alerting.BufferSize,
+		"buffer_bytes": formatSize(c.Alerting.BufferBytes),
 
 		"repeat_interval": FormatDuration(c.RepeatInterval),
 	}

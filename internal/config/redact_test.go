@@ -89,7 +89,7 @@ nothing = [nan, inf, -inf, 0.5]
 			"driver": "sqlite", "path": "data/alertd.db", "retention": "90d", "retention_events": 0, "queue_size": "64MiB", "timeout": "10s"
 		},
 		"alerting": {
-			"enabled": false, "min_severity": "error", "repeat_interval": "1h", "buffer_size": 1000, "identify_by": ["book", "<secret>"],
+			"enabled": false, "min_severity": "error", "repeat_interval": "1h", "buffer_size": 1000, "buffer_bytes": "64MiB", "identify_by": ["book", "<secret>"],
 			"channels": {
 				"slack": {"webhook_url": "<secret>", "channel": "#risk"},
 				"email": {"smtp_host": "<secret>", "smtp_port": "<secret>", "smtp_password": "", "to": ["<secret>", "fixed@example.com"]},
@@ -110,7 +110,7 @@ func TestRedactedStorageHoldsNoSecret(t *testing.T) {
 }
 
 func TestRedactedShowsDefaults(t *testing.T) {
-	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "repeat_interval": "1h", "channels": {},
+	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "buffer_bytes": "64MiB", "repeat_interval": "1h", "channels": {},
 		"identify_by": ["position", "symbol", "instrument", "isin", "ticker", "account", "portfolio", "strategy", "venue", "exchange", "desk", "host", "instance"]}`,
 		marshal(t, redactedValue(requireGood(t, "", nil), "alerting")))
 }

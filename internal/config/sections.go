@@ -179,6 +179,7 @@ func (c *Config) readAlerting(t *table) {
 	t.bool("enabled", &a.Enabled)
 	t.severity("min_severity", &a.MinSeverity)
 	t.int("buffer_size", alerting.MaxBufferSize, &a.BufferSize)
+	t.size("buffer_bytes", 1<<20, alerting.MaxBufferBytes, &a.BufferBytes)
 	c.RepeatInterval = defaultRepeatInterval
 	t.duration("repeat_interval", time.Second, 366*day, &c.RepeatInterval)
 	c.IdentifyBy = identifyBy(t)

@@ -96,6 +96,7 @@ func TestBoundsAreAllowed(t *testing.T) {
 		"[storage]\ndriver = 'postgres'\ndsn = 'x'\npath = ''", "[storage]\ndriver = 'sqlite'\ndsn = 'x'",
 		"[storage]\nretention_events = 0", "[storage]\nmax_connections = 1000", "[storage]\nqueue_size = '1MiB'", "[storage]\ntimeout = '10m'",
 		"[alerting]\nbuffer_size = 1", "[alerting]\nbuffer_size = 10000000", "[alerting]\nbuffer_size = 10_000_000",
+		"[alerting]\nbuffer_bytes = '1MiB'", "[alerting]\nbuffer_bytes = '64GiB'",
 		"[alerting]\nmin_severity = 'debug'", "[alerting]\nmin_severity = 'Critical'",
 	} {
 		requireGood(t, content, nil)

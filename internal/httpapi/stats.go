@@ -22,8 +22,10 @@ type statsAnswer struct {
 }
 
 type bufferStats struct {
-	Size     int `json:"size"`
-	Capacity int `json:"capacity"`
+	Size          int   `json:"size"`
+	Capacity      int   `json:"capacity"`
+	Bytes         int64 `json:"bytes"`
+	BytesCapacity int64 `json:"bytes_capacity"`
 }
 
 type sinceStartStats struct {
@@ -56,7 +58,7 @@ func (a *API) getStats(w *response, r *http.Request) error {
 	return w.sendJSON(http.StatusOK, statsAnswer{
 		TotalEvents: stats.TotalEvents, BySeverity: stats.BySeverity, ByCategory: stats.ByCategory, BySource: stats.BySource,
 		AlertingEnabled: stats.Enabled, MinSeverity: stats.MinSeverity,
-		Buffer:     bufferStats{stats.BufferSize, stats.BufferCapacity},
+		Buffer:     bufferStats{stats.BufferSize, stats.BufferCapacity, stats.BufferBytes, stats.BufferBytesCapacity},
 		SinceStart: sinceStartStats(stats.SinceStart), History: history,
 		UptimeSeconds: time.Since(a.started).Round(time.Millisecond).Seconds(),
 	})

@@ -17,6 +17,8 @@ type Events struct {
 	dispatched *prometheus.Desc
 	buffered   *prometheus.Desc
 	capacity   *prometheus.Desc
+	bytes      *prometheus.Desc
+	mostBytes  *prometheus.Desc
 }
 
 // TotalsSource gives the snapshot; the cost must not depend on the number of events.
@@ -38,12 +40,14 @@ func NewEvents(source TotalsSource) *Events {
 		dispatched: desc("events_dispatched_total", "Events given to the dispatcher."),
 		buffered:   desc("buffer_events", "Events in the buffer."),
 		capacity:   desc("buffer_capacity", "Most events that the buffer keeps."),
+		bytes:      desc("buffer_bytes", "Memory that the events in memory take, about."),
+		mostBytes:  desc("buffer_capacity_bytes", "Most memory that they may take."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (e *Events) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{e.registered, e.filtered, e.rejected, e.duplicate, e.dispatched, e.buffered, e.capacity} {
+	for _, desc := range []*prometheus.Desc{e.registered, e.filtered, e.rejected, e.duplicate, e.dispatched, e.buffered, e.capacity, e.bytes, e.mostBytes} {
 		ch <- desc
 	}
 }
@@ -55,7 +59,7 @@ func (e *Events) Collect(ch chan<- prometheus.Metric) {
 	counter := func(desc *prometheus.Desc, n uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
 	}
-	gauge := func(desc *prometheus.Desc, n int) {
+	gauge := func(desc *prometheus.Desc, n int64) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n))
 	}
 	for _, s := range alerting.Severities() {
@@ -69,6 +73,8 @@ func (e *Events) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(e.duplicate, totals.Duplicate)
 	counter(e.dispatched, totals.Dispatched)
-	gauge(e.buffered, totals.BufferSize)
-	gauge(e.capacity, totals.BufferCapacity)
+	gauge(e.buffered, int64(totals.BufferSize))
+	gauge(e.capacity, int64(totals.BufferCapacity))
+	gauge(e.bytes, totals.BufferBytes)
+	gauge(e.mostBytes, totals.BufferBytesCapacity)
 }

@@ -53,13 +53,13 @@ func TestEveryNumberIsShownInItsOwnSeries(t *testing.T) {
 			alerting.RejectMalformed: 1, alerting.RejectInvalid: 2, alerting.RejectTooLarge: 3, alerting.RejectUnsupported: 4,
 			alerting.RejectUnavailable: 9,
 		},
-		Duplicate: 5, Dispatched: 6, BufferSize: 7, BufferCapacity: 8,
+		Duplicate: 5, Dispatched: 6, BufferSize: 7, BufferCapacity: 8, BufferBytes: 9, BufferBytesCapacity: 10,
 	}}
 	want := map[string]float64{
 		`alertd_alerts_rejected_total{reason="malformed"}`: 1, `alertd_alerts_rejected_total{reason="invalid"}`: 2,
 		`alertd_alerts_rejected_total{reason="too_large"}`: 3, `alertd_alerts_rejected_total{reason="unsupported_media_type"}`: 4,
 		`alertd_alerts_rejected_total{reason="unavailable"}`: 9,
-		"alertd_alerts_duplicate_total":                      5, "alertd_events_dispatched_total": 6, "alertd_buffer_events": 7, "alertd_buffer_capacity": 8,
+		"alertd_alerts_duplicate_total":                      5, "alertd_events_dispatched_total": 6, "alertd_buffer_events": 7, "alertd_buffer_capacity": 8, "alertd_buffer_bytes": 9, "alertd_buffer_capacity_bytes": 10,
 	}
 	n := uint64(100)
 	for i, severity := range alerting.Severities() {

@@ -58,6 +58,8 @@ func TestNoLabelTakesWhatComesFromOutside(t *testing.T) {
 		"alertd_events_dispatched_total":       nil,
 		"alertd_buffer_events":                 nil,
 		"alertd_buffer_capacity":               nil,
+		"alertd_buffer_bytes":                  nil,
+		"alertd_buffer_capacity_bytes":         nil,
 		"alertd_http_requests_total":           {"code", "method", "route"},
 		"alertd_http_request_duration_seconds": {"method", "route"},
 		"alertd_streams":                       nil,

@@ -70,9 +70,8 @@ func (s *segment) blocksOf(r termRange) (from, to int) {
 
 // index finds events by what is in them. Safe for concurrent use.
 type index struct {
-	store  *Store
-	recent *recent
-	wake   chan struct{} // holds one: a segment may be complete
+	store *Store
+	wake  chan struct{} // holds one: a segment may be complete
 
 	mu       sync.RWMutex
 	segments map[int64]*segment
@@ -82,7 +81,7 @@ type index struct {
 
 func newIndex(s *Store) *index {
 	return &index{
-		store: s, recent: newRecent(), wake: make(chan struct{}, 1),
+		store: s, wake: make(chan struct{}, 1),
 		segments: make(map[int64]*segment),
 	}
 }
@@ -139,7 +138,7 @@ func (x *index) keepFrom(first alerting.Seq) {
 		}
 	}
 	x.next = max(x.next, below)
-	x.recent.keepFrom(first)
+	x.store.buffer.Forget(first)
 }
 
 func (x *index) segment(number int64) *segment {
@@ -162,11 +161,10 @@ func (x *index) unindexed() int64 {
 	return int64(max(x.last+1, firstOf(x.next)) - firstOf(x.next))
 }
 
-// add takes the events that were just published.
-func (x *index) add(events []*alerting.Event) {
-	x.recent.add(events)
+// add notes that all events up to a number were published.
+func (x *index) add(last alerting.Seq) {
 	x.mu.Lock()
-	x.last = events[len(events)-1].Seq()
+	x.last = last
 	complete := x.last >= lastOf(x.next)
 	x.mu.Unlock()
 	if complete {

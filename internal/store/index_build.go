@@ -164,7 +164,7 @@ func (x *index) build(ctx context.Context, number int64) error {
 		return err
 	}
 	builder := newSegmentBuilder()
-	err = x.eachBetween(ctx, max(extent.First, firstOf(number)), lastOf(number), builder.add)
+	err = x.store.eachBetween(ctx, max(extent.First, firstOf(number)), lastOf(number), builder.add)
 	if isDamaged(err) {
 		x.store.log.Error("a part of the log gets no index, queries that reach it are slower", "segment", number, "error", err)
 		x.learn(number, nil)
@@ -188,31 +188,6 @@ func (x *index) build(ctx context.Context, number int64) error {
 	case ran:
 	default: // another replica is at it, and load will find what it writes
 		newBackoff().sleep(ctx)
-	}
-	return nil
-}
-
-// eachBetween takes all events of a run of numbers, both ends included, in their
-// order: from memory if they are there, else a few at a time, as all of them can be
-// very much.
-func (x *index) eachBetween(ctx context.Context, first, last alerting.Seq, take func([]*alerting.Event)) error {
-	n := int(last - first + 1)
-	events := x.recent.After(first-1, alerting.Filter{})
-	if len(events) >= n && events[0].Seq() == first && events[n-1].Seq() == last {
-		take(events[:n])
-		return nil
-	}
-	for next := first; next <= last; {
-		limit := min(readPage, int64(last-next+1))
-		some, err := x.store.loadSome(ctx, x.store.db.upkeep(), readBytes, x.store.queries.onFrom, int64(next), limit)
-		if err != nil {
-			return err
-		}
-		if len(some) == 0 || some[0].Seq() != next {
-			return fmt.Errorf("event %d is missing", next)
-		}
-		take(some)
-		next += alerting.Seq(len(some))
 	}
 	return nil
 }

@@ -99,10 +99,10 @@ func (d *postgresDB) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts []*
 	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, lockAppend)
 	batch.Queue(`SELECT coalesce(max(seq), 0) FROM events`).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	if len(ids) > 0 {
-		batch.Queue(`SELECT event_id, seq, json FROM events WHERE event_id = ANY($1::uuid[])`, ids).Query(func(rows pgx.Rows) error {
+		batch.Queue(`SELECT e.event_id, `+eventColumns+` FROM events e WHERE e.event_id = ANY($1::uuid[])`, ids).Query(func(rows pgx.Rows) error {
 			var id [16]byte
 			var first keptEvent
-			_, err := pgx.ForEachRow(rows, []any{&id, &first.seq, &first.json}, func() error {
+			_, err := pgx.ForEachRow(rows, append([]any{&id}, first.columns()...), func() error {
 				found.byID[alerting.EventID(id)] = first
 				return nil
 			})
@@ -110,11 +110,11 @@ func (d *postgresDB) lockAndLook(ctx context.Context, conn *pgx.Conn, drafts []*
 		})
 	}
 	if len(keys) > 0 {
-		batch.Queue(`SELECT k.key, e.seq, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
+		batch.Queue(`SELECT k.key, `+eventColumns+` FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
 			WHERE k.key = ANY($1::text[]) AND k.at > alertd_now() - $2::bigint`, keys, keyLifetime.Microseconds()).Query(func(rows pgx.Rows) error {
 			var key string
 			var first keptEvent
-			_, err := pgx.ForEachRow(rows, []any{&key, &first.seq, &first.json}, func() error {
+			_, err := pgx.ForEachRow(rows, append([]any{&key}, first.columns()...), func() error {
 				found.byKey[key] = first
 				return nil
 			})

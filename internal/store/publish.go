@@ -40,7 +40,7 @@ func (p *publisher) start(ctx context.Context, sink alerting.Sink, recent int) e
 
 // firstWanted returns the first number to publish.
 func (p *publisher) firstWanted(extent alerting.Extent, recent int) alerting.Seq {
-	most := max(alerting.Seq(max(0, recent)), recentCapacity)
+	most := max(alerting.Seq(max(0, recent)), bufferedEvents)
 	from := p.store.index.firstMissing()
 	if n := min(alerting.Seq(max(0, recent)), extent.Last); from > extent.Last+1-n {
 		from = extent.Last + 1 - n
@@ -187,6 +187,7 @@ func (p *publisher) isOwn(event *alerting.Event) bool {
 func (p *publisher) publish(events []*alerting.Event, origin alerting.Origin) {
 	p.last = events[len(events)-1].Seq()
 	p.own = slices.DeleteFunc(p.own, func(batch []*alerting.Event) bool { return batch[len(batch)-1].Seq() <= p.last })
-	p.store.index.add(events)
+	p.store.buffer.Append(events...)
 	p.sink.Publish(events, origin)
+	p.store.index.add(p.last)
 }

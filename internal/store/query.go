@@ -23,7 +23,7 @@ const keyLifetime = 24 * time.Hour
 
 // queries is the SQL that both databases understand, each in its dialect.
 type queries struct {
-	extent, onFrom, bySeq, byID, byKey                      string
+	extent, onFrom, bySeq, byID, byKey, unfolded            string
 	segments, blocks, keepEvent, insertSegment, insertBlock string
 	keepFrom, deleteEvents, deleteBlocks, deleteSegments    string
 	deleteKeys, slowest, saveCursor, probe                  string
@@ -34,11 +34,13 @@ func newQueries(d Dialect) queries {
 	return queries{
 		extent: sql(`SELECT (SELECT min(seq) FROM events), (SELECT max(seq) FROM events),
 			(SELECT received FROM events ORDER BY seq LIMIT 1), (SELECT received FROM events ORDER BY seq DESC LIMIT 1)`),
-		onFrom: sql(`SELECT seq, json FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`),
-		bySeq:  sql(`SELECT seq, json FROM events WHERE seq ` + d.AnyOf + ` ORDER BY seq`),
-		byID:   sql(`SELECT seq, json FROM events WHERE event_id = ?`),
-		byKey: sql(`SELECT e.seq, e.json FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
+		onFrom: sql(`SELECT ` + eventColumns + ` FROM events e WHERE e.seq >= ? ORDER BY e.seq LIMIT ?`),
+		bySeq:  sql(`SELECT ` + eventColumns + ` FROM events e WHERE e.seq ` + d.AnyOf + ` ORDER BY e.seq`),
+		byID:   sql(`SELECT ` + eventColumns + ` FROM events e WHERE e.event_id = ?`),
+		byKey: sql(`SELECT ` + eventColumns + ` FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
 			WHERE k.key = ? AND k.at > ` + d.Now + ` - ?`),
+
+		unfolded: sql(`SELECT ` + eventColumns + ` FROM events e WHERE e.seq > ? AND e.seq <= ? AND e.dispatch = 1 ORDER BY e.seq`),
 
 		segments:      sql(`SELECT segment, zones, directory, presence FROM event_segments WHERE segment > ? ORDER BY segment`),
 		blocks:        sql(`SELECT id, data FROM event_blocks WHERE id ` + d.AnyOf),
@@ -104,13 +106,20 @@ func (s *Store) reading(err error) error {
 
 // keptEvent is an event as the database has it.
 type keptEvent struct {
-	seq  alerting.Seq
-	json string
+	seq      alerting.Seq
+	json     string
+	dispatch int64
 }
+
+// eventColumns are what a [keptEvent] is scanned from, of table e.
+const eventColumns = `e.seq, e.json, e.dispatch`
+
+// columns are where the eventColumns go.
+func (k *keptEvent) columns() []any { return []any{&k.seq, &k.json, &k.dispatch} }
 
 // load reads it back. The error is a [damagedError].
 func (k keptEvent) load() (*alerting.Event, error) {
-	event, err := alerting.LoadEvent(k.json)
+	event, err := alerting.LoadEvent(k.json, k.dispatch == 1)
 	if err == nil && event.Seq() != k.seq {
 		err = fmt.Errorf("it says that it is event %d", event.Seq())
 	}
@@ -153,7 +162,7 @@ func (s *Store) loadSome(ctx context.Context, db *sql.DB, most int, query string
 		bytes := 0
 		err := eachRow(ctx, db, func(rows *sql.Rows) error {
 			var kept keptEvent
-			if err := rows.Scan(&kept.seq, &kept.json); err != nil {
+			if err := rows.Scan(kept.columns()...); err != nil {
 				return fmt.Errorf("read event: %w", err)
 			}
 			event, err := kept.load()
@@ -238,12 +247,9 @@ func (s *Store) SaveCursor(ctx context.Context, name string, seq alerting.Seq) e
 	return s.reading(err)
 }
 
-// Query implements alerting.Log.
-func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, error) {
-	page := s.index.recent.Recent(q)
-	if page.More || page.Oldest == 1 {
-		return page, nil
-	}
+// queryDatabase adds to a page what comes before the events that it has, from the
+// database.
+func (s *Store) queryDatabase(ctx context.Context, q alerting.Query, page alerting.Page) (alerting.Page, error) {
 	before := q.Before
 	if page.Oldest > 0 && (before == 0 || page.Oldest < before) {
 		before = page.Oldest
@@ -279,9 +285,9 @@ func (s *Store) Query(ctx context.Context, q alerting.Query) (alerting.Page, err
 	}
 }
 
-// After implements alerting.Log. A stretch has at most [readPage] events, of one
-// segment of the index, and not more once they have [readBytes].
-func (s *Store) After(ctx context.Context, after alerting.Seq, filter alerting.Filter) (alerting.Stretch, error) {
+// databaseAfter is [Store.After] from the database. A stretch has at most [readPage]
+// events, of one segment of the index, and not more once they have [readBytes].
+func (s *Store) databaseAfter(ctx context.Context, after alerting.Seq, filter alerting.Filter) (alerting.Stretch, error) {
 	extent, err := s.Extent(ctx)
 	for err == nil && extent.Last > after {
 		stretch := alerting.Stretch{From: max(after+1, extent.First)}

@@ -101,10 +101,11 @@ func TestAStretchOfTheLogIsBoundedByItsBytes(t *testing.T) {
 			_, err = source.Append(t.Context(), []*alerting.Draft{draft})
 			require.NoError(t, err)
 		}
-		stretch, err := source.After(t.Context(), 0, alerting.Filter{})
+		reader := openReader(t, config)
+		stretch, err := reader.After(t.Context(), 0, alerting.Filter{})
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(stretch.Events), 5)
 		require.EqualValues(t, len(stretch.Events), stretch.Through)
-		require.Len(t, everything(t, source, 10), 10)
+		require.Len(t, everything(t, reader, 10), 10)
 	})
 }

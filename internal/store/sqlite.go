@@ -303,7 +303,7 @@ func (d *sqliteDB) known(ctx context.Context, draft *alerting.Draft) (*alerting.
 // knownAs returns the event in a row, nil if there is no row.
 func knownAs(row *sql.Row) (*alerting.Event, error) {
 	var kept keptEvent
-	if err := row.Scan(&kept.seq, &kept.json); errors.Is(err, sql.ErrNoRows) {
+	if err := row.Scan(kept.columns()...); errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err

@@ -56,6 +56,7 @@ type Store struct {
 	queue      *queue
 	publisher  *publisher
 	index      *index
+	buffer     *alerting.Buffer
 	counts     counts
 	health     health
 	unreadable unreadable
@@ -125,6 +126,7 @@ func open(ctx context.Context, config Config, connect func(context.Context, Conf
 	s := &Store{config: config, log: config.Logger, db: db, queries: newQueries(db.dialect()), queue: newQueue(config.MaxQueue)}
 	s.publisher = newPublisher(s)
 	s.health.suspected = make(chan struct{}, 1)
+	s.buffer = newBuffer()
 	s.index = newIndex(s)
 	if err := s.index.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log: %w", err), db.close())

@@ -145,7 +145,7 @@ func (s *Store) eventsBy(ctx context.Context, db querier, query string, args ...
 	var events []*alerting.Event
 	err := eachRow(ctx, db, func(rows *sql.Rows) error {
 		var kept keptEvent
-		if err := rows.Scan(&kept.seq, &kept.json); err != nil {
+		if err := rows.Scan(kept.columns()...); err != nil {
 			return err
 		}
 		event, err := kept.load()

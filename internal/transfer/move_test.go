@@ -70,7 +70,7 @@ func TestAnImportIsSeenLiveByReplicasThatRun(t *testing.T) {
 	defer func() { require.NoError(t, opened.Close()) }()
 	manager, err := alerting.OpenManager(t.Context(), alerting.Config{MinSeverity: alerting.SeverityCritical, BufferSize: 5000}, nil, opened)
 	require.NoError(t, err)
-	live := manager.Subscribe(alerting.Filter{}, alerting.Resume{})
+	live := manager.Subscribe(alerting.Filter{})
 	defer live.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

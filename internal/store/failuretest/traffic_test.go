@@ -163,7 +163,13 @@ type follower struct {
 // follow reads the live events of a service until the test ends.
 func follow(tb testing.TB, s *service) *follower {
 	tb.Helper()
-	f := &follower{subscription: s.manager.Subscribe(alerting.Filter{}, alerting.Resume{Active: true})}
+	f := &follower{}
+	var err error
+	f.subscription, err = s.manager.Follow(tb.Context(), alerting.Filter{}, alerting.Resume{Active: true}, func(missed alerting.Replay) error {
+		f.seen = append(f.seen, missed.Events...)
+		return nil
+	})
+	require.NoError(tb, err)
 	f.seen = append(f.seen, f.subscription.Backlog()...)
 	var group sync.WaitGroup
 	group.Go(func() {
