@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -82,13 +83,14 @@ func nothing(err error) error {
 }
 
 // mustIndex registers more than a segment of the index and waits until that is in
-// it. It returns all events.
+// it. It returns all events, which are no longer in memory.
 func (s *service) mustIndex(t *testing.T) []*alerting.Event {
 	t.Helper()
 	for range 9 {
 		s.mustRegister(t, 1000)
 	}
 	require.Eventually(t, func() bool { return s.store.Counts().Unindexed < 1000 }, patience, time.Millisecond)
+	s.store.Buffer().Forget(math.MaxInt64)
 	var events []*alerting.Event
 	for len(events) < 9000 {
 		stretch, err := s.store.After(t.Context(), alerting.Seq(len(events)), alerting.Filter{})

@@ -39,7 +39,7 @@ func (f fault) at() string {
 	case hangInTransaction:
 		return "INSERT INTO events ("
 	case cutInAnswer:
-		return "SELECT seq, json FROM events WHERE seq ="
+		return "SELECT e.seq, e.json, e.dispatch FROM events e WHERE e.seq ="
 	case none, cutBefore, cutAfter:
 	}
 	return "COMMIT"
