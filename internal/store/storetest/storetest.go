@@ -50,6 +50,7 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"damage", damageCases},
 		{"open", openCases},
 		{"transact", transactCases},
+		{"unfolded", unfoldedCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
