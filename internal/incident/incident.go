@@ -263,9 +263,9 @@ func (i *Incident) tell(reason Reason, now time.Time, why string, e *alerting.Ev
 
 // Recount returns a notice of what the incident is now, with the number and the reason of
 // one that cannot be read.
-func (i Incident) Recount(number int, reason Reason, now time.Time) Notice {
+func (i *Incident) Recount(number int, reason Reason, now time.Time) Notice {
 	return Notice{
-		Number: number, Reason: reason, At: now, Event: i.LastEvent, Incident: i,
+		Number: number, Reason: reason, At: now, Event: i.LastEvent, Incident: *i,
 		Why: "the record of what was to be told cannot be read; this is what the incident is now",
 	}
 }
