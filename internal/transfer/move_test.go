@@ -90,8 +90,7 @@ func TestAnImportIsSeenLiveByReplicasThatRun(t *testing.T) {
 	require.Equal(t, 1500, manager.Count())
 }
 
-// heapWatch looks now and then at how many bytes are in use once what is not has
-// been given back.
+// heapWatch measures now and then how many bytes are in use after a collection.
 type heapWatch struct{ sizes []int64 }
 
 func (w *heapWatch) look() {
@@ -108,7 +107,7 @@ func (w *heapWatch) requireFlat(tb testing.TB) {
 	half := len(w.sizes) / 2
 	first, second := slices.Max(w.sizes[:half]), slices.Max(w.sizes[half:])
 	tb.Logf("%d MiB, then %d MiB", first>>20, second>>20)
-	require.Less(tb, second, first+16<<20)
+	require.Less(tb, second, first+5<<20)
 	require.Less(tb, second, int64(96<<20))
 }
 
@@ -147,7 +146,10 @@ func (c *lineCounter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestTheMemoryOfAnImportAndAnExportDoesNotGrowWithTheLog(t *testing.T) {
+// manyEvents is twice what the store keeps in memory for its index.
+const manyEvents = 80_000
+
+func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, config store.Config) {
 		imported, exported := &heapWatch{}, &heapWatch{}
 		require.NoError(t, store.Use(t.Context(), config, func(ctx context.Context, s *store.Store) error {
