@@ -70,7 +70,7 @@ var imports = map[string]row{
 		why: "tests alone: the log with a database that fails, behind the API",
 	},
 	"internal/store/storetest": {
-		may: []string{"internal/alerting", "internal/store"},
+		may: []string{"internal/alerting", "internal/pgtest", "internal/store"},
 		why: "the suite that both databases pass; only tests import it",
 	},
 	"internal/outqueue": {

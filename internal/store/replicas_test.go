@@ -70,7 +70,7 @@ func requireConsecutive(tb testing.TB, n int, events []*alerting.Event) {
 
 func TestEveryReplicaHasAllEventsInOneOrder(t *testing.T) {
 	t.Parallel()
-	logs := replicas(t, postgresDatabase(t), 3)
+	logs := replicas(t, storetest.PostgreSQL(t), 3)
 	total := write(t, logs, 40)
 	var here []alerting.Seq
 	for _, log := range logs {
@@ -85,7 +85,7 @@ func TestEveryReplicaHasAllEventsInOneOrder(t *testing.T) {
 
 func TestAnEventIsVisibleAtOtherReplicasAtOnce(t *testing.T) {
 	t.Parallel()
-	logs := replicas(t, postgresDatabase(t), 2)
+	logs := replicas(t, storetest.PostgreSQL(t), 2)
 	var took []time.Duration
 	for i := range 41 {
 		here, there := logs[i%2], logs[1-i%2]
@@ -104,7 +104,7 @@ func searchPath(dsn string) string { return dsn + "&search_path=public,pg_catalo
 
 func TestWithoutNotificationsReplicasLookForThemselves(t *testing.T) {
 	t.Parallel()
-	db := postgresDatabase(t)
+	db := storetest.PostgreSQL(t)
 	db.Config.DSN = searchPath(db.Config.DSN)
 	db.Exec(t, `CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS ''`)
 	listener, err := pgx.Connect(t.Context(), db.Config.DSN)
@@ -126,7 +126,7 @@ func TestWithoutNotificationsReplicasLookForThemselves(t *testing.T) {
 
 func TestAFollowerComesBackWhenItsConnectionIsLost(t *testing.T) {
 	t.Parallel()
-	db := postgresDatabase(t)
+	db := storetest.PostgreSQL(t)
 	logs := replicas(t, db, 2)
 	total := 0
 	for range 5 {
@@ -143,7 +143,7 @@ func TestAFollowerComesBackWhenItsConnectionIsLost(t *testing.T) {
 
 func TestOneIdIsRegisteredOnceWhicheverReplicasItIsSentTo(t *testing.T) {
 	t.Parallel()
-	logs := replicas(t, postgresDatabase(t), 3)
+	logs := replicas(t, storetest.PostgreSQL(t), 3)
 	for range 20 {
 		alert, keyed := storetest.Alert("id"), storetest.Alert("key")
 		alert.EventID, keyed.IdempotencyKey = alerting.NewEventID(), alerting.NewEventID().String()
@@ -178,7 +178,7 @@ func TestOneIdIsRegisteredOnceWhicheverReplicasItIsSentTo(t *testing.T) {
 // they were let.
 func TestATailingReaderMeetsEveryEventOnceAndInOrder(t *testing.T) {
 	t.Parallel()
-	db := postgresDatabase(t)
+	db := storetest.PostgreSQL(t)
 	db.Open(t).Stop() // makes the schema
 	db.Exec(t, `CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
 		'BEGIN PERFORM pg_sleep(random() * 0.01); RETURN NULL; END'`)
@@ -250,7 +250,7 @@ func TestATailingReaderMeetsEveryEventOnceAndInOrder(t *testing.T) {
 
 func TestReplicasThatStartTogetherMakeTheSchemaOnce(t *testing.T) {
 	t.Parallel()
-	db := postgresDatabase(t)
+	db := storetest.PostgreSQL(t)
 	began := time.Now()
 	var group errgroup.Group
 	opened := make([]*store.Store, 5)
@@ -272,7 +272,7 @@ func TestReplicasThatStartTogetherMakeTheSchemaOnce(t *testing.T) {
 func TestReplicasBuildTheIndexOnceAndAllUseIt(t *testing.T) {
 	t.Parallel()
 	const segment = 8192
-	db := postgresDatabase(t)
+	db := storetest.PostgreSQL(t)
 	logs := replicas(t, db, 3, func(c *store.Config) { c.RetentionEvents = 2 * segment })
 	events := storetest.History(t, 4*segment+5)
 	for len(events) > 0 {
@@ -303,7 +303,7 @@ func TestReplicasBuildTheIndexOnceAndAllUseIt(t *testing.T) {
 // the next, while all of them take alerts.
 func TestAStreamResumesAtAnotherReplica(t *testing.T) {
 	t.Parallel()
-	db := postgresDatabase(t)
+	db := storetest.PostgreSQL(t)
 	logs, managers := make([]*storetest.Log, 3), make([]*alerting.Manager, 3)
 	for i := range logs {
 		logs[i] = db.Open(t)
@@ -371,7 +371,7 @@ func readSome(ctx context.Context, manager *alerting.Manager, after alerting.Seq
 
 func TestTransactionsThatWaitForTheirTurnHoldUpNoOthers(t *testing.T) {
 	t.Parallel()
-	logs := replicas(t, postgresDatabase(t), 2)
+	logs := replicas(t, storetest.PostgreSQL(t), 2)
 	inTurn := func(log *storetest.Log, f func()) error {
 		return log.Transact(t.Context(), true, func(ctx context.Context, tx store.Transaction, _ time.Time) error {
 			var id int64

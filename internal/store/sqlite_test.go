@@ -15,7 +15,7 @@ import (
 
 func TestTheFileShrinksAsEventsAreDeletedWhileItIsInUse(t *testing.T) {
 	t.Parallel()
-	db := sqliteDatabase(t)
+	db := storetest.SQLite(t)
 	context, err := alerting.ParseContext(fmt.Appendf(nil, `{"trace":%q}`, strings.Repeat("x", 20_000)))
 	require.NoError(t, err)
 	alert := storetest.Alert("large")
