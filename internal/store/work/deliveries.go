@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"alertd/internal/alerting"
@@ -26,13 +27,10 @@ func (w *Work) Deliveries(ctx context.Context, q delivery.Query) (delivery.Page,
 	if !q.Incident.IsZero() {
 		of := `(SELECT number FROM incidents WHERE incident_id = ?)`
 		key := w.incidentKey(q.Incident)
-		c.add(`(d.incident = `+of+` OR d.number IN (SELECT o.delivery FROM delivery_incidents o WHERE o.incident = `+of+`))`, key, key)
+		c.add(`d.number IN (SELECT number FROM deliveries WHERE incident = `+of+`
+			UNION SELECT delivery FROM delivery_incidents WHERE incident = `+of+`)`, key, key)
 	}
-	var statuses []int64
-	for _, status := range q.Statuses {
-		statuses = append(statuses, int64(status))
-	}
-	c.oneOf(w.dialect(), "d.status", statuses)
+	c.status(q.Statuses)
 	err := w.each(ctx, func(rows *sql.Rows) error {
 		var of uuidValue
 		d, err := scanDelivery(rows, &of)
@@ -52,6 +50,21 @@ func (w *Work) Deliveries(ctx context.Context, q delivery.Query) (delivery.Page,
 		err = w.loadOthers(ctx, page.Deliveries)
 	}
 	return page, wrap("look for deliveries", err)
+}
+
+// status adds that a delivery has one of some statuses, in the words of their indexes.
+func (c *conditions) status(statuses []delivery.Status) {
+	either := make([]string, len(statuses))
+	for i, status := range statuses {
+		index := "d.finished IS NOT NULL"
+		if status == delivery.Waiting || status == delivery.Sending {
+			index = "d.status IN (1, 2)"
+		}
+		either[i] = fmt.Sprintf("d.status = %d AND %s", status, index)
+	}
+	if len(either) > 0 {
+		c.add("(" + strings.Join(either, " OR ") + ")")
+	}
 }
 
 // loadOthers loads the further incidents that deliveries are about.

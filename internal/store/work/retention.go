@@ -91,15 +91,19 @@ func (w *Work) deleteOldIncidents(ctx context.Context, retention time.Duration) 
 
 // oldIncidents returns the numbers of some that are to be deleted.
 func (w *Work) oldIncidents(ctx context.Context, retention time.Duration) ([]int64, error) {
+	now, err := w.now(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var old []int64
-	err := w.each(ctx, func(rows *sql.Rows) error {
+	err = w.each(ctx, func(rows *sql.Rows) error {
 		var n int64
 		err := rows.Scan(&n)
 		old = append(old, n)
 		return err
-	}, `SELECT i.number FROM incidents i WHERE i.resolved <= `+w.dialect().Now+` - ?
+	}, `SELECT i.number FROM incidents i WHERE i.resolved <= ?
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = i.number AND d.status IN (1, 2))
-		ORDER BY i.resolved LIMIT ?`, retention.Microseconds(), retainIncidents)
+		ORDER BY i.resolved LIMIT ?`, instant(now.Add(-retention)), retainIncidents)
 	return old, err
 }
 
@@ -139,7 +143,7 @@ func (t *Tx) deleteSomeOf(ctx context.Context, old []int64) (rows, incidents int
 // that wait it leaves alone, and those that somebody else has just now.
 func (t *Tx) deleteDeliveriesOf(ctx context.Context, old []int64) (int64, error) {
 	d := t.work.dialect()
-	ended, err := t.numbers(ctx, `SELECT d.number FROM deliveries d WHERE d.incident `+d.AnyOf+` AND d.status > 2 ORDER BY d.number LIMIT ?`+
+	ended, err := t.numbers(ctx, `SELECT d.number FROM deliveries d WHERE d.incident `+d.AnyOf+` AND d.status > 2`+inOrder+` LIMIT ?`+
 		d.SkipLocked, d.List(old), retainDeliveries)
 	if err != nil || len(ended) == 0 {
 		return 0, err

@@ -52,6 +52,10 @@ func (u *uuidValue) Scan(value any) error {
 	return fmt.Errorf("%T is not a UUID", value)
 }
 
+// inOrder sorts deliveries by their numbers. The sum keeps PostgreSQL from going through
+// all numbers there are for the sake of their order.
+const inOrder = ` ORDER BY number + 0`
+
 // Stories returns what is told of incidents: all deliveries about each. Nobody else
 // changes an open one of them until the transaction ends.
 func (t *Tx) Stories(ctx context.Context, numbers []incident.Number) (map[incident.Number]*delivery.Story, error) {
@@ -66,7 +70,7 @@ func (t *Tx) Stories(ctx context.Context, numbers []incident.Number) (map[incide
 	list := d.List(asInts(numbers))
 	if d.Hold != "" { // in a statement of its own: the next one sees what others have committed meanwhile
 		err := t.each(ctx, func(*sql.Rows) error { return nil }, `SELECT number FROM deliveries
-			WHERE status IN (1, 2) AND incident `+d.AnyOf+` ORDER BY number`+d.Hold, list)
+			WHERE status IN (1, 2) AND incident `+d.AnyOf+inOrder+d.Hold, list)
 		if err != nil {
 			return nil, fmt.Errorf("hold deliveries: %w", err)
 		}
@@ -196,7 +200,7 @@ func (t *Tx) Claim(ctx context.Context, claimed []*delivery.Delivery) error {
 // the channel works again.
 func (t *Tx) retryNow(ctx context.Context, channel string) error {
 	d := t.work.dialect()
-	waiting, err := t.numbers(ctx, `SELECT d.number FROM deliveries d WHERE d.channel = ? AND d.status = 1 AND d.status IN (1, 2) AND d.due > ? ORDER BY d.number`+d.SkipLocked,
+	waiting, err := t.numbers(ctx, `SELECT d.number FROM deliveries d WHERE d.channel = ? AND d.status = 1 AND d.status IN (1, 2) AND d.due > ?`+inOrder+d.SkipLocked,
 		channel, instant(t.now))
 	if err != nil || len(waiting) == 0 {
 		return wrap("look for what waits on a channel", err)
@@ -217,7 +221,7 @@ func (t *Tx) Waiting(ctx context.Context, channel string, after delivery.Number,
 		err := rows.Scan(&number)
 		waiting = append(waiting, number)
 		return err
-	}, `SELECT number FROM deliveries WHERE channel = ? AND status IN (1, 2) AND number > ? ORDER BY number LIMIT ?`, channel, int64(after), limit)
+	}, `SELECT number FROM deliveries WHERE channel = ? AND status IN (1, 2) AND number > ?`+inOrder+` LIMIT ?`, channel, int64(after), limit)
 	return waiting, wrap("look for what waits on a channel", err)
 }
 
@@ -229,11 +233,11 @@ func (w *Work) ForgetClaims(ctx context.Context) error {
 		return nil
 	}
 	return w.Transact(ctx, func(ctx context.Context, t *Tx) error {
-		_, err := t.exec(ctx, `UPDATE timers SET due = ? WHERE kind = 2 AND subject IN (SELECT number FROM deliveries WHERE status = 2)`, instant(t.now))
+		_, err := t.exec(ctx, `UPDATE timers SET due = ? WHERE kind = 2 AND subject IN (SELECT number FROM deliveries WHERE status IN (1, 2) AND status = 2)`, instant(t.now))
 		if err != nil {
 			return fmt.Errorf("forget old claims: %w", err)
 		}
-		_, err = t.exec(ctx, `UPDATE deliveries SET lease = ? WHERE status = 2`, instant(t.now))
+		_, err = t.exec(ctx, `UPDATE deliveries SET lease = ? WHERE status IN (1, 2) AND status = 2`, instant(t.now))
 		return wrap("forget old claims", err)
 	})
 }

@@ -59,6 +59,9 @@ func (t *Tx) dropTimers(ctx context.Context, kind TimerKind, subjects []int64) e
 	return wrap("take back timers", err)
 }
 
+// The queries for timers go through their times until they have enough: the sign before
+// the kind keeps SQLite from looking for kinds first, and sorting all timers there are.
+
 // Due is what waits for timers that have run out.
 type Due struct {
 	Reminders  []incident.Number
@@ -87,7 +90,7 @@ func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err 
 			due.Deliveries = append(due.Deliveries, delivery.Number(subject))
 		}
 		return nil
-	}, `SELECT kind, subject FROM timers WHERE due <= ? AND kind <= ? ORDER BY due LIMIT ?`, instant(t.now), int64(last), limit)
+	}, `SELECT kind, subject FROM timers WHERE due <= ? AND +kind <= ? ORDER BY due LIMIT ?`, instant(t.now), int64(last), limit)
 	return due, wrap("look for timers that have run out", err)
 }
 
@@ -108,7 +111,7 @@ func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration
 		err := rows.Scan(&due)
 		in, found = time.UnixMicro(due).Sub(now), true
 		return err
-	}, `SELECT due FROM timers WHERE kind <= ? ORDER BY due LIMIT 1`, int64(last))
+	}, `SELECT due FROM timers WHERE +kind <= ? ORDER BY due LIMIT 1`, int64(last))
 	return in, found, wrap("look for the next timer", err)
 }
 

@@ -23,13 +23,16 @@ const cursorName = "engine"
 type Work struct {
 	store   *store.Store
 	deleted atomic.Int64
+	// each calls scan for each row of a query outside of any transaction. eachOfOwn does
+	// so for what the engine itself asks: queries of users cannot hold it up.
+	each, eachOfOwn func(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error
 }
 
 // Deleted returns how many incidents retention has deleted.
 func (w *Work) Deleted() int64 { return w.deleted.Load() }
 
 // New returns what works on a store's database.
-func New(s *store.Store) *Work { return &Work{store: s} }
+func New(s *store.Store) *Work { return &Work{store: s, each: s.EachRow, eachOfOwn: s.EachRowOfUpkeep} }
 
 // Tx is a transaction: what it does happens as a whole or not at all, at one time. It
 // belongs to one goroutine, and ends with the function that it was given to.
@@ -116,16 +119,6 @@ func (t *Tx) each(ctx context.Context, scan func(rows *sql.Rows) error, query st
 		}
 	}
 	return rows.Err()
-}
-
-// each calls scan for each row of a query outside of any transaction.
-func (w *Work) each(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
-	return w.store.EachRow(ctx, scan, query, args...)
-}
-
-// eachOfOwn is each for what the engine itself asks: queries of users cannot hold it up.
-func (w *Work) eachOfOwn(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error {
-	return w.store.EachRowOfUpkeep(ctx, scan, query, args...)
 }
 
 // now is the time by which the database's times are to be judged.
