@@ -52,7 +52,7 @@ func alertValues() map[string][]string {
 
 // A generated client or a gateway that checks alerts by the document must accept
 // and refuse the same as alertd.
-func TestTheDocumentAndAlertdAgreeOnEveryAlert(t *testing.T) {
+func TestDocumentAndAPIAgreeOnAlerts(t *testing.T) {
 	c := newContract(t)
 	schema := c.schema(t, "Alert")
 	h := newHarness(t)
@@ -96,7 +96,7 @@ func TestTheDocumentAndAlertdAgreeOnEveryAlert(t *testing.T) {
 }
 
 // The same holds for actions.
-func TestTheDocumentAndAlertdAgreeOnEveryAction(t *testing.T) {
+func TestDocumentAndAPIAgreeOnActions(t *testing.T) {
 	c := newContract(t)
 	schema := c.schema(t, "Action")
 	h := newHarness(t).folded(breach)
@@ -170,7 +170,7 @@ func queryValues() map[string]map[string][]string {
 	}
 }
 
-func TestTheDocumentAndAlertdAgreeOnEveryQuery(t *testing.T) {
+func TestDocumentAndAPIAgreeOnQueries(t *testing.T) {
 	c := newContract(t)
 	h := newHarness(t)
 	for list, values := range queryValues() {

@@ -97,8 +97,8 @@ func (a *API) postTest(w *response, r *http.Request) error {
 	})
 }
 
-// allowWrite gives an answer that took long its time to be written: the server's
-// deadline counts from the request, and a channel's own timeout may be longer.
+// allowWrite extends the deadline for writing the answer: the server's counts from
+// the request, and a channel's own timeout may be longer.
 func (a *API) allowWrite(w *response) error {
 	w.Header().Set("Connection", "close") // the deadline stays with it
 	err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.config.WriteTimeout))
@@ -108,8 +108,8 @@ func (a *API) allowWrite(w *response) error {
 	return nil
 }
 
-// channelName returns the name in a request's path. The router matches the path as it
-// was escaped where it was escaped in a way of its own.
+// channelName returns the name in a request's path. The router matches the raw path
+// where that differs from the usual escaping.
 func channelName(r *http.Request) string {
 	name := chi.URLParam(r, "name")
 	if r.URL.RawPath == "" {

@@ -20,7 +20,7 @@ func unzip(tb testing.TB, a answer) string {
 	return readAll(tb, io.NopCloser(reader))
 }
 
-func TestALargeAnswerIsCompressedForThoseWhoAcceptIt(t *testing.T) {
+func TestLargeAnswerIsCompressedWhereAccepted(t *testing.T) {
 	h := newHarness(t)
 	for range 10 {
 		require.Equal(t, http.StatusCreated, h.post(breach).status)
@@ -45,14 +45,14 @@ func TestALargeAnswerIsCompressedForThoseWhoAcceptIt(t *testing.T) {
 	}
 }
 
-func TestTheAnswerToABatchIsCompressed(t *testing.T) {
+func TestBatchAnswerIsCompressed(t *testing.T) {
 	h := newHarness(t)
 	a := h.post("["+strings.Repeat(breach+",", 19)+breach+"]", "Content-Type", asJSON, "Accept-Encoding", "gzip")
 	require.Equal(t, http.StatusOK, a.status)
 	require.Contains(t, unzip(t, a), `"registered":20`)
 }
 
-func TestASmallAnswerIsNotCompressed(t *testing.T) {
+func TestSmallAnswerIsNotCompressed(t *testing.T) {
 	h := newHarness(t)
 	for _, a := range []answer{
 		h.do(http.MethodGet, "/version", "", "Accept-Encoding", "gzip"), h.do(http.MethodGet, "/nothing", "", "Accept-Encoding", "gzip"),
@@ -76,7 +76,7 @@ func TestHeadIsNotCompressed(t *testing.T) {
 	require.Equal(t, int64(len(h.get("/openapi.yaml").body)), response.ContentLength)
 }
 
-func TestAStreamIsNotCompressed(t *testing.T) {
+func TestStreamIsNotCompressed(t *testing.T) {
 	h := newHarness(t)
 	server := h.serve()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/events/stream", nil)
@@ -92,7 +92,7 @@ func TestAStreamIsNotCompressed(t *testing.T) {
 	require.Equal(t, "retry: 2000", string(first))
 }
 
-func TestMetricsAreOpenMetricsWhenAskedFor(t *testing.T) {
+func TestMetricsNegotiateOpenMetrics(t *testing.T) {
 	h := newHarness(t)
 	require.Equal(t, http.StatusCreated, h.post(breach).status)
 	a := h.do(http.MethodGet, "/metrics", "", "Accept", "application/openmetrics-text; version=1.0.0; charset=utf-8")

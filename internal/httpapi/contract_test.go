@@ -43,7 +43,7 @@ type contract struct {
 const unmatchedPath = "no path of the document"
 
 // answersOfHTTP are the headers of an answer that belong to HTTP and not to the
-// contract; of the Content-Type the document has its own word.
+// contract. The document states the Content-Type elsewhere.
 func answersOfHTTP() []string {
 	return []string{"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Vary"}
 }
@@ -70,8 +70,8 @@ func newContract(tb testing.TB) *contract {
 	return c
 }
 
-// unmatched is what the document says in words of the paths and methods that it
-// lacks: a problem, and for another method the methods that would do.
+// unmatched is what the document states in words about paths and methods that it
+// lacks: a problem, and for another method the allowed methods.
 func unmatched(tb testing.TB, document *v3.Document) *v3.PathItem {
 	tb.Helper()
 	notFound := document.Components.Responses.GetOrZero("NotFound")
@@ -98,7 +98,7 @@ func pathOf(routes chi.Routes, method, path string) string {
 	return match.RoutePattern()
 }
 
-// asGet takes HEAD for GET, which the document describes with it.
+// asGet returns GET for HEAD, which the document does not list.
 func asGet(method string) string {
 	if method == http.MethodHead {
 		return http.MethodGet
@@ -118,7 +118,7 @@ func (c *contract) item(path, method string) (*v3.PathItem, *v3.Operation) {
 	return item, item.GetOperations().GetOrZero(strings.ToLower(asGet(method)))
 }
 
-// judgeRequest says what the document has against a request to one of its paths.
+// judgeRequest returns how a request to one of the document's paths breaks it.
 func (c *contract) judgeRequest(path string, r *http.Request) []string {
 	item, operation := c.item(path, r.Method)
 	if operation == nil {
@@ -139,8 +139,8 @@ func (c *contract) judgeRequest(path string, r *http.Request) []string {
 	return breaches
 }
 
-// judgeParameter says what the document has against the values of a parameter of
-// the query. The validator looks at each value of a list alone, and at no empty one.
+// judgeParameter returns how the values of a query parameter break the document. The
+// validator looks at each value of a list alone, and skips empty ones.
 func (c *contract) judgeParameter(parameter *v3.Parameter, values []string) []string {
 	schema := parameter.Schema.Schema()
 	var value any = values
@@ -160,8 +160,8 @@ func (c *contract) judgeParameter(parameter *v3.Parameter, values []string) []st
 	return c.judge(schema, encoded)
 }
 
-// judgeAnswer says what the document has against the answer to a request of one
-// of its paths.
+// judgeAnswer returns how the answer to a request to one of the document's paths
+// breaks it.
 func (c *contract) judgeAnswer(path string, r *http.Request, a answer) []string {
 	item, operation := c.item(path, r.Method)
 	if operation == nil {
@@ -194,8 +194,8 @@ func hasHeader(response *v3.Response, name string) bool {
 	return false
 }
 
-// judgeBody looks for what no schema says: that there is a body, and that a
-// problem document tells the same as the answer's head.
+// judgeBody checks what no schema states: that there is a body, and that a problem
+// document agrees with the status and headers.
 func judgeBody(a answer) []string {
 	if a.body == "" {
 		return []string{"the answer has no body"}
@@ -217,7 +217,7 @@ func judgeBody(a answer) []string {
 	return breaches
 }
 
-// judge says what a schema of the document has against a JSON value.
+// judge returns how a JSON value breaks a schema of the document.
 func (c *contract) judge(schema *base.Schema, value []byte) []string {
 	_, problems := c.schemas.ValidateSchemaBytesWithVersion(schema, value, 3.1)
 	return inWords(problems)
@@ -246,9 +246,8 @@ func replace(pattern, by string) func(*answer) {
 	return func(a *answer) { a.body = regexp.MustCompile(pattern).ReplaceAllString(a.body, by) }
 }
 
-// Each row is a mistake that alertd could make. If the contract test did not
-// see it, it would not be worth its name.
-func TestTheContractSeesWhatBreaksIt(t *testing.T) {
+// Each row is a mistake that alertd could make and that the contract test must find.
+func TestContractDetectsBadAnswers(t *testing.T) {
 	set := func(name, value string) func(*answer) { return func(a *answer) { a.header.Set(name, value) } }
 	drop := func(name string) func(*answer) { return func(a *answer) { a.header.Del(name) } }
 	status := func(code int) func(*answer) { return func(a *answer) { a.status = code } }
@@ -328,7 +327,7 @@ func TestTheContractSeesWhatBreaksIt(t *testing.T) {
 	}
 }
 
-func TestTheContractSeesARequestThatBreaksIt(t *testing.T) {
+func TestContractDetectsBadRequests(t *testing.T) {
 	c := newContract(t)
 	cases := map[string]struct {
 		request *http.Request

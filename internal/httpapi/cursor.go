@@ -7,8 +7,8 @@ import (
 )
 
 // cursorKind is the form of the cursors of one list in one order, so that no other
-// takes them. A cursor is opaque to clients: it says after which entry, by its
-// number, the next page begins, so new ones do not disturb it.
+// takes them. A cursor is opaque to clients. It holds the number of the last entry
+// of a page, so that new entries do not shift the next one.
 type cursorKind string
 
 // The forms that this version makes.
@@ -23,7 +23,7 @@ func (k cursorKind) encode(number int64) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(string(k) + strconv.FormatInt(number, 10)))
 }
 
-// decode returns the number in a cursor. Only what encode makes is accepted.
+// decode returns the number in a cursor. It accepts only what encode returns.
 func (k cursorKind) decode(cursor string) (int64, bool) {
 	plain, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {

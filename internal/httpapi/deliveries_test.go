@@ -42,7 +42,7 @@ func (h *harness) deliveries(query string) (statuses []string, next *string) {
 	return statuses, page.NextCursor
 }
 
-func TestDeliveriesAreFilteredByEachParameter(t *testing.T) {
+func TestDeliveryFilters(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	for query, want := range map[string][]string{
@@ -68,7 +68,7 @@ func TestDeliveriesAreFilteredByEachParameter(t *testing.T) {
 	require.Equal(t, all, append(first, rest...))
 }
 
-func TestEveryBadParameterOfDeliveriesIsNamedAtOnce(t *testing.T) {
+func TestDeliveryQueryNamesEveryBadParameter(t *testing.T) {
 	h := newHarness(t)
 	for query, want := range map[string]struct{ field, says string }{
 		"status=lost":                         {"status", "must be one of waiting, sending, delivered, failed, superseded"},
@@ -86,7 +86,7 @@ func TestEveryBadParameterOfDeliveriesIsNamedAtOnce(t *testing.T) {
 	}
 }
 
-func TestADeliveryShowsEveryAttempt(t *testing.T) {
+func TestDeliveryShowsEveryAttempt(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	var got deliveryAnswer
@@ -103,7 +103,7 @@ func TestADeliveryShowsEveryAttempt(t *testing.T) {
 	require.Contains(t, a.body, `"attempts":[]`)
 }
 
-func TestOnlyWhatHasFailedIsRetried(t *testing.T) {
+func TestOnlyFailedDeliveriesAreRetried(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	for i, status := range []int{http.StatusOK, http.StatusConflict, http.StatusConflict, http.StatusConflict, http.StatusConflict} {
@@ -115,7 +115,7 @@ func TestOnlyWhatHasFailedIsRetried(t *testing.T) {
 	require.Contains(t, p.Detail, "the delivery is waiting")
 }
 
-func TestWhatHasNothingToSayTakesNoFields(t *testing.T) {
+func TestCallsWithoutABodyTakeNoFields(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	for _, target := range []string{"/deliveries/" + deliveryText + "/retry", "/channels/slack/test"} {
@@ -126,14 +126,14 @@ func TestWhatHasNothingToSayTakesNoFields(t *testing.T) {
 	}
 }
 
-func TestATestOfADisabledChannelIsAConflict(t *testing.T) {
+func TestTestingADisabledChannelConflicts(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	requireProblem(t, h.do(http.MethodPost, "/channels/console/test", ""), http.StatusConflict)
 	requireProblem(t, h.do(http.MethodPost, "/channels/fax/test", ""), http.StatusNotFound)
 }
 
-func TestAChannelIsFoundByWhateverName(t *testing.T) {
+func TestChannelNamesAreUnescaped(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	for _, escaped := range []string{"on%20call%2Fnight", "on%20call%2fnigh%74"} {
@@ -146,7 +146,7 @@ func TestAChannelIsFoundByWhateverName(t *testing.T) {
 }
 
 // A channel's timeout may be longer than the server's, which would cut the answer off.
-func TestATestMayTakeLongerThanOtherCalls(t *testing.T) {
+func TestChannelTestOutlivesServerTimeouts(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	const impatience = 20 * time.Millisecond
@@ -170,7 +170,7 @@ func TestATestMayTakeLongerThanOtherCalls(t *testing.T) {
 	require.Equal(t, http.StatusOK, response.StatusCode)
 }
 
-func TestATestEndsWithItsClient(t *testing.T) {
+func TestChannelTestEndsWithItsClient(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -184,7 +184,7 @@ func TestATestEndsWithItsClient(t *testing.T) {
 	require.Contains(t, h.log.String(), `"status":499`)
 }
 
-func TestATestsDeliveryIsOfNoIncident(t *testing.T) {
+func TestChannelTestHasNoIncident(t *testing.T) {
 	h := newHarness(t)
 	h.desk.furnish()
 	test := h.desk.deliveries[5]

@@ -10,7 +10,7 @@ import (
 	"alertd/api"
 )
 
-// redirectToDocs is what the root answers until there is a dashboard.
+// redirectToDocs answers at the root, because there is no dashboard yet.
 func redirectToDocs(w *response, _ *http.Request) error {
 	w.Header().Set("Location", "/docs")
 	w.send(http.StatusFound, "text/plain; charset=utf-8", []byte("see /docs\n"))
@@ -23,7 +23,7 @@ func getOpenAPI(w *response, _ *http.Request) error {
 }
 
 // getDocs serves the readable page of the contract and its assets. The page
-// loads nothing from any other host, and its policy would not let it.
+// loads nothing from other hosts, and its policy forbids it.
 func getDocs(w *response, r *http.Request) error {
 	name := chi.URLParam(r, "asset")
 	if name == "" {
@@ -42,7 +42,7 @@ func getDocs(w *response, r *http.Request) error {
 }
 
 // contentTypeOf returns the content type of a file of the page. Package mime
-// would say what the machine's own tables say.
+// would depend on the machine's own tables.
 func contentTypeOf(name string) string {
 	switch path.Ext(name) {
 	case ".html":

@@ -45,7 +45,7 @@ func attribute(element xml.StartElement, name string) (string, bool) {
 	return element.Attr[i].Value, true
 }
 
-func TestThePageNamesNothingThatIsElsewhere(t *testing.T) {
+func TestDocsPageLoadsNothingFromElsewhere(t *testing.T) {
 	h := newHarness(t)
 	page := h.get("/docs").body
 	loaded := 0
@@ -78,7 +78,7 @@ func TestThePageNamesNothingThatIsElsewhere(t *testing.T) {
 	assert.NotRegexp(t, `\]\((https?:)?//`, h.get("/openapi.yaml").body, "a picture or a link in the document's own text")
 }
 
-func TestThePolicyLetsThePageLoadFromAlertdOnly(t *testing.T) {
+func TestDocsPolicyAllowsOnlyAlertd(t *testing.T) {
 	allowed := map[string][]string{
 		"default-src":     {"'none'"},
 		"script-src":      {"'self'"},
@@ -107,7 +107,7 @@ func TestThePolicyLetsThePageLoadFromAlertdOnly(t *testing.T) {
 // The renderer is not ours. It names hosts in links, in comments and in the names
 // of namespaces, of which it loads nothing; a new one must be looked at before it
 // is added here.
-func TestTheRendererIsTheOneThatWasLookedAt(t *testing.T) {
+func TestDocsRendererIsTheReviewedOne(t *testing.T) {
 	script := newHarness(t).get("/docs/redoc.standalone.js").body
 	data, err := os.ReadFile(filepath.Join("..", "..", "api", "docs", "manifest.json"))
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// operations returns all that the document has, in its order.
+// operations returns all operations of the document, in its order.
 func (c *contract) operations() []*v3.Operation {
 	var all []*v3.Operation
 	for _, item := range c.document.Paths.PathItems.FromOldest() {
@@ -26,7 +26,7 @@ func (c *contract) operations() []*v3.Operation {
 	return all
 }
 
-func TestTheDocumentIsValid(t *testing.T) {
+func TestDocumentIsValid(t *testing.T) {
 	valid, problems := newContract(t).validator.ValidateDocument()
 	require.True(t, valid, inWords(problems))
 }
@@ -108,7 +108,7 @@ func examplesOf(tb testing.TB, body *v3.MediaType) []any {
 	return values
 }
 
-func TestEveryExampleIsWhatItsSchemaAllows(t *testing.T) {
+func TestExamplesMatchTheirSchemas(t *testing.T) {
 	c := newContract(t)
 	alert, event := c.schema(t, "Alert"), c.schema(t, "Event")
 	examples := c.examples(t)
@@ -131,7 +131,7 @@ func TestEveryExampleIsWhatItsSchemaAllows(t *testing.T) {
 	}
 }
 
-func TestTheSchemasRefuseWhatIsNoExample(t *testing.T) {
+func TestSchemasRefuseBadValues(t *testing.T) {
 	c := newContract(t)
 	require.NotEmpty(t, c.judge(c.schema(t, "Alert"), []byte(`{"severity":"error"}`)))
 	require.NotEmpty(t, c.judge(c.schema(t, "Event"), []byte(breach)))
@@ -161,7 +161,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 	}
 }
 
-func TestEveryOperationSaysHowItCanFail(t *testing.T) {
+func TestEveryOperationDocumentsItsFailures(t *testing.T) {
 	for path, item := range newContract(t).document.Paths.PathItems.FromOldest() {
 		for method, operation := range item.GetOperations().FromOldest() {
 			want := []string{"500"}
@@ -215,9 +215,9 @@ func walk(where string, proxy *base.SchemaProxy, visit func(string, *base.Schema
 	}
 }
 
-// An object that says nothing of other fields would take any, and the contract
-// test would not see one that the document lacks.
-func TestEveryObjectOfTheDocumentIsClosed(t *testing.T) {
+// An object without additionalProperties takes any field, and the contract test
+// would not find one that the document lacks.
+func TestDocumentObjectsAreClosed(t *testing.T) {
 	open := map[string]string{
 		"context": "a risk component may say what it likes",
 		"*":       "the tables of the configuration, which have a document of their own",
@@ -243,7 +243,7 @@ func TestEveryObjectOfTheDocumentIsClosed(t *testing.T) {
 	require.Greater(t, closed, 30)
 }
 
-func TestEverythingThatIsSentHasALimit(t *testing.T) {
+func TestEveryInputHasALimit(t *testing.T) {
 	c := newContract(t)
 	seen := 0
 	visit := func(where string, schema *base.Schema) {

@@ -80,8 +80,8 @@ func (a *API) getEvent(w *response, r *http.Request) error {
 	return nil
 }
 
-// incidentsWait is how long an answer with events waits for their incidents. The
-// buffer has the events also while the database does not answer.
+// incidentsWait is how long an answer with events waits for their incidents. Events
+// in the buffer can be shown while the database does not answer.
 const incidentsWait = 2 * time.Second
 
 // incidentsOf returns the incidents of events, by the events' numbers. If they cannot
@@ -102,7 +102,7 @@ func (a *API) incidentsOf(w *response, r *http.Request, events ...*alerting.Even
 
 func noIncident(alerting.Seq) incident.ID { return incident.ID{} }
 
-// incidentMember is what stands before an incident's id at the end of an event.
+// incidentMember comes before an incident's id at the end of an event.
 const incidentMember = `,"incident_id":"`
 
 // sendEvents answers with events, separated by commas, between a head and a tail, each

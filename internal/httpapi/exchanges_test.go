@@ -25,8 +25,8 @@ import (
 	"alertd/internal/httpapi"
 )
 
-// exchange is one request and what must come back. The document has the rest to
-// say: status, headers, content type and body.
+// exchange is one request and what must come back beyond what the document requires
+// of every answer.
 type exchange struct {
 	method, target string
 	header         []string // names and values in turn
@@ -43,14 +43,14 @@ type exchange struct {
 	despite string
 }
 
-// Why the document judges a request otherwise than alertd does.
+// Reasons why the document and alertd judge a request differently.
 const (
 	onlyInWords  = "the document says it in words only"
 	lenientBatch = "a batch is answered 200 whatever its alerts are"
 	anyCase      = "the document lists severities and categories as alertd writes them"
 )
 
-// exchanges has every documented status of every operation, but for what is in
+// exchanges has every documented status of every operation, except those in
 // undriven.
 func exchanges() map[string]exchange {
 	post := func(body string, status int) exchange {
@@ -249,8 +249,8 @@ func exchanges() map[string]exchange {
 		"the configuration":          adding(get("/config", 200), says("127.0.0.1:8080")),
 		"a mistake of alertd's":      adding(get("/config", 500), config(panics), says("request_id")),
 		"reloaded":                   adding(reloading, status(200), says(`{"reloaded":true,"restart_required":[]}`)),
-		"reloaded, but for a key":    adding(reloading, status(200), reload([]string{"server.listen"}, nil), says("server.listen")),
-		"a bad configuration":        adding(reloading, status(422), reload(nil, badConfig{}), says("alerting.min_severity"), despite("what is refused is not in the request")),
+		"reloaded except one key":    adding(reloading, status(200), reload([]string{"server.listen"}, nil), says("server.listen")),
+		"a bad configuration":        adding(reloading, status(422), reload(nil, badConfig{}), says("alerting.min_severity"), despite("the configuration is not in the request")),
 		"no configuration":           adding(reloading, status(500), reload(nil, errors.New("disk on fire")), says("internal error")),
 		"reload from a foreign page": adding(reloading, status(403), header("Origin", "https://elsewhere.example")),
 		"the document":               adding(get("/openapi.yaml", 200), says("openapi: 3.1")),
@@ -376,7 +376,7 @@ func (badConfig) FieldErrors() []alerting.FieldError {
 	return []alerting.FieldError{{Field: "alerting.min_severity", Message: `"loud" is not one of debug, info, warning, error, critical`}}
 }
 
-// undriven are the documented statuses that no request can bring about.
+// undriven are the documented statuses that no request of a test can cause.
 func undriven() map[string]struct {
 	but []string // the operations that can
 	why string
@@ -389,7 +389,7 @@ func undriven() map[string]struct {
 	}
 }
 
-func TestEveryExchangeKeepsTheContract(t *testing.T) {
+func TestExchangesKeepTheContract(t *testing.T) {
 	c := newContract(t)
 	for name, x := range exchanges() {
 		t.Run(name, func(t *testing.T) { x.run(t, c) })
@@ -426,8 +426,8 @@ func (x exchange) run(t *testing.T, c *contract) {
 	}
 }
 
-// requireJudgement holds what the document has against the request beside what
-// alertd had: they agree, or the row says why they do not.
+// requireJudgement compares the document's judgement of the request with alertd's:
+// they agree, or the row says why they do not.
 func (x exchange) requireJudgement(t *testing.T, breaches []string) {
 	t.Helper()
 	refused := slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, x.status)
@@ -467,7 +467,7 @@ func (x exchange) request(tb testing.TB, server string) *http.Request {
 	return r
 }
 
-// send returns what comes back, of a stream its first bytes.
+// send returns the answer, of a stream its first bytes.
 func (x exchange) send(tb testing.TB, server *httptest.Server) answer {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
@@ -506,7 +506,7 @@ func (x exchange) media(response *v3.Response) string {
 	return "one that the row does not tell"
 }
 
-// drives says what of the document an exchange shows to be so.
+// drives returns the parts of the document that an exchange exercises.
 func (x exchange) drives(tb testing.TB, operation *v3.Operation) []string {
 	tb.Helper()
 	shown := func(kind, what string) string { return operation.OperationId + ": " + kind + " " + what }
@@ -528,7 +528,7 @@ func (x exchange) drives(tb testing.TB, operation *v3.Operation) []string {
 	return append(driven, shown("body", media))
 }
 
-// documented says all that the document has of an operation, but for what is in
+// documented returns all parts of an operation in the document, except those in
 // undriven.
 func documented(operation *v3.Operation) []string {
 	shown := func(kind, what string) string { return operation.OperationId + ": " + kind + " " + what }
@@ -557,7 +557,7 @@ func documented(operation *v3.Operation) []string {
 	return all
 }
 
-func TestEverythingDocumentedIsDriven(t *testing.T) {
+func TestEverythingDocumentedIsExchanged(t *testing.T) {
 	c := newContract(t)
 	routes := newHarness(t).routes()
 	driven := map[string]bool{}

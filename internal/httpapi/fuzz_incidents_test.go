@@ -19,7 +19,7 @@ import (
 	"alertd/internal/incident"
 )
 
-// requirePage checks a page of a list beside the numbers of all that match, the
+// requirePage compares a page of a list with the numbers of all that match, the
 // latest first.
 func requirePage(t *testing.T, q asked, want, got []int64, next *string) {
 	t.Helper()
@@ -34,8 +34,8 @@ func requirePage(t *testing.T, q asked, want, got []int64, next *string) {
 	require.Equal(t, got[len(got)-1], before)
 }
 
-// FuzzIncidentQuery holds GET /incidents beside the contract's filter, applied to all
-// incidents one by one.
+// FuzzIncidentQuery compares GET /incidents with the contract's filter, applied to each
+// incident.
 func FuzzIncidentQuery(f *testing.F) {
 	for _, seed := range []string{
 		"", "&", "a=%zz", "a;b", "status=triggered", "status=RESOLVED&status=acknowledged", "status=", "status=open", "statu%C5%BF=resolved", "status=re%C5%BFolved", strings.Repeat("status=resolved&", 3), strings.Repeat("status=resolved&", 4),
@@ -98,8 +98,8 @@ func FuzzIncidentQuery(f *testing.F) {
 	})
 }
 
-// FuzzDeliveryQuery holds GET /deliveries beside the contract's filter, applied to all
-// deliveries one by one.
+// FuzzDeliveryQuery compares GET /deliveries with the contract's filter, applied to each
+// delivery.
 func FuzzDeliveryQuery(f *testing.F) {
 	for _, seed := range []string{
 		"", "&", "a=%zz", "status=failed", "status=WAITING&status=Sending", "status=", "status=lost", "status=%EF%AC%80", strings.Repeat("status=failed&", 5), strings.Repeat("status=failed&", 6),
@@ -161,8 +161,8 @@ func (r *recorder) Resolve(_ context.Context, _ incident.ID, a incident.Action) 
 	return r.incidents[0], nil
 }
 
-// readAction reads an action by other means than alertd's; it reports whether the
-// contract allows it.
+// readAction reads an action without alertd's code. It reports whether the contract
+// allows it.
 func readAction(body string) (a incident.Action, ok bool) {
 	var members map[string]any
 	body = strings.TrimPrefix(body, "\ufeff")
@@ -184,8 +184,8 @@ func readAction(body string) (a incident.Action, ok bool) {
 	return a, n >= 1 && n <= 255 && utf8.RuneCountInString(note) <= 8192 && !strings.Contains(a.By+note, "\x00")
 }
 
-// FuzzAction: what is done is what the body says, and a body that the contract does
-// not allow does nothing.
+// FuzzAction checks that an action takes effect as its body states, and that a body
+// which the contract does not allow has no effect.
 func FuzzAction(f *testing.F) {
 	for _, seed := range []string{
 		``, ` `, `{`, `{}`, `[]`, `null`, `"Ada"`, `{"by":"Ada"}`, ` {"by":" Ada ","note":" n "}` + "\n", `{"by":"Ada","note":""}`, `{"by":"Ada","note":null}`, `{"by":7}`, `{"by":"Ada","by":"Eve"}`, `{"by":"Ada","b\u0079":"Eve"}`, `{"b\u0079":"Ada"}`,
@@ -210,7 +210,7 @@ func FuzzAction(f *testing.F) {
 		p := requireRefusal(t, a, http.StatusBadRequest, http.StatusUnprocessableEntity)
 		if a.status == http.StatusUnprocessableEntity {
 			require.False(t, allowed, p.Detail)
-			require.True(t, json.Valid([]byte(body)), "what is not JSON is malformed, not invalid")
+			require.True(t, json.Valid([]byte(body)), "a body that is not JSON is malformed, not invalid")
 		} else if allowed { // JSON to others: alertd refuses what can be read in two ways
 			require.True(t, strings.Contains(p.Detail, "a field twice") || strings.Contains(want.By+want.Note, "\ufffd"), p.Detail)
 		}

@@ -39,8 +39,8 @@ func (h *harness) rawOf(list, query string) answer {
 	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
 }
 
-// requireRefusal checks a refusal in full: its status, its form, and that it
-// tells what is wrong.
+// requireRefusal checks the status and the form of a refusal, and that it tells what
+// is wrong.
 func requireRefusal(tb testing.TB, a answer, statuses ...int) problem {
 	tb.Helper()
 	require.Contains(tb, statuses, a.status, a.body)
@@ -63,8 +63,7 @@ type known struct {
 	Message   string
 }
 
-// asked is a query of a list as its contract has it, read by other means than
-// alertd's.
+// asked is a query of a list as the contract defines it, read without alertd's code.
 type asked struct {
 	list         fuzzedList
 	limit        int
@@ -80,8 +79,8 @@ type asked struct {
 	place        int64 // of the cursor; 0: there is none
 }
 
-// fuzzedList is a list that is asked for: how often each parameter may be given, what
-// its cursors begin with, and the statuses of what is in it.
+// fuzzedList is what the contract defines for a list: how often each parameter may be
+// given, what its cursors begin with, and the statuses of its entries.
 type fuzzedList struct {
 	parameters map[string]int
 	cursor     string
@@ -268,8 +267,7 @@ func (q *asked) matches(e known) bool {
 		(q.place == 0 || e.Seq < q.place && !q.ascending || e.Seq > q.place && q.ascending)
 }
 
-// FuzzQuery holds GET /events beside the contract's filter, applied to all events
-// one by one.
+// FuzzQuery compares GET /events with the contract's filter, applied to each event.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"", "&", "&&a", "=", "a=%zz", "a;b", "%", "limit", "limit=", "limit=1", "limit=1000", "limit=1001", "limit=0", "limit=-1", "limit=%2B7", "limit=007", "limit=1e2", "limit=9223372036854775808",
@@ -332,8 +330,8 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// FuzzCursor: what is no cursor of alertd's is refused by name, and what is one
-// leads to the events before its place.
+// FuzzCursor checks that a cursor that alertd did not make is refused by name, and that
+// one of alertd's leads to the events before its place.
 func FuzzCursor(f *testing.F) {
 	for _, seed := range []string{
 		"", "djEuNDI", "djEuMQ", "djEuMg", "djEuMw", "djEuNA", "djEuNB", "djEuNA==", "djEuNA\n", "djEuMA", "djEuMDE", "djEuLTE", "djEuKzE", "djEuMS4w", "djEu", "djE", "djIuNDI", "dDEuNDI", "====", "  ", "ᵈ",
@@ -493,7 +491,7 @@ func requireSameFate(t *testing.T, alone *harness, element string, result batchR
 	case "registered":
 		require.Equal(t, http.StatusCreated, a.status, a.body)
 		require.NotEmpty(t, result.EventID)
-		require.NoError(t, json.Unmarshal([]byte(finite(element)), &map[string]any{}), "what is registered is JSON to others too")
+		require.NoError(t, json.Unmarshal([]byte(finite(element)), &map[string]any{}), "a registered alert is JSON to other readers, too")
 	case "duplicate":
 		require.Equal(t, http.StatusOK, a.status, a.body)
 		require.Equal(t, "/events/"+result.EventID, a.header.Get("Location"))
@@ -522,7 +520,7 @@ func requireOne(t *testing.T, together, alone *harness, body string) {
 	case http.StatusBadRequest:
 		requireRefusal(t, a, http.StatusBadRequest)
 	default:
-		require.True(t, json.Valid([]byte(finite(strings.TrimPrefix(body, "\ufeff")))), "what is not JSON is malformed, not invalid")
+		require.True(t, json.Valid([]byte(finite(strings.TrimPrefix(body, "\ufeff")))), "a body that is not JSON is malformed, not invalid")
 		requireRefusal(t, a, http.StatusUnprocessableEntity)
 	}
 }

@@ -106,7 +106,7 @@ func (h *harness) folded(alerts ...string) *harness {
 	return h
 }
 
-// brokenLog is a log that works no more.
+// brokenLog is a log that no longer works.
 type brokenLog struct{ *alerting.MemoryLog }
 
 var errDiskFull = &alerting.Error{Code: alerting.CodeUnavailable, Message: "the event log is not available: the disk is full"}
@@ -127,7 +127,7 @@ func (brokenLog) Extent(context.Context) (alerting.Extent, error) {
 	return alerting.Extent{}, errDiskFull
 }
 
-// onBrokenLog gives an API a log that works no more.
+// onBrokenLog gives an API a log that no longer works.
 func onBrokenLog(c *httpapi.Config) {
 	manager, err := alerting.OpenManager(context.Background(), c.Manager.Config(), nil, brokenLog{alerting.NewMemoryLog(1)})
 	if err != nil {

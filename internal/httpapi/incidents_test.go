@@ -62,7 +62,7 @@ func troubled(tb testing.TB) *harness {
 	return h
 }
 
-func TestIncidentsAreFilteredByEachParameter(t *testing.T) {
+func TestIncidentFilters(t *testing.T) {
 	h := troubled(t)
 	for query, want := range map[string][]int{
 		"":                                      {3, 2, 1},
@@ -84,7 +84,7 @@ func TestIncidentsAreFilteredByEachParameter(t *testing.T) {
 	}
 }
 
-func TestFollowingTheCursorVisitsEveryIncidentOnce(t *testing.T) {
+func TestIncidentCursorsVisitEachOnce(t *testing.T) {
 	h := troubled(t)
 	var all []int
 	query := "?limit=1"
@@ -100,7 +100,7 @@ func TestFollowingTheCursorVisitsEveryIncidentOnce(t *testing.T) {
 	require.Equal(t, []int{3, 2, 1}, all)
 }
 
-func TestEveryBadParameterOfIncidentsIsNamedAtOnce(t *testing.T) {
+func TestIncidentQueryNamesEveryBadParameter(t *testing.T) {
 	h := newHarness(t)
 	for query, want := range map[string]struct{ field, says string }{
 		"status=open":                         {"status", "must be one of triggered, acknowledged, resolved"},
@@ -119,7 +119,7 @@ func TestEveryBadParameterOfIncidentsIsNamedAtOnce(t *testing.T) {
 	require.Len(t, requireProblem(t, h.get("/incidents?limit=0&q=&status=x&a=1"), http.StatusBadRequest).Errors, 4)
 }
 
-func TestACursorIsOfOneListAlone(t *testing.T) {
+func TestCursorBelongsToOneList(t *testing.T) {
 	h := troubled(t)
 	h.desk.furnish()
 	lists := []string{"/events", "/incidents", "/deliveries"}
@@ -139,7 +139,7 @@ func TestACursorIsOfOneListAlone(t *testing.T) {
 	}
 }
 
-func TestAnIncidentShowsWhatBelongsToIt(t *testing.T) {
+func TestIncidentShowsItsTimelineEventsAndDeliveries(t *testing.T) {
 	h := newHarness(t).folded(breach, with(`"dedup_key":"another"`), breach)
 	h.desk.furnish()
 	h.desk.act(t, "acknowledge")
@@ -161,7 +161,7 @@ func TestAnIncidentShowsWhatBelongsToIt(t *testing.T) {
 	require.Len(t, got.Deliveries, 5, "not the test, which is of no incident")
 }
 
-func TestOfALargeIncidentTheNewestHundredAreShown(t *testing.T) {
+func TestIncidentShowsItsNewestHundredEvents(t *testing.T) {
 	alerts := make([]string, 101)
 	for i := range alerts {
 		alerts[i] = breach
@@ -178,7 +178,7 @@ func TestOfALargeIncidentTheNewestHundredAreShown(t *testing.T) {
 	require.Equal(t, h.desk.deliveries[100].ID.String(), got.Deliveries[0].ID)
 }
 
-func TestEveryFaultOfAnActionIsNamedAtOnce(t *testing.T) {
+func TestActionNamesEveryBadField(t *testing.T) {
 	h := newHarness(t).folded(breach)
 	act := func(body string) answer {
 		return h.do(http.MethodPost, "/incidents/"+incidentText+"/acknowledge", body, "Content-Type", asJSON)
@@ -222,7 +222,7 @@ func TestEveryFaultOfAnActionIsNamedAtOnce(t *testing.T) {
 }
 
 // An action's body that is too long, or of the wrong kind, is no rejected alert.
-func TestARefusedActionCountsAsNoAlert(t *testing.T) {
+func TestRefusedActionIsNoRejectedAlert(t *testing.T) {
 	h := newHarness(t, func(c *httpapi.Config) { c.MaxBody = 10 })
 	target := "/incidents/" + incidentText + "/resolve"
 	require.Equal(t, http.StatusRequestEntityTooLarge, h.do(http.MethodPost, target, `{"by":"Ada"}`).status)
@@ -231,7 +231,7 @@ func TestARefusedActionCountsAsNoAlert(t *testing.T) {
 	require.Zero(t, h.manager.Stats().SinceStart.Rejected)
 }
 
-func TestAnEventShowsItsIncidentOnceItIsFolded(t *testing.T) {
+func TestFoldedEventShowsItsIncident(t *testing.T) {
 	h := newHarness(t)
 	require.Equal(t, http.StatusCreated, h.post(with(`"event_id":"`+knownID+`"`)).status)
 	before := strings.TrimSuffix(h.get("/events/"+knownID).body, "\n")
@@ -253,7 +253,7 @@ func TestAnEventShowsItsIncidentOnceItIsFolded(t *testing.T) {
 	require.Equal(t, fmt.Sprint(len(a.body)), a.header.Get("Content-Length"))
 }
 
-func TestEventsAreAnsweredWithoutTheirIncidentsIfThoseAreOutOfReach(t *testing.T) {
+func TestEventsAreAnsweredWithoutUnreadableIncidents(t *testing.T) {
 	h := newHarness(t).folded(with(`"event_id":"` + knownID + `"`))
 	h.desk.away = errDiskFull
 	for _, target := range []string{"/events", "/events/" + knownID} {
@@ -266,7 +266,7 @@ func TestEventsAreAnsweredWithoutTheirIncidentsIfThoseAreOutOfReach(t *testing.T
 	require.Equal(t, 2, strings.Count(h.log.String(), `"error":"incidents of the events: the event log is not available: the disk is full"`), h.log)
 }
 
-func TestEventsDoNotWaitForIncidentsThatDoNotCome(t *testing.T) {
+func TestEventsWaitForIncidentsOnlyBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t).folded(breach)
 		h.desk.wait = func(ctx context.Context) error {
@@ -282,7 +282,7 @@ func TestEventsDoNotWaitForIncidentsThatDoNotCome(t *testing.T) {
 	})
 }
 
-func TestAMistakeOfTheEnginesIsNotShown(t *testing.T) {
+func TestInternalErrorIsNotShown(t *testing.T) {
 	h := newHarness(t)
 	h.desk.err = errors.New("pq: relation incidents does not exist")
 	p := requireProblem(t, h.get("/incidents"), http.StatusInternalServerError)

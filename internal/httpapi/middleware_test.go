@@ -23,7 +23,7 @@ func panics(c *httpapi.Config) {
 	c.EffectiveConfig = func() map[string]any { panic(errors.New("secret of the inside")) }
 }
 
-func TestAPanicIsAnsweredAsAnInternalErrorThatTellsNothing(t *testing.T) {
+func TestPanicIsAnInternalErrorWithoutDetails(t *testing.T) {
 	h := newHarness(t, panics)
 	a := h.get("/config")
 	p := requireProblem(t, a, http.StatusInternalServerError)
@@ -38,7 +38,7 @@ func TestAPanicIsAnsweredAsAnInternalErrorThatTellsNothing(t *testing.T) {
 	require.Equal(t, http.StatusCreated, h.post(breach).status, "the next request is served")
 }
 
-func TestAPanicAfterTheAnswerHasBegunCutsItOff(t *testing.T) {
+func TestPanicCutsOffABegunAnswer(t *testing.T) {
 	h := newHarness(t)
 	connection := &broken{header: http.Header{}}
 	require.PanicsWithValue(t, http.ErrAbortHandler, func() {
@@ -56,7 +56,7 @@ func (b *broken) Header() http.Header       { return b.header }
 func (b *broken) WriteHeader(int)           {}
 func (b *broken) Write([]byte) (int, error) { panic("the connection's own mistake") }
 
-func TestAnEncodingErrorIsAnInternalErrorAndNoHalfAnswer(t *testing.T) {
+func TestEncodingErrorIsAnInternalError(t *testing.T) {
 	h := newHarness(t, func(c *httpapi.Config) {
 		c.EffectiveConfig = func() map[string]any { return map[string]any{"server": func() {}} }
 	})
@@ -88,7 +88,7 @@ func TestEveryRequestHasAnID(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{32}$`, made, "two are none")
 }
 
-func TestEachRequestIsOneRecordInTheLog(t *testing.T) {
+func TestEachRequestIsOneLogRecord(t *testing.T) {
 	h := newHarness(t, logsAll)
 	h.do(http.MethodPost, "/alerts", breach, "X-Request-Id", "r1")
 	record := h.lastRecord()
@@ -108,7 +108,7 @@ func TestEachRequestIsOneRecordInTheLog(t *testing.T) {
 	require.NotEmpty(t, h.lastRecord()["error"])
 }
 
-func TestNothingFromOutsideForgesALogRecord(t *testing.T) {
+func TestInputCannotForgeLogRecords(t *testing.T) {
 	h := newHarness(t)
 	h.get("/nothing%0A{\"level\":\"ERROR\"}")
 	h.get("/" + strings.Repeat("x", 5000))
@@ -121,7 +121,7 @@ func TestNothingFromOutsideForgesALogRecord(t *testing.T) {
 	}
 }
 
-func TestThePathIsNotAMetricLabel(t *testing.T) {
+func TestPathIsNoMetricLabel(t *testing.T) {
 	h := newHarness(t)
 	h.get("/events/0197f5c2-7a3e-7c4d-9f10-2b6c8d1e4a55")
 	h.get("/evil/path")
@@ -145,7 +145,7 @@ func TestThePathIsNotAMetricLabel(t *testing.T) {
 // logsAll logs every request.
 func logsAll(c *httpapi.Config) { c.Settings.AccessLog = httpapi.AccessLogAll }
 
-func TestTheAccessLogHasWhatItsModeSays(t *testing.T) {
+func TestAccessLogModes(t *testing.T) {
 	acknowledge := "/incidents/" + incidentText + "/acknowledge"
 	for name, test := range map[string]struct {
 		method, target, body string
@@ -200,7 +200,7 @@ func withoutIncidents(c *httpapi.Config) {
 	}
 }
 
-func TestASlowRequestIsLoggedWithTheAccessLogOff(t *testing.T) {
+func TestSlowRequestIsAlwaysLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		took := 999 * time.Millisecond
 		h := newHarness(t, func(c *httpapi.Config) {
@@ -220,7 +220,7 @@ func TestASlowRequestIsLoggedWithTheAccessLogOff(t *testing.T) {
 	})
 }
 
-func TestOtherPathsAndMethodsAreProblems(t *testing.T) {
+func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	h := newHarness(t)
 	p := requireProblem(t, h.get("/nothing"), http.StatusNotFound)
 	require.Contains(t, p.Detail, "/nothing")
@@ -238,7 +238,7 @@ func TestOtherPathsAndMethodsAreProblems(t *testing.T) {
 	}
 }
 
-func TestHeadIsGetWithoutABody(t *testing.T) {
+func TestHeadHasNoBody(t *testing.T) {
 	h := newHarness(t)
 	h.post(breach)
 	server := h.serve()
@@ -253,7 +253,7 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 	require.NotContains(t, h.log.String(), `"error"`)
 }
 
-func TestAWebPageOfAnotherOriginCannotPost(t *testing.T) {
+func TestForeignOriginCannotPost(t *testing.T) {
 	h := newHarness(t)
 	for name, header := range map[string][]string{
 		"by its origin":              {"Origin", "https://evil.example"},
@@ -271,7 +271,7 @@ func TestAWebPageOfAnotherOriginCannotPost(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.do(http.MethodGet, "/events", "", "Sec-Fetch-Site", "cross-site").status, "reading is for the browser to judge")
 }
 
-func TestAWebPageOfThePublicURLMayPost(t *testing.T) {
+func TestOriginOfPublicURLMayPost(t *testing.T) {
 	for name, test := range map[string]struct {
 		publicURL, origin string
 		refused           bool

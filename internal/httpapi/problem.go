@@ -49,8 +49,8 @@ var statuses = map[alerting.Code]int{
 	alerting.CodeConflict:    http.StatusConflict,
 }
 
-// maxFieldErrors bounds what one alert or query is told, so that a body full of
-// unknown fields is not answered with one many times its size.
+// maxFieldErrors bounds the errors in one answer, so that a body full of unknown fields
+// is not answered with one many times its size.
 const maxFieldErrors = 20
 
 // capErrors returns the first problems, and how many more there are.
@@ -65,7 +65,7 @@ func capErrors(problems []alerting.FieldError) []alerting.FieldError {
 	return append(kept, alerting.FieldError{Field: "", Message: fmt.Sprintf("and %d more", len(problems)-maxFieldErrors)})
 }
 
-// fieldErrors is an error that can say what is wrong field by field.
+// fieldErrors is an error with a message for each field that is wrong.
 type fieldErrors interface {
 	error
 	FieldErrors() []alerting.FieldError
@@ -106,8 +106,8 @@ func detailOf(err *alerting.Error) string {
 	return "invalid: " + strings.Join(names, ", ")
 }
 
-// writeProblem answers with a problem. If an answer has begun already, there is
-// nothing more to say.
+// writeProblem answers with a problem. If an answer has begun already, the error is
+// for the log only.
 func writeProblem(w *response, err error) {
 	p := *toProblem(err)
 	w.cause = err
@@ -131,8 +131,8 @@ func notFound(_ *response, r *http.Request) error {
 	return newProblem(http.StatusNotFound, "there is nothing at %s; see /docs for what there is", shorten(r.URL.Path))
 }
 
-// methodNotAllowed answers where another method would do. The router also asks
-// for methods that it does not know, at any path.
+// methodNotAllowed answers a request whose path takes other methods. The router also
+// calls it for methods that it does not know, at any path.
 func (a *API) methodNotAllowed(w *response, r *http.Request) error {
 	path := r.URL.RawPath // what the router matches
 	if path == "" {

@@ -12,7 +12,7 @@ import (
 	"alertd/internal/httpapi"
 )
 
-func TestEventsAreFilteredByEachParameter(t *testing.T) {
+func TestEventFilters(t *testing.T) {
 	h := newHarness(t)
 	post := func(severity, category, source, message, at string) {
 		require.Equal(t, http.StatusCreated, h.post(fmt.Sprintf(
@@ -53,7 +53,7 @@ func TestEventsAreFilteredByEachParameter(t *testing.T) {
 	}
 }
 
-func TestOldestFirstVisitsEachEventOnceWhileOthersArrive(t *testing.T) {
+func TestAscendingCursorsVisitEachEventOnce(t *testing.T) {
 	h := newHarness(t, func(c *httpapi.Config) {
 		var err error
 		c.Manager, err = alerting.OpenManager(t.Context(), alerting.Config{MinSeverity: alerting.SeverityInfo, BufferSize: 3}, nil, alerting.NewMemoryLog(100))
@@ -79,7 +79,7 @@ func TestOldestFirstVisitsEachEventOnceWhileOthersArrive(t *testing.T) {
 	require.Equal(t, []float64{1, 2, 3, 4, 5, 6, 7}, seen)
 }
 
-func TestASourceIsTrimmedAsWhenItRegisters(t *testing.T) {
+func TestSourceFilterIsTrimmed(t *testing.T) {
 	h := newHarness(t)
 	h.post(strings.Replace(breach, `"var_gate"`, `" var gate\t"`, 1))
 	for _, source := range []string{"var+gate", "%20var%20gate%0A", "%E2%80%83var%20gate"} {
@@ -89,7 +89,7 @@ func TestASourceIsTrimmedAsWhenItRegisters(t *testing.T) {
 	requireField(t, requireProblem(t, h.get("/events?source=%20%09"), http.StatusBadRequest), "source", "1 to 255")
 }
 
-func TestTheLastPageHasNoCursor(t *testing.T) {
+func TestLastPageHasNoCursor(t *testing.T) {
 	h := newHarness(t)
 	for range 4 {
 		h.post(breach)
@@ -104,7 +104,7 @@ func TestTheLastPageHasNoCursor(t *testing.T) {
 	require.JSONEq(t, `{"events":[],"next_cursor":null}`, empty.body)
 }
 
-func TestEveryBadParameterIsNamedAtOnce(t *testing.T) {
+func TestEventQueryNamesEveryBadParameter(t *testing.T) {
 	h := newHarness(t)
 	cases := map[string]struct{ field, says string }{
 		"limit=0":           {"limit", "from 1 to 1000"},
@@ -145,7 +145,7 @@ func TestEveryBadParameterIsNamedAtOnce(t *testing.T) {
 	requireField(t, requireProblem(t, h.do(http.MethodGet, "/events/stream", "", "Last-Event-ID", "x"), http.StatusBadRequest), "Last-Event-ID", "whole number")
 }
 
-func TestAnEventIsFoundByItsIDOnly(t *testing.T) {
+func TestEventIsFoundByIDOnly(t *testing.T) {
 	h := newHarness(t)
 	requireField(t, requireProblem(t, h.get("/events/7"), http.StatusBadRequest), "event_id", "must be a UUID")
 	requireProblem(t, h.get("/events/019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"), http.StatusNotFound)

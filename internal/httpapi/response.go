@@ -117,7 +117,7 @@ func getBuffer() *bytes.Buffer {
 	return b
 }
 
-// putBuffer takes memory back, unless it is so much that it had better go.
+// putBuffer takes memory back, unless it is too much to keep.
 func putBuffer(b *bytes.Buffer) {
 	if b.Cap() <= 1<<20 {
 		buffers.Put(b)

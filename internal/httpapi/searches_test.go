@@ -122,7 +122,7 @@ func TestSearchesBeyondTheLimitAreRefused(t *testing.T) {
 	}
 }
 
-func TestASearchHasADeadline(t *testing.T) {
+func TestSearchHasADeadline(t *testing.T) {
 	for _, target := range searchTargets() {
 		synctest.Test(t, func(t *testing.T) {
 			h, _ := searching(t)
@@ -138,7 +138,7 @@ func TestASearchHasADeadline(t *testing.T) {
 	}
 }
 
-func TestASearchEndsWithItsClient(t *testing.T) {
+func TestSearchEndsWithItsClient(t *testing.T) {
 	for _, target := range searchTargets() {
 		synctest.Test(t, func(t *testing.T) {
 			h, slow := searching(t)

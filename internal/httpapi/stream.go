@@ -66,7 +66,7 @@ func (a *API) replay(s *stream, missed alerting.Replay) error {
 	return s.flush()
 }
 
-// shutdownMessage is the last one of a stream that alertd ends.
+// shutdownMessage is the last message of a stream that alertd ends.
 var shutdownMessage = struct {
 	Reason string `json:"reason"`
 }{"alertd is shutting down"}
@@ -77,8 +77,8 @@ func unavailable(detail string) *problem {
 	return p
 }
 
-// feed writes to the stream until it ends. The error says why, if not by
-// anyone's wish.
+// feed writes to the stream until it ends. The error is nil if the client or alertd
+// ended it.
 func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscription) error {
 	heartbeat := time.NewTicker(a.config.StreamHeartbeat)
 	defer heartbeat.Stop()
@@ -157,7 +157,7 @@ func (s *stream) drop() error {
 	return errors.Join(errors.New("slow reader dropped"), s.flush())
 }
 
-// event adds an event to what is written next, and writes when that is enough.
+// event adds an event to the next write, and writes if there is enough.
 func (s *stream) event(event *alerting.Event) error {
 	s.lastSeq = event.Seq()
 	s.buffer.WriteString("id: ")
@@ -186,7 +186,7 @@ func (s *stream) message(name string, data any) {
 }
 
 // flush writes what was added. A reader that takes nothing for the write
-// timeout is lost.
+// timeout is cut off.
 func (s *stream) flush() error {
 	if s.buffer.Len() == 0 {
 		return nil

@@ -91,7 +91,7 @@ func (h *harness) register(sources ...string) []*alerting.Event {
 	return events
 }
 
-func TestAStreamSendsWhatMatchesAsItIsRegistered(t *testing.T) {
+func TestStreamSendsMatchingEvents(t *testing.T) {
 	h := newHarness(t)
 	h.register("before")
 	r := listen(t, h.serve(), "?source=var_gate&min_severity=error")
@@ -99,14 +99,14 @@ func TestAStreamSendsWhatMatchesAsItIsRegistered(t *testing.T) {
 	require.Equal(t, message{id: "3", event: "alert", data: event.JSON()}, r.next())
 }
 
-func TestAnEventIsOneLineEvenIfItsContextIsNot(t *testing.T) {
+func TestStreamedEventIsOneLine(t *testing.T) {
 	h := newHarness(t)
 	r := listen(t, h.serve(), "")
 	h.post("{\"severity\":\"error\",\"category\":\"other\",\"source\":\"s\",\"message\":\"m\",\"context\":{\r\n\t\"a\": 1.50\n}}")
 	require.Contains(t, r.next().data, `"context":{"a":1.50}`)
 }
 
-func TestAStreamGoesOnAfterTheLastEventThatWasSeen(t *testing.T) {
+func TestStreamResumesAfterTheLastEventSeen(t *testing.T) {
 	for name, connect := range map[string]func(*testing.T, *httptest.Server) *reader{
 		"by the header":    func(t *testing.T, s *httptest.Server) *reader { return listen(t, s, "", "Last-Event-ID", "1") },
 		"by the parameter": func(t *testing.T, s *httptest.Server) *reader { return listen(t, s, "?last_event_id=1") },
@@ -126,7 +126,7 @@ func TestAStreamGoesOnAfterTheLastEventThatWasSeen(t *testing.T) {
 	}
 }
 
-func TestAResumedStreamSaysWhatItCanNoLongerSend(t *testing.T) {
+func TestResumedStreamReportsItsGap(t *testing.T) {
 	manager, err := alerting.NewManager(alerting.Config{MinSeverity: alerting.SeverityInfo, BufferSize: 1}, nil)
 	require.NoError(t, err)
 	h := newHarness(t, func(c *httpapi.Config) { c.Manager = manager })
@@ -148,7 +148,7 @@ func make1000(source string) []string {
 	return sources
 }
 
-func TestNoEventIsLostOrRepeatedWhileAStreamIsOpened(t *testing.T) {
+func TestOpeningAStreamLosesAndRepeatsNothing(t *testing.T) {
 	h := newHarness(t)
 	server := h.serve()
 	done := make(chan struct{})
@@ -165,7 +165,7 @@ func TestNoEventIsLostOrRepeatedWhileAStreamIsOpened(t *testing.T) {
 	<-done
 }
 
-func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
+func TestStreamOutlivesServerTimeouts(t *testing.T) {
 	h := newHarness(t, func(c *httpapi.Config) { c.StreamHeartbeat = 20 * time.Millisecond })
 	r := listen(t, h.serve(func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond }), "")
 	for range 10 { // four times as long as the timeouts
@@ -180,7 +180,7 @@ func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
 	}
 }
 
-func TestShutdownEndsTheStreamsAndSaysSo(t *testing.T) {
+func TestShutdownEndsStreams(t *testing.T) {
 	h := newHarness(t)
 	server := h.serve()
 	r := listen(t, server, "")
@@ -195,7 +195,7 @@ func TestShutdownEndsTheStreamsAndSaysSo(t *testing.T) {
 	require.Equal(t, http.StatusCreated, h.post(breach).status, "requests under way are still served")
 }
 
-func TestMoreStreamsThanAllowedAreRefused(t *testing.T) {
+func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
 	h := newHarness(t, func(c *httpapi.Config) { c.MaxStreams = 1 })
 	server := h.serve()
 	first := listen(t, server, "")
@@ -233,7 +233,7 @@ func (s *stuck) Write(data []byte) (int, error) {
 	return s.text.Write(data)
 }
 
-func TestASlowReaderIsDroppedAndToldSoWhileRegistrationGoesOn(t *testing.T) {
+func TestSlowReaderIsDroppedWithoutHoldingUpIngest(t *testing.T) {
 	h := newHarness(t)
 	connection := newStuck()
 	ended := make(chan struct{})
@@ -258,7 +258,7 @@ func TestASlowReaderIsDroppedAndToldSoWhileRegistrationGoesOn(t *testing.T) {
 	require.Contains(t, h.log.String(), "slow reader dropped")
 }
 
-func TestAReaderThatTakesNothingIsCutOff(t *testing.T) {
+func TestStuckReaderIsCutOff(t *testing.T) {
 	h := newHarness(t, func(c *httpapi.Config) { c.WriteTimeout = 20 * time.Millisecond })
 	server := h.serve()
 	listen(t, server, "") // and never reads again
@@ -275,7 +275,7 @@ func TestAReaderThatTakesNothingIsCutOff(t *testing.T) {
 	require.Regexp(t, "(write|flush) stream", h.log.String())
 }
 
-func TestBadParametersOfAStreamAreNamed(t *testing.T) {
+func TestStreamNamesBadParameters(t *testing.T) {
 	h := newHarness(t)
 	for query, field := range map[string]string{
 		"?last_event_id=x": "last_event_id", "?last_event_id=": "last_event_id", "?last_event_id=-1": "last_event_id",
@@ -287,7 +287,7 @@ func TestBadParametersOfAStreamAreNamed(t *testing.T) {
 	requireField(t, requireProblem(t, a, http.StatusBadRequest), "Last-Event-ID", `"abc" is not allowed`)
 }
 
-func TestAHeadOfTheStreamIsItsHeader(t *testing.T) {
+func TestHeadOfAStreamEnds(t *testing.T) {
 	h := newHarness(t)
 	server := h.serve()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL+"/events/stream", nil)

@@ -21,7 +21,7 @@ func newHTTP(tb testing.TB) (*metrics.HTTP, *prometheus.Registry) {
 	return metrics.NewHTTP(registry), registry
 }
 
-func TestARequestIsCountedByMethodPatternAndStatus(t *testing.T) {
+func TestRequestsAreCountedByMethodPatternAndStatus(t *testing.T) {
 	h, registry := newHTTP(t)
 	post, get := h.Route(http.MethodPost, "/alerts"), h.Route(http.MethodGet, "/events/{event_id}")
 	for range 3 {
@@ -40,7 +40,7 @@ func TestARequestIsCountedByMethodPatternAndStatus(t *testing.T) {
 	}, series(t, registry))
 }
 
-func TestTheTimeOfARequestIsInSeconds(t *testing.T) {
+func TestRequestTimeIsInSeconds(t *testing.T) {
 	h, registry := newHTTP(t)
 	route := h.Route(http.MethodPost, "/alerts")
 	for _, took := range []time.Duration{100 * time.Microsecond, 2 * time.Millisecond, 2 * time.Second, time.Minute} {
@@ -72,7 +72,7 @@ alertd_http_request_duration_seconds_count{method="POST",route="/alerts"} 4
 `), "alertd_http_request_duration_seconds"))
 }
 
-func TestAStatusThatIsNoneCountsAs599(t *testing.T) {
+func TestInvalidStatusCountsAs599(t *testing.T) {
 	for _, code := range []int{-1, 0, 99, 600, 1 << 30} {
 		h, registry := newHTTP(t)
 		h.Route(http.MethodGet, "/stats").Observe(code, 0)
@@ -92,13 +92,13 @@ func TestAStatusThatIsNoneCountsAs599(t *testing.T) {
 	}, only(series(t, registry), "alertd_http_requests_total"), "the bounds are allowed")
 }
 
-func TestARouteMakesNoSeriesBeforeItsFirstRequest(t *testing.T) {
+func TestUnusedRouteHasNoSeries(t *testing.T) {
 	h, registry := newHTTP(t)
 	h.Route(http.MethodGet, "/stats")
 	require.Empty(t, series(t, registry))
 }
 
-func TestRequestsWithoutARouteAreOneRouteAndUnknownMethodsOneMethod(t *testing.T) {
+func TestUnmatchedRequestsShareOneSeries(t *testing.T) {
 	h, registry := newHTTP(t)
 	want := map[string]float64{}
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"} {
@@ -115,7 +115,7 @@ func TestRequestsWithoutARouteAreOneRouteAndUnknownMethodsOneMethod(t *testing.T
 	require.Equal(t, want, series(t, registry))
 }
 
-func TestNoRequestIsLostUnderConcurrency(t *testing.T) {
+func TestConcurrentRequestsAreAllCounted(t *testing.T) {
 	const workers, each = 8, 500
 	h, registry := newHTTP(t)
 	shared := h.Route(http.MethodPost, "/alerts")
@@ -156,19 +156,19 @@ func TestNoRequestIsLostUnderConcurrency(t *testing.T) {
 	}, series(t, registry))
 }
 
-func TestObservingARouteAllocatesNothing(t *testing.T) {
+func TestObserveAllocatesNothing(t *testing.T) {
 	h, _ := newHTTP(t)
 	route := h.Route(http.MethodPost, "/alerts")
 	route.Observe(http.StatusCreated, time.Millisecond)
 	require.Zero(t, testing.AllocsPerRun(100, func() { route.Observe(http.StatusCreated, time.Millisecond) }))
 }
 
-func TestMetricsOfRequestsAreRegisteredOnce(t *testing.T) {
+func TestRequestMetricsAreRegisteredOnce(t *testing.T) {
 	_, registry := newHTTP(t)
 	require.Panics(t, func() { metrics.NewHTTP(registry) })
 }
 
-func TestStreamsAreCountedWhenPrometheusAsks(t *testing.T) {
+func TestStreamsAreCountedAtScrape(t *testing.T) {
 	p := newParts(t)
 	for _, open := range []int{0, 3, 1} {
 		p.streams = open
@@ -176,7 +176,7 @@ func TestStreamsAreCountedWhenPrometheusAsks(t *testing.T) {
 	}
 }
 
-func TestBuildInfoSaysWhichAlertdThisIs(t *testing.T) {
+func TestBuildInfoHasTheVersion(t *testing.T) {
 	require.Equal(t, map[string]float64{`alertd_build_info{commit="abc",goversion="go1.26",version="v1.2.3"}`: 1},
 		only(series(t, newParts(t).registry), "alertd_build_info"))
 }

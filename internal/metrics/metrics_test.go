@@ -32,7 +32,7 @@ func busy(tb testing.TB) *parts {
 	return p
 }
 
-func TestEveryMetricIsNamedAsPrometheusWantsItAndExplained(t *testing.T) {
+func TestMetricsAreNamedAndExplained(t *testing.T) {
 	p := busy(t)
 	problems, err := testutil.GatherAndLint(p.registry)
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestEveryMetricIsNamedAsPrometheusWantsItAndExplained(t *testing.T) {
 
 // A label that takes what comes from outside makes a series for each value, and
 // Prometheus keeps every one.
-func TestNoLabelTakesWhatComesFromOutside(t *testing.T) {
+func TestNoLabelTakesInput(t *testing.T) {
 	p := busy(t)
 	require.Equal(t, map[string][]string{
 		"alertd_events_total":                  {"category", "severity"},
@@ -89,7 +89,7 @@ func TestNoLabelTakesWhatComesFromOutside(t *testing.T) {
 	}
 }
 
-func TestTheNumberOfSeriesOfEventsDoesNotGrow(t *testing.T) {
+func TestEventSeriesDoNotGrow(t *testing.T) {
 	p := newParts(t)
 	before := series(t, p.registry)
 	for _, source := range []string{"a", "b", "c"} {
