@@ -113,9 +113,11 @@ func TestSearchesBeyondTheLimitAreRefused(t *testing.T) {
 			require.Equal(t, http.StatusOK, h.get("/events?limit=1").status, "the buffer needs no place")
 			require.Equal(t, http.StatusOK, h.get("/readyz").status)
 
+			upwards := h.begin(t.Context(), "/events?order=asc&cursor=YTEuMw") // after 3, which the buffer reaches
+			require.Equal(t, 3, slow.searches, "nor does it in the other order")
 			third := h.begin(t.Context(), target)
 			close(slow.released)
-			for _, answered := range []<-chan answer{first, second, third} {
+			for _, answered := range []<-chan answer{first, second, third, upwards} {
 				require.Equal(t, http.StatusOK, (<-answered).status, target)
 			}
 		})
