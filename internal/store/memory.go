@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"alertd/internal/alerting"
+	"alertd/internal/store/searchindex"
 )
 
 // What is here leads from the events in memory to those in the database. All that reads
@@ -12,7 +13,7 @@ import (
 
 // bufferedEvents is how many of the newest events are kept in memory, if their bytes
 // allow: the index may be that far behind.
-const bufferedEvents = 4 * segmentSize
+const bufferedEvents = 4 * searchindex.SegmentSize
 
 func newBuffer() *alerting.Buffer {
 	b := alerting.NewBuffer(1)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"alertd/internal/alerting"
+	"alertd/internal/store/searchindex"
 )
 
 // publisher hands events to the sink, each once, in the order of their numbers,
@@ -41,7 +42,7 @@ func (p *publisher) start(ctx context.Context, sink alerting.Sink, recent int) e
 // firstWanted returns the first number to publish.
 func (p *publisher) firstWanted(extent alerting.Extent, recent int) alerting.Seq {
 	most := max(alerting.Seq(max(0, recent)), bufferedEvents)
-	from := p.store.index.firstMissing()
+	from := searchindex.FirstOf(p.store.segments.index.Next())
 	if n := min(alerting.Seq(max(0, recent)), extent.Last); from > extent.Last+1-n {
 		from = extent.Last + 1 - n
 	}
@@ -189,5 +190,5 @@ func (p *publisher) publish(events []*alerting.Event, origin alerting.Origin) {
 	p.own = slices.DeleteFunc(p.own, func(batch []*alerting.Event) bool { return batch[len(batch)-1].Seq() <= p.last })
 	p.store.buffer.Append(events...)
 	p.sink.Publish(events, origin)
-	p.store.index.add(p.last)
+	p.store.segments.published(p.last)
 }

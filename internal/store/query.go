@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"alertd/internal/alerting"
+	"alertd/internal/store/searchindex"
 )
 
 // readPage is how many events are read at once where many are wanted.
@@ -217,8 +218,12 @@ func first(events []*alerting.Event) *alerting.Event {
 
 // Extent implements alerting.Log.
 func (s *Store) Extent(ctx context.Context) (alerting.Extent, error) {
+	return s.extentBy(ctx, s.db.read())
+}
+
+func (s *Store) extentBy(ctx context.Context, pool *sql.DB) (alerting.Extent, error) {
 	var extent alerting.Extent
-	err := s.read(ctx, s.db.read(), func(ctx context.Context, db querier) (err error) {
+	err := s.read(ctx, pool, func(ctx context.Context, db querier) (err error) {
 		extent, err = scanExtent(db.QueryRowContext(ctx, s.queries.extent))
 		return err
 	})
@@ -262,9 +267,9 @@ func (s *Store) queryDatabase(ctx context.Context, q alerting.Query, page alerti
 	if before == 0 || before > extent.Last {
 		before = extent.Last + 1
 	}
-	walk := s.index.backwards(newPlan(q.Filter), extent.First, before)
+	walk := s.segments.index.Backwards(searchindex.NewPlan(q.Filter), extent.First, before)
 	for {
-		batch, err := walk.next(ctx, max(64, q.Limit+1-len(page.Events)))
+		batch, err := walk.Next(ctx, max(64, q.Limit+1-len(page.Events)))
 		if err != nil || len(batch) == 0 {
 			return page, err
 		}
@@ -307,15 +312,15 @@ func (s *Store) databaseAfter(ctx context.Context, after alerting.Seq, filter al
 // readStretch looks through the log from stretch.From on, and reports whether
 // events are missing.
 func (s *Store) readStretch(ctx context.Context, stretch *alerting.Stretch, last alerting.Seq, filter alerting.Filter) (missing bool, err error) {
-	segment := segmentOf(stretch.From)
-	stretch.Through = min(last, lastOf(segment))
-	slots, err := s.index.candidates(ctx, newPlan(filter), segment)
+	segment := searchindex.SegmentOf(stretch.From)
+	stretch.Through = min(last, searchindex.LastOf(segment))
+	slots, err := s.segments.index.Candidates(ctx, searchindex.NewPlan(filter), segment)
 	if err != nil {
 		return false, err
 	}
 	var batch []int64
 	for seq := stretch.From; seq <= stretch.Through; seq++ {
-		if !slots.has(slotOf(seq)) {
+		if !slots.Has(seq) {
 			continue
 		}
 		if len(batch) == readPage {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -86,6 +87,8 @@ func connectToRead(config Config) (database, error) {
 
 // sqliteReader is a database without the lock and the connection that writes.
 type sqliteReader struct{ *sqliteDB }
+
+func (d sqliteReader) upkeep() *sql.DB { return d.readers }
 
 func connectSQLiteToRead(config Config) (database, error) {
 	d := sqliteReader{newSQLiteDB(config.Path)}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"alertd/internal/alerting"
+	"alertd/internal/store/searchindex"
 )
 
 const (
@@ -60,7 +61,7 @@ func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 	}
 	extent, err := s.Extent(ctx) // another replica may have been at it
 	if err == nil && extent.First > 0 {
-		s.index.keepFrom(extent.First)
+		s.segments.keepFrom(extent.First)
 	}
 	return deleted, err
 }
@@ -97,13 +98,13 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	if keep <= extent.First {
 		return 0, nil
 	}
-	whole := segmentOf(keep) // segments below it have no events left
+	whole := searchindex.SegmentOf(keep) // segments below it have no events left
 	// What has begun goes on to its end, so that what it did is known.
 	err = s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx) (err error) {
 		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, keep)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, blockID(whole, 0)); err != nil {
+		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, searchindex.BlockID(whole, 0)); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, s.queries.deleteSegments, whole)
@@ -112,7 +113,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("delete old events: %w", err)
 	}
-	s.index.keepFrom(keep)
+	s.segments.keepFrom(keep)
 	return deleted, nil
 }
 

@@ -55,7 +55,7 @@ type Store struct {
 	queries    queries
 	queue      *queue
 	publisher  *publisher
-	index      *index
+	segments   *segments
 	buffer     *alerting.Buffer
 	counts     counts
 	health     health
@@ -96,7 +96,7 @@ func (s *Store) Counts() Counts {
 		Commits: s.counts.commits.Load(), CommitTime: time.Duration(s.counts.commitNanos.Load()), //nolint:gosec // 292 years
 		QueueFull: s.counts.queueFull.Load(), Failures: s.counts.failures.Load(), Unsettled: s.counts.unsettled.Load(),
 		Deleted: s.counts.deleted.Load(), QueueBytes: s.queue.size(), QueueCapacity: s.queue.most,
-		Unindexed: s.index.unindexed(), Unreadable: s.unreadable.counts(), Writable: s.Ready() == nil,
+		Unindexed: s.segments.unindexed(), Unreadable: s.unreadable.counts(), Writable: s.Ready() == nil,
 	}
 }
 
@@ -127,8 +127,8 @@ func open(ctx context.Context, config Config, connect func(context.Context, Conf
 	s.publisher = newPublisher(s)
 	s.health.suspected = make(chan struct{}, 1)
 	s.buffer = newBuffer()
-	s.index = newIndex(s)
-	if err := s.index.load(ctx); err != nil {
+	s.segments = newSegments(s)
+	if err := s.segments.index.Load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log: %w", err), db.close())
 	}
 	return s, nil
@@ -176,7 +176,7 @@ func (s *Store) Run(ctx context.Context) error {
 		s.queue.close()
 		return nil
 	})
-	for _, loop := range []func(context.Context) error{s.followLoop, s.index.run, s.retentionLoop, s.probeLoop} {
+	for _, loop := range []func(context.Context) error{s.followLoop, s.segments.run, s.retentionLoop, s.probeLoop} {
 		group.Go(func() error { return loop(upkeep) })
 	}
 	return group.Wait()

@@ -1,11 +1,9 @@
-package store
+package searchindex
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,9 +21,9 @@ func TestLongMessagesTakeNoMoreMemoryAndRoomThanOthers(t *testing.T) {
 		toBuild          uint64 // at most, of memory
 		onDisk, inMemory int    // at most, of its index
 	}{
-		{maxIndexedMessage, 300 << 20, segmentSize * maxIndexedMessage, 512 << 10},
-		{maxIndexedMessage + 1, 8 << 20, segmentSize * 8, 16 << 10},
-		{alerting.MaxMessageLength, 8 << 20, segmentSize * 8, 16 << 10},
+		{maxIndexedMessage, 300 << 20, SegmentSize * maxIndexedMessage, 512 << 10},
+		{maxIndexedMessage + 1, 8 << 20, SegmentSize * 8, 16 << 10},
+		{alerting.MaxMessageLength, 8 << 20, SegmentSize * 8, 16 << 10},
 	} {
 		t.Run(fmt.Sprintf("%d bytes", c.bytes), func(t *testing.T) {
 			events := longMessages(t, c.bytes)
@@ -34,22 +32,22 @@ func TestLongMessagesTakeNoMoreMemoryAndRoomThanOthers(t *testing.T) {
 			data := indexOf(events)
 			runtime.ReadMemStats(&after)
 			require.Less(t, after.TotalAlloc-before.TotalAlloc, c.toBuild)
-			onDisk := len(data.zones) + len(data.directory) + len(data.presence)
-			for _, block := range data.blocks {
+			onDisk := len(data.Zones) + len(data.Directory) + len(data.Presence)
+			for _, block := range data.Blocks {
 				onDisk += len(block)
 			}
 			require.Less(t, onDisk, c.onDisk)
-			require.Less(t, len(data.directory)+len(data.presence), c.inMemory)
+			require.Less(t, len(data.Directory)+len(data.Presence), c.inMemory)
 		})
 	}
 }
 
 // indexOfWholeMessages returns the index of a segment as it was once written: with
 // the text of long messages, and nothing that says which are long.
-func indexOfWholeMessages(events []*alerting.Event) segmentData {
-	builder := newSegmentBuilder()
+func indexOfWholeMessages(events []*alerting.Event) Segment {
+	builder := NewBuilder()
 	for _, event := range events {
-		builder.add([]*alerting.Event{event})
+		builder.Add([]*alerting.Event{event})
 		if len(builder.long) == 0 {
 			continue
 		}
@@ -59,7 +57,7 @@ func indexOfWholeMessages(events []*alerting.Event) segmentData {
 		}
 		builder.long = nil
 	}
-	return encodeSegment(segmentOf(events[0].Seq()), &builder.zones, builder.postings())
+	return encodeSegment(SegmentOf(events[0].Seq()), &builder.zones, builder.postings())
 }
 
 func TestAnIndexOfWholeMessagesIsStillRight(t *testing.T) {
@@ -72,14 +70,17 @@ func TestAnIndexOfWholeMessagesIsStillRight(t *testing.T) {
 		return message
 	})
 	for name, c := range map[string]struct {
-		index  func([]*alerting.Event) segmentData
+		index  func([]*alerting.Event) Segment
 		looked int // at how many events for a text of one long message
 	}{
 		"of before": {indexOfWholeMessages, long},
-		"of now":    {indexOf, segmentSize/long + long},
+		"of now":    {indexOf, SegmentSize/long + long},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := storeWith(t, events, c.index(events))
+			index := New(stored{c.index(events)}, slog.New(slog.DiscardHandler))
+			require.False(t, index.Has(0))
+			require.NoError(t, index.Load(t.Context()))
+			require.True(t, index.Has(0))
 			for text, some := range map[string]bool{
 				"BEGINS": true, "begins 77": true, "its end": true, "End 4100": true, "0": true, "4": true, "end 4101": false, "nowhere": false,
 			} {
@@ -91,43 +92,42 @@ func TestAnIndexOfWholeMessagesIsStillRight(t *testing.T) {
 					}
 				}
 				require.Equal(t, some, len(want) > 0, text)
-				page, err := s.Query(t.Context(), alerting.Query{Filter: filter, Limit: segmentSize})
-				require.NoError(t, err)
-				for _, event := range page.Events {
-					got = append(got, event.Seq())
+				for walk := index.Backwards(NewPlan(filter), 1, SegmentSize+1); ; {
+					batch, err := walk.Next(t.Context(), 1000)
+					require.NoError(t, err)
+					if len(batch) == 0 {
+						break
+					}
+					for _, seq := range batch {
+						if filter.Matches(events[seq-1]) {
+							got = append(got, alerting.Seq(seq))
+						}
+					}
 				}
 				require.Equal(t, want, got, text)
 			}
-			candidates, err := s.index.candidates(t.Context(), newPlan(alerting.Filter{Text: "its End 4100"}), 0)
+			candidates, err := index.Candidates(t.Context(), NewPlan(alerting.Filter{Text: "its End 4100"}), 0)
 			require.NoError(t, err)
 			require.LessOrEqual(t, candidates.count(), c.looked)
-			require.True(t, candidates.has(4100))
+			require.True(t, candidates.Has(4101))
 		})
 	}
 }
 
-// storeWith returns a log with the events of the first segment and their index, and
-// nothing in memory.
-func storeWith(t *testing.T, events []*alerting.Event, data segmentData) *Store {
-	t.Helper()
-	s, err := Open(t.Context(), Config{Driver: SQLite, Path: filepath.Join(t.TempDir(), "alertd.db"), Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	for some := range slices.Chunk(events, 1024) {
-		require.NoError(t, s.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
-			for _, event := range some {
-				id := event.ID()
-				if _, err := tx.ExecContext(ctx, `INSERT INTO events (seq, event_id, received, json) VALUES (?, ?, ?, ?)`,
-					int64(event.Seq()), id[:], event.ReceivedAt().UnixMicro(), event.JSON()); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
+// stored is an index in memory: one segment.
+type stored struct{ segment Segment }
+
+func (s stored) Segments(_ context.Context, from int64, take func(number int64, s Segment)) error {
+	if from == 0 {
+		take(0, s.segment)
 	}
-	require.NoError(t, s.index.save(t.Context(), 0, data))
-	require.Nil(t, s.index.segment(0))
-	require.NoError(t, s.index.load(t.Context()))
-	require.NotNil(t, s.index.segment(0))
-	return s
+	return nil
+}
+
+func (s stored) Blocks(_ context.Context, ids []int64) (map[int64][]byte, error) {
+	blocks := map[int64][]byte{}
+	for _, id := range ids {
+		blocks[id] = s.segment.Blocks[id]
+	}
+	return blocks, nil
 }

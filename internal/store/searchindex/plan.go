@@ -1,4 +1,4 @@
-package store
+package searchindex
 
 import (
 	"encoding/binary"
@@ -45,11 +45,11 @@ func only(term uint64) termRange { return termRange{term, term} }
 // group is what an event must have one of.
 type group []termRange
 
-// plan is a filter in terms of the index: an event can match if it has, of each
+// Plan is a filter in terms of the index: an event can match if it has, of each
 // group of each stage, at least one term, and its timestamp is in time. The stages
 // are in the order in which they pay: what narrows most comes first, and what is
 // dear, as many events have it, comes last.
-type plan struct {
+type Plan struct {
 	stages       [][]group
 	since, until int64 // microseconds since 1970; until is excluded
 }
@@ -61,8 +61,9 @@ const (
 	firstTextTerms = 2
 )
 
-func newPlan(f alerting.Filter) *plan {
-	p := &plan{since: math.MinInt64, until: math.MaxInt64}
+// NewPlan returns the plan for what a filter asks for.
+func NewPlan(f alerting.Filter) *Plan {
+	p := &Plan{since: math.MinInt64, until: math.MaxInt64}
 	if !f.Since.IsZero() {
 		p.since = ceilMicro(f.Since)
 	}
@@ -87,7 +88,7 @@ func newPlan(f alerting.Filter) *plan {
 	return p
 }
 
-func (p *plan) add(groups ...group) {
+func (p *Plan) add(groups ...group) {
 	if len(groups) > 0 {
 		p.stages = append(p.stages, groups)
 	}

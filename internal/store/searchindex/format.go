@@ -1,4 +1,4 @@
-package store
+package searchindex
 
 import (
 	"encoding/binary"
@@ -17,7 +17,7 @@ import (
 // The length tells the two apart: a list of bitmapSize bytes is not written. What
 // is stored is sealed, as a wrong bit would otherwise hide events from queries.
 const (
-	bitmapSize = segmentSize / 8
+	bitmapSize = SegmentSize / 8
 	// blockTarget is the size from which a block is full: several fit into a page.
 	blockTarget = 1000
 )
@@ -42,35 +42,35 @@ func checksum(place int64, data []byte) uint64 {
 	return xxhash.Sum64(data) ^ uint64(place)*0x9e3779b97f4a7c15
 } //nolint:gosec // the bits of it
 
-// segmentData is a segment as it is stored.
-type segmentData struct {
-	zones, directory []byte
-	presence         presence
-	blocks           [][]byte
+// Segment is a segment's index as it is stored. Each part is sealed: to be kept as it is.
+type Segment struct {
+	Zones, Directory, Presence []byte
+	// Blocks are in the order of their numbers; see [BlockID].
+	Blocks [][]byte
 }
 
 // encodeSegment makes a segment's index of its zones and its terms, which ascend.
-func encodeSegment(number int64, zones *[zoneCount]zone, postings []posting) segmentData {
-	var data segmentData
+func encodeSegment(number int64, zones *[zoneCount]zone, postings []posting) Segment {
+	var data Segment
 	for _, z := range zones {
-		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.least)) //nolint:gosec // the bits of it
-		data.zones = binary.LittleEndian.AppendUint64(data.zones, uint64(z.most))  //nolint:gosec // the bits of it
+		data.Zones = binary.LittleEndian.AppendUint64(data.Zones, uint64(z.least)) //nolint:gosec // the bits of it
+		data.Zones = binary.LittleEndian.AppendUint64(data.Zones, uint64(z.most))  //nolint:gosec // the bits of it
 	}
 	w := blockWriter{segment: number, data: &data}
-	data.presence = newPresence(len(postings))
+	present := newPresence(len(postings))
 	for _, p := range postings {
-		data.presence.add(p.term)
+		present.add(p.term)
 		w.add(p.term, p.slots)
 	}
 	w.end()
-	data.zones, data.directory, data.presence = seal(number, data.zones), seal(number, data.directory), seal(number, data.presence)
+	data.Zones, data.Directory, data.Presence = seal(number, data.Zones), seal(number, data.Directory), seal(number, present)
 	return data
 }
 
 // blockWriter packs entries, whose terms ascend, into blocks.
 type blockWriter struct {
 	segment int64
-	data    *segmentData
+	data    *Segment
 	block   []byte
 	term    uint64 // the last one
 	list    []byte
@@ -78,7 +78,7 @@ type blockWriter struct {
 
 func (w *blockWriter) add(term uint64, in []uint16) {
 	if len(w.block) == 0 {
-		w.data.directory = binary.LittleEndian.AppendUint64(w.data.directory, term)
+		w.data.Directory = binary.LittleEndian.AppendUint64(w.data.Directory, term)
 		w.term = term
 	}
 	w.list = w.list[:0]
@@ -104,23 +104,23 @@ func (w *blockWriter) add(term uint64, in []uint16) {
 
 func (w *blockWriter) end() {
 	if len(w.block) > 0 {
-		id := blockID(w.segment, len(w.data.blocks))
-		w.data.blocks = append(w.data.blocks, seal(id, w.block))
+		id := BlockID(w.segment, len(w.data.Blocks))
+		w.data.Blocks = append(w.data.Blocks, seal(id, w.block))
 		w.block = nil
 	}
 }
 
 // decodeSegment reads back what is kept in memory.
-func decodeSegment(number int64, data segmentData) (*segment, error) {
-	zones, err := unseal(number, data.zones)
+func decodeSegment(number int64, data Segment) (*segment, error) {
+	zones, err := unseal(number, data.Zones)
 	if err != nil {
 		return nil, err
 	}
-	directory, err := unseal(number, data.directory)
+	directory, err := unseal(number, data.Directory)
 	if err != nil {
 		return nil, err
 	}
-	present, err := unseal(number, data.presence)
+	present, err := unseal(number, data.Presence)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func decodeSegment(number int64, data segmentData) (*segment, error) {
 
 // readTerms adds the slots of the terms in a range to a set. The block was unsealed;
 // first is the directory's entry for it.
-func readTerms(block []byte, first uint64, r termRange, into *slots) error {
+func readTerms(block []byte, first uint64, r termRange, into *Slots) error {
 	term := first
 	for len(block) > 0 {
 		delta, n := binary.Uvarint(block)
@@ -163,7 +163,7 @@ func readTerms(block []byte, first uint64, r termRange, into *slots) error {
 	return nil
 }
 
-func readSlots(list []byte, into *slots) error {
+func readSlots(list []byte, into *Slots) error {
 	if len(list) == bitmapSize {
 		for i := range into {
 			into[i] |= binary.LittleEndian.Uint64(list[i*8:])
@@ -173,7 +173,7 @@ func readSlots(list []byte, into *slots) error {
 	slot := uint64(0)
 	for len(list) > 0 {
 		delta, n := binary.Uvarint(list)
-		if slot += delta; n <= 0 || slot >= segmentSize {
+		if slot += delta; n <= 0 || slot >= SegmentSize {
 			return errDamagedIndex
 		}
 		into.add(int(slot))

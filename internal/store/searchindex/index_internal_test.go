@@ -1,4 +1,4 @@
-package store
+package searchindex
 
 import (
 	"fmt"
@@ -38,16 +38,16 @@ func longMessages(tb testing.TB, n int) []*alerting.Event {
 }
 
 // indexOf returns the index of a segment's events.
-func indexOf(events []*alerting.Event) segmentData {
-	builder := newSegmentBuilder()
-	builder.add(events)
-	return encodeSegment(segmentOf(events[0].Seq()), &builder.zones, builder.postings())
+func indexOf(events []*alerting.Event) Segment {
+	builder := NewBuilder()
+	builder.Add(events)
+	return builder.Segment(SegmentOf(events[0].Seq()))
 }
 
 func segmentOfMessages(tb testing.TB, message func(i int) string) []*alerting.Event {
 	tb.Helper()
-	events := make([]*alerting.Event, 0, segmentSize)
-	for i := range segmentSize {
+	events := make([]*alerting.Event, 0, SegmentSize)
+	for i := range SegmentSize {
 		draft, err := alerting.NewDraft(alerting.Alert{
 			Severity: alerting.Severities()[i%5], Category: alerting.Categories()[i%8], Source: fmt.Sprintf("source-%d", i%500),
 			Message: message(i),
@@ -72,15 +72,15 @@ func BenchmarkIndex(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			events := c.events(b)
 			bytes := 0
-			for _, block := range indexOf(events).blocks {
+			for _, block := range indexOf(events).Blocks {
 				bytes += len(block)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
 				indexOf(events)
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*segmentSize), "ns/event")
-			b.ReportMetric(float64(bytes)/segmentSize, "bytes/event")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*SegmentSize), "ns/event")
+			b.ReportMetric(float64(bytes)/SegmentSize, "bytes/event")
 		})
 	}
 }
@@ -102,7 +102,7 @@ func TestAPresenceKnowsEveryTermThatItHasAndFewOthers(t *testing.T) {
 }
 
 func TestAPlanLooksForWhatNarrowsMostFirst(t *testing.T) {
-	p := newPlan(alerting.Filter{
+	p := NewPlan(alerting.Filter{
 		MinSeverity: alerting.SeverityError, Categories: []alerting.Category{alerting.CategoryOther}, Sources: []string{"a", "b"}, Text: "Kill switch",
 	})
 	require.Len(t, p.stages, 3)
@@ -112,10 +112,10 @@ func TestAPlanLooksForWhatNarrowsMostFirst(t *testing.T) {
 	require.Equal(t, []group{{
 		only(kindTerm(alerting.SeverityError, alerting.CategoryOther)), only(kindTerm(alerting.SeverityCritical, alerting.CategoryOther)),
 	}}, p.stages[2])
-	require.Empty(t, newPlan(alerting.Filter{}).stages)
+	require.Empty(t, NewPlan(alerting.Filter{}).stages)
 
 	for text, folded := range map[string]string{"É": "é", "x": "x", "Ab": "ab", "abc": "abc", "0.5123": "0.5123"} {
-		for _, groups := range newPlan(alerting.Filter{Text: text}).stages {
+		for _, groups := range NewPlan(alerting.Filter{Text: text}).stages {
 			for _, g := range groups {
 				has := false
 				for at := range len(folded) {
@@ -133,17 +133,17 @@ func TestASegmentWhoseBeginningIsGoneIsIndexedInItsPlace(t *testing.T) {
 	events := segmentEvents(t)[gone:]
 	built, err := decodeSegment(0, indexOf(events))
 	require.NoError(t, err)
-	everything := newPlan(alerting.Filter{})
+	everything := NewPlan(alerting.Filter{})
 	set := everything.inTime(built)
 	require.False(t, set.has(gone/zoneSize*zoneSize-1), "a zone without events is never in time")
 	require.True(t, set.has(gone))
 
 	term := sourceTerm(events[0].Source())
-	var found slots
+	var found Slots
 	data := indexOf(events)
 	from, to := built.blocksOf(only(term))
 	for n := from; n < to; n++ {
-		block, err := unseal(blockID(0, n), data.blocks[n])
+		block, err := unseal(BlockID(0, n), data.Blocks[n])
 		require.NoError(t, err)
 		require.NoError(t, readTerms(block, built.directory[n], only(term), &found))
 	}

@@ -1,4 +1,4 @@
-package store
+package searchindex
 
 // presence tells of most terms that a segment does not have that it does not (a
 // Bloom filter): of a hundred such terms it lets about one pass.
