@@ -242,6 +242,7 @@ var dependencies = map[string]string{
 	"go.yaml.in/yaml/v3":                                       "tests: the README's configuration of Prometheus",
 	"golang.org/x/net":                                         "which headers a webhook's own may be; mail through a SOCKS proxy; names of hosts in ASCII",
 	"golang.org/x/sync":                                        "errgroup, which waits for the long-running parts",
+	"golang.org/x/text":                                        "the Unicode forms and cases by which messages are compared",
 	"golang.org/x/term":                                        "whether a person reads the log",
 	"golang.org/x/time":                                        "how often a channel is used",
 	"modernc.org/sqlite":                                       "SQLite without cgo, so that the binary is static",

@@ -124,7 +124,7 @@ func TestFileIsRotatedBySize(t *testing.T) {
 
 	c := start(t, logfile.Config{Path: path, MaxSize: 2 * info.Size()})
 	deliver(t, c, n)
-	assert.Len(t, keysIn(t, path), 2, "two fit, the first of which was there before")
+	assert.Len(t, keysIn(t, path), 2, "two fit, and one was there before")
 	deliver(t, c, n)
 	assert.Len(t, keysIn(t, path), 1)
 	backups, err := filepath.Glob(filepath.Join(folder, "alerts-*-size.jsonl"))
@@ -298,7 +298,7 @@ func requireRefused(tb testing.TB, path, want string) {
 	require.Contains(tb, invalid.Fields[0].Message, want)
 }
 
-// asSomebodyElse has this thread open files as a user to whom something is closed.
+// asSomebodyElse makes this thread open files as a user with few permissions.
 func asSomebodyElse(tb testing.TB) {
 	tb.Helper()
 	if os.Geteuid() == 0 { // nothing is closed to root

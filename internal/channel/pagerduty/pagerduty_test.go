@@ -34,7 +34,7 @@ func service(tb testing.TB) (*pagerdutytest.Server, *pagerduty.Channel) {
 	return api, ch
 }
 
-// tell sends messages for those reasons, all of which must arrive.
+// tell sends messages for these reasons. All must arrive.
 func tell(tb testing.TB, ch channel.Channel, reasons ...incident.Reason) {
 	tb.Helper()
 	for _, reason := range reasons {
