@@ -37,3 +37,8 @@ func TestPostgreSQLKeepsWhatALogPromises(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.PostgreSQL)
 }
+
+func TestTheIndexFindsTextsAndSurvivesDamage(t *testing.T) {
+	t.Parallel()
+	storetest.RunIndex(t, storetest.SQLite)
+}

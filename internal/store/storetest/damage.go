@@ -10,10 +10,13 @@ import (
 	"alertd/internal/alerting"
 )
 
-var damageCases = []testCase{
+var indexDamageCases = []testCase{
 	{"an index whose blocks are damaged gives no wrong answer", damagedBlocks},
 	{"an index whose segments are damaged gives no wrong answer", damagedSegments},
 	{"an index that has lost its blocks gives no wrong answer", lostBlocks},
+}
+
+var damageCases = []testCase{
 	{"a damaged event is an error, which names it", damagedEvent},
 	{"a duplicate of a damaged event fails alone", duplicateOfADamagedEvent},
 }

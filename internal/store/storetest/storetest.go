@@ -34,16 +34,13 @@ type Database struct {
 	Advance func(tb testing.TB, by time.Duration)
 }
 
-// Run runs every case, each on a database that create makes for it.
+// Run runs the cases that every database must pass, each on a database that create
+// makes for it.
 func Run(t *testing.T, create func(tb testing.TB) Database) {
-	for _, group := range []struct {
-		name  string
-		cases []testCase
-	}{
+	run(t, create, []group{
 		{"order", orderCases},
 		{"identity", identityCases},
 		{"query", queryCases},
-		{"text", textCases},
 		{"stream", streamCases},
 		{"queue", queueCases},
 		{"retention", retentionCases},
@@ -51,7 +48,23 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"open", openCases},
 		{"transact", transactCases},
 		{"unfolded", unfoldedCases},
-	} {
+	})
+}
+
+// RunIndex runs the cases of the index, which keeps its bytes alike in every database:
+// one of them will do.
+func RunIndex(t *testing.T, create func(tb testing.TB) Database) {
+	run(t, create, []group{{"text", textCases}, {"damage", indexDamageCases}})
+}
+
+type group struct {
+	name  string
+	cases []testCase
+}
+
+func run(t *testing.T, create func(tb testing.TB) Database, groups []group) {
+	t.Helper()
+	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
 			for _, c := range group.cases {
