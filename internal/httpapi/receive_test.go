@@ -148,7 +148,7 @@ func TestGoReadsThe413(t *testing.T) {
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/alerts", body)
 		require.NoError(t, err)
-		response, err := server.Client().Do(request)
+		response, err := server.Client().Do(request) //nolint:bodyclose // readAll does
 		require.NoError(t, err, name)
 		require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
 		require.Contains(t, readAll(t, response.Body), "limit of 4096 bytes")
@@ -162,7 +162,7 @@ func run(t *testing.T, name string, arguments ...string) string {
 	if err != nil {
 		needs.Lacking(t, "%s", name)
 	}
-	output, err := exec.CommandContext(t.Context(), path, arguments...).CombinedOutput() //nolint:gosec // of this test alone
+	output, err := exec.CommandContext(t.Context(), path, arguments...).CombinedOutput()
 	require.NoError(t, err, string(output))
 	return string(output)
 }
@@ -234,7 +234,7 @@ func TestDiscardIsBoundedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t, quiet, func(c *httpapi.Config) { c.MaxBody = 4096 })
 		listener := &pipes{connections: make(chan net.Conn), closed: make(chan struct{})}
-		server := &http.Server{Handler: h.api.Handler()} //nolint:gosec // of this test alone
+		server := &http.Server{Handler: h.api.Handler()}
 		done := make(chan error, 1)
 		go func() { done <- server.Serve(listener) }()
 		ours, theirs := net.Pipe()
