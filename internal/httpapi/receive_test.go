@@ -59,7 +59,7 @@ func TestLimitHoldsWhenUnpacked(t *testing.T) {
 	const limit = 128 << 10
 	h := newHarness(t, func(c *httpapi.Config) { c.MaxBody = limit })
 	fits := breach + strings.Repeat(" ", limit-len(breach))
-	bomb := strings.Repeat(" ", 100<<20)
+	bomb := strings.Repeat(" ", 40<<20)
 	for encoding, pack := range map[string]func(string) []byte{
 		"gzip": gzipped,
 		"zstd": func(text string) []byte { return zstded(t, text) },
