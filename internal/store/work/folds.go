@@ -128,7 +128,7 @@ func (w *Work) IncidentEvents(ctx context.Context, id incident.ID, limit int) ([
 			}
 		})
 		if err != nil {
-			w.setAside("folds", through, err)
+			w.setAside("folds", err, through)
 		}
 		slices.Reverse(part)
 		seqs = append(seqs, part...)
@@ -169,7 +169,7 @@ func (w *Work) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[a
 			}
 		})
 		if err != nil {
-			w.setAside("folds", through, err)
+			w.setAside("folds", err, through)
 		}
 		return nil
 	}, `SELECT f.through, f.events FROM folds f

@@ -63,7 +63,7 @@ func (t *Tx) incidentsWhere(ctx context.Context, condition string, args ...any) 
 	err := t.each(ctx, func(rows *sql.Rows) error {
 		number, i, err := scanIncident(rows)
 		if isUnreadable(err) {
-			t.work.setAside("incidents", int64(number), err)
+			t.work.setAside("incidents", err, int64(number))
 			unreadable = append(unreadable, int64(number))
 			return nil
 		}
@@ -134,6 +134,7 @@ func (w *Work) Incidents(ctx context.Context, q incident.Query) (incident.Page, 
 	if q.Text != "" { // few match, perhaps
 		most = incidentsPage
 	}
+	unreadable := 0 // since the last one on the page: they are on the next one's, if there is one
 	for before := q.Before; ; {
 		looked := 0
 		c := w.incidentConditions(q, before)
@@ -143,8 +144,8 @@ func (w *Work) Incidents(ctx context.Context, q incident.Query) (incident.Page, 
 			before = number
 			switch {
 			case isUnreadable(err):
-				w.setAside("incidents", int64(number), err)
-				page.Unreadable++
+				w.setAside("incidents", err, int64(number))
+				unreadable++
 				return nil
 			case err != nil || page.More || q.Text != "" && !strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.Text)):
 				return err
@@ -153,12 +154,18 @@ func (w *Work) Incidents(ctx context.Context, q incident.Query) (incident.Page, 
 				return nil
 			}
 			page.Incidents = append(page.Incidents, i)
+			page.Unreadable += unreadable
+			unreadable = 0
 			return nil
 		}, `SELECT number, state FROM incidents WHERE `+c.text+` ORDER BY number DESC LIMIT ?`, append(c.args, most)...)
 		if err != nil {
 			return page, fmt.Errorf("look for incidents: %w", err)
 		}
-		if page.More || looked < most {
+		if page.More {
+			return page, nil
+		}
+		if looked < most {
+			page.Unreadable += unreadable
 			return page, nil
 		}
 	}
@@ -194,16 +201,15 @@ func (w *Work) incidentConditions(q incident.Query, before incident.Number) cond
 	return c
 }
 
-// Incident returns one incident. The error is an [*alerting.Error]: with
-// [alerting.CodeNotFound] if there is none, with [alerting.CodeInternal] if it cannot be
-// read.
+// Incident returns one incident. The error is an [*alerting.Error] with
+// [alerting.CodeNotFound] if there is none, and another one if it cannot be read.
 func (w *Work) Incident(ctx context.Context, id incident.ID) (found incident.Incident, err error) {
 	err = noSuchIncident(id)
 	failed := w.each(ctx, func(rows *sql.Rows) error {
 		var number incident.Number
 		number, found, err = scanIncident(rows)
 		if isUnreadable(err) {
-			w.setAside("incidents", int64(number), err)
+			w.setAside("incidents", err, int64(number))
 		}
 		return nil
 	}, `SELECT number, state FROM incidents WHERE incident_id = ?`, w.incidentKey(id))
@@ -227,7 +233,7 @@ func (w *Work) Timeline(ctx context.Context, id incident.ID) ([]incident.Entry, 
 			return err
 		}
 		if err := decode(text, &entry); err != nil {
-			w.setAside("incident_entries", key, err)
+			w.setAside("incident_entries", err, key)
 			unreadable++
 			return nil
 		}
@@ -251,7 +257,11 @@ func (t *Tx) Event(ctx context.Context, seq alerting.Seq) (*alerting.Event, erro
 	return events[0], nil
 }
 
-// setAside notes that a row cannot be read.
-func (w *Work) setAside(table string, key int64, err error) {
-	w.store.SetAside(table, strconv.FormatInt(key, 10), err)
+// setAside notes that the row with this key cannot be read.
+func (w *Work) setAside(table string, err error, key ...int64) {
+	parts := make([]string, len(key))
+	for i, part := range key {
+		parts[i] = strconv.FormatInt(part, 10)
+	}
+	w.store.SetAside(table, strings.Join(parts, "/"), err)
 }

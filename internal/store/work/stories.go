@@ -145,7 +145,7 @@ func (t *Tx) claimable(ctx context.Context, which string, args ...any) (found []
 		}
 		c.Generation, c.Thread = int(generation.Int64), thread.String
 		if c.Err = decode(notice.String, &c.Notice); c.Err != nil {
-			t.work.setAside("notices", int64(c.Delivery.Number), c.Err)
+			t.work.setAside("notices", c.Err, int64(c.Delivery.Incident), int64(c.Delivery.Notice))
 		}
 		found = append(found, c)
 		return nil
