@@ -2,7 +2,7 @@
 -- Deliveries are numbered by whoever holds the engine's row.
 ALTER TABLE engine ADD COLUMN deliveries bigint NOT NULL DEFAULT 0; -- how many were planned: the number of the last one
 UPDATE engine SET deliveries = (SELECT coalesce(max(number), 0) FROM deliveries);
-UPDATE engine SET deliveries = greatest(deliveries, nextval(pg_get_serial_sequence('deliveries', 'number')));
+UPDATE engine SET deliveries = greatest(deliveries, nextval(pg_get_serial_sequence('deliveries', 'number')) - 1);
 ALTER TABLE deliveries ALTER COLUMN number DROP IDENTITY;
 
 -- A row whose state cannot be read is set aside: its status is negative then.
@@ -31,6 +31,7 @@ ALTER TABLE deliveries
         WHEN 4 THEN 'acknowledged' WHEN 5 THEN 'resolved' WHEN 6 THEN 'test' ELSE '' END;
 DROP INDEX deliveries_once, deliveries_waiting, deliveries_line, deliveries_give_up;
 UPDATE deliveries SET status = 2 WHERE status = 1 AND claim IS NOT NULL; -- 1 waiting, 2 sending
+UPDATE deliveries d SET tried = (SELECT max(a.at + a.took) FROM delivery_attempts a WHERE a.delivery_id = d.delivery_id) WHERE attempts > 0;
 -- A target is told of a notice once, in the order of notices.
 CREATE UNIQUE INDEX deliveries_once ON deliveries (incident, channel, target, notice);
 CREATE INDEX deliveries_ready ON deliveries (channel, due, number) WHERE status = 1 AND ready = 1;

@@ -50,8 +50,8 @@ INSERT INTO stories
         CASE reason WHEN 1 THEN 'opened' WHEN 2 THEN 'severity_raised' WHEN 3 THEN 'updated' WHEN 4 THEN 'acknowledged'
             WHEN 5 THEN 'resolved' WHEN 6 THEN 'test' ELSE '' END,
         channel, '', CASE WHEN status = 1 AND claim IS NOT NULL THEN 2 ELSE status END, 0, created, due, give_up, finished,
-        attempts, CASE WHEN attempts > 0 THEN finished END, claim, lease, error, thread, fallback_for, reported
-    FROM deliveries;
+        attempts, (SELECT max(a.at + a.took) FROM delivery_attempts a WHERE a.delivery_id = d.delivery_id), claim, lease, error, thread, fallback_for, reported
+    FROM deliveries d;
 DROP TABLE deliveries;
 ALTER TABLE stories RENAME TO deliveries;
 -- A target is told of a notice once, in the order of notices.
