@@ -292,7 +292,7 @@ func (b *bench) wakes() (woken int) {
 			c.Deliveries = append(c.Deliveries, story.Changed()...)
 		}
 		require.NoError(b.tb, tx.Save(ctx, c))
-		woken = due.Len()
+		woken = len(due.Deliveries)
 	})
 	return woken
 }
