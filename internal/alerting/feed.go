@@ -70,18 +70,29 @@ func (f *feed) end(s *Subscription) {
 }
 
 // publish never blocks.
-func (f *feed) publish(event *Event) {
+func (f *feed) publish(events []*Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for s := range f.subscriptions {
+		if !s.take(events) {
+			s.dropped = true
+			f.end(s)
+		}
+	}
+}
+
+// take hands the subscriber those of the events that match. It returns false if too many
+// wait already.
+func (s *Subscription) take(events []*Event) bool {
+	for _, event := range events {
 		if !s.filter.Matches(event) {
 			continue
 		}
 		select {
 		case s.events <- event:
 		default:
-			s.dropped = true
-			f.end(s)
+			return false
 		}
 	}
+	return true
 }

@@ -193,13 +193,17 @@ func (m *Manager) count(alerts []Alert, results []Registration) {
 func (m *Manager) Publish(events []*Event, origin Origin) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	dispatch := origin == OriginHere && m.config.Load().Enabled
+	if len(events) == 0 {
+		return
+	}
+	m.seq = events[len(events)-1].seq
+	m.feed.publish(events)
+	if origin != OriginHere {
+		return
+	}
+	dispatch := m.config.Load().Enabled
 	for _, event := range events {
-		m.seq = event.seq
-		m.feed.publish(event)
-		if origin == OriginHere {
-			m.totals.registered.add(event.severity, event.category)
-		}
+		m.totals.registered.add(event.severity, event.category)
 		if dispatch {
 			m.dispatcher.Dispatch(event)
 			m.totals.dispatched.Add(1)

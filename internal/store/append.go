@@ -18,14 +18,39 @@ const (
 	maxTransactionBytes  = 4 << 20
 )
 
-// request is one call of Append. Its results belong to the writer until done is
-// closed.
+// request is one call of Append. It belongs to the writer from when it is queued until
+// done gets a value, and is used again then.
 type request struct {
 	drafts  []*alerting.Draft
 	bytes   int64
-	done    chan struct{}
+	done    chan struct{} // holds one
 	results []alerting.Appended
 	err     error
+}
+
+// newRequest returns a request for drafts.
+func (q *queue) newRequest(drafts []*alerting.Draft) *request {
+	r, used := q.used.Get().(*request)
+	if !used {
+		r = &request{done: make(chan struct{}, 1)}
+	}
+	r.drafts = drafts
+	for _, draft := range drafts {
+		r.bytes += int64(draft.Size())
+	}
+	return r
+}
+
+// release takes back a request that the writer does not have.
+func (q *queue) release(r *request) {
+	*r = request{done: r.done}
+	q.used.Put(r)
+}
+
+// end tells the request what became of it. The writer no longer has it then.
+func (r *request) end(results []alerting.Appended, err error) {
+	r.results, r.err = results, err
+	r.done <- struct{}{}
 }
 
 // queue holds the requests that wait for the writer. It is bounded by the bytes
@@ -33,6 +58,7 @@ type request struct {
 type queue struct {
 	most int64
 	wake chan struct{} // holds one: something waits, or the queue was closed
+	used sync.Pool     // of requests
 
 	mu      sync.Mutex
 	waiting []*request
@@ -75,8 +101,8 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns what goes into the next transaction.
-func (q *queue) take() []*request {
+// take appends what goes into the next transaction.
+func (q *queue) take(taken []*request) []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, alerts, bytes := 0, 0, int64(0)
@@ -87,7 +113,7 @@ func (q *queue) take() []*request {
 		}
 		n, alerts, bytes = n+1, alerts+len(r.drafts), bytes+r.bytes
 	}
-	taken := slices.Clone(q.waiting[:n])
+	taken = append(taken, q.waiting[:n]...)
 	q.waiting = slices.Delete(q.waiting, 0, n) // nothing of them stays behind
 	q.bytes -= bytes
 	return taken
@@ -125,11 +151,9 @@ func (q *queue) size() int64 {
 
 // Append implements alerting.Log. It needs [Store.Run].
 func (s *Store) Append(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error) {
-	r := &request{drafts: drafts, done: make(chan struct{})}
-	for _, draft := range drafts {
-		r.bytes += int64(draft.Size())
-	}
+	r := s.queue.newRequest(drafts)
 	if err := s.queue.put(r); err != nil {
+		s.queue.release(r)
 		if errors.Is(err, errQueueFull) {
 			s.counts.queueFull.Add(1)
 		}
@@ -137,7 +161,9 @@ func (s *Store) Append(ctx context.Context, drafts []*alerting.Draft) ([]alertin
 	}
 	select {
 	case <-r.done:
-		return r.results, r.err
+		results, err := r.results, r.err
+		s.queue.release(r)
+		return results, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -145,10 +171,12 @@ func (s *Store) Append(ctx context.Context, drafts []*alerting.Draft) ([]alertin
 
 // writeLoop is the one writer. It returns once the queue is closed and empty.
 func (s *Store) writeLoop(ctx context.Context) {
+	var batch []*request
 	for !s.queue.finished() {
 		runtime.Gosched() // requests that are about to come in share the commit
-		if batch := s.queue.take(); len(batch) > 0 {
+		if batch = s.queue.take(batch[:0]); len(batch) > 0 {
 			s.commit(ctx, batch)
+			clear(batch)
 			continue
 		}
 		<-s.queue.wake
@@ -159,7 +187,7 @@ func (s *Store) writeLoop(ctx context.Context) {
 func (s *Store) commit(ctx context.Context, batch []*request) {
 	drafts := batch[0].drafts
 	if len(batch) > 1 {
-		drafts = nil
+		drafts = make([]*alerting.Draft, 0, 2*len(batch))
 		for _, r := range batch {
 			drafts = append(drafts, r.drafts...)
 		}
@@ -172,10 +200,13 @@ func (s *Store) commit(ctx context.Context, batch []*request) {
 		return
 	}
 	for _, r := range batch {
-		if r.err = err; err == nil {
-			r.results, results = results[:len(r.drafts):len(r.drafts)], results[len(r.drafts):]
+		if err != nil {
+			r.end(nil, err)
+			continue
 		}
-		close(r.done)
+		n := len(r.drafts)
+		r.end(results[:n:n], nil)
+		results = results[n:]
 	}
 }
 
@@ -226,8 +257,7 @@ func (s *Store) notAppended(limited context.Context, fresh []*alerting.Event, er
 // that it does not: one after the other would wait for that again.
 func (s *Store) refuseWaiting(err error) {
 	for _, r := range s.queue.takeAll() {
-		r.err = err
-		close(r.done)
+		r.end(nil, err)
 	}
 }
 

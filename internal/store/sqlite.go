@@ -20,11 +20,11 @@ import (
 	"alertd/internal/alerting"
 )
 
-// insertRows are how many rows of insertColumns values one INSERT statement takes: as
-// many as fit, then the rest one by one.
+// An INSERT takes up to maxEventRows rows of eventInsertColumns values each. There is a
+// statement for each number of rows, so that a usual commit has one of them.
 const (
-	insertRows    = 16
-	insertColumns = 5
+	maxEventRows       = 64
+	eventInsertColumns = 5
 )
 
 // sqliteDB keeps the log in one SQLite file, with a write-ahead log that is
@@ -42,10 +42,12 @@ type sqliteDB struct {
 	mu   sync.Mutex   // held while writing
 	last alerting.Seq // the last number, -1: to be asked for
 	// The one connection that writes, and the statements of append on it.
-	conn                                          *sql.Conn
-	begin, commit, rollback                       *sql.Stmt
-	insertOne, insertMany, byID, byKey, insertKey *sql.Stmt
-	prepared                                      *preparedStatements // of the engine of deliveries
+	conn                    *sql.Conn
+	begin, commit, rollback *sql.Stmt
+	byID, byKey, insertKey  *sql.Stmt
+	insertEvents            [maxEventRows]*sql.Stmt // of one row more than the index; nil: to be prepared
+	args                    []any                   // of the last one of these
+	prepared                *preparedStatements     // of the engine of deliveries
 }
 
 // ErrInUse says that another alertd has the SQLite file.
@@ -114,7 +116,6 @@ func (d *sqliteDB) open(ctx context.Context, config Config) error {
 		return err
 	}
 	queries := newQueries(d.dialect())
-	const insert = `INSERT INTO events (seq, event_id, received, json, dispatch) VALUES (?, ?, ?, ?, ?)`
 	for _, statement := range []struct {
 		into **sql.Stmt
 		text string
@@ -122,8 +123,6 @@ func (d *sqliteDB) open(ctx context.Context, config Config) error {
 		{&d.begin, `BEGIN IMMEDIATE`},
 		{&d.commit, `COMMIT`},
 		{&d.rollback, `ROLLBACK`},
-		{&d.insertOne, insert},
-		{&d.insertMany, insert + strings.Repeat(`, (?, ?, ?, ?, ?)`, insertRows-1)},
 		{&d.byID, queries.byID},
 		{&d.byKey, queries.byKey},
 		{&d.insertKey, `INSERT INTO idempotency_keys (key, event_id, at) VALUES (?, ?, ` + d.dialect().Now + `)
@@ -312,20 +311,19 @@ func knownAs(row *sql.Row) (*alerting.Event, error) {
 }
 
 func (d *sqliteDB) insert(ctx context.Context, drafts []*alerting.Draft, places []placed) error {
-	args := make([]any, 0, insertColumns*insertRows)
+	d.args = d.args[:0]
 	for i, draft := range drafts {
 		if places[i].seq == 0 {
 			continue
 		}
 		event := draft.Finish(places[i].seq)
 		id := event.ID()
-		args = append(args, places[i].seq, id[:], event.ReceivedAt().UnixMicro(), event.JSON(), number(draft.Dispatch()))
+		d.args = append(d.args, int64(event.Seq()), id[:], event.ReceivedAt().UnixMicro(), event.JSON(), number(event.Dispatch()))
 		places[i].event = event
-		if len(args) == cap(args) {
-			if _, err := d.insertMany.ExecContext(ctx, args...); err != nil {
-				return fmt.Errorf("insert events: %w", err)
+		if len(d.args) == maxEventRows*eventInsertColumns {
+			if err := d.insertArgs(ctx); err != nil {
+				return err
 			}
-			args = args[:0]
 		}
 		if draft.IdempotencyKey() != "" {
 			if _, err := d.insertKey.ExecContext(ctx, draft.IdempotencyKey(), id[:]); err != nil {
@@ -333,10 +331,30 @@ func (d *sqliteDB) insert(ctx context.Context, drafts []*alerting.Draft, places 
 			}
 		}
 	}
-	for ; len(args) > 0; args = args[insertColumns:] {
-		if _, err := d.insertOne.ExecContext(ctx, args[:insertColumns]...); err != nil {
-			return fmt.Errorf("insert event: %w", err)
+	return d.insertArgs(ctx)
+}
+
+// insertArgs inserts the events whose values are gathered.
+func (d *sqliteDB) insertArgs(ctx context.Context) error {
+	rows := len(d.args) / eventInsertColumns
+	if rows == 0 {
+		return nil
+	}
+	defer func() { // nothing of them stays behind
+		clear(d.args)
+		d.args = d.args[:0]
+	}()
+	statement := &d.insertEvents[rows-1]
+	if *statement == nil {
+		prepared, err := d.conn.PrepareContext(ctx, `INSERT INTO events (seq, event_id, received, json, dispatch) VALUES (?, ?, ?, ?, ?)`+ //nolint:sqlclosecheck // close does
+			strings.Repeat(`, (?, ?, ?, ?, ?)`, rows-1))
+		if err != nil {
+			return fmt.Errorf("prepare to insert %d events: %w", rows, err)
 		}
+		*statement = prepared
+	}
+	if _, err := (*statement).ExecContext(ctx, d.args...); err != nil {
+		return fmt.Errorf("insert %d events: %w", rows, err)
 	}
 	return nil
 }
@@ -480,9 +498,9 @@ func (d *sqliteDB) explained(err error) error {
 
 func (d *sqliteDB) close() error {
 	var errs []error
-	for _, statement := range []*sql.Stmt{
-		d.begin, d.commit, d.rollback, d.insertOne, d.insertMany, d.byID, d.byKey, d.insertKey,
-	} { // one that is left would keep the file open
+	for _, statement := range append([]*sql.Stmt{
+		d.begin, d.commit, d.rollback, d.byID, d.byKey, d.insertKey,
+	}, d.insertEvents[:]...) { // one that is left would keep the file open
 		if statement != nil {
 			errs = append(errs, statement.Close())
 		}
