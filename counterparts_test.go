@@ -76,7 +76,7 @@ func post(t *testing.T, url, body string, header http.Header) (status int, answe
 
 func unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
-func TestTheCounterpartsTakeOnlyWebhooksThatAreSigned(t *testing.T) {
+func TestCounterpartsTakeOnlySignedWebhooks(t *testing.T) {
 	c := startCounterparts(t)
 	const body = `{"type":"incident.opened"}`
 	hook, err := standardwebhooks.NewWebhook(secret)
@@ -97,7 +97,7 @@ func TestTheCounterpartsTakeOnlyWebhooksThatAreSigned(t *testing.T) {
 	require.Equal(t, "webhook incident.opened, msg_1, the signature is good", c.line(t))
 }
 
-func TestTheCounterpartOfSlackIsStrictAndCanBeTakenDown(t *testing.T) {
+func TestSlackCounterpartIsStrictAndCanBeTakenDown(t *testing.T) {
 	c := startCounterparts(t)
 	const message = `{"channel":"#alerts","text":"t","blocks":[{"type":"header","text":{"type":"plain_text","text":"a &gt; b"}}]`
 	header := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}

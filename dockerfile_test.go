@@ -120,7 +120,7 @@ func flagOf(tb testing.TB, line []string, name string) string {
 	return line[at+1]
 }
 
-func TestTheImageHoldsTheStaticBinaryThatIsTestedHere(t *testing.T) {
+func TestImageHoldsTheStaticBinary(t *testing.T) {
 	i := readImage(t)
 	require.Contains(t, i.build, "make build", "the image must be built as CI builds alertd")
 	require.Equal(t, "scratch", i.base)
@@ -138,7 +138,7 @@ func TestTheImageHoldsTheStaticBinaryThatIsTestedHere(t *testing.T) {
 	}
 }
 
-func TestTheImageRunsAsAUserWhoIsNotRootAndOwnsTheVolume(t *testing.T) {
+func TestImageUserOwnsTheVolumeAndIsNotRoot(t *testing.T) {
 	i := readImage(t)
 	require.Regexp(t, `^[1-9]\d*:[1-9]\d*$`, i.user, "an empty image knows no names of users")
 	require.NotEmpty(t, i.volume)
@@ -146,7 +146,7 @@ func TestTheImageRunsAsAUserWhoIsNotRootAndOwnsTheVolume(t *testing.T) {
 	require.Equal(t, i.volume, filepath.Dir(filepath.Join(i.folder, "data/alertd.db")), "the event log must be in the volume")
 }
 
-func TestTheImageStartsAndItsHealthCheckFindsItReady(t *testing.T) {
+func TestImageStartsAndIsHealthy(t *testing.T) {
 	i := readImage(t)
 	listen := flagOf(t, i.command, "--listen")
 	host, port, err := net.SplitHostPort(listen)

@@ -61,7 +61,7 @@ func TestDocumentsNameOnlyWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestTheTableOfPackagesIsTheOneOfTheCode(t *testing.T) {
+func TestTableOfPackagesMatchesTheCode(t *testing.T) {
 	_, section, _ := strings.Cut(readFile(t, "docs/architecture.md"), "\n## Packages\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	shown := map[string]string{} // package: what it imports of ours

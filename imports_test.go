@@ -281,7 +281,7 @@ func ours(paths ...[]string) []string {
 	return slices.Compact(found)
 }
 
-func TestAPackageImportsOnlyWhatItsRowAllows(t *testing.T) {
+func TestImportsAreAllowed(t *testing.T) {
 	type goPackage struct {
 		ImportPath   string
 		Imports      []string
@@ -314,7 +314,7 @@ func TestAPackageImportsOnlyWhatItsRowAllows(t *testing.T) {
 	assert.Empty(t, gone, "rows of packages that are no more")
 }
 
-func TestEveryDependencyHasItsReason(t *testing.T) {
+func TestEveryDependencyHasAReason(t *testing.T) {
 	type goMod struct {
 		Require []struct {
 			Path     string
@@ -335,7 +335,7 @@ func TestEveryDependencyHasItsReason(t *testing.T) {
 }
 
 // What a dependency brings along for tests alone must not be in what users run.
-func TestTheBinaryLinksNothingThatIsForTests(t *testing.T) {
+func TestBinaryLinksNoTestCode(t *testing.T) {
 	type goPackage struct {
 		Module *struct{ Path string }
 	}

@@ -151,7 +151,7 @@ func (h *host) messages(tb testing.TB) []string {
 	return strings.Fields(h.run(tb, "alertd export --config /etc/alertd/config.toml | jq -r .message"))
 }
 
-func TestTheStepsOfBackupAndRestoreBringBackWhatWasThere(t *testing.T) {
+func TestBackupAndRestoreSteps(t *testing.T) {
 	steps := scripts(t, "Backup and restore, SQLite")
 	require.Len(t, steps, 2)
 	h := newHost(t, "END=KILL") // as a crash, which leaves the write-ahead log behind
@@ -165,7 +165,7 @@ func TestTheStepsOfBackupAndRestoreBringBackWhatWasThere(t *testing.T) {
 	require.Equal(t, []string{"one", "two", "four"}, h.messages(t))
 }
 
-func TestTheExportsOfTheDocumentAreTheEvents(t *testing.T) {
+func TestExportSteps(t *testing.T) {
 	steps := scripts(t, "Export and import")
 	require.Len(t, steps, 1)
 	h := newHost(t)
@@ -176,7 +176,7 @@ func TestTheExportsOfTheDocumentAreTheEvents(t *testing.T) {
 	require.Equal(t, 3, strings.Count(readFile(t, h.path("backups/all.csv")), "\n"))
 }
 
-func TestTheStepsFromSQLiteToPostgreSQLMoveTheLog(t *testing.T) {
+func TestStepsFromSQLiteToPostgreSQL(t *testing.T) {
 	const heading = "From SQLite to PostgreSQL"
 	steps := scripts(t, heading)
 	require.Len(t, steps, 1)
@@ -199,7 +199,7 @@ func TestTheStepsFromSQLiteToPostgreSQLMoveTheLog(t *testing.T) {
 	require.Equal(t, []string{"one", "two", "three", "four"}, h.messages(t))
 }
 
-func TestTheStepsForAChannelThatFailsBringOutWhatWasGivenUp(t *testing.T) {
+func TestStepsForAFailingChannel(t *testing.T) {
 	steps := scripts(t, "Delivery")
 	require.Len(t, steps, 2)
 	var works atomic.Bool
@@ -238,7 +238,7 @@ func TestTheStepsForAChannelThatFailsBringOutWhatWasGivenUp(t *testing.T) {
 	showsSoon("")
 }
 
-func TestTheOperationsDocumentNamesTheMetricsThatThereAre(t *testing.T) {
+func TestOperationsDocumentNamesEveryMetric(t *testing.T) {
 	requireBuilt(t)
 	config := ownConfig(t)
 	const off = "[alerting.channels.console]\nenabled = false"
@@ -270,7 +270,7 @@ func TestTheOperationsDocumentNamesTheMetricsThatThereAre(t *testing.T) {
 	}
 }
 
-func TestTheRulesForPrometheusAreWellFormed(t *testing.T) {
+func TestPrometheusRulesAreWellFormed(t *testing.T) {
 	var files []block
 	for _, b := range blocks(section(t, "What to watch")) {
 		if b.language == "yaml" {

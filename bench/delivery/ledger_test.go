@@ -25,7 +25,7 @@ func filled(tb testing.TB) *ledger {
 	return l
 }
 
-func TestATurnIsSummedUp(t *testing.T) {
+func TestTurnIsSummedUp(t *testing.T) {
 	l := filled(t)
 	got, err := l.sum()
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestATurnIsSummedUp(t *testing.T) {
 	require.Zero(t, got.repeats)
 }
 
-func TestAWebhookThatIsFasterThanTheAnswerCountsAsNothingAndIsCounted(t *testing.T) {
+func TestWebhookBeforeTheAnswerCountsAsZero(t *testing.T) {
 	l := filled(t)
 	l.answered(4, l.schedule.due(4).Add(9*time.Millisecond))  // measured
 	l.answered(2, l.schedule.due(2).Add(90*time.Millisecond)) // of the warm-up
@@ -65,7 +65,7 @@ func TestTheFirstWebhookCounts(t *testing.T) {
 	require.Equal(t, 8*time.Millisecond, got.fromDue.most)
 }
 
-func TestOnlyTheTurnsOwnProbesAreNoted(t *testing.T) {
+func TestProbesOfOtherTurnsAreIgnored(t *testing.T) {
 	l := newLedger("turn", load{rate: 4, probeEvery: 2, duration: time.Second})
 	l.begin(time.Now())
 	for _, key := range []string{"", "turn-new-", "turn-new-x", "turn-new--1", "turn-new-4", "turn-known-1", "other-new-0", l.key(1)} {
@@ -77,7 +77,7 @@ func TestOnlyTheTurnsOwnProbesAreNoted(t *testing.T) {
 	require.NoError(t, l.awaitAll(t.Context()))
 }
 
-func TestWhatIsNotToldIsNotSummedUp(t *testing.T) {
+func TestUntoldAlertsAreNotSummedUp(t *testing.T) {
 	l := filled(t)
 	l.marks[6].arrived.Store(0)
 	_, err := l.sum()
@@ -87,7 +87,7 @@ func TestWhatIsNotToldIsNotSummedUp(t *testing.T) {
 	require.ErrorContains(t, err, "too short")
 }
 
-func TestNobodyWaitsForEverForAWebhook(t *testing.T) {
+func TestWaitForAWebhookIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger("turn", load{rate: 4, probeEvery: 2, duration: time.Second})
 		l.begin(time.Now())

@@ -39,7 +39,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 	}
 }
 
-func TestAnAlertdThatDoesNotStartEndsTheRun(t *testing.T) {
+func TestFailedStartEndsTheRun(t *testing.T) {
 	for _, part := range parts() {
 		err := run(t.Context(), []string{"-dir", t.TempDir(), "-alertd", "/nowhere", "-only", part, "-events", "1000"}, io.Discard)
 		require.ErrorContains(t, err, "measure "+part)

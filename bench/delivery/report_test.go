@@ -18,7 +18,7 @@ func took(p99 int) turn {
 	}
 }
 
-func TestThePercentilesOfATurnAreItsOwn(t *testing.T) {
+func TestPercentilesAreOfOneTurn(t *testing.T) {
 	times := make([]time.Duration, 1000)
 	for i := range times {
 		times[i] = time.Duration(1000 - i)
@@ -46,7 +46,7 @@ func TestLatencyIsTheMedianOfTheRoundsBesideItsGoal(t *testing.T) {
 	require.Contains(t, out.String(), "| goal | 3.00: missed | | 15.00: missed | |")
 }
 
-func TestAStormIsComparedWithinEachRound(t *testing.T) {
+func TestStormIsComparedWithinEachRound(t *testing.T) {
 	round := func(with, without float64, lag time.Duration) stormRound {
 		return stormRound{
 			with:    storm{rate: with, lag: lag, told: lag + time.Second, messages: 100, peak: 50 << 20, cpu: 20 * time.Microsecond},
@@ -70,7 +70,7 @@ func TestAStormIsComparedWithinEachRound(t *testing.T) {
 	require.Contains(t, out.String(), "| 2: missed |")
 }
 
-func TestADeadChannelIsJudgedByTheRatioOfTheMedians(t *testing.T) {
+func TestDeadChannelIsJudgedByRatioOfMedians(t *testing.T) {
 	var out strings.Builder
 	l := load{rate: 100, probeEvery: 1, duration: 5 * time.Second}
 	require.NoError(t, reportDead(&out, l, "SQLite", [][]turn{{took(10), took(10)}, {took(11), took(5)}, {took(60), took(20)}}, 24))

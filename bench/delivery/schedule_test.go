@@ -17,7 +17,7 @@ func TestAlertsAreDueAtASteadyRate(t *testing.T) {
 	require.Equal(t, began.Add(3*time.Second+time.Second/300), s.due(901))
 }
 
-func TestAlertsAreAnnouncedWhenTheyAreDueWhoeverIsLate(t *testing.T) {
+func TestScheduleDoesNotWaitForLateAlerts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := schedule{begin: time.Now(), rate: 1000, count: 5000}
 		out := make(chan int, s.count)
@@ -40,7 +40,7 @@ func TestAlertsAreAnnouncedWhenTheyAreDueWhoeverIsLate(t *testing.T) {
 	})
 }
 
-func TestAScheduleEndsWithItsContext(t *testing.T) {
+func TestScheduleEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()

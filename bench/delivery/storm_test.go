@@ -17,7 +17,7 @@ import (
 	"alertd/internal/incident"
 )
 
-func TestAStormsMessagesAreOfAHundredKindsAndNoTwoAreTheSame(t *testing.T) {
+func TestStormHasAHundredKindsOfDistinctMessages(t *testing.T) {
 	bodies := stormBatches("storm-1", 3000)
 	require.Len(t, bodies, 3)
 	messages, kinds := map[string]bool{}, map[string]int{}
@@ -99,7 +99,7 @@ func weather(t *testing.T, f *fakeAlertd, enabled bool, toldOf int) (storm, erro
 	return c.weather(t.Context(), os.Getpid(), "s", stormBatches("s", 4000), enabled, heard)
 }
 
-func TestAStormIsOverWhenAllIsFoldedAndTold(t *testing.T) {
+func TestStormEndsWhenAllIsFoldedAndTold(t *testing.T) {
 	f := &fakeAlertd{incidents: incidents}
 	s, err := weather(t, f, true, incidents)
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestAStormIsOverWhenAllIsFoldedAndTold(t *testing.T) {
 	require.Positive(t, s.peak)
 }
 
-func TestAStormWithAlertingDisabledIsPostedOnly(t *testing.T) {
+func TestStormWithoutAlertingIsOnlyPosted(t *testing.T) {
 	f := &fakeAlertd{}
 	s, err := weather(t, f, false, 0)
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestAStormWithAlertingDisabledIsPostedOnly(t *testing.T) {
 	require.Zero(t, s.lag)
 }
 
-func TestAStormOfWhichSomethingIsMissingFails(t *testing.T) {
+func TestIncompleteStormFails(t *testing.T) {
 	_, err := weather(t, &fakeAlertd{incidents: incidents, refused: 1}, true, incidents)
 	require.ErrorContains(t, err, "not taken as a whole")
 	_, err = weather(t, &fakeAlertd{incidents: incidents, lost: 100}, true, incidents)

@@ -24,7 +24,7 @@ func shortLoad() load {
 	return load{rate: 500, probeEvery: 5, warmUp: 100 * time.Millisecond, duration: 200 * time.Millisecond}
 }
 
-func TestATurnMeasuresEachAlertThatOpensAnIncident(t *testing.T) {
+func TestTurnMeasuresEachOpening(t *testing.T) {
 	l := newLedger("turn", shortLoad())
 	var messages atomic.Int64
 	r, err := startReceiver(t.Context(), func(m message, at time.Time) {
@@ -54,7 +54,7 @@ func TestATurnMeasuresEachAlertThatOpensAnIncident(t *testing.T) {
 	require.Equal(t, 150, strings.Count(string(written), "\n"), "each alert is in the file")
 }
 
-func TestAnAnswerThatIsNo201EndsTheTurn(t *testing.T) {
+func TestOtherAnswerThan201EndsTheTurn(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "not today", http.StatusTeapot)
 	}))
@@ -64,7 +64,7 @@ func TestAnAnswerThatIsNo201EndsTheTurn(t *testing.T) {
 	require.ErrorContains(t, err, "not today")
 }
 
-func TestATurnEndsWithItsContext(t *testing.T) {
+func TestTurnEndsWithItsContext(t *testing.T) {
 	stopped := errors.New("that is enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -83,7 +83,7 @@ func TestATurnEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, stopped, "before the first connection")
 }
 
-func TestAServerThatIsGoneEndsTheTurn(t *testing.T) {
+func TestLostServerEndsTheTurn(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	require.ErrorContains(t, sendAll(t.Context(), server.Listener.Addr().String(), newLedger("turn", shortLoad())), "connect: dial")
@@ -114,7 +114,7 @@ func TestContendersTakeTurnsInBothOrders(t *testing.T) {
 	require.Empty(t, left, "a turn leaves nothing on disk")
 }
 
-func TestAWebhookThatCannotBeReadFailsTheTurn(t *testing.T) {
+func TestUnreadableWebhookFailsTheTurn(t *testing.T) {
 	for name, body := range map[string]string{"no JSON": "x", "no webhook": "{}"} {
 		r, err := startReceiver(t.Context(), func(message, time.Time) { t.Error("it was taken") })
 		require.NoError(t, err)
@@ -129,7 +129,7 @@ func TestAWebhookThatCannotBeReadFailsTheTurn(t *testing.T) {
 	}
 }
 
-func TestADeadReceiverTakesWhatComesAndNeverAnswers(t *testing.T) {
+func TestDeadReceiverNeverAnswers(t *testing.T) {
 	d, err := startDead(t.Context())
 	require.NoError(t, err)
 	var dialer net.Dialer

@@ -25,7 +25,7 @@ func TestSendCountsEveryRequest(t *testing.T) {
 	require.InDelta(t, 327, l.body, 5, "an event as alertd answers it")
 }
 
-func TestSendEndsWithTheAnswerThatIsNo201(t *testing.T) {
+func TestSendEndsWithAnotherAnswerThan201(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "not today", http.StatusTeapot)
 	}))

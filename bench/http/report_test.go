@@ -30,7 +30,7 @@ func testPlan() plan {
 	return newPlan(options{rounds: 1, duration: time.Second, connections: 1})
 }
 
-func TestOnPostgreSQLTheSecondServerIsTwoReplicas(t *testing.T) {
+func TestPostgreSQLRunHasTwoReplicas(t *testing.T) {
 	require.Equal(t, "two alertd together", namesOf(options{dsn: "postgres://db"})[secondServer])
 	s := server{parts: []*child.Child{{Addr: "a"}, {Addr: "b"}}}
 	require.Equal(t, []string{"a", "b"}, s.addrs())

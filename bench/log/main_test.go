@@ -39,7 +39,7 @@ func TestFillStoresWhatItCounts(t *testing.T) {
 	require.Greater(t, disk, json)
 }
 
-func TestABareLoopInsertsEverything(t *testing.T) {
+func TestBareLoopInsertsEverything(t *testing.T) {
 	bodies, events := batches(2)
 	require.Len(t, bodies, 2)
 	require.Len(t, events, 2000)

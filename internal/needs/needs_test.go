@@ -24,7 +24,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	r.ended = "failed: " + fmt.Sprintf(format, args...) + "; "
 }
 
-func TestWhatIsLackingSkipsATestUnlessThatIsForbidden(t *testing.T) {
+func TestLackingSkipsUnlessForbidden(t *testing.T) {
 	t.Setenv(needs.Env, "")
 	skipped := &recorder{TB: t}
 	needs.Lacking(skipped, "a %s", "moon")

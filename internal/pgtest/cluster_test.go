@@ -80,7 +80,7 @@ func TestCommittedRowsOutliveTheServer(t *testing.T) {
 	require.Equal(t, len(ends), query[int](t, dsn, "select count(*) from t"))
 }
 
-func TestAClusterIsDurableAndTheSameEverywhere(t *testing.T) {
+func TestClusterIsDurableAndTheSameEverywhere(t *testing.T) {
 	t.Setenv("LC_ALL", "xx_XX.UTF-8") // which no machine has
 	t.Setenv("LANG", "xx_XX.UTF-8")
 	t.Setenv("TZ", "Asia/Kathmandu")
@@ -127,7 +127,7 @@ func TestKillEndsEveryProcessOfTheServer(t *testing.T) {
 	}
 }
 
-func TestAClosedClusterLeavesNothing(t *testing.T) {
+func TestClosedClusterLeavesNothing(t *testing.T) {
 	for name, end := range map[string]func(*pgtest.Cluster, context.Context) error{
 		"while it runs": func(*pgtest.Cluster, context.Context) error { return nil },
 		"after kill -9": (*pgtest.Cluster).Kill,
@@ -164,7 +164,7 @@ func sharedMemory(tb testing.TB) []string {
 	return segments
 }
 
-func TestAFailedStartShowsTheLog(t *testing.T) {
+func TestFailedStartShowsTheLog(t *testing.T) {
 	cluster := pgtest.StartCluster(t)
 	data := show(t, cluster.DSN("postgres"), "data_directory")
 	require.NoError(t, cluster.Stop(t.Context(), pgtest.Fast))
@@ -175,7 +175,7 @@ func TestAFailedStartShowsTheLog(t *testing.T) {
 	require.False(t, cluster.Running())
 }
 
-func TestAnUnreachableDirectoryIsNamed(t *testing.T) {
+func TestUnreachableDirectoryIsNamed(t *testing.T) {
 	if os.Geteuid() != 0 {
 		needs.Lacking(t, "root, whose PostgreSQL runs as another user")
 	}
@@ -191,7 +191,7 @@ func TestAnUnreachableDirectoryIsNamed(t *testing.T) {
 	require.Empty(t, left)
 }
 
-func TestAKilledProcessLeavesNoCluster(t *testing.T) {
+func TestKilledProcessLeavesNoCluster(t *testing.T) {
 	cmd := child(t.Context(), "TestHangs", envChild+"="+childHangs)
 	output, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -210,7 +210,7 @@ func TestAKilledProcessLeavesNoCluster(t *testing.T) {
 	require.NoDirExists(t, filepath.Dir(data), "the next one removes it")
 }
 
-func TestAPromotedStandbyHasEveryCommit(t *testing.T) {
+func TestPromotedStandbyHasEveryCommit(t *testing.T) {
 	t.Setenv("PGSSLMODE", "require") // which no cluster of ours can do
 	primary := pgtest.StartCluster(t)
 	standby := pgtest.StartStandby(t, primary)
@@ -229,7 +229,7 @@ func TestAPromotedStandbyHasEveryCommit(t *testing.T) {
 	require.Equal(t, 21, query[int](t, standby.DSN("postgres"), "select count(*) from t"))
 }
 
-func TestAPrimaryDoesNotCommitWithoutItsStandby(t *testing.T) {
+func TestPrimaryDoesNotCommitWithoutItsStandby(t *testing.T) {
 	primary := pgtest.StartCluster(t)
 	standby := pgtest.StartStandby(t, primary)
 	execute(t, primary.DSN("postgres"), "create table t (n int)")

@@ -57,12 +57,12 @@ func TestEachTestHasAnEmptyDatabase(t *testing.T) {
 	require.Equal(t, used[0], used[1], "emptied, not made anew")
 }
 
-func TestTestsSideBySideHaveDatabasesOfTheirOwn(t *testing.T) {
+func TestParallelTestsHaveDatabasesOfTheirOwn(t *testing.T) {
 	one, another := pgtest.DSN(t), pgtest.DSN(t)
 	require.NotEqual(t, query[string](t, one, "select current_database()"), query[string](t, another, "select current_database()"))
 }
 
-func TestADatabaseLosesTheSessionsOfItsTest(t *testing.T) {
+func TestDatabaseLosesTheSessionsOfItsTest(t *testing.T) {
 	var busy, watching *pgx.Conn
 	t.Run("a test that forgets to close a connection", func(t *testing.T) {
 		dsn := pgtest.DSN(t)
@@ -111,7 +111,7 @@ func TestNeedsACluster(t *testing.T) {
 	require.Equal(t, "on", show(t, pgtest.StartCluster(t).DSN("postgres"), "fsync"))
 }
 
-func TestATestWithoutPostgreSQLIsSkipped(t *testing.T) {
+func TestWithoutPostgreSQLATestIsSkipped(t *testing.T) {
 	for _, test := range []string{"TestNeedsADatabase", "TestNeedsACluster"} {
 		output := runChild(t, test, "ALERTD_TEST_POSTGRES_DSN=", "ALERTD_TEST_POSTGRES=", "ALERTD_TEST_POSTGRES_BIN="+t.TempDir())
 		require.Contains(t, output, "--- SKIP: "+test)
@@ -120,7 +120,7 @@ func TestATestWithoutPostgreSQLIsSkipped(t *testing.T) {
 	}
 }
 
-func TestATestWithoutRequiredPostgreSQLFails(t *testing.T) {
+func TestWithoutRequiredPostgreSQLATestFails(t *testing.T) {
 	for _, test := range []string{"TestNeedsADatabase", "TestNeedsACluster"} {
 		output := runChild(t, test, "ALERTD_TEST_POSTGRES_DSN=", "ALERTD_TEST_POSTGRES=required", "ALERTD_TEST_POSTGRES_BIN="+t.TempDir())
 		require.Contains(t, output, "--- FAIL: "+test)
@@ -128,7 +128,7 @@ func TestATestWithoutRequiredPostgreSQLFails(t *testing.T) {
 	}
 }
 
-func TestATestMainWithoutPgtestIsRefused(t *testing.T) {
+func TestTestMainWithoutPgtestIsRefused(t *testing.T) {
 	output := runChild(t, "TestNeedsADatabase", envChild+"="+childWithoutMain, "ALERTD_TEST_POSTGRES_DSN=")
 	require.Contains(t, output, "--- FAIL: TestNeedsADatabase")
 	require.Contains(t, output, "pgtest.Main(m)")

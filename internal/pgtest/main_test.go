@@ -60,7 +60,7 @@ func runChild(tb testing.TB, test string, environment ...string) string {
 // TestHangs is what runs in the child that never ends.
 func TestHangs(t *testing.T) {
 	if os.Getenv(envChild) != childHangs {
-		return // it is for the child process of TestAKilledProcessLeavesNoCluster
+		return // it is for the child process of TestKilledProcessLeavesNoCluster
 	}
 	cluster := pgtest.StartCluster(t)
 	_, _ = fmt.Fprintln(os.Stdout, "directory", show(t, cluster.DSN("postgres"), "data_directory"))

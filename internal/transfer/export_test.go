@@ -19,7 +19,7 @@ import (
 
 var aDay = time.Date(2025, 12, 27, 10, 30, 0, 123456000, time.UTC)
 
-func TestAnExportIsTheEventsAsTheyAreAnsweredOneALine(t *testing.T) {
+func TestExportIsOneEventALine(t *testing.T) {
 	log := newLog(t)
 	events := add(t, log,
 		`{"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","context":{"limit": 0.030, "big":12345678901234567890.5e+0}}`,
@@ -33,7 +33,7 @@ func TestAnExportIsTheEventsAsTheyAreAnsweredOneALine(t *testing.T) {
 	require.Equal(t, want.String(), export(t, log, alerting.Filter{}, transfer.NDJSON))
 }
 
-func TestAContextWithLineBreaksIsWrittenOnOneLineAndItsNumbersKeepTheirDigits(t *testing.T) {
+func TestContextStaysOnOneLineAndKeepsItsDigits(t *testing.T) {
 	log := newLog(t)
 	for name, test := range map[string]struct{ context, want string }{
 		"line feeds":       {"{\n  \"a\": 1.50,\n  \"b\": [1e+05, -0, 0.1000],\n  \"c\": \"x\\ny\\u00e9\"\n}", `{"a":1.50,"b":[1e+05,-0,0.1000],"c":"x\ny\u00e9"}`},
@@ -48,7 +48,7 @@ func TestAContextWithLineBreaksIsWrittenOnOneLineAndItsNumbersKeepTheirDigits(t 
 	}
 }
 
-func TestAnExportIsBoundedByWhenItHappened(t *testing.T) {
+func TestExportIsBoundedByTimestamp(t *testing.T) {
 	log := newLog(t)
 	for hour := range 24 {
 		add(t, log, alertAt(aDay.Add(time.Duration(hour)*time.Hour), strconv.Itoa(hour)))
@@ -70,7 +70,7 @@ func TestAnExportIsBoundedByWhenItHappened(t *testing.T) {
 	}
 }
 
-func TestACSVHasAHeaderAndARowForEachEvent(t *testing.T) {
+func TestCSVHasAHeaderAndARowAnEvent(t *testing.T) {
 	log := newLog(t)
 	const header = "event_id,timestamp,severity,category,source,message,context,seq,received_at,dedup_key\n"
 	require.Equal(t, header, export(t, log, alerting.Filter{}, transfer.CSV))
@@ -82,7 +82,7 @@ func TestACSVHasAHeaderAndARowForEachEvent(t *testing.T) {
 
 // Whatever the texts of an event are, a CSV reader finds ten cells with them, and
 // no cell that a spreadsheet could take for a formula.
-func TestNoCellOfACSVIsAFormulaAndEveryCellIsTheText(t *testing.T) {
+func TestCSVHasNoFormulas(t *testing.T) {
 	begin := rapid.SampledFrom([]string{"", "=", "+", "-", "@", "\t", "\r", "\n", "'", " =", "\u00a0@", "\"", "＝", ",", ";", " \t"})
 	text := rapid.Custom(func(t *rapid.T) string {
 		return begin.Draw(t, "begin") + begin.Draw(t, "again") + rapid.StringMatching(`[-=+@,;'" \t\r\na-zé]{0,6}`).Draw(t, "rest") + "."
@@ -121,7 +121,7 @@ func TestNoCellOfACSVIsAFormulaAndEveryCellIsTheText(t *testing.T) {
 	})
 }
 
-func TestAFormatIsKnownByItsName(t *testing.T) {
+func TestFormatNames(t *testing.T) {
 	for _, name := range []string{"ndjson", "csv"} {
 		format, err := transfer.ParseFormat(name)
 		require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestAFormatIsKnownByItsName(t *testing.T) {
 	require.EqualError(t, err, `"xml" is not one of ndjson, csv`)
 }
 
-func TestAnExportEndsWhereWritingFails(t *testing.T) {
+func TestExportEndsWhereWritingFails(t *testing.T) {
 	log := newLog(t)
 	_, err := transfer.Import(t.Context(), log, strings.NewReader(numbered(1, 2000)), transfer.ImportOptions{MaxLine: maxLine})
 	require.NoError(t, err)
@@ -158,14 +158,14 @@ func (g *growing) After(ctx context.Context, after alerting.Seq, filter alerting
 	return g.MemoryLog.After(ctx, after, filter)
 }
 
-func TestAnExportEndsAtWhatTheLogHeldWhenItBegan(t *testing.T) {
+func TestExportEndsAtTheEventsOfItsStart(t *testing.T) {
 	log := &growing{MemoryLog: newLog(t)}
 	add(t, log, alertAt(aDay, "1"), alertAt(aDay, "2"))
 	log.on = func(int) { add(t, log, alertAt(aDay, "3")) }
 	require.Equal(t, 2, strings.Count(export(t, log, alerting.Filter{}, transfer.NDJSON), "\n"))
 }
 
-func TestAnExportSaysHowManyEventsRetentionTookBeforeTheyWereRead(t *testing.T) {
+func TestExportCountsEventsLostToRetention(t *testing.T) {
 	log := &growing{MemoryLog: alerting.NewMemoryLog(10)}
 	require.NoError(t, log.Attach(t.Context(), nobody{}, 0))
 	for i := range 10 {

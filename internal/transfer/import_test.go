@@ -16,7 +16,7 @@ import (
 	"alertd/internal/transfer"
 )
 
-func TestAnImportKeepsIdsAndTimes(t *testing.T) {
+func TestImportKeepsIdsAndTimes(t *testing.T) {
 	const line = `{"event_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55","timestamp":"2025-12-27T10:30:00.123456Z","severity":"error","category":"risk_limit",` +
 		`"source":"var_gate","message":"m","context":{"limit": 0.030},"seq":1,"received_at":"2025-12-27T10:30:01.654321Z","dedup_key":"k"}` + "\n"
 	log := newLog(t)
@@ -26,7 +26,7 @@ func TestAnImportKeepsIdsAndTimes(t *testing.T) {
 	require.Equal(t, line, export(t, log, alerting.Filter{}, transfer.NDJSON))
 }
 
-func TestALineMayBeAnAlertAsItIsPosted(t *testing.T) {
+func TestImportTakesPostedAlerts(t *testing.T) {
 	log := newLog(t)
 	imported, err := transfer.Import(t.Context(), log, strings.NewReader(alertAt(aDay, "one")+"\r\n\n \t\n"+alertAt(aDay, "two")), transfer.ImportOptions{MaxLine: maxLine})
 	require.NoError(t, err)
@@ -43,7 +43,7 @@ func TestImportTakesAlertdsOwnEvents(t *testing.T) {
 	require.Equal(t, exported, exportOf(t, target))
 }
 
-func TestAnIdThatIsKnownIsADuplicate(t *testing.T) {
+func TestKnownIdIsADuplicate(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, config store.Config) {
 		require.Equal(t, transfer.Imported{Events: 2500, Lines: 2500}, importInto(t, config, numbered(1, 2500)))
 		once := exportOf(t, config)
@@ -56,7 +56,7 @@ func TestAnIdThatIsKnownIsADuplicate(t *testing.T) {
 	})
 }
 
-func TestAnInvalidLineEndsAnImportOnceWhatComesBeforeItIsInTheLog(t *testing.T) {
+func TestInvalidLineEndsTheImportAfterEarlierLines(t *testing.T) {
 	for name, test := range map[string]struct{ line, want string }{
 		"a field that is wrong":    {`{"severity":"loud","category":"other","source":"s","message":"m"}`, `line 1502: severity: "loud" is not one of the known values, must be one of debug, info, warning, error, critical`},
 		"two fields that are":      {`{"severity":"error","category":"other","source":"s","text":"m"}`, `line 1502: text: is not a known field, must be one of severity, category, source, message, context, timestamp, event_id, dedup_key, seq, received_at, incident_id; message: is missing or empty, must have 1 to 8192 characters`},
@@ -82,7 +82,7 @@ func TestAnInvalidLineEndsAnImportOnceWhatComesBeforeItIsInTheLog(t *testing.T) 
 	}
 }
 
-func TestInvalidLinesAreSkippedWhereThatIsAskedFor(t *testing.T) {
+func TestInvalidLinesAreSkippedOnRequest(t *testing.T) {
 	log := newLog(t)
 	text := "bad\n" + numbered(1, 1200) + strings.Repeat("x", 200_000) + "\n" + numbered(1201, 1) + "worse"
 	var invalid []uint64
@@ -95,7 +95,7 @@ func TestInvalidLinesAreSkippedWhereThatIsAskedFor(t *testing.T) {
 	require.Equal(t, []uint64{1, 1202, 1204}, invalid)
 }
 
-func TestALineOfTheGreatestLengthIsTaken(t *testing.T) {
+func TestLongestLineIsTaken(t *testing.T) {
 	line := strings.TrimSpace(numbered(1, 1))
 	for _, end := range []string{"", "\n", "\r\n"} {
 		_, err := transfer.Import(t.Context(), newLog(t), strings.NewReader(line+end), transfer.ImportOptions{MaxLine: int64(len(line))})
@@ -131,7 +131,7 @@ func (c *counting) Append(ctx context.Context, drafts []*alerting.Draft) ([]aler
 	return c.MemoryLog.Append(ctx, drafts)
 }
 
-func TestEventsAreAppendedSomeAtATime(t *testing.T) {
+func TestImportAppendsInBatches(t *testing.T) {
 	log := &counting{MemoryLog: newLog(t)}
 	_, err := transfer.Import(t.Context(), log, strings.NewReader(numbered(1, 2500)), transfer.ImportOptions{MaxLine: maxLine})
 	require.NoError(t, err)
@@ -147,7 +147,7 @@ func TestEventsAreAppendedSomeAtATime(t *testing.T) {
 	require.Equal(t, []int{4, 4, 2}, log.batches, "and not more than a few megabytes")
 }
 
-func TestProgressIsToldInBytesOfTheFile(t *testing.T) {
+func TestProgressIsInBytesOfTheFile(t *testing.T) {
 	var told []int64
 	text := numbered(1, 2500)
 	_, err := transfer.Import(t.Context(), newLog(t), strings.NewReader(text), transfer.ImportOptions{
@@ -157,7 +157,7 @@ func TestProgressIsToldInBytesOfTheFile(t *testing.T) {
 	require.Equal(t, []int64{int64(len(numbered(1, 1000))), int64(len(numbered(1, 2000))), int64(len(text))}, told)
 }
 
-func TestAnImportStopsBetweenTransactions(t *testing.T) {
+func TestImportStopsBetweenTransactions(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	log := &counting{MemoryLog: newLog(t), during: cancel}
 	imported, err := transfer.Import(ctx, log, strings.NewReader(numbered(1, 2500)), transfer.ImportOptions{MaxLine: maxLine})
@@ -166,7 +166,7 @@ func TestAnImportStopsBetweenTransactions(t *testing.T) {
 	require.Equal(t, []int{1000}, log.batches)
 }
 
-func TestAnImportEndsWhereTheLogFails(t *testing.T) {
+func TestImportEndsWhereTheLogFails(t *testing.T) {
 	unavailable := &alerting.Error{Code: alerting.CodeUnavailable, Message: "the event log is not available: the disk is full"}
 	log := &counting{MemoryLog: newLog(t)}
 	log.after = func() { log.err = unavailable }
@@ -176,7 +176,7 @@ func TestAnImportEndsWhereTheLogFails(t *testing.T) {
 	require.Equal(t, transfer.Imported{Events: 1000, Lines: 1000}, imported)
 }
 
-func TestAFileThatCannotBeReadEndsAnImportOnceWhatWasReadIsInTheLog(t *testing.T) {
+func TestUnreadableFileEndsTheImportAfterEarlierLines(t *testing.T) {
 	broken := errors.New("broken")
 	imported, err := transfer.Import(t.Context(), newLog(t), io.MultiReader(strings.NewReader(numbered(1, 10)), &failing{err: broken}), transfer.ImportOptions{MaxLine: maxLine})
 	require.ErrorIs(t, err, broken)
@@ -185,7 +185,7 @@ func TestAFileThatCannotBeReadEndsAnImportOnceWhatWasReadIsInTheLog(t *testing.T
 }
 
 // Whatever a log holds, its export is the export of a log that imported it.
-func TestAnImportOfAnExportHasTheSameExport(t *testing.T) {
+func TestExportImportRoundTrip(t *testing.T) {
 	text := rapid.StringOf(rapid.SampledFrom([]rune("ab \t\n\r\"\\/<>&é\u2028\u2029😀=-")))
 	value := rapid.SampledFrom([]string{`1.50`, `-0`, `1e+05`, `12345678901234567890.10`, "\"a\\u00e9\\n\"", `null`, "[ 1 ,\n2 ]", `{"seq":1}`, `",\"seq\":7,\"received_at\":\""`})
 	alerts := rapid.Custom(func(t *rapid.T) string {

@@ -34,7 +34,7 @@ func mixed(n int) []string {
 	return alerts
 }
 
-func TestALogMovesFromSQLiteToPostgreSQLByteForByte(t *testing.T) {
+func TestSQLiteMovesToPostgreSQLByteForByte(t *testing.T) {
 	source, target := sqliteConfig(t), postgresConfig(t)
 	require.NoError(t, store.Use(t.Context(), source, func(ctx context.Context, s *store.Store) error {
 		_, err := s.Append(ctx, draftsOf(t, mixed(2200)...))
@@ -50,7 +50,7 @@ func TestALogMovesFromSQLiteToPostgreSQLByteForByte(t *testing.T) {
 	require.Equal(t, moved, exportOf(t, back))
 }
 
-func TestALogMovesBesideWhatIsThereAndOnlyItsNumbersChange(t *testing.T) {
+func TestImportBesideEventsChangesOnlyNumbers(t *testing.T) {
 	source, target := sqliteConfig(t), postgresConfig(t)
 	importInto(t, source, numbered(1, 100))
 	importInto(t, target, numbered(1000, 10))
@@ -63,7 +63,7 @@ func TestALogMovesBesideWhatIsThereAndOnlyItsNumbersChange(t *testing.T) {
 	require.Equal(t, moved, strings.Join(strings.SplitAfter(exportOf(t, target), "\n")[10:], ""))
 }
 
-func TestAnImportIsSeenLiveByReplicasThatRun(t *testing.T) {
+func TestImportIsSeenLiveByReplicas(t *testing.T) {
 	config := postgresConfig(t)
 	opened, err := store.Open(t.Context(), config)
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ func newWriter(seed uint64) *writer {
 	return &writer{name: "c1", random: rand.New(rand.NewPCG(seed, 1)), maxSize: 50}
 }
 
-func TestAWriterMakesPostsOfEveryKindAndNoneTwice(t *testing.T) {
+func TestWriterMakesPostsOfEveryKindOnce(t *testing.T) {
 	id := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	kinds := make(map[string]int)
 	tokens, ids := make(map[string]bool), make(map[string]bool)
@@ -53,7 +53,7 @@ func TestAWriterMakesPostsOfEveryKindAndNoneTwice(t *testing.T) {
 	}
 }
 
-func TestAWriterOfTheSameSeedWritesTheSame(t *testing.T) {
+func TestWriterRepeatsASeed(t *testing.T) {
 	one, same, other := newWriter(1), newWriter(1), newWriter(2)
 	differ := false
 	for range 20 {
@@ -65,7 +65,7 @@ func TestAWriterOfTheSameSeedWritesTheSame(t *testing.T) {
 	require.True(t, differ)
 }
 
-func TestABodyHasTheAlertsAsTheyAre(t *testing.T) {
+func TestBodyHasTheAlertsUnchanged(t *testing.T) {
 	w := newWriter(3)
 	for range 500 {
 		p := w.next()

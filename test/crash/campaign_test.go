@@ -52,7 +52,7 @@ func row(tb testing.TB, output, engine string) (numbers [11]string) {
 	return numbers
 }
 
-func TestAnHonestAlertdPasses(t *testing.T) {
+func TestHonestAlertdPasses(t *testing.T) {
 	t.Parallel()
 	for engine, rounds := range map[string]string{"sqlite": "4", "postgres": "4", "replicas": "5"} {
 		t.Run(engine, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestAnswersUnlikeTheLogAreFound(t *testing.T) {
 	require.Regexp(t, `GET /events/[0-9a-f-]{36} is not what GET /events has, from byte 0 on:\n`, output)
 }
 
-func TestABadEndIsFound(t *testing.T) {
+func TestBadEndIsFound(t *testing.T) {
 	t.Parallel()
 	output, err := campaignOn(t, grudging, "sqlite", t.TempDir(), "-rounds", "1")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
@@ -133,14 +133,14 @@ func TestWrongMessagesAreFound(t *testing.T) {
 	}
 }
 
-func TestAMissingRecoveryIsFound(t *testing.T) {
+func TestMissingRecoveryIsFound(t *testing.T) {
 	t.Parallel()
 	output, err := campaignOn(t, helpless, "postgres", t.TempDir(), "-rounds", "4", "-patience", "4s", "-tell-patience", "1s")
 	require.ErrorContains(t, err, "alertd does not keep its promise")
 	require.Contains(t, output, "alertd does not recover by itself")
 }
 
-func TestAFailedStartShowsTheLog(t *testing.T) {
+func TestFailedStartShowsTheLog(t *testing.T) {
 	t.Parallel()
 	script := filepath.Join(t.TempDir(), "alertd")
 	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho 'no such thing' >&2; exit 3\n"), 0o700))

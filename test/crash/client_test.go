@@ -24,7 +24,7 @@ func clientOf(tb testing.TB, handler http.HandlerFunc) *client {
 	return &client{api: a, ledger: newLedger(), fleet: f, writer: newWriter(1)}
 }
 
-func TestAClientSendsTheSameUntilItHasAnAnswer(t *testing.T) {
+func TestClientRepeatsUntilAnswered(t *testing.T) {
 	var attempts atomic.Int32
 	p := &post{alerts: []*alert{plain("a")}}
 	c := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -46,7 +46,7 @@ func TestAClientSendsTheSameUntilItHasAnAnswer(t *testing.T) {
 	require.Equal(t, 1, c.ledger.acknowledged())
 }
 
-func TestAClientSendsWhatHasNoNameOnce(t *testing.T) {
+func TestClientSendsNamelessAlertsOnce(t *testing.T) {
 	var attempts atomic.Int32
 	p := &post{alerts: []*alert{plain("a")}}
 	p.alerts[0].eventID = ""
@@ -59,7 +59,7 @@ func TestAClientSendsWhatHasNoNameOnce(t *testing.T) {
 	require.Zero(t, c.ledger.acknowledged())
 }
 
-func TestNothingIsSentAgainBehindTheClientsBack(t *testing.T) {
+func TestTransportRepeatsNothing(t *testing.T) {
 	var arrived atomic.Int32
 	p := &post{alerts: []*alert{plain("a")}, key: "k"} // net/http takes that for leave
 	c := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -73,7 +73,7 @@ func TestNothingIsSentAgainBehindTheClientsBack(t *testing.T) {
 	require.Equal(t, int32(2), arrived.Load())
 }
 
-func TestA201IsAPromiseEvenWhenItIsCutOff(t *testing.T) {
+func TestCutOff201IsAPromise(t *testing.T) {
 	c := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "999")
 		w.WriteHeader(http.StatusCreated)
@@ -82,7 +82,7 @@ func TestA201IsAPromiseEvenWhenItIsCutOff(t *testing.T) {
 	require.Equal(t, 1, c.ledger.acknowledged())
 }
 
-func TestAnAnswerThatTheContractDoesNotKnowIsAFinding(t *testing.T) {
+func TestUndocumentedAnswerIsAFinding(t *testing.T) {
 	for name, test := range map[string]struct {
 		status       int
 		text, detail string

@@ -29,7 +29,7 @@ func follow(tb testing.TB, patience time.Duration, handler http.HandlerFunc) *fo
 	return f
 }
 
-func TestAFollowerGoesOnAfterTheLastEventThatItHasSeen(t *testing.T) {
+func TestFollowerResumesAfterItsLastEvent(t *testing.T) {
 	f := follow(t, time.Minute, func(w http.ResponseWriter, r *http.Request) { // two events, then the connection breaks off
 		var after int
 		_, _ = fmt.Sscan(r.Header.Get("Last-Event-ID"), &after)
@@ -51,13 +51,13 @@ func TestAFollowerGoesOnAfterTheLastEventThatItHasSeen(t *testing.T) {
 	require.Len(t, f.ledger.found(), 1, "what is broken is told once")
 }
 
-func TestAFollowerTellsOfAGap(t *testing.T) {
+func TestFollowerReportsAGap(t *testing.T) {
 	f := follow(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "event: gap\ndata: {}\n\n") })
 	f.verify(t.Context(), []record{{seq: 1}})
 	requireFinding(t, f.ledger, wrong, "it has a gap")
 }
 
-func TestAFollowerThatDoesNotCatchUpIsAFinding(t *testing.T) {
+func TestFollowerThatLagsIsAFinding(t *testing.T) {
 	f := follow(t, 20*time.Millisecond, func(http.ResponseWriter, *http.Request) {})
 	f.verify(t.Context(), []record{{seq: 1}})
 	requireFinding(t, f.ledger, wrong, "has come to seq 0, it must come to 1")

@@ -35,7 +35,7 @@ func bare(seq int) string {
 	return fmt.Sprintf(`{"event_id":"i%d","seq":%d,"message":"m%d"}`, seq, seq, seq)
 }
 
-func TestReadLogFollowsTheCursorsToTheEnd(t *testing.T) {
+func TestReadLogFollowsCursorsToTheEnd(t *testing.T) {
 	a, address := serveText(t, map[string]string{
 		"/events?limit=1000":               `{"events":[` + bare(9) + `,` + bare(7) + `],"next_cursor":"a b"}`,
 		"/events?limit=1000&cursor=a+b":    `{"events":[` + bare(6) + `],"next_cursor":"next"}`,
@@ -47,7 +47,7 @@ func TestReadLogFollowsTheCursorsToTheEnd(t *testing.T) {
 	require.Equal(t, []record{{"i9", 9, "m9", bare(9), ""}, {"i7", 7, "m7", bare(7), ""}, {"i6", 6, "m6", bare(6), ""}, {"i2", 2, "m2", bare(2), ""}}, log)
 }
 
-func TestReadLogEndsWhereACursorLeadsBack(t *testing.T) {
+func TestReadLogEndsAtACursorLoop(t *testing.T) {
 	for name, second := range map[string]string{
 		"to the same page": `{"events":[` + bare(9) + `],"next_cursor":"c"}`,
 		"to nothing":       `{"events":[],"next_cursor":"c"}`,
@@ -62,7 +62,7 @@ func TestReadLogEndsWhereACursorLeadsBack(t *testing.T) {
 	}
 }
 
-func TestReadLogTellsWhatCannotBeRead(t *testing.T) {
+func TestReadLogReportsWhatItCannotRead(t *testing.T) {
 	for name, test := range map[string]struct{ answer, problem string }{
 		"no JSON":             {"<html>", "invalid character"},
 		"an event without id": {`{"events":[{"seq":1}]}`, "no event_id"},

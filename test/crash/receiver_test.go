@@ -53,7 +53,7 @@ func sendTo(tb testing.TB, r *receiver, key, body, signed string) int {
 	return answer.StatusCode
 }
 
-func TestAReceiverNotesWhatTheSenderSees(t *testing.T) {
+func TestReceiverNotesWhatTheSenderSees(t *testing.T) {
 	t.Parallel()
 	r, l := startReceiver(t)
 	var statuses [200]int
@@ -95,7 +95,7 @@ func TestAReceiverNotesWhatTheSenderSees(t *testing.T) {
 	require.NotZero(t, seen[late]+seen[pending])
 }
 
-func TestAWrongSignatureIsReported(t *testing.T) {
+func TestWrongSignatureIsReported(t *testing.T) {
 	t.Parallel()
 	r, l := startReceiver(t)
 	for range 20 { // some are not read
@@ -104,7 +104,7 @@ func TestAWrongSignatureIsReported(t *testing.T) {
 	requireFinding(t, l, wrong, "the message msg_1 on channel all: its signature is not right")
 }
 
-func TestAReceiverCountsArrivalsAndTheEndsOfSenders(t *testing.T) {
+func TestReceiverNumbersArrivalsAndKills(t *testing.T) {
 	r, _ := startReceiver(t)
 	sendTo(t, r, "msg_1", "body", "body")
 	r.kills("me")
@@ -117,7 +117,7 @@ func TestAReceiverCountsArrivalsAndTheEndsOfSenders(t *testing.T) {
 	require.Equal(t, 3, arrivals[1].number)
 }
 
-func TestAReceiverConfiguresEachChannel(t *testing.T) {
+func TestReceiverConfiguresEachChannel(t *testing.T) {
 	r, _ := startReceiver(t)
 	var file struct {
 		Alerting struct {

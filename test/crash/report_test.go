@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheReportCountsEachKindAndTellsTheFirst(t *testing.T) {
+func TestReportCountsEachKindAndShowsTheFirst(t *testing.T) {
 	r := result{name: "sqlite", rounds: 20, alertdKills: 25, databaseEnds: 3, acknowledged: 12_345, figures: figures{incidents: 40, told: 70, repeats: 6}}
 	for range shown + 2 {
 		r.findings = append(r.findings, finding{wrong, "odd"})

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheAddressIsFoundInTheLog(t *testing.T) {
+func TestAddressIsFoundInTheLog(t *testing.T) {
 	const before, line = `{"msg":"starting","addr":"127.0.0.1:1"}` + "\n" + "no JSON\n", `{"time":"t","msg":"listening","addr":"127.0.0.1:4711"}` + "\n"
 	for name, size := range map[string]int{"at once": 1 << 10, "byte by byte": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -26,7 +26,7 @@ func TestTheAddressIsFoundInTheLog(t *testing.T) {
 	}
 }
 
-func TestTheAddressIsNotTakenFromALineThatIsNotWhole(t *testing.T) {
+func TestAddressIsNotReadFromAPartialLine(t *testing.T) {
 	a := newAnnouncement(new(strings.Builder))
 	_, err := a.Write([]byte(`{"msg":"listening","addr":"127.0.0.1:4711"}`))
 	require.NoError(t, err)

@@ -26,7 +26,7 @@ func newFile(tb testing.TB) (sqliteFile, *sql.DB) {
 	return s, database
 }
 
-func TestTheTallyOfAFileCountsWhatIsInItsLogAndLeavesItAsItIs(t *testing.T) {
+func TestTallyCountsTheWALAndChangesNothing(t *testing.T) {
 	s, database := newFile(t)
 	before, err := os.ReadFile(s.path + "-wal")
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func TestTheTallyOfAFileCountsWhatIsInItsLogAndLeavesItAsItIs(t *testing.T) {
 	require.Equal(t, tally{events: 3, ids: 2, lastSeq: 8}, got)
 }
 
-func TestTheTallyOfADamagedFileIsAnError(t *testing.T) {
+func TestTallyOfADamagedFileIsAnError(t *testing.T) {
 	s, database := newFile(t)
 	_, err := database.ExecContext(t.Context(), "create index by_id on events (event_id)")
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestTheTallyOfADamagedFileIsAnError(t *testing.T) {
 	require.ErrorContains(t, err, "integrity_check")
 }
 
-func TestTheTallyOfNothingIsAnError(t *testing.T) {
+func TestTallyOfNoFileIsAnError(t *testing.T) {
 	_, err := sqliteFile{filepath.Join(t.TempDir(), "alertd.db")}.tally(t.Context())
 	require.ErrorContains(t, err, "no such table")
 }

@@ -81,7 +81,7 @@ func (t *telling) rewrite(key, from, to string) {
 	}
 }
 
-func TestATellingInWhichNothingIsWrong(t *testing.T) {
+func TestFaultlessTellingHasNoFindings(t *testing.T) {
 	for _, settled := range []bool{true, false} {
 		it := tale()
 		it.settled = settled
@@ -90,7 +90,7 @@ func TestATellingInWhichNothingIsWrong(t *testing.T) {
 	}
 }
 
-func TestEachViolationOfATellingIsFound(t *testing.T) {
+func TestEachFaultOfATellingIsFound(t *testing.T) {
 	opened := toldOf("1", "opened", "a", "error", 1)
 	tests := map[string]struct {
 		change func(*telling)
@@ -166,7 +166,7 @@ func TestEachViolationOfATellingIsFound(t *testing.T) {
 	}
 }
 
-func TestWhatMayStillComeIsNotMissed(t *testing.T) {
+func TestPendingMessagesAreNotMissed(t *testing.T) {
 	it := tale()
 	it.settled = false
 	it.forget("msg_4")
@@ -177,7 +177,7 @@ func TestWhatMayStillComeIsNotMissed(t *testing.T) {
 	require.Empty(t, it.verify())
 }
 
-func TestARepeatThatTheSenderCouldNotAvoidIsNone(t *testing.T) {
+func TestUnavoidableRepeatIsNoFault(t *testing.T) {
 	for _, o := range []outcome{late, cut, refused, unread, pending} {
 		it := tale()
 		it.arrivals[6].outcome = o
@@ -187,7 +187,7 @@ func TestARepeatThatTheSenderCouldNotAvoidIsNone(t *testing.T) {
 	}
 }
 
-func TestContextsAreTheSameIfTheirValuesAre(t *testing.T) {
+func TestContextsAreComparedByValue(t *testing.T) {
 	for _, text := range [][2]string{{`{"a": "\u00e9", "b":1}`, `{"a":"é","b":1}`}, {`{}`, ` { } `}} {
 		require.True(t, sameJSON([]byte(text[0]), []byte(text[1])), text)
 	}
@@ -196,7 +196,7 @@ func TestContextsAreTheSameIfTheirValuesAre(t *testing.T) {
 	}
 }
 
-func TestAFindingIsReportedOnce(t *testing.T) {
+func TestFindingIsReportedOnce(t *testing.T) {
 	l := newLedger()
 	for range 3 {
 		l.reportOnce(untold, "incident %s", "a")

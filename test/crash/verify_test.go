@@ -116,7 +116,7 @@ func requireFinding(tb testing.TB, l *ledger, f fault, detail string) {
 	}), "%s: %s is not in %v", f, detail, all)
 }
 
-func TestALostEventIsReportedOnceHoweverOftenItIsMissed(t *testing.T) {
+func TestLostEventIsReportedOnce(t *testing.T) {
 	l, log := story()
 	for range 3 {
 		l.verifyLog(without(log, "one"))
@@ -125,7 +125,7 @@ func TestALostEventIsReportedOnceHoweverOftenItIsMissed(t *testing.T) {
 	require.Equal(t, 3, l.acknowledged())
 }
 
-func TestARefusedAlertMustNotBeInTheLog(t *testing.T) {
+func TestRefusedAlertMustNotBeInTheLog(t *testing.T) {
 	l, log := story()
 	bad := plain("bad")
 	bad.severity = "loud"
@@ -138,7 +138,7 @@ func TestARefusedAlertMustNotBeInTheLog(t *testing.T) {
 	requireFinding(t, l, wrong, "bad: it is in the log, and must be refused")
 }
 
-func TestAnUnansweredBatchWithARefusedAlertMayBeThereAsAWhole(t *testing.T) {
+func TestUnansweredBatchIsWholeOrAbsent(t *testing.T) {
 	l := newLedger()
 	bad := plain("bad")
 	bad.severity = "loud"
@@ -149,7 +149,7 @@ func TestAnUnansweredBatchWithARefusedAlertMayBeThereAsAWhole(t *testing.T) {
 	requireFinding(t, l, wrong, "of a batch of 2 alerts, 1 are in the log")
 }
 
-func TestWhatWasReadOnceNeverChanges(t *testing.T) {
+func TestEventsNeverChange(t *testing.T) {
 	l, log := story()
 	l.verifyLog(log)
 	log[at("two")].json += " "

@@ -104,7 +104,7 @@ func (s *service) readyz(tb testing.TB, status int) readiness {
 	return r
 }
 
-func TestTheAPIDuringAnOutage(t *testing.T) {
+func TestAPIDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []struct {
 		name string
@@ -173,7 +173,7 @@ func TestTheAPIDuringAnOutage(t *testing.T) {
 	}
 }
 
-func TestAFullQueueRefusesAtOnce(t *testing.T) {
+func TestFullQueueRefusesAtOnce(t *testing.T) {
 	o := lockedSQLite(t)
 	o.config.Timeout, o.config.MaxQueue = 40*time.Second, 1
 	s := start(t, o.config)

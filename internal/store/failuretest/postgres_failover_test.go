@@ -10,7 +10,7 @@ import (
 	"alertd/internal/pgtest"
 )
 
-func TestAFailoverUnderLoadLosesNothing(t *testing.T) {
+func TestFailoverLosesNothing(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.StartCluster(t)
 	standby := pgtest.StartStandby(t, primary)
@@ -41,7 +41,7 @@ func TestAFailoverUnderLoadLosesNothing(t *testing.T) {
 
 // The server shows a commit that it has stopped waiting for to all, though it is
 // on no disk but its own.
-func TestWhatNoStandbyHasIsNotAcknowledged(t *testing.T) {
+func TestCommitWithoutStandbyIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.StartCluster(t)
 	standby := pgtest.StartStandby(t, primary)
@@ -69,7 +69,7 @@ func TestWhatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 	told.check(t, readPostgres(t, standby.DSN(pgtest.MaintenanceDatabase)))
 }
 
-func TestAStandbyAloneIsReadOnly(t *testing.T) {
+func TestStandbyIsReadOnly(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.StartCluster(t)
 	start(t, postgres(primary.DSN(pgtest.MaintenanceDatabase))).mustRegister(t, 3)

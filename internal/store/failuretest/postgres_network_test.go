@@ -14,7 +14,7 @@ import (
 	"alertd/internal/pgtest"
 )
 
-func TestAConnectionThatIsLostDuringCommitIsSettled(t *testing.T) {
+func TestLostCommitIsSettled(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
@@ -107,7 +107,7 @@ func (s *service) requireQueries(tb testing.TB, within time.Duration) {
 	}
 }
 
-func TestAServerThatDoesNotAnswerHoldsNobodyUpForLong(t *testing.T) {
+func TestSilentServerBoundsEveryCall(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	through, proxied := startProxy(t, dsn)
 	config := postgres(proxied)
@@ -169,7 +169,7 @@ func TestAServerThatDoesNotAnswerHoldsNobodyUpForLong(t *testing.T) {
 
 // As when a firewall forgets its connections, or the server's machine is gone and
 // another has its address.
-func TestConnectionsThatAreLostWithoutAWordAreReplaced(t *testing.T) {
+func TestSilentlyLostConnectionsAreReplaced(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	through, proxied := startProxy(t, dsn)
 	config := postgres(proxied)
@@ -202,7 +202,7 @@ func TestConnectionsThatAreLostWithoutAWordAreReplaced(t *testing.T) {
 	checkCounted(t, readPostgres(t, dsn), s, other)
 }
 
-func TestAServerThatIsDownIsNotAskedAtEachRequest(t *testing.T) {
+func TestStoppedServerIsNotAskedAtEachRequest(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.StartCluster(t)
 	through, proxied := startProxy(t, cluster.DSN(pgtest.MaintenanceDatabase))
@@ -219,7 +219,7 @@ func TestAServerThatIsDownIsNotAskedAtEachRequest(t *testing.T) {
 	clients.waitMore(t, 20)
 }
 
-func TestStoppingDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
+func TestStopDoesNotWaitForASilentServer(t *testing.T) {
 	through, proxied := startProxy(t, pgtest.DSN(t))
 	config := postgres(proxied)
 	config.Timeout = time.Second

@@ -101,7 +101,7 @@ func (s *service) mustIndex(t *testing.T) []*alerting.Event {
 }
 
 // A connection that was used a moment ago, or never, is taken to work.
-func TestReadsDoNotNoticeThatTheirConnectionsWereLost(t *testing.T) {
+func TestReadsSurviveLostConnections(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)
 	through, proxied := startProxy(t, dsn)
@@ -130,7 +130,7 @@ func TestReadsDoNotNoticeThatTheirConnectionsWereLost(t *testing.T) {
 	}
 }
 
-func TestEventsAreReadAtOnceWhenAKilledServerIsBack(t *testing.T) {
+func TestReadsWorkOnceAKilledServerIsBack(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.StartCluster(t)
 	s := start(t, postgres(cluster.DSN(pgtest.MaintenanceDatabase)))
@@ -152,7 +152,7 @@ func TestEventsAreReadAtOnceWhenAKilledServerIsBack(t *testing.T) {
 	}
 }
 
-func TestAReadWhoseConnectionIsLostInMidAnswerBeginsAnew(t *testing.T) {
+func TestReadCutInMidAnswerIsRepeated(t *testing.T) {
 	t.Parallel()
 	through, proxied := startProxy(t, pgtest.DSN(t))
 	s := start(t, postgres(proxied))
@@ -166,7 +166,7 @@ func TestAReadWhoseConnectionIsLostInMidAnswerBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestAReadIsTriedTwiceAtMost(t *testing.T) {
+func TestReadIsTriedTwiceAtMost(t *testing.T) {
 	t.Parallel()
 	through, proxied := startProxy(t, pgtest.DSN(t))
 	s := start(t, postgres(proxied))

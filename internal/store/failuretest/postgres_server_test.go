@@ -39,7 +39,7 @@ func thisDatabase(tb testing.TB, connection *pgx.Conn) string {
 // endSessions ends all sessions of the database but this one.
 const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
 
-func TestAServerThatCannotBeUsedIsNamedAtTheStart(t *testing.T) {
+func TestUnusableServerIsNamedAtStart(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)
 	change := func(f func(*url.URL)) string {
@@ -76,7 +76,7 @@ func TestAServerThatCannotBeUsedIsNamedAtTheStart(t *testing.T) {
 	}
 }
 
-func TestADatabaseWithoutEveryCharacterIsRefusedAtTheStart(t *testing.T) {
+func TestDatabaseWithoutUTF8IsRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.StartCluster(t)
 	admin := connect(t, cluster.DSN(pgtest.MaintenanceDatabase))
@@ -98,7 +98,7 @@ func TestADatabaseWithoutEveryCharacterIsRefusedAtTheStart(t *testing.T) {
 }
 
 // A trigger writes down what holds in the very session that appends.
-func TestCommitsAreSyncedWhateverTheServersSettings(t *testing.T) {
+func TestCommitsAreSyncedUnderEverySetting(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ server, session string }{
 		{"off", "on"}, {"local", "on"}, {"on", "on"}, {"remote_apply", "remote_apply"},
@@ -123,7 +123,7 @@ func TestCommitsAreSyncedWhateverTheServersSettings(t *testing.T) {
 	}
 }
 
-func TestAServerThatRefusesSaysWhyAndIngestGoesOnAfterwards(t *testing.T) {
+func TestRefusalOfTheServerIsNamedAndEnds(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.StartCluster(t)
 	for _, c := range []struct {
@@ -198,7 +198,7 @@ func asClerk(t *testing.T, cluster *pgtest.Cluster) (string, *pgx.Conn, string) 
 	return dsn.String(), connect(t, cluster.DSN(name)), name
 }
 
-func TestALockThatSomebodyElseHoldsIsWaitedForAndNotForLong(t *testing.T) {
+func TestForeignLockIsWaitedForBriefly(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	config := postgres(dsn)
 	config.Timeout = time.Second
@@ -218,7 +218,7 @@ func TestALockThatSomebodyElseHoldsIsWaitedForAndNotForLong(t *testing.T) {
 	checkCounted(t, readPostgres(t, dsn), s)
 }
 
-func TestAReplicaThatHangsInMidTransactionDoesNotStopTheOthers(t *testing.T) {
+func TestHangingReplicaDoesNotStopOthers(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	through, proxied := startProxy(t, dsn)
 	config := postgres(proxied)
@@ -245,7 +245,7 @@ func TestAReplicaThatHangsInMidTransactionDoesNotStopTheOthers(t *testing.T) {
 	checkCounted(t, log, hung, other)
 }
 
-func TestARestartWhileNobodyAsksIsNotNoticed(t *testing.T) {
+func TestRestartOfAnIdleServerIsNotNoticed(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.StartCluster(t)
 	dsn := cluster.DSN(pgtest.MaintenanceDatabase)
@@ -259,7 +259,7 @@ func TestARestartWhileNobodyAsksIsNotNoticed(t *testing.T) {
 	checkCounted(t, readPostgres(t, dsn), s)
 }
 
-func TestAFullDiskOfTheServerLosesNothing(t *testing.T) {
+func TestFullDiskOfTheServerLosesNothing(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
 		needs.Lacking(t, "root, to give the server a small disk")
@@ -308,7 +308,7 @@ func diskOfServer(tb testing.TB, connection *pgx.Conn, size string) string {
 	return folder
 }
 
-func TestQueriesThatHangNeitherStopIngestNorMakeItLookBroken(t *testing.T) {
+func TestHangingQueriesDoNotStopIngest(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	config := postgres(dsn)
 	config.Timeout = 1500 * time.Millisecond

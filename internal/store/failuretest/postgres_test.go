@@ -43,7 +43,7 @@ func readPostgres(tb testing.TB, dsn string) []logged {
 	return log
 }
 
-func TestAPostgresThatIsStoppedUnderLoadLosesNothing(t *testing.T) {
+func TestStoppedPostgreSQLLosesNothing(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.StartCluster(t)
 	dsn := cluster.DSN(pgtest.MaintenanceDatabase)

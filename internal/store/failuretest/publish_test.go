@@ -15,7 +15,7 @@ import (
 
 // A stream that resumes, and on PostgreSQL the follower, may read an event from
 // the log before the writer comes to publish it.
-func TestAnEventIsRegisteredHereWhoeverReadsItFirst(t *testing.T) {
+func TestEventReadEarlyStillCountsAsRegisteredHere(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []struct {
 		name   string

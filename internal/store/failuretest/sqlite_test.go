@@ -56,7 +56,7 @@ func readSQLite(tb testing.TB, path string) []logged {
 	return log
 }
 
-func TestAFullDiskLosesNothing(t *testing.T) {
+func TestFullDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	if !inMountNamespace(t) {
 		return
@@ -91,7 +91,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 }
 
 // A file that may not grow fails in write(2), as a broken disk does.
-func TestADiskThatReportsErrorsLosesNothing(t *testing.T) {
+func TestFailingDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	if !inChild(t, nil) {
 		return
@@ -119,7 +119,7 @@ func TestADiskThatReportsErrorsLosesNothing(t *testing.T) {
 	checkCounted(t, log, s)
 }
 
-func TestAnotherProgramThatLocksTheFileIsNamed(t *testing.T) {
+func TestLockedFileIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alertd.db")
 	config := sqlite(path)
 	config.Timeout = time.Second
@@ -148,7 +148,7 @@ func TestAnotherProgramThatLocksTheFileIsNamed(t *testing.T) {
 	checkCounted(t, log, s)
 }
 
-func TestAFileThatCannotBeUsedIsNamedAtTheStart(t *testing.T) {
+func TestUnusableFileIsNamedAtStart(t *testing.T) {
 	t.Parallel()
 	write := func(path, text string) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
@@ -222,7 +222,7 @@ func damage(tb testing.TB, path string, from, to int64) {
 	require.NoError(tb, file.Close())
 }
 
-func TestAReadOnlyPlaceIsNamedAtTheStart(t *testing.T) {
+func TestReadOnlyFolderIsNamedAtStart(t *testing.T) {
 	t.Parallel()
 	if !inMountNamespace(t) {
 		return
@@ -239,7 +239,7 @@ func TestAReadOnlyPlaceIsNamedAtTheStart(t *testing.T) {
 	require.ErrorContains(t, err, "read-only file system")
 }
 
-func TestAFileThatMayNotBeWrittenIsNamedAtTheStart(t *testing.T) {
+func TestReadOnlyFileIsNamedAtStart(t *testing.T) {
 	t.Parallel()
 	if !inChild(t, nil) {
 		return
@@ -273,7 +273,7 @@ func TestAFileThatMayNotBeWrittenIsNamedAtTheStart(t *testing.T) {
 
 // What is acknowledged while the file is being damaged can be read, or not be
 // read at all: it is never another event.
-func TestDamageToTheFileInUseIsReported(t *testing.T) {
+func TestDamageToTheOpenFileIsReported(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
@@ -333,7 +333,7 @@ func TestDamageToTheFileInUseIsReported(t *testing.T) {
 }
 
 // SQLite itself would write on, into files that nobody can find any more.
-func TestAFileThatIsReplacedWhileInUseTakesNoMoreEvents(t *testing.T) {
+func TestReplacedFileTakesNoMoreEvents(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
@@ -369,7 +369,7 @@ func TestAFileThatIsReplacedWhileInUseTakesNoMoreEvents(t *testing.T) {
 
 // Whoever calls off a write on the one connection must not call off what comes
 // after it there.
-func TestAWriteThatIsCalledOffHarmsNoEvent(t *testing.T) {
+func TestCancelledWriteHarmsNoEvent(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "alertd.db")
 	s := start(t, sqlite(path))
