@@ -1,11 +1,11 @@
-// Command counterparts is the other side of two kinds of channels, to try delivery
-// without an account anywhere:
+// Command counterparts plays the other side of two kinds of channels, to try delivery
+// without any account:
 //
 //	go run ./examples/counterparts
 //
-// At -webhook it takes webhooks and looks at their signatures; at -slack it stands in
-// for Slack, and refuses what Slack would refuse. It prints a line for each message.
-// POST /down at -slack makes Slack give no answer, POST /up makes it answer again.
+// At -webhook it receives webhooks and verifies their signatures. At -slack it stands in
+// for Slack, and is as strict. It prints a line for each message.
+// POST /down at -slack stops its answers, POST /up starts them again.
 package main
 
 import (

@@ -26,7 +26,7 @@ func newWorkspace(token string, lines *printer) *workspace {
 	})}
 }
 
-// ServeHTTP takes Slack down and up, and is Slack otherwise.
+// ServeHTTP handles /down and /up, and stands in for Slack on all other paths.
 func (s *workspace) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST /down":
@@ -48,7 +48,7 @@ func (s *workspace) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.tell()
 }
 
-// tell prints what has become of the channel since it was last called.
+// tell prints what changed in the channel since the last call.
 func (s *workspace) tell() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// receiver takes webhooks.
+// receiver receives webhooks.
 type receiver struct {
 	hook  *standardwebhooks.Webhook
 	lines *printer

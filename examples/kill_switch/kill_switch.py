@@ -3,9 +3,9 @@
 
     kill_switch.py REASON
 
-An alert like this one must get through, once: it is sent again until alertd
-has answered, each time with the same Idempotency-Key, so that an alert whose
-answer was lost is not registered twice. Exit status 1: it did not get through.
+The alert must arrive exactly once. It is sent until alertd answers, each time
+with the same Idempotency-Key, so that it is registered once even if an answer
+is lost. Exit status 1: it did not get through.
 """
 
 import http.client

@@ -3,15 +3,15 @@
 #
 #     kill_switch.sh REASON
 #
-# An alert like this one must get through, once: it is sent again until alertd
-# has answered, each time with the same Idempotency-Key, so that an alert whose
-# answer was lost is not registered twice. Exit status 1: it did not get through.
+# The alert must arrive exactly once. It is sent until alertd answers, each time
+# with the same Idempotency-Key, so that it is registered once even if an answer
+# is lost. Exit status 1: it did not get through.
 set -euo pipefail
 
 ALERTD_URL=${ALERTD_URL:-http://127.0.0.1:8080}
 reason=$1
 
-# Halt all trading here, first of all.
+# Halt all trading here first.
 
 alert=$(jq -n --arg reason "$reason" '{
 	severity: "critical", category: "system_health", source: "kill_switch",

@@ -2,9 +2,9 @@
 //
 //	go run ./examples/kill_switch REASON
 //
-// An alert like this one must get through, once: it is sent again until alertd
-// has answered, each time with the same event_id, so that an alert whose answer
-// was lost is not registered twice. Exit status 1: it did not get through.
+// The alert must arrive exactly once. It is sent until alertd answers, each time
+// with the same event_id, so that it is registered once even if an answer is lost.
+// Exit status 1: it did not get through.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// send returns whether it is worth another try.
+// send reports whether another attempt is worthwhile.
 func send(alert []byte) (again bool, err error) {
 	client := &http.Client{Timeout: 3 * time.Second}
 	url := cmp.Or(os.Getenv("ALERTD_URL"), "http://127.0.0.1:8080") + "/alerts"
@@ -35,7 +35,7 @@ func send(alert []byte) (again bool, err error) {
 }
 
 func main() {
-	// Halt all trading here, first of all.
+	// Halt all trading here first.
 	reason, id := os.Args[1], uuid.NewString()
 	alert, err := json.Marshal(map[string]any{
 		"event_id": id, "severity": "critical", "category": "system_health", "source": "kill_switch",

@@ -3,7 +3,7 @@
 //	go run ./examples/var_gate CURRENT_VAR LIMIT
 //
 // Exit status 0: trade on; 1: blocked. The gate decides by itself: an alert that
-// cannot be registered is told on standard error, and never opens the gate.
+// cannot be registered is reported on standard error, and never opens the gate.
 package main
 
 import (
@@ -34,7 +34,7 @@ func registerAlert(alert map[string]any) error {
 	return nil
 }
 
-// check returns whether trading may go on.
+// check reports whether trading may go on.
 func check(current, limit float64) bool {
 	if current <= limit {
 		return true

@@ -4,7 +4,7 @@
     var_gate.py CURRENT_VAR LIMIT
 
 Exit status 0: trade on; 1: blocked. The gate decides by itself: an alert that
-cannot be registered is told on standard error, and never opens the gate.
+cannot be registered is reported on standard error, and never opens the gate.
 """
 
 import http.client
@@ -31,7 +31,7 @@ class VaRGate:
         self.limit = limit
 
     def check(self, current_var):
-        """Returns whether trading may go on."""
+        """Reports whether trading may go on."""
         if current_var <= self.limit:
             return True
         try:

@@ -4,7 +4,7 @@
 #     var_gate.sh CURRENT_VAR LIMIT
 #
 # Exit status 0: trade on; 1: blocked. The gate decides by itself: an alert that
-# cannot be registered is told on standard error, and never opens the gate.
+# cannot be registered is reported on standard error, and never opens the gate.
 set -euo pipefail
 export LC_ALL=C # numbers have a point
 
