@@ -231,7 +231,9 @@ const (
 	Working Outlook = "working"
 	// Broken: it does not, or it is off.
 	Broken Outlook = "broken"
-	// Gone: there is no such channel any more.
+	// Unknown: this alertd does not have the channel. Another replica may.
+	Unknown Outlook = "unknown"
+	// Gone: no alertd has the channel any more.
 	Gone Outlook = "gone"
 )
 
@@ -249,6 +251,7 @@ func (l *line) wake(d *Delivery, o Outlook, now time.Time) (giveUp string) {
 	switch late := !d.GiveUpAt.After(now); {
 	case o == Gone:
 		return withError(d, fmt.Sprintf("channel %s is not configured any more", d.Channel))
+	case late && o == Unknown: // it is left to a replica that has the channel
 	case late && (o == Broken || !d.owed(now)):
 		return withError(d, fmt.Sprintf("given up after %s", d.GiveUpAt.Sub(d.CreatedAt).Round(time.Millisecond)))
 	case late && d.DueAt.After(now): // what is owed is due

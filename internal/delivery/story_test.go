@@ -308,6 +308,7 @@ func TestMissedGiveUpLeavesOneMoreAttempt(t *testing.T) {
 		"alertd was away":           {late: time.Minute, outlook: delivery.Working, ready: true},
 		"alertd was there":          {late: time.Millisecond, outlook: delivery.Working},
 		"the channel does not work": {late: time.Minute, outlook: delivery.Broken},
+		"another replica has it":    {late: time.Minute, outlook: delivery.Unknown, ready: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, policy("chat", func(p *delivery.Policy) { p.Retry.GiveUpAfter = 2 * time.Second }))

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -24,8 +25,7 @@ const (
 // channelLoop notes which channels there are, and ends what waits for channels that are
 // not configured any more.
 func (e *Engine) channelLoop(ctx context.Context) {
-	began := time.Now()
-	e.every(ctx, e.sweeping, "end the messages of channels that are gone", func(ctx context.Context) error { return e.sweep(ctx, time.Since(began)) })
+	e.every(ctx, e.sweeping, "end the messages of channels that are gone", e.sweep)
 }
 
 // every calls f now, whenever the bell rings, and now and then.
@@ -45,9 +45,8 @@ func (e *Engine) every(ctx context.Context, b bell, task string, f func(ctx cont
 	}
 }
 
-// sweep ends what waits for channels that nobody has any more. up is how long this engine
-// runs.
-func (e *Engine) sweep(ctx context.Context, up time.Duration) error {
+// sweep ends what waits for channels that no alertd has any more.
+func (e *Engine) sweep(ctx context.Context) error {
 	s := e.current.Load()
 	if !s.settings.Enabled { // what waits is kept
 		return nil
@@ -66,9 +65,12 @@ func (e *Engine) sweep(ctx context.Context, up time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if e.swept.IsZero() {
+		e.swept = now
+	}
 	for _, stranger := range strangers {
 		// Another replica may have the channel, or be about to start that has.
-		if e.store.Shared() && (up < strangerGrace || now.Sub(stranger.Seen) < strangerGrace) {
+		if e.store.Shared() && (now.Sub(e.swept) < strangerGrace || now.Sub(stranger.Seen) < strangerGrace) {
 			continue
 		}
 		err := e.eachWaiting(ctx, stranger.Channel, func(t *turn, story *delivery.Story, d *delivery.Delivery) {
@@ -95,39 +97,37 @@ func (e *Engine) saveChannels(ctx context.Context, s *state) error {
 	return err
 }
 
-// noteRetry notes that a channel's retry settings are other ones than before.
-func (e *Engine) noteRetry(before *state, p delivery.Policy) {
-	if old := before.policy(p.Name); old == nil || old.Retry == p.Retry {
-		return
-	}
+// noteRetries notes which channels have other retry settings than before.
+func (e *Engine) noteRetries(before, now *state) {
 	e.retried.Lock()
 	defer e.retried.Unlock()
-	if e.retried.channels == nil {
-		e.retried.channels = map[string]delivery.Retry{}
-	}
-	e.retried.channels[p.Name] = p.Retry
-}
-
-// rescheduleChanged has what waits take the retry settings that have changed.
-func (e *Engine) rescheduleChanged(ctx context.Context) error {
-	e.retried.Lock()
-	changed := e.retried.channels
-	e.retried.channels = nil
-	e.retried.Unlock()
-	for name, retry := range changed {
-		if err := e.reschedule(ctx, name, retry); err != nil {
-			return fmt.Errorf("reschedule the messages of channel %s: %w", name, err)
+	for _, p := range now.policies {
+		if old := before.policy(p.Name); old != nil && old.Retry != p.Retry {
+			e.retried.channels[p.Name] = p.Retry
 		}
 	}
-	return nil
 }
 
-// reschedule gives what waits on a channel for its next attempt the time that the
-// channel's new settings give it.
-func (e *Engine) reschedule(ctx context.Context, name string, retry delivery.Retry) error {
-	return e.eachWaiting(ctx, name, func(t *turn, story *delivery.Story, d *delivery.Delivery) {
-		story.Reschedule(d, retry, rand.Float64(), t.tx.Now()) //nolint:gosec // jitter
-	})
+// rescheduleChanged gives what waits for its next attempt on channels whose retry settings
+// have changed the time that the new settings give it.
+func (e *Engine) rescheduleChanged(ctx context.Context) error {
+	e.retried.Lock()
+	changed := maps.Clone(e.retried.channels)
+	e.retried.Unlock()
+	for name, retry := range changed {
+		err := e.eachWaiting(ctx, name, func(t *turn, story *delivery.Story, d *delivery.Delivery) {
+			story.Reschedule(d, retry, rand.Float64(), t.tx.Now()) //nolint:gosec // jitter
+		})
+		if err != nil {
+			return fmt.Errorf("reschedule the messages of channel %s: %w", name, err)
+		}
+		e.retried.Lock()
+		if e.retried.channels[name] == retry { // else they have changed again
+			delete(e.retried.channels, name)
+		}
+		e.retried.Unlock()
+	}
+	return nil
 }
 
 // eachWaiting calls f for each open delivery of a channel, in turns of a few.

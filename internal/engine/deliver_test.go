@@ -22,11 +22,11 @@ import (
 
 // Short names for what the tests' receivers deal in.
 type (
-	ctx             = context.Context
-	note            = channel.Notification
-	result          = channel.Result
-	theChannel      = channel.Channel
-	channelSettings = engine.Channel
+	ctx           = context.Context
+	note          = channel.Notification
+	result        = channel.Result
+	theChannel    = channel.Channel
+	engineChannel = engine.Channel
 )
 
 const delivered = channel.Delivered
@@ -382,7 +382,7 @@ func TestWhatWasBeingSentWhenAlertdWasKilledIsSentAgainAtOnce(t *testing.T) {
 		d.post(alerting.SeverityError, "VaR limit breached")
 		d.stop()
 		// As if the process had been killed in the middle of the second attempt.
-		s, err := store.Open(t.Context(), store.Config{Driver: store.SQLite, Path: d.path, Logger: slog.New(slog.DiscardHandler)})
+		s, err := store.Open(t.Context(), store.Config{Driver: store.SQLite, Path: d.place.Path, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
 		killed := work.New(s)
 		require.NoError(t, killed.Transact(t.Context(), func(ctx context.Context, tx *work.Tx) error {
@@ -512,39 +512,6 @@ func TestWhatWaitsForAChannelThatWantsToBeLeftAloneForLongIsGivenUpInTime(t *tes
 	})
 }
 
-func TestAnAttemptThatWasDueWhileNothingWasSentIsMadeHoweverLate(t *testing.T) {
-	for name, away := range map[string]func(d *daemon){
-		"alertd was down": func(d *daemon) {
-			d.stop()
-			wait(2 * time.Hour)
-			d.start()
-		},
-		"alerting was off": func(d *daemon) {
-			d.enable(false)
-			wait(2 * time.Hour)
-			d.enable(true)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			story(t, func(t *testing.T) {
-				r := newReceiver("desk")
-				r.answers(always(result{Outcome: channel.Transient, Code: 503, Error: "answered 503"}))
-				d := start(t, r.channel(func(p *delivery.Policy) {
-					p.Retry = delivery.Retry{Initial: time.Minute, Max: time.Minute, GiveUpAfter: time.Hour}
-				}))
-				d.post(alerting.SeverityError, "VaR limit breached")
-				wait(5 * time.Second)
-				require.Len(t, r.messages(), 1)
-				r.answers(nil)
-				away(d)
-				wait(5 * time.Second)
-				require.Len(t, r.messages(), 2)
-				require.Equal(t, delivery.Delivered, d.deliveries()[0].Status)
-			})
-		})
-	}
-}
-
 func TestWhatIsRetriedByHandAfterTheEndIsToldTheEnd(t *testing.T) {
 	for name, early := range map[string]bool{"resolved after it was refused": false, "resolved while it waited": true} {
 		t.Run(name, func(t *testing.T) {
@@ -586,44 +553,5 @@ func TestAMessageThatIsDeliveredInPartSaysSo(t *testing.T) {
 		d.post(alerting.SeverityError, "VaR limit breached")
 		wait(time.Second)
 		require.Contains(t, d.timeline(1), "delivered: opened delivered: taken, but not for ben")
-	})
-}
-
-func TestAChannelThatHangsHasFailedAndItsFallbackIsTold(t *testing.T) {
-	story(t, func(t *testing.T) {
-		r, backup := newReceiver("desk"), newReceiver("backup")
-		release := make(chan struct{})
-		r.answers(func(ctx, note) result { <-release; return result{Outcome: delivered} })
-		d := start(t, r.channel(func(p *delivery.Policy) { p.Concurrency, p.Fallback, p.Retry.GiveUpAfter = 1, "backup", time.Hour }),
-			backup.channel(func(p *delivery.Policy) { p.Sources = []string{"none"} }))
-		for n := range 3 {
-			d.post(alerting.SeverityError, fmt.Sprintf("desk %c is over its limit", 'A'+n))
-		}
-		wait(20 * time.Second)
-		require.Equal(t, delivery.Failing, d.channel().Health)
-		require.Contains(t, d.channel().Record.LastError, "it hangs")
-		wait(2 * time.Hour)
-		require.ElementsMatch(t, []string{"1 opened", "2 opened", "3 opened"}, backup.told())
-		close(release)
-		r.answers(nil)
-		wait(time.Minute)
-		before := len(r.told())
-		d.post(alerting.SeverityError, "VaR limit breached")
-		wait(time.Second)
-		require.Len(t, r.told(), before+1)
-	})
-}
-
-func TestAChannelThatHangsDoesNotKeepAlertdFromEnding(t *testing.T) {
-	story(t, func(t *testing.T) {
-		r := newReceiver("desk")
-		release := make(chan struct{})
-		r.answers(func(ctx, note) result { <-release; return result{Outcome: delivered} })
-		d := start(t, r.channel(func(p *delivery.Policy) { p.Timeout = time.Second }))
-		d.post(alerting.SeverityError, "VaR limit breached")
-		began := time.Now()
-		d.stop()
-		require.Less(t, time.Since(began), 10*time.Second)
-		close(release)
 	})
 }

@@ -115,19 +115,22 @@ type Engine struct {
 	ended    chan struct{} // closed when nothing is recorded any more
 
 	// Of the fold's goroutine:
-	cursor alerting.Seq // the last event folded; 0: to be asked for
-	batch  int          // how many events it folds at once
+	cursor       alerting.Seq // the last event folded; 0: to be asked for
+	batch        int          // how many events it folds at once
+	foldFailures int          // how often the next event alone could not be folded
 	// Of the timers' goroutine:
 	timerBatch int
+	postponed  map[string]error // timers that could not be handled since one could be
 	// Of the reports' goroutine:
 	unreadable []store.Unreadable // rows about which no alert is raised yet
 	// Of the channels' goroutine:
-	noted *state // whose channels are noted in the database
+	noted *state    // whose channels are noted in the database
+	swept time.Time // when it looked first for channels that are gone; the database's time
 
 	folds, timing check
 	onTime        atomic.Int64 // when all timers had been handled last, in nanoseconds since 1970
 
-	retried struct { // channels whose retry settings have changed
+	retried struct { // channels whose retry settings have changed since what waits went by them
 		sync.Mutex
 		channels map[string]delivery.Retry
 	}
@@ -157,6 +160,8 @@ func New(config Config, settings Settings) (*Engine, error) {
 		folds:  check{log: config.Logger, failing: "events are not folded into incidents", works: "events are folded into incidents again"},
 		timing: check{log: config.Logger, failing: "timers are not handled", works: "timers are handled again"},
 	}
+	e.retried.channels = map[string]delivery.Retry{}
+	e.postponed = map[string]error{}
 	e.onTime.Store(time.Now().UnixNano())
 	e.sending, e.hurry = context.WithCancel(context.Background())
 	e.current.Store(&state{outlets: map[string]*outlet{}})
@@ -176,7 +181,6 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	var opened []*outlet
 	for _, c := range settings.Channels {
 		next.policies = append(next.policies, c.Policy)
-		e.noteRetry(before, c.Policy)
 		if same := before.outlets[c.Policy.Name]; same != nil && same.isLike(c) {
 			next.outlets[c.Policy.Name] = same
 			continue
@@ -196,6 +200,7 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	}
 	slices.SortFunc(next.policies, func(a, b delivery.Policy) int { return strings.Compare(a.Name, b.Name) })
 	e.current.Store(next)
+	e.noteRetries(before, next)
 	e.meter.Configure(slices.Sorted(maps.Keys(next.outlets)))
 	for name, o := range before.outlets {
 		if next.outlets[name] != o {

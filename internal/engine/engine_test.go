@@ -154,7 +154,7 @@ func TestAChannelThatIsReplacedFinishesWhatItSends(t *testing.T) {
 		d := start(t, before.channel())
 		d.post(alerting.SeverityError, "first")
 		changed := after.channel(func(p *delivery.Policy) { p.Concurrency = 9 })
-		d.settings.Channels = []channelSettings{changed}
+		d.settings.Channels = []engineChannel{changed}
 		d.reconfigure()
 		require.False(t, before.closed)
 		d.post(alerting.SeverityError, "second")
@@ -175,7 +175,7 @@ func TestSettingsThatCannotBeOpenedChangeNothing(t *testing.T) {
 		bad := newReceiver("bad").channel()
 		bad.Open = func() (theChannel, error) { return nil, errBad }
 		settings := d.settings
-		settings.Channels = []channelSettings{fresh.channel(), bad}
+		settings.Channels = []engineChannel{fresh.channel(), bad}
 		require.ErrorIs(t, d.Engine.Reconfigure(settings), errBad)
 		require.True(t, fresh.closed)
 		d.post(alerting.SeverityError, "VaR limit breached")
@@ -188,7 +188,7 @@ func TestSettingsThatCannotBeOpenedChangeNothing(t *testing.T) {
 func TestAFoldThatIsTooMuchForTheDatabaseIsMadeInParts(t *testing.T) {
 	story(t, func(t *testing.T) {
 		d := start(t, newReceiver("desk").channel())
-		db, err := sql.Open("sqlite", d.path)
+		db, err := sql.Open("sqlite", d.place.Path)
 		require.NoError(t, err)
 		_, err = db.ExecContext(t.Context(), `CREATE TRIGGER too_much BEFORE INSERT ON folds WHEN length(NEW.events) > 600
 			BEGIN SELECT RAISE(ABORT, 'too much at once'); END`)

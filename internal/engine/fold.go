@@ -7,6 +7,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/incident"
+	"alertd/internal/store"
 	"alertd/internal/store/work"
 )
 
@@ -17,6 +18,10 @@ const (
 	// foldSoon is how long a transaction may take for the next one to fold more. Each has
 	// to end within the database's timeout, and a database may be far away.
 	foldSoon = 250 * time.Millisecond
+	// foldTries is how often an event is folded alone before those behind it are tried.
+	foldTries = 3
+	// foldPastAtMost is how many events are looked at for one that can be folded.
+	foldPastAtMost = 10
 )
 
 // foldLoop folds new events.
@@ -58,19 +63,61 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 	if err != nil || part.Through == e.cursor {
 		return false, err
 	}
+	if err = e.foldPart(ctx, part); err == nil {
+		e.foldFailures = 0
+		if time.Since(began) < foldSoon {
+			e.batch = min(foldBatch, 2*e.batch)
+		}
+		return true, nil
+	}
+	if len(part.Events) == 1 && e.batch == 1 {
+		if e.foldFailures++; e.foldFailures >= foldTries {
+			return e.foldPast(ctx, err)
+		}
+	}
+	e.batch = max(1, min(e.batch, len(part.Events))/4) // it may have taken too long
+	return false, err
+}
+
+// foldPast leaves out events that cannot be folded, once a later one can be: else it is not
+// them. failed is why the first one cannot be.
+func (e *Engine) foldPast(ctx context.Context, failed error) (more bool, err error) {
+	part, err := e.store.Unfolded(ctx, e.cursor, foldBatch)
+	if err != nil {
+		return false, err
+	}
+	why := []error{failed}
+	for n, event := range part.Events[min(1, len(part.Events)):min(foldPastAtMost, len(part.Events))] {
+		err := e.foldPart(ctx, store.Unfolded{Events: []*alerting.Event{event}, Through: event.Seq()})
+		if err != nil {
+			why = append(why, err)
+			continue
+		}
+		for i, err := range why[:n+1] {
+			e.store.SetAside("events", fmt.Sprint(part.Events[i].Seq()), fmt.Errorf("it cannot be folded into an incident: %w", err))
+		}
+		e.foldFailures = 0
+		return true, nil
+	}
+	return false, failed
+}
+
+// foldPart folds a part of the log and moves the cursor behind it, unless another replica
+// was faster.
+func (e *Engine) foldPart(ctx context.Context, part store.Unfolded) error {
 	by := incident.GroupBy{IdentifyBy: e.current.Load().settings.IdentifyBy}
 	keys := make([]incident.Key, len(part.Events))
 	for i, event := range part.Events {
 		keys[i] = incident.KeyOf(event, by)
 	}
 	through := part.Through
-	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
+	err := e.inTurn(ctx, func(ctx context.Context, t *turn) error {
 		cursor, err := t.tx.Cursor(ctx)
 		if err != nil {
 			return err
 		}
 		through = max(cursor, part.Through)
-		if cursor >= part.Through { // another replica was faster
+		if cursor >= part.Through {
 			return nil
 		}
 		fresh := 0
@@ -82,15 +129,10 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 		}
 		return t.tx.Advance(ctx, part.Through)
 	})
-	if err != nil {
-		e.batch = max(1, e.batch/4) // it may have taken too long
-		return false, err
+	if err == nil {
+		e.cursor = through
 	}
-	if time.Since(began) < foldSoon {
-		e.batch = min(foldBatch, 2*e.batch)
-	}
-	e.cursor = through
-	return true, nil
+	return err
 }
 
 // fold folds events, oldest first, each with its key.

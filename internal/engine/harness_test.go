@@ -2,25 +2,44 @@ package engine_test
 
 import (
 	"context"
+	"database/sql"
+	"flag"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/engine"
 	"alertd/internal/incident"
+	"alertd/internal/pgtest"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
 )
+
+// TestMain runs more tests at once than there are processors: on PostgreSQL they wait most
+// of the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", "12"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(pgtest.Main(m))
+}
 
 // meter counts what an engine does.
 type meter struct {
@@ -138,7 +157,117 @@ func (r *receiver) channel(changes ...func(p *delivery.Policy)) engine.Channel {
 	return engine.Channel{Policy: p, Config: r.name, Open: func() (channel.Channel, error) { return r, nil }}
 }
 
-// daemon is an alertd without its HTTP side, on SQLite, in a bubble of fake time.
+// place is a database of a test's own: an SQLite file, in a bubble of fake time, or one of
+// PostgreSQL, in real time.
+type place struct {
+	store.Config
+
+	db    *sql.DB // for the test to look at, and to damage
+	moved time.Duration
+}
+
+// story runs a test on SQLite, in a bubble whose time goes on when nothing else does.
+func story(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, f)
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL.
+func onBoth(t *testing.T, f func(t *testing.T, p *place)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("SQLite", func(t *testing.T) { story(t, func(t *testing.T) { f(t, sqliteFile(t)) }) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		f(t, postgresDatabase(t))
+	})
+}
+
+func sqliteFile(t *testing.T) *place {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "alertd.db")
+	return newPlace(t, store.Config{Driver: store.SQLite, Path: path}, "sqlite", "file:"+path+"?_pragma=busy_timeout(20000)")
+}
+
+func postgresDatabase(t *testing.T) *place {
+	t.Helper()
+	dsn := pgtest.DSN(t)
+	return newPlace(t, store.Config{Driver: store.Postgres, DSN: dsn}, "pgx", dsn)
+}
+
+func newPlace(t *testing.T, config store.Config, driver, dsn string) *place {
+	t.Helper()
+	db, err := sql.Open(driver, dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return &place{Config: config, db: db}
+}
+
+func (p *place) exec(t *testing.T, statement string) {
+	t.Helper()
+	_, err := p.db.ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+}
+
+// inBubble reports whether the place's time is fake.
+func (p *place) inBubble() bool { return p.Driver == store.SQLite }
+
+// refuse has the database refuse rows that meet a condition, until the returned function
+// is called. event is INSERT or UPDATE.
+func (p *place) refuse(t *testing.T, event, table, condition string) (allow func()) {
+	t.Helper()
+	if p.inBubble() {
+		p.exec(t, `CREATE TRIGGER refused BEFORE `+event+` ON `+table+` WHEN `+condition+` BEGIN SELECT RAISE(ABORT, 'refused by the test'); END`)
+		return func() { p.exec(t, `DROP TRIGGER refused`) }
+	}
+	p.exec(t, `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused by the test'; END $$`)
+	p.exec(t, `CREATE TRIGGER refused BEFORE `+event+` ON `+table+` FOR EACH ROW WHEN (`+condition+`) EXECUTE FUNCTION refuse()`)
+	return func() { p.exec(t, `DROP TRIGGER refused ON `+table) }
+}
+
+// pass lets time go on. On PostgreSQL the database's clock is moved.
+func (p *place) pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	if p.inBubble() {
+		wait(d)
+		return
+	}
+	p.moved += d
+	p.exec(t, fmt.Sprintf(`CREATE OR REPLACE FUNCTION alertd_now() RETURNS bigint LANGUAGE sql VOLATILE
+		AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + %d'`, p.moved.Microseconds()))
+}
+
+// comes reports whether a condition comes to hold: on SQLite within two minutes of fake
+// time, on PostgreSQL within one of real time.
+func (p *place) comes(condition func() bool) bool {
+	deadline, step := time.Now().Add(time.Minute), 20*time.Millisecond
+	if p.inBubble() {
+		deadline, step = time.Now().Add(2*time.Minute), 200*time.Millisecond
+	}
+	for !condition() {
+		if time.Now().After(deadline) {
+			return false
+		}
+		p.wait(step)
+	}
+	return true
+}
+
+// wait waits for some time of the test's own clock.
+func (p *place) wait(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // in a bubble, or in a loop
+	p.idle()
+}
+
+// idle waits in a bubble until all that can happen now has happened.
+func (p *place) idle() {
+	if p.inBubble() {
+		synctest.Wait()
+	}
+}
+
+// daemon is an alertd without its HTTP side.
 type daemon struct {
 	*alerting.Manager
 	Engine *engine.Engine
@@ -147,20 +276,22 @@ type daemon struct {
 	Meter  *meter
 
 	t        *testing.T
-	path     string
+	place    *place
 	settings engine.Settings
 	stop     func()
+	raised   atomic.Int64 // alerts of its own
 }
 
-// story runs a test in a bubble whose time goes on when nothing else does.
-func story(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
-}
-
+// start starts an alertd on an SQLite file of its own.
 func start(t *testing.T, channels ...engine.Channel) *daemon {
 	t.Helper()
-	d := &daemon{t: t, path: filepath.Join(t.TempDir(), "alertd.db")}
+	return sqliteFile(t).start(t, channels...)
+}
+
+// start starts an alertd on the place.
+func (p *place) start(t *testing.T, channels ...engine.Channel) *daemon {
+	t.Helper()
+	d := &daemon{t: t, place: p}
 	d.settings = engine.Settings{Enabled: true, RepeatInterval: time.Hour, PublicURL: "https://alertd.example.com", Channels: channels}
 	d.start()
 	return d
@@ -171,20 +302,23 @@ func (d *daemon) start() {
 	t := d.t
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
-	s, err := store.Open(t.Context(), store.Config{Driver: store.SQLite, Path: d.path, Logger: log})
+	config := d.place.Config
+	config.Logger = log
+	s, err := store.Open(t.Context(), config)
 	require.NoError(t, err)
 	d.Store, d.Work, d.Meter = s, work.New(s), &meter{finished: map[string]int{}}
 	d.Engine, err = engine.New(engine.Config{
 		Store: s, Work: d.Work, Meter: d.Meter, Logger: log,
 		Raise: func(ctx context.Context, a alerting.Alert) error {
+			d.raised.Add(1)
 			_, err := d.Register(ctx, a)
 			return err
 		},
 	}, d.settings)
 	require.NoError(t, err)
-	config := alerting.DefaultConfig()
-	config.Enabled = d.settings.Enabled
-	d.Manager, err = alerting.OpenManager(t.Context(), config, d.Engine, s)
+	alertingConfig := alerting.DefaultConfig()
+	alertingConfig.Enabled = d.settings.Enabled
+	d.Manager, err = alerting.OpenManager(t.Context(), alertingConfig, d.Engine, s)
 	require.NoError(t, err)
 	endStore, endEngine := background(t, s.Run), background(t, d.Engine.Run)
 	d.stop = sync.OnceFunc(func() {
@@ -194,7 +328,7 @@ func (d *daemon) start() {
 		require.NoError(t, s.Close())
 	})
 	t.Cleanup(d.stop)
-	synctest.Wait()
+	d.place.idle()
 }
 
 func background(t *testing.T, run func(context.Context) error) (end func() error) {
@@ -230,7 +364,9 @@ func (d *daemon) post(severity alerting.Severity, message string) {
 		Severity: severity, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: message,
 	})
 	require.NoError(d.t, err)
-	wait(time.Millisecond)
+	if d.place.inBubble() {
+		wait(time.Millisecond)
+	}
 }
 
 // wait lets time go on, and everything happen that is due meanwhile.
@@ -253,7 +389,7 @@ func (d *daemon) acknowledge(number incident.Number, by string) {
 	d.t.Helper()
 	_, err := d.Engine.Acknowledge(d.t.Context(), d.incident(number).ID, incident.Action{By: by})
 	require.NoError(d.t, err)
-	synctest.Wait()
+	d.place.idle()
 }
 
 // resolve resolves the first incident.
@@ -261,7 +397,7 @@ func (d *daemon) resolve(by string) {
 	d.t.Helper()
 	_, err := d.Engine.Resolve(d.t.Context(), d.incident(1).ID, incident.Action{By: by, Note: "done"})
 	require.NoError(d.t, err)
-	synctest.Wait()
+	d.place.idle()
 }
 
 // timeline returns an incident's entries as "kind: reason".
@@ -285,6 +421,16 @@ func (d *daemon) deliveries() []delivery.Delivery {
 	return page.Deliveries
 }
 
+// delivery returns the delivery that was planned after n others, the zero value if there
+// is none yet.
+func (d *daemon) delivery(n int) delivery.Delivery {
+	d.t.Helper()
+	if all := d.deliveries(); n < len(all) {
+		return all[n]
+	}
+	return delivery.Delivery{}
+}
+
 // statuses returns how far each delivery has come, as "channel reason status".
 func (d *daemon) statuses() []string {
 	d.t.Helper()
@@ -303,4 +449,24 @@ func (d *daemon) channel() delivery.ChannelStatus {
 	i := slices.IndexFunc(all, func(c delivery.ChannelStatus) bool { return c.Name == "desk" })
 	require.GreaterOrEqual(d.t, i, 0)
 	return all[i]
+}
+
+// own returns the messages of the incidents about alertd itself, the first opened first.
+func (d *daemon) own() []string {
+	d.t.Helper()
+	page, err := d.Work.Incidents(d.t.Context(), incident.Query{Sources: []string{alerting.OwnSource}, Limit: 100})
+	require.NoError(d.t, err)
+	var messages []string
+	for _, i := range page.Incidents {
+		messages = append(messages, i.Message)
+	}
+	slices.Reverse(messages)
+	return messages
+}
+
+// untilTold waits until a receiver was told all this, in whatever order, and nothing else.
+func (d *daemon) untilTold(r *receiver, want ...string) {
+	d.t.Helper()
+	d.place.comes(func() bool { return len(r.told()) >= len(want) })
+	require.ElementsMatch(d.t, want, r.told(), r.name)
 }

@@ -57,7 +57,7 @@ func (e *Engine) TimersReady() error {
 		return err
 	}
 	if late := time.Since(time.Unix(0, e.onTime.Load())); late > overdueAfter {
-		return &alerting.Error{Code: alerting.CodeUnavailable, Message: fmt.Sprintf("timers are overdue: none was handled for %s", late.Round(time.Second))}
+		return &alerting.Error{Code: alerting.CodeUnavailable, Message: fmt.Sprintf("timers are overdue by %s", late.Round(time.Second))}
 	}
 	return nil
 }

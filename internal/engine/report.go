@@ -17,13 +17,13 @@ import (
 const (
 	// reportBatch is how many failed deliveries are looked at at once.
 	reportBatch = 1000
-	// reportPause is the time between two alerts about a channel, so that many failures are
-	// few alerts.
-	reportPause = 2 * time.Second
+	// reportAfter is how long further failures are waited for, so that many of a channel are
+	// one alert.
+	reportAfter = 2 * time.Second
 )
 
-// reportLoop raises alerts about deliveries that have failed, one for all of a channel
-// that have failed since it looked last, and about rows that cannot be read.
+// reportLoop raises alerts about deliveries that have failed, one for all that have failed
+// on a channel since it looked last, and about rows that cannot be read.
 func (e *Engine) reportLoop(ctx context.Context) {
 	e.every(ctx, e.reporting, "raise alerts of alertd's own", func(ctx context.Context) error {
 		if err := e.reportFailures(ctx); err != nil {
@@ -34,6 +34,10 @@ func (e *Engine) reportLoop(ctx context.Context) {
 }
 
 func (e *Engine) reportFailures(ctx context.Context) error {
+	if some, err := e.work.Failures(ctx, 1); err != nil || len(some) == 0 {
+		return err
+	}
+	pause(ctx, reportAfter)
 	for n := reportBatch; n == reportBatch && ctx.Err() == nil; {
 		failures, err := e.work.Failures(ctx, reportBatch)
 		if err != nil {
@@ -44,9 +48,6 @@ func (e *Engine) reportFailures(ctx context.Context) error {
 			if err := e.reportChannel(ctx, of); err != nil {
 				return err
 			}
-		}
-		if n > 0 {
-			pause(ctx, reportPause)
 		}
 	}
 	return nil

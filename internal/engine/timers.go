@@ -15,8 +15,8 @@ const (
 	timerBatch = 100
 	// overdueAfter is how long a timer may have run out without alertd being unready.
 	overdueAfter = 30 * time.Second
-	// postponed is how much later a timer is tried again that cannot be handled.
-	postponed = time.Minute
+	// postponeBy is how much later a timer is tried again that cannot be handled.
+	postponeBy = time.Minute
 )
 
 // timerLoop does what waited for a time that has come: reminders, the next attempt or the
@@ -47,9 +47,9 @@ func (e *Engine) runTimers(ctx context.Context) (next time.Duration, err error) 
 		case err != nil:
 			return pollEvery, err
 		case !found:
-			return pollEvery, nil
+			return pollEvery, e.timersStuck()
 		case in > 0:
-			return in, nil
+			return in, e.timersStuck()
 		}
 		var due work.Due
 		err = e.inTurn(ctx, func(ctx context.Context, t *turn) (err error) {
@@ -60,19 +60,38 @@ func (e *Engine) runTimers(ctx context.Context) (next time.Duration, err error) 
 		})
 		if err == nil {
 			e.timerBatch = min(timerBatch, 2*e.timerBatch)
+			clear(e.postponed)
 			continue
 		}
-		if e.timerBatch > 1 || due.Len() == 0 {
-			e.timerBatch = max(1, e.timerBatch/4) // it may have taken too long
+		switch {
+		case due.Len() == 0: // the database does not even say which
 			return pollEvery, fmt.Errorf("handle timers: %w", err)
+		case due.Len() > 1: // it may have taken too long, or one of them cannot be handled
+			e.timerBatch = max(1, min(due.Len(), e.timerBatch)/4)
+			continue
 		}
 		// One that cannot be handled must not hold up the others.
 		e.log.Error("timer cannot be handled, postponed", "incidents", due.Reminders, "deliveries", due.Deliveries, "error", err)
-		if err := e.work.InTurn(ctx, func(ctx context.Context, tx *work.Tx) error { return tx.Postpone(ctx, due, postponed) }); err != nil {
+		e.postponed[fmt.Sprint(due)] = err
+		if err := e.work.InTurn(ctx, func(ctx context.Context, tx *work.Tx) error { return tx.Postpone(ctx, due, postponeBy) }); err != nil {
 			return pollEvery, fmt.Errorf("postpone a timer: %w", err)
+		}
+		if err := e.timersStuck(); err != nil {
+			return pollEvery, err
 		}
 	}
 	return pollEvery, nil
+}
+
+// timersStuck returns an error if several timers were postponed since one was handled: it
+// is not the timers then.
+func (e *Engine) timersStuck() error {
+	if len(e.postponed) > 1 {
+		for _, err := range e.postponed {
+			return fmt.Errorf("handle timers: %w", err)
+		}
+	}
+	return nil
 }
 
 func (t *turn) runTimers(ctx context.Context, due work.Due) error {
@@ -111,6 +130,8 @@ func (t *turn) wakeUp(story *delivery.Story, d *delivery.Delivery) {
 	outlook := delivery.Broken
 	if o := t.state.outlets[d.Channel]; o != nil && o.works() {
 		outlook = delivery.Working
+	} else if t.state.policy(d.Channel) == nil {
+		outlook = delivery.Unknown
 	}
 	if why := story.Wake(d, outlook, t.tx.Now()); why != "" {
 		t.giveUp(story, d, why, t.state.fallback(d.Channel))

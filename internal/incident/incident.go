@@ -116,7 +116,10 @@ type Entry struct {
 // Unreadable returns the entry that stands for those of a timeline that cannot be read. It
 // has the time of the last one that can.
 func Unreadable(count int, readable []Entry) Entry {
-	e := Entry{Kind: EntryUnreadable, Reason: fmt.Sprintf("%d entries cannot be read and are left out", count)}
+	e := Entry{Kind: EntryUnreadable, Reason: "1 entry cannot be read and is left out"}
+	if count > 1 {
+		e.Reason = fmt.Sprintf("%d entries cannot be read and are left out", count)
+	}
 	if n := len(readable); n > 0 {
 		e.At = readable[n-1].At
 	}
