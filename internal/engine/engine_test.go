@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"database/sql"
 	"fmt"
 	"testing"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"alertd/internal/delivery"
 )
 
-func TestAnIncidentIsToldFromItsOpeningToItsEnd(t *testing.T) {
+func TestIncidentIsToldFromOpeningToEnd(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")
 		d := start(t, r.channel())
@@ -49,35 +48,35 @@ func TestAnIncidentIsToldFromItsOpeningToItsEnd(t *testing.T) {
 	})
 }
 
-func TestAnIncidentThatGrowsIsToldOfOnceInAnInterval(t *testing.T) {
+func TestGrowingIncidentIsToldOncePerInterval(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")
 		d := start(t, r.channel())
-		d.settings.RepeatInterval = 12 * time.Minute
+		d.settings.RepeatInterval = 2 * time.Minute
 		d.reconfigure()
 		d.post(alerting.SeverityError, "feed is stale")
 		for range 30 {
-			wait(time.Minute)
+			wait(10 * time.Second)
 			d.post(alerting.SeverityWarning, "feed is stale")
 		}
 		require.Equal(t, []string{"1 opened", "1 updated", "1 updated"}, r.told())
 		first, second := r.messages()[1], r.messages()[2]
-		require.InDelta(t, 12*time.Minute, first.at.Sub(r.messages()[0].at), float64(2*time.Second))
+		require.InDelta(t, 2*time.Minute, first.at.Sub(r.messages()[0].at), float64(2*time.Second))
 		require.Equal(t, uint64(11), first.n.Notice.Since)
-		require.InDelta(t, 12*time.Minute, second.at.Sub(first.at), float64(2*time.Second))
+		require.InDelta(t, 2*time.Minute, second.at.Sub(first.at), float64(2*time.Second))
 		require.Equal(t, uint64(12), second.n.Notice.Since)
 
-		wait(time.Hour) // the rest of it, and then nothing
+		wait(10 * time.Minute) // the rest of it, and then nothing
 		require.Len(t, r.told(), 4)
 		d.post(alerting.SeverityWarning, "feed is stale")
 		require.Len(t, r.told(), 5, "after a long silence it is told at once")
 		d.resolve("ann")
-		wait(time.Hour)
+		wait(10 * time.Minute)
 		require.Len(t, r.told(), 6)
 	})
 }
 
-func TestAReminderThatWasDueWhileAlertdWasDownComesOnce(t *testing.T) {
+func TestMissedReminderComesOnce(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")
 		d := start(t, r.channel())
@@ -91,7 +90,7 @@ func TestAReminderThatWasDueWhileAlertdWasDownComesOnce(t *testing.T) {
 	})
 }
 
-func TestAChannelIsToldWhatItsSettingsSay(t *testing.T) {
+func TestChannelSettingsChooseWhatIsTold(t *testing.T) {
 	story(t, func(t *testing.T) {
 		all, critical, other := newReceiver("all"), newReceiver("critical"), newReceiver("other")
 		d := start(t, all.channel(),
@@ -109,7 +108,7 @@ func TestAChannelIsToldWhatItsSettingsSay(t *testing.T) {
 	})
 }
 
-func TestWhatComesWhileAlertingIsOffIsNeverDispatched(t *testing.T) {
+func TestEventsWhileOffAreNeverTold(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")
 		d := start(t, r.channel())
@@ -129,7 +128,7 @@ func TestWhatComesWhileAlertingIsOffIsNeverDispatched(t *testing.T) {
 	})
 }
 
-func TestWhatWaitsWhenAlertingIsTurnedOffWaitsOn(t *testing.T) {
+func TestWaitingMessagesOutlastOff(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")
 		r.answers(down)
@@ -146,7 +145,7 @@ func TestWhatWaitsWhenAlertingIsTurnedOffWaitsOn(t *testing.T) {
 	})
 }
 
-func TestAChannelThatIsReplacedFinishesWhatItSends(t *testing.T) {
+func TestReplacedChannelFinishesItsSends(t *testing.T) {
 	story(t, func(t *testing.T) {
 		before, after := newReceiver("desk"), newReceiver("desk")
 		release := make(chan struct{})
@@ -164,11 +163,11 @@ func TestAChannelThatIsReplacedFinishesWhatItSends(t *testing.T) {
 		require.Equal(t, []string{"1 opened"}, before.told())
 		require.Equal(t, []string{"2 opened"}, after.told())
 		d.reconfigure()
-		require.False(t, after.closed, "what is the same goes on")
+		require.False(t, after.closed, "a channel with the same settings goes on")
 	})
 }
 
-func TestSettingsThatCannotBeOpenedChangeNothing(t *testing.T) {
+func TestFailedReloadChangesNothing(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r, fresh := newReceiver("desk"), newReceiver("fresh")
 		d := start(t, r.channel())
@@ -183,22 +182,17 @@ func TestSettingsThatCannotBeOpenedChangeNothing(t *testing.T) {
 	})
 }
 
-// TestAFoldThatIsTooMuchForTheDatabaseIsMadeInParts has a database that takes no more than
+// TestLargeFoldIsSplit has a database that takes no more than
 // some 300 events at once, as one that is far away does within its timeout.
-func TestAFoldThatIsTooMuchForTheDatabaseIsMadeInParts(t *testing.T) {
+func TestLargeFoldIsSplit(t *testing.T) {
 	story(t, func(t *testing.T) {
 		d := start(t, newReceiver("desk").channel())
-		db, err := sql.Open("sqlite", d.place.Path)
-		require.NoError(t, err)
-		_, err = db.ExecContext(t.Context(), `CREATE TRIGGER too_much BEFORE INSERT ON folds WHEN length(NEW.events) > 600
-			BEGIN SELECT RAISE(ABORT, 'too much at once'); END`)
-		require.NoError(t, err)
-		require.NoError(t, db.Close())
+		d.place.refuse(t, "INSERT", "folds", "length(NEW.events) > 600")
 		alerts := make([]alerting.Alert, 1000)
 		for n := range alerts {
 			alerts[n] = alerting.Alert{Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: fmt.Sprintf("VaR limit breached: %d", n)}
 		}
-		_, err = d.RegisterBatch(t.Context(), alerts)
+		_, err := d.RegisterBatch(t.Context(), alerts)
 		require.NoError(t, err)
 		wait(10 * time.Second)
 		require.Equal(t, uint64(1000), d.incident(1).Count)

@@ -2,11 +2,9 @@ package engine_test
 
 import (
 	"context"
-	"database/sql"
 	"flag"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,6 +22,7 @@ import (
 	"alertd/internal/incident"
 	"alertd/internal/pgtest"
 	"alertd/internal/store"
+	"alertd/internal/store/storetest"
 	"alertd/internal/store/work"
 )
 
@@ -34,7 +33,7 @@ func TestMain(m *testing.M) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		if err := flag.Set("test.parallel", "12"); err != nil {
+		if err := flag.Set("test.parallel", "6"); err != nil {
 			panic(err)
 		}
 	}
@@ -159,12 +158,7 @@ func (r *receiver) channel(changes ...func(p *delivery.Policy)) engine.Channel {
 
 // place is a database of a test's own: an SQLite file, in a bubble of fake time, or one of
 // PostgreSQL, in real time.
-type place struct {
-	store.Config
-
-	db    *sql.DB // for the test to look at, and to damage
-	moved time.Duration
-}
+type place struct{ storetest.Database }
 
 // story runs a test on SQLite, in a bubble whose time goes on when nothing else does.
 func story(t *testing.T, f func(t *testing.T)) {
@@ -177,53 +171,27 @@ func story(t *testing.T, f func(t *testing.T)) {
 func onBoth(t *testing.T, f func(t *testing.T, p *place)) {
 	t.Helper()
 	t.Parallel()
-	t.Run("SQLite", func(t *testing.T) { story(t, func(t *testing.T) { f(t, sqliteFile(t)) }) })
+	t.Run("SQLite", func(t *testing.T) { story(t, func(t *testing.T) { f(t, &place{storetest.SQLite(t)}) }) })
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
-		f(t, postgresDatabase(t))
+		f(t, &place{storetest.PostgreSQL(t)})
 	})
 }
 
-func sqliteFile(t *testing.T) *place {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "alertd.db")
-	return newPlace(t, store.Config{Driver: store.SQLite, Path: path}, "sqlite", "file:"+path+"?_pragma=busy_timeout(20000)")
-}
-
-func postgresDatabase(t *testing.T) *place {
-	t.Helper()
-	dsn := pgtest.DSN(t)
-	return newPlace(t, store.Config{Driver: store.Postgres, DSN: dsn}, "pgx", dsn)
-}
-
-func newPlace(t *testing.T, config store.Config, driver, dsn string) *place {
-	t.Helper()
-	db, err := sql.Open(driver, dsn)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return &place{Config: config, db: db}
-}
-
-func (p *place) exec(t *testing.T, statement string) {
-	t.Helper()
-	_, err := p.db.ExecContext(t.Context(), statement)
-	require.NoError(t, err)
-}
-
 // inBubble reports whether the place's time is fake.
-func (p *place) inBubble() bool { return p.Driver == store.SQLite }
+func (p *place) inBubble() bool { return p.Config.Driver == store.SQLite }
 
 // refuse has the database refuse rows that meet a condition, until the returned function
 // is called. event is INSERT or UPDATE.
 func (p *place) refuse(t *testing.T, event, table, condition string) (allow func()) {
 	t.Helper()
 	if p.inBubble() {
-		p.exec(t, `CREATE TRIGGER refused BEFORE `+event+` ON `+table+` WHEN `+condition+` BEGIN SELECT RAISE(ABORT, 'refused by the test'); END`)
-		return func() { p.exec(t, `DROP TRIGGER refused`) }
+		p.Exec(t, `CREATE TRIGGER refused BEFORE `+event+` ON `+table+` WHEN `+condition+` BEGIN SELECT RAISE(ABORT, 'refused by the test'); END`)
+		return func() { p.Exec(t, `DROP TRIGGER refused`) }
 	}
-	p.exec(t, `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused by the test'; END $$`)
-	p.exec(t, `CREATE TRIGGER refused BEFORE `+event+` ON `+table+` FOR EACH ROW WHEN (`+condition+`) EXECUTE FUNCTION refuse()`)
-	return func() { p.exec(t, `DROP TRIGGER refused ON `+table) }
+	p.Exec(t, `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused by the test'; END $$`)
+	p.Exec(t, `CREATE TRIGGER refused BEFORE `+event+` ON `+table+` FOR EACH ROW WHEN (`+condition+`) EXECUTE FUNCTION refuse()`)
+	return func() { p.Exec(t, `DROP TRIGGER refused ON `+table) }
 }
 
 // pass lets time go on. On PostgreSQL the database's clock is moved.
@@ -233,9 +201,7 @@ func (p *place) pass(t *testing.T, d time.Duration) {
 		wait(d)
 		return
 	}
-	p.moved += d
-	p.exec(t, fmt.Sprintf(`CREATE OR REPLACE FUNCTION alertd_now() RETURNS bigint LANGUAGE sql VOLATILE
-		AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + %d'`, p.moved.Microseconds()))
+	p.Advance(t, d)
 }
 
 // comes reports whether a condition comes to hold: on SQLite within two minutes of fake
@@ -285,14 +251,14 @@ type daemon struct {
 // start starts an alertd on an SQLite file of its own.
 func start(t *testing.T, channels ...engine.Channel) *daemon {
 	t.Helper()
-	return sqliteFile(t).start(t, channels...)
+	return (&place{storetest.SQLite(t)}).start(t, channels...)
 }
 
 // start starts an alertd on the place.
 func (p *place) start(t *testing.T, channels ...engine.Channel) *daemon {
 	t.Helper()
 	d := &daemon{t: t, place: p}
-	d.settings = engine.Settings{Enabled: true, RepeatInterval: time.Hour, PublicURL: "https://alertd.example.com", Channels: channels}
+	d.settings = engine.Settings{Enabled: true, RepeatInterval: 10 * time.Minute, PublicURL: "https://alertd.example.com", Channels: channels}
 	d.start()
 	return d
 }
@@ -464,9 +430,13 @@ func (d *daemon) own() []string {
 	return messages
 }
 
-// untilTold waits until a receiver was told all this, in whatever order, and nothing else.
+// untilTold waits until a receiver was told all this, in whatever order, and nothing else,
+// and until that is recorded.
 func (d *daemon) untilTold(r *receiver, want ...string) {
 	d.t.Helper()
-	d.place.comes(func() bool { return len(r.told()) >= len(want) })
+	d.place.comes(func() bool {
+		return len(r.told()) >= len(want) &&
+			!slices.ContainsFunc(d.deliveries(), func(x delivery.Delivery) bool { return x.Status == delivery.Sending })
+	})
 	require.ElementsMatch(d.t, want, r.told(), r.name)
 }

@@ -12,12 +12,13 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
+	"alertd/internal/store/storetest"
 )
 
 func onPostgreSQL(t *testing.T, f func(t *testing.T, p *place)) {
 	t.Helper()
 	t.Parallel()
-	f(t, postgresDatabase(t))
+	f(t, &place{storetest.PostgreSQL(t)})
 }
 
 func TestReplicasTellOnceAndInOrder(t *testing.T) {
@@ -120,8 +121,8 @@ func TestWaitingCostsFewTransactions(t *testing.T) {
 		require.True(t, p.comes(func() bool { return d.channel().Waiting == 1000 && d.channel().Breaker == delivery.BreakerOpen }))
 		p.wait(time.Second)
 		count := func() (n float64) {
-			p.exec(t, `SELECT pg_stat_clear_snapshot()`)
-			require.NoError(t, p.db.QueryRowContext(t.Context(), `SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`).Scan(&n))
+			p.Exec(t, `SELECT pg_stat_clear_snapshot()`)
+			require.NoError(t, p.SQL.QueryRowContext(t.Context(), `SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`).Scan(&n))
 			return n
 		}
 		before, began := count(), time.Now()

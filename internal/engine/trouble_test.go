@@ -45,13 +45,13 @@ func TestReadinessSeesFoldsThatFail(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *place) {
 		r := newReceiver("desk")
 		d := p.start(t, r.channel())
-		p.exec(t, `ALTER TABLE notices RENAME TO gone`)
+		p.Exec(t, `ALTER TABLE notices RENAME TO gone`)
 		d.post(alerting.SeverityError, "VaR limit breached")
 		d.post(alerting.SeverityError, "feed is stale")
 		require.True(t, p.comes(func() bool { return d.Engine.Ready() != nil }))
 		p.wait(6 * time.Second) // in which nothing is left out, as nothing can be folded
 		require.Error(t, d.Engine.Ready())
-		p.exec(t, `ALTER TABLE gone RENAME TO notices`)
+		p.Exec(t, `ALTER TABLE gone RENAME TO notices`)
 		d.untilTold(r, "1 opened", "2 opened")
 		require.True(t, p.comes(func() bool { return d.Engine.Ready() == nil }))
 	})
@@ -67,10 +67,10 @@ func TestReadinessSeesOverdueTimers(t *testing.T) {
 		}
 		d.untilTold(r, "1 opened", "2 opened")
 		require.NoError(t, d.Engine.TimersReady())
-		p.exec(t, `ALTER TABLE incident_entries RENAME TO gone`)
-		p.pass(t, time.Hour)
+		p.Exec(t, `ALTER TABLE incident_entries RENAME TO gone`)
+		p.pass(t, 10*time.Minute)
 		require.True(t, p.comes(func() bool { return d.Engine.TimersReady() != nil }))
-		p.exec(t, `ALTER TABLE gone RENAME TO incident_entries`)
+		p.Exec(t, `ALTER TABLE gone RENAME TO incident_entries`)
 		p.pass(t, time.Minute)
 		d.untilTold(r, "1 opened", "2 opened", "1 updated", "2 updated")
 		require.True(t, p.comes(func() bool { return d.Engine.TimersReady() == nil }))
@@ -88,7 +88,7 @@ func TestPoisonTimerIsPostponedAlone(t *testing.T) {
 		}
 		d.untilTold(r, "1 opened", "2 opened", "3 opened")
 		allow := p.refuse(t, "INSERT", "notices", "NEW.incident = 1")
-		p.pass(t, time.Hour)
+		p.pass(t, 10*time.Minute)
 		d.untilTold(r, "1 opened", "2 opened", "3 opened", "2 updated", "3 updated")
 		require.NoError(t, d.Engine.TimersReady())
 		allow()
@@ -257,7 +257,7 @@ func TestAcknowledgementVoidsReminders(t *testing.T) {
 		d.untilTold(r, "1 opened")
 		require.True(t, p.comes(func() bool { return d.incident(1).Count == 2 }))
 		r.answers(down)
-		p.pass(t, time.Hour)
+		p.pass(t, 10*time.Minute)
 		require.True(t, p.comes(func() bool { return d.delivery(1).Attempts > 0 }))
 		d.acknowledge(1, "ann")
 		r.answers(nil)
@@ -271,7 +271,10 @@ func TestHangingChannelIsFailing(t *testing.T) {
 		r, backup := newReceiver("desk"), newReceiver("backup")
 		release := make(chan struct{})
 		r.answers(func(ctx, note) result { <-release; return result{Outcome: delivered} })
-		d := p.start(t, r.channel(func(p *delivery.Policy) { p.Concurrency, p.Timeout, p.Fallback = 1, time.Second, "backup" }),
+		d := p.start(t, r.channel(func(p *delivery.Policy) {
+			p.Concurrency, p.Timeout, p.Fallback = 1, time.Second, "backup"
+			p.Retry.GiveUpAfter = 2 * time.Minute
+		}),
 			backup.channel(func(p *delivery.Policy) { p.Sources = []string{"none"} }))
 		for n := range 3 {
 			d.post(alerting.SeverityError, fmt.Sprintf("desk %c is over its limit", 'A'+n))
@@ -279,7 +282,7 @@ func TestHangingChannelIsFailing(t *testing.T) {
 		require.True(t, p.comes(func() bool { return d.channel().Health == delivery.Failing }))
 		require.True(t, p.comes(func() bool { return d.channel().Record.LastError != "" }))
 		require.Contains(t, d.channel().Record.LastError, "it hangs")
-		p.pass(t, 2*time.Hour)
+		p.pass(t, 3*time.Minute)
 		d.untilTold(backup, "1 opened", "2 opened", "3 opened")
 		close(release)
 		r.answers(nil)
