@@ -115,9 +115,9 @@ func (e *endpoint) logged(w *response, status int, took time.Duration) bool {
 		return true
 	case AccessLogOff:
 		return false
-	default:
-		return status >= http.StatusBadRequest
+	case AccessLogErrors:
 	}
+	return status >= http.StatusBadRequest
 }
 
 // logAccess writes the one record of a request. What comes from outside is cut

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,11 +22,11 @@ type slowDatabase struct {
 	*alerting.MemoryLog
 	*desk
 	released chan struct{}
-	searches int // that were begun
+	searches atomic.Int64 // that were begun
 }
 
 func (s *slowDatabase) search(ctx context.Context) error {
-	s.searches++
+	s.searches.Add(1)
 	select {
 	case <-s.released:
 		return nil
@@ -108,13 +109,13 @@ func TestSearchesBeyondTheLimitAreRefused(t *testing.T) {
 			require.Contains(t, requireProblem(t, refused, http.StatusServiceUnavailable).Detail, "2 searches are under way", target)
 			require.Equal(t, "5", refused.header.Get("Retry-After"))
 			require.Equal(t, time.Second, time.Since(began), "it waits for a place for a moment")
-			require.Equal(t, 2, slow.searches)
+			require.Equal(t, int64(2), slow.searches.Load())
 
 			require.Equal(t, http.StatusOK, h.get("/events?limit=1").status, "the buffer needs no place")
 			require.Equal(t, http.StatusOK, h.get("/readyz").status)
 
 			upwards := h.begin(t.Context(), "/events?order=asc&cursor=YTEuMw") // after 3, which the buffer reaches
-			require.Equal(t, 3, slow.searches, "nor does it in the other order")
+			require.Equal(t, int64(3), slow.searches.Load(), "nor does it in the other order")
 			third := h.begin(t.Context(), target)
 			close(slow.released)
 			for _, answered := range []<-chan answer{first, second, third, upwards} {
@@ -135,7 +136,7 @@ func TestSearchHasADeadline(t *testing.T) {
 				require.Equal(t, "5", a.header.Get("Retry-After"))
 			}
 			require.Equal(t, 30*time.Second, time.Since(began))
-			require.Equal(t, 503.0, h.lastRecord()["status"])
+			require.InDelta(t, http.StatusServiceUnavailable, h.lastRecord()["status"], 0)
 		})
 	}
 }
@@ -153,7 +154,7 @@ func TestSearchEndsWithItsClient(t *testing.T) {
 				<-answered
 			}
 			require.Zero(t, time.Since(began), target)
-			require.Equal(t, 499.0, h.lastRecord()["status"])
+			require.InDelta(t, 499, h.lastRecord()["status"], 0)
 			close(slow.released)
 			require.Equal(t, http.StatusOK, h.get(target).status)
 		})
