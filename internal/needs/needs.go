@@ -1,5 +1,5 @@
-// Package needs has tests say what they need and the machine lacks. There they are
-// skipped, and with ALERTD_TEST_SKIP=never in the environment, as in CI, they fail.
+// Package needs ends tests that need something the machine lacks. They are skipped. With
+// ALERTD_TEST_SKIP=never in the environment, as in CI, they fail.
 package needs
 
 import (
@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Env is the variable that says never where nothing may be skipped.
+// Env is the environment variable that forbids skipping if it is "never".
 const Env = "ALERTD_TEST_SKIP"
 
-// Lacking ends a test that needs what the text says.
+// Lacking ends a test that lacks what the text says.
 func Lacking(tb testing.TB, format string, args ...any) {
 	tb.Helper()
 	if os.Getenv(Env) == "never" {

@@ -9,7 +9,7 @@ import (
 	"alertd/internal/needs"
 )
 
-// recorder is a test that only notes how it would have ended.
+// recorder is a test that only records how it would have ended.
 type recorder struct {
 	testing.TB
 	ended string

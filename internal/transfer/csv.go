@@ -12,7 +12,7 @@ import (
 
 type csvEncoder struct {
 	out    *csv.Writer
-	header bool // is written
+	header bool // has been written
 	cells  [10]string
 }
 
@@ -49,13 +49,13 @@ func (e *csvEncoder) flush() error {
 	return e.out.Error()
 }
 
-// formulaStarts are what makes a spreadsheet take a cell for a formula, the last
-// four where Japanese is written (OWASP, CSV Injection).
+// formulaStarts are the first characters by which a spreadsheet recognises a formula,
+// the last four in Japanese (OWASP, CSV Injection).
 const formulaStarts = "=+-@＝＋－＠"
 
-// harmless returns a text that no spreadsheet takes for a formula: one that could
-// be has an apostrophe before it, as one has that begins with a tab or the end
-// of a line. White space before any of these may be dropped, and so does not count.
+// harmless puts an apostrophe before a text that a spreadsheet could read as a formula, or
+// that begins with a tab or a line break. White space before these is ignored, as
+// spreadsheets may drop it.
 func harmless(text string) string {
 	trimmed := strings.TrimLeftFunc(text, unicode.IsSpace)
 	space := text[:len(text)-len(trimmed)]

@@ -10,7 +10,7 @@ import (
 	"alertd/internal/transfer"
 )
 
-// An export of one log is the import of another.
+// An export is valid input for an import.
 func Example() {
 	const events = `{"event_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55","timestamp":"2025-12-27T10:30:00.123456Z","severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached","context":{"limit":0.030},"seq":7,"received_at":"2025-12-27T10:30:00.2Z"}`
 

@@ -12,7 +12,7 @@ import (
 	"alertd/internal/alerting"
 )
 
-// Source is a log that can be read in its order.
+// Source is a log that is read in its order.
 type Source interface {
 	// Extent and After are those of [alerting.Log].
 	Extent(ctx context.Context) (alerting.Extent, error)
@@ -24,11 +24,11 @@ type Format string
 
 // The formats.
 const (
-	// NDJSON is one event a line, as [alerting.Event.JSON] has it. Where a context
-	// came with line breaks between its parts, white space there is left out.
+	// NDJSON is one event a line, as [alerting.Event.JSON] has it. If a context has line
+	// breaks, the white space between its parts is removed.
 	NDJSON Format = "ndjson"
-	// CSV has a header and one event a row. A cell that a spreadsheet could take for
-	// a formula has an apostrophe before it.
+	// CSV has a header and one event a row. A cell that a spreadsheet could read as a
+	// formula begins with an apostrophe.
 	CSV Format = "csv"
 )
 
@@ -44,20 +44,20 @@ func ParseFormat(name string) (Format, error) {
 // encoder writes events to a file.
 type encoder interface {
 	encode(event *alerting.Event) error
-	// flush writes what is still held back.
+	// flush writes what is buffered.
 	flush() error
 }
 
-// Exported is what became of an export.
+// Exported is the result of an export.
 type Exported struct {
-	// Events is how many were written.
+	// Events is how many events were written.
 	Events int64
-	// Missed is how many were deleted, as they were too old, before they were read.
+	// Missed is how many events retention deleted before they were read.
 	Missed int64
 }
 
-// Export writes the events that match, of those that the log holds when it is
-// called, oldest first. If it returns an error, the file ends where it came to.
+// Export writes the matching events that the log holds at the time of the call, oldest
+// first. After an error the file is incomplete.
 func Export(ctx context.Context, source Source, filter alerting.Filter, format Format, out io.Writer) (Exported, error) {
 	var exported Exported
 	var to encoder = &ndjsonEncoder{bufio.NewWriterSize(out, 64<<10)}

@@ -80,8 +80,8 @@ func TestCSVHasAHeaderAndARowAnEvent(t *testing.T) {
 		`"{""limit"": 0.030}",1,`+alerting.FormatTime(event.ReceivedAt())+",'-1\n", export(t, log, alerting.Filter{}, transfer.CSV))
 }
 
-// Whatever the texts of an event are, a CSV reader finds ten cells with them, and
-// no cell that a spreadsheet could take for a formula.
+// For any texts of an event, a CSV reader finds ten cells with these texts, and none that
+// a spreadsheet could read as a formula.
 func TestCSVHasNoFormulas(t *testing.T) {
 	begin := rapid.SampledFrom([]string{"", "=", "+", "-", "@", "\t", "\r", "\n", "'", " =", "\u00a0@", "\"", "＝", ",", ";", " \t"})
 	text := rapid.Custom(func(t *rapid.T) string {
@@ -145,7 +145,7 @@ func TestExportEndsWhereWritingFails(t *testing.T) {
 	}
 }
 
-// growing is a source that changes while it is read.
+// growing is a source that changes while Export reads it.
 type growing struct {
 	*alerting.MemoryLog
 	calls int
@@ -172,7 +172,7 @@ func TestExportCountsEventsLostToRetention(t *testing.T) {
 		add(t, log, alertAt(aDay, strconv.Itoa(i)))
 	}
 	log.on = func(call int) {
-		if call == 1 { // four of the ten are forgotten
+		if call == 1 { // retention deletes four of the ten
 			for range 4 {
 				add(t, log, alertAt(aDay, "later"))
 			}
@@ -182,7 +182,7 @@ func TestExportCountsEventsLostToRetention(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, transfer.Exported{Events: 6, Missed: 4}, exported)
 
-	log.on = func(int) { // all of them are
+	log.on = func(int) { // retention deletes all of them
 		for range 20 {
 			add(t, log, alertAt(aDay, "later"))
 		}

@@ -37,7 +37,7 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, config store.Config)) 
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, postgresConfig(t)) })
 }
 
-// newLog returns an empty log in memory that forgets nothing here.
+// newLog returns an empty log in memory, large enough for the tests.
 func newLog(tb testing.TB) *alerting.MemoryLog {
 	tb.Helper()
 	log := alerting.NewMemoryLog(100_000)
@@ -49,7 +49,7 @@ type nobody struct{}
 
 func (nobody) Publish([]*alerting.Event, alerting.Origin) {}
 
-// importInto imports a text that is all right.
+// importInto imports a valid text.
 func importInto(tb testing.TB, config store.Config, text string) transfer.Imported {
 	tb.Helper()
 	var imported transfer.Imported
@@ -81,7 +81,7 @@ func export(tb testing.TB, source transfer.Source, filter alerting.Filter, forma
 	return out.String()
 }
 
-// draftsOf returns what becomes of alerts, which are all right, given as JSON.
+// draftsOf returns the drafts of valid alerts, given as JSON.
 func draftsOf(tb testing.TB, alerts ...string) []*alerting.Draft {
 	tb.Helper()
 	drafts := make([]*alerting.Draft, len(alerts))
@@ -106,7 +106,7 @@ func add(tb testing.TB, target transfer.Target, alerts ...string) []*alerting.Ev
 	return events
 }
 
-// alertAt returns an alert as JSON that says when it happened.
+// alertAt returns the JSON of an alert with a timestamp.
 func alertAt(at time.Time, message string) string {
 	return fmt.Sprintf(`{"severity":"error","category":"risk_limit","source":"var_gate","message":%q,"timestamp":%q}`, message, at.Format(time.RFC3339Nano))
 }
@@ -120,7 +120,7 @@ func numbered(from, n int) string {
 	return out.String()
 }
 
-// failing is a reader or writer that fails once it is asked too often.
+// failing is a reader or writer that fails after some calls.
 type failing struct {
 	io.Reader
 	io.Writer

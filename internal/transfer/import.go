@@ -10,13 +10,13 @@ import (
 	"alertd/internal/alerting"
 )
 
-// The most that one transaction takes.
+// Limits of one transaction.
 const (
 	batchAlerts = 1000
 	batchBytes  = 4 << 20
 )
 
-// Target is a log that takes events.
+// Target is a log that accepts events.
 type Target interface {
 	// Append is that of [alerting.Log].
 	Append(ctx context.Context, drafts []*alerting.Draft) ([]alerting.Appended, error)
@@ -26,27 +26,27 @@ type Target interface {
 type ImportOptions struct {
 	// MaxLine is how many bytes a line may have; it must be greater than 0.
 	MaxLine int64
-	// SkipInvalid goes on after an invalid line, of which Invalid is told.
+	// SkipInvalid says to continue after an invalid line. Invalid is called for each.
 	SkipInvalid bool
 	Invalid     func(line *LineError)
-	// Progress, if not nil, is told after each transaction how many bytes of the
-	// file are done with.
+	// Progress, if not nil, is called after each transaction with the number of bytes
+	// processed so far.
 	Progress func(bytes int64)
 }
 
-// Imported is what became of a file so far.
+// Imported is the result of an import so far.
 type Imported struct {
-	// Events is how many are new in the log, Duplicates how many were in it before,
-	// or stood in the file before, and Invalid how many lines are neither.
+	// Events is how many events are new in the log. Duplicates is how many were in the log
+	// or earlier in the file. Invalid is how many lines were invalid.
 	Events, Duplicates, Invalid uint64
-	// Lines is how many lines, from the first, are done with.
+	// Lines is how many lines, from the first, were processed.
 	Lines uint64
-	// WithoutID is how many of the new events had no event_id, so that to import
-	// the same line again makes another event.
+	// WithoutID is how many of the new events had no event_id. Importing their lines
+	// again makes new events.
 	WithoutID uint64
 }
 
-// LineError says what is wrong with a line.
+// LineError is the error of an invalid line.
 type LineError struct {
 	// Line is its number, from 1.
 	Line uint64
@@ -58,12 +58,12 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e
 
 func (e *LineError) Unwrap() error { return e.Err }
 
-// Import registers what a file holds: an event or an alert a line, as JSON. Blank
-// lines are passed over. It appends some at a time, each time in one transaction.
+// Import registers the events of a file, which has the JSON of an event or an alert on each
+// line. It skips blank lines. It appends events in batches, each in one transaction.
 //
-// If ctx ends it stops between two of these, and returns ctx's error. An invalid
-// line, unless it is to be skipped, ends it with a [*LineError] once what comes
-// before that line is in the log. Whatever the error, the result says what is.
+// If ctx ends, it stops between two batches and returns ctx's error. An invalid line,
+// unless SkipInvalid is set, ends it with a [*LineError] after all lines before it are in
+// the log. The result is valid whatever the error.
 func Import(ctx context.Context, target Target, in io.Reader, options ImportOptions) (Imported, error) {
 	i := &importer{target: target, lines: newLines(in, int(options.MaxLine)), options: options}
 	err := i.run(ctx)
@@ -117,7 +117,7 @@ func (i *importer) run(ctx context.Context) error {
 	}
 }
 
-// isInvalid reports whether an error is about a line, not about reading it.
+// isInvalid reports whether an error is about the content of a line, not about reading it.
 func isInvalid(err error) bool {
 	if _, ok := errors.AsType[tooLongError](err); ok {
 		return true
@@ -126,7 +126,7 @@ func isInvalid(err error) bool {
 	return ok
 }
 
-// add takes a line into the next transaction.
+// add adds a line to the next transaction.
 func (i *importer) add(line []byte) error {
 	alert, err := alerting.DecodeRecord(line)
 	if err != nil {
@@ -144,8 +144,8 @@ func (i *importer) add(line []byte) error {
 	return nil
 }
 
-// commit appends what is waiting, so that all lines up to one are done with. It
-// is not interrupted, so that what became of each is known.
+// commit appends the batch; then all lines up to the given one are processed. It is not
+// interrupted, so that the outcome of each line is known.
 func (i *importer) commit(ctx context.Context, through uint64) error {
 	if len(i.drafts) > 0 {
 		appended, err := i.target.Append(context.WithoutCancel(ctx), i.drafts)

@@ -33,7 +33,7 @@ func TestImportTakesPostedAlerts(t *testing.T) {
 	require.Equal(t, transfer.Imported{Events: 2, WithoutID: 2, Lines: 4}, imported)
 }
 
-func TestImportTakesAlertdsOwnEvents(t *testing.T) {
+func TestImportAcceptsOwnEvents(t *testing.T) {
 	const own = `{"event_id":"00000000-0000-7000-8000-000000000001","severity":"error","category":"system_health","source":"alertd","message":"channel slack: given up"}` + "\n"
 	source, target := sqliteConfig(t), sqliteConfig(t)
 	importInto(t, source, own)
@@ -105,7 +105,7 @@ func TestLongestLineIsTaken(t *testing.T) {
 	}
 }
 
-// counting is a target that knows how its events came.
+// counting is a target that records the sizes of its batches.
 type counting struct {
 	*alerting.MemoryLog
 	batches []int
@@ -184,7 +184,7 @@ func TestUnreadableFileEndsTheImportAfterEarlierLines(t *testing.T) {
 	require.Equal(t, transfer.Imported{Events: 10, Lines: 10}, imported)
 }
 
-// Whatever a log holds, its export is the export of a log that imported it.
+// For any log: import its export into another log, and both have the same export.
 func TestExportImportRoundTrip(t *testing.T) {
 	text := rapid.StringOf(rapid.SampledFrom([]rune("ab \t\n\r\"\\/<>&é\u2028\u2029😀=-")))
 	value := rapid.SampledFrom([]string{`1.50`, `-0`, `1e+05`, `12345678901234567890.10`, "\"a\\u00e9\\n\"", `null`, "[ 1 ,\n2 ]", `{"seq":1}`, `",\"seq\":7,\"received_at\":\""`})

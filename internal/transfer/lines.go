@@ -13,15 +13,15 @@ type lines struct {
 	in     *bufio.Reader
 	most   int
 	buffer []byte
-	number uint64 // of the line that was read last, from 1
-	bytes  int64  // that were read
+	number uint64 // of the last line read, from 1
+	bytes  int64  // read so far
 }
 
 func newLines(in io.Reader, most int) *lines {
 	return &lines{in: bufio.NewReaderSize(in, 64<<10), most: most}
 }
 
-// tooLongError says that a line is longer than lines may be. It was passed over.
+// tooLongError says that a line was longer than allowed and has been skipped.
 type tooLongError struct{ most int }
 
 func (e tooLongError) Error() string {
@@ -29,7 +29,7 @@ func (e tooLongError) Error() string {
 }
 
 // next returns the next line without white space at its ends, [io.EOF] after the
-// last one. The line is good until the next call.
+// last one. The line is valid until the next call.
 func (l *lines) next() ([]byte, error) {
 	l.buffer = l.buffer[:0]
 	tooLong := false

@@ -20,10 +20,10 @@ import (
 	"alertd/internal/transfer"
 )
 
-// patience bounds what must happen, but not when.
+// patience bounds the wait for what must happen.
 const patience = 30 * time.Second
 
-// mixed returns alerts of all sorts, as they are posted.
+// mixed returns the JSON of varied alerts.
 func mixed(n int) []string {
 	alerts := make([]string, n)
 	for i := range alerts {
@@ -90,7 +90,7 @@ func TestImportIsSeenLiveByReplicas(t *testing.T) {
 	require.Equal(t, 1500, manager.Count())
 }
 
-// heapWatch measures now and then how many bytes are in use after a collection.
+// heapWatch samples how many bytes are in use after a collection.
 type heapWatch struct{ sizes []int64 }
 
 func (w *heapWatch) look() {
@@ -100,7 +100,7 @@ func (w *heapWatch) look() {
 	w.sizes = append(w.sizes, int64(stats.HeapAlloc))
 }
 
-// requireFlat checks that the second half needed no more than the first one.
+// requireFlat checks that the second half needed no more memory than the first.
 func (w *heapWatch) requireFlat(tb testing.TB) {
 	tb.Helper()
 	require.GreaterOrEqual(tb, len(w.sizes), 8)
@@ -111,7 +111,7 @@ func (w *heapWatch) requireFlat(tb testing.TB) {
 	require.Less(tb, second, int64(96<<20))
 }
 
-// manyLines gives numbered lines and looks at the heap after each tenth of them.
+// manyLines reads as numbered lines, and samples the heap after each tenth of them.
 type manyLines struct {
 	next, last int
 	pending    bytes.Buffer
@@ -132,7 +132,7 @@ func (m *manyLines) Read(p []byte) (int, error) {
 	return m.pending.Read(p)
 }
 
-// lineCounter drops what it is given and looks at the heap now and then.
+// lineCounter discards its input and samples the heap.
 type lineCounter struct {
 	lines, every int
 	watch        *heapWatch
@@ -146,10 +146,10 @@ func (c *lineCounter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// manyEvents is twice what the store keeps in memory for its index.
+// manyEvents is twice as many as the store keeps in memory for its index.
 const manyEvents = 80_000
 
-func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
+func TestMemoryIsIndependentOfLogSize(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, config store.Config) {
 		imported, exported := &heapWatch{}, &heapWatch{}
 		require.NoError(t, store.Use(t.Context(), config, func(ctx context.Context, s *store.Store) error {

@@ -1,8 +1,8 @@
-// Package wholefile makes files that appear whole or not at all, and never in
-// the place of another: backups and exports.
+// Package wholefile writes files that appear complete or not at all, and never replace
+// another file: backups and exports.
 //
-// A file is written under a name of its own beside the one that it is to have,
-// name.*.partial, which is all that a crash leaves behind.
+// A file is written as name.*.partial beside its final name. A crash leaves only that file
+// behind.
 package wholefile
 
 import (
@@ -13,16 +13,16 @@ import (
 	"path/filepath"
 )
 
-// File is a file that is being written. Only its owner may read it. It belongs
-// to one goroutine.
+// File is a file being written. Only its owner may read it. It is not safe for concurrent
+// use.
 type File struct {
 	*os.File
 	target string
 	ended  bool
 }
 
-// Create begins a file that is to have a name, which must be free; else the error
-// is an [fs.ErrExist]. [File.Commit] or [File.Discard] ends it.
+// Create begins the file target. If target exists, the error is an [fs.ErrExist].
+// [File.Commit] or [File.Discard] ends it.
 func Create(target string) (*File, error) {
 	if _, err := os.Lstat(target); err == nil {
 		return nil, existsError{target}
@@ -34,7 +34,7 @@ func Create(target string) (*File, error) {
 	return &File{File: file, target: target}, nil
 }
 
-// existsError says that the name is not free.
+// existsError says that the file exists.
 type existsError struct{ target string }
 
 func (e existsError) Error() string {
@@ -43,15 +43,14 @@ func (e existsError) Error() string {
 
 func (e existsError) Is(target error) bool { return target == fs.ErrExist }
 
-// Commit gives the file its name once all of it is on disk. If that fails,
-// nothing is left of it.
+// Commit syncs the file and gives it its name. If that fails, it removes the file.
 func (f *File) Commit() (err error) {
 	defer func() { err = errors.Join(err, f.Discard()) }()
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("write %s: %w", f.target, err)
 	}
-	// The name is taken by an empty file first: renaming alone would take the place
-	// of one that has come in the meantime.
+	// An empty file reserves the name first: renaming alone would replace a file created
+	// meanwhile.
 	taken, err := os.OpenFile(f.target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return existsError{f.target}
@@ -67,7 +66,7 @@ func (f *File) Commit() (err error) {
 	return errors.Join(f.Close(), syncFolder(filepath.Dir(f.target)))
 }
 
-// Discard removes the file, unless it was committed.
+// Discard removes the file unless it was committed.
 func (f *File) Discard() error {
 	if f.ended {
 		return nil
@@ -76,9 +75,9 @@ func (f *File) Discard() error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// syncFolder makes a new name in a folder last.
+// syncFolder makes a new name in a folder durable.
 func syncFolder(path string) error {
-	folder, err := os.Open(path) //nolint:gosec // of a file that the operator names
+	folder, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func names(tb testing.TB, folder string) []string {
 	return found
 }
 
-func TestAFileAppearsWhenItIsCommitted(t *testing.T) {
+func TestCommittedFileAppears(t *testing.T) {
 	folder := t.TempDir()
 	target := filepath.Join(folder, "copy.db")
 	file, err := wholefile.Create(target)
@@ -43,7 +43,7 @@ func TestAFileAppearsWhenItIsCommitted(t *testing.T) {
 	require.FileExists(t, target)
 }
 
-func TestNothingIsLeftOfAFileThatIsDiscarded(t *testing.T) {
+func TestDiscardedFileLeavesNothing(t *testing.T) {
 	folder := t.TempDir()
 	file, err := wholefile.Create(filepath.Join(folder, "copy.db"))
 	require.NoError(t, err)
@@ -55,15 +55,15 @@ func TestNothingIsLeftOfAFileThatIsDiscarded(t *testing.T) {
 	require.NoError(t, file.Discard())
 }
 
-func TestNoFileTakesThePlaceOfAnother(t *testing.T) {
-	t.Run("that is there at the beginning", func(t *testing.T) {
+func TestFileReplacesNoOther(t *testing.T) {
+	t.Run("existing at the start", func(t *testing.T) {
 		target := filepath.Join(t.TempDir(), "copy.db")
 		require.NoError(t, os.WriteFile(target, []byte("another"), 0o600))
 		_, err := wholefile.Create(target)
 		require.ErrorIs(t, err, fs.ErrExist)
 		require.ErrorContains(t, err, target+" is there already")
 	})
-	t.Run("that comes in the meantime", func(t *testing.T) {
+	t.Run("created meanwhile", func(t *testing.T) {
 		folder := t.TempDir()
 		target := filepath.Join(folder, "copy.db")
 		file, err := wholefile.Create(target)
@@ -75,7 +75,7 @@ func TestNoFileTakesThePlaceOfAnother(t *testing.T) {
 		require.Equal(t, "another", string(content))
 		require.Equal(t, []string{"copy.db"}, names(t, folder))
 	})
-	t.Run("that is a link to nowhere", func(t *testing.T) {
+	t.Run("dangling link", func(t *testing.T) {
 		target := filepath.Join(t.TempDir(), "copy.db")
 		require.NoError(t, os.Symlink("nowhere", target))
 		_, err := wholefile.Create(target)
@@ -83,7 +83,7 @@ func TestNoFileTakesThePlaceOfAnother(t *testing.T) {
 	})
 }
 
-func TestAFolderThatIsNotThereIsAnError(t *testing.T) {
+func TestMissingFolderIsError(t *testing.T) {
 	_, err := wholefile.Create(filepath.Join(t.TempDir(), "none", "copy.db"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
