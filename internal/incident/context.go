@@ -8,7 +8,7 @@ import (
 	"alertd/internal/alerting"
 )
 
-// MaxContext is how many bytes of an event's context a notice has at most.
+// MaxContext is the most bytes of an event's context that a notice has.
 const MaxContext = 16 << 10
 
 // Context is an event's context as channels show it.
@@ -39,13 +39,13 @@ func (f Field) Text() string {
 	return string(text)
 }
 
-// CutContext returns the members of a context, from the first on, that fit whole
-// into [MaxContext] bytes of JSON; the event itself has the others.
+// CutContext returns the first members of a context that fit whole into [MaxContext] bytes
+// of JSON.
 func CutContext(c alerting.Context) Context {
 	var cut Context
 	dec := jsontext.NewDecoder(bytes.NewBufferString(c.String()))
 	if _, err := dec.ReadToken(); err != nil {
-		return cut // an alert with such a context is refused
+		return cut // alerts with such a context are rejected
 	}
 	for size := 0; dec.PeekKind() == '"'; {
 		name, err := dec.ReadToken()

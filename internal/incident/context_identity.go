@@ -12,19 +12,19 @@ import (
 	"alertd/internal/alerting"
 )
 
-// identity is a member of a context that says what an event is about.
+// identity is a member of a context that identifies what an event is about.
 type identity struct{ name, value string }
 
-// identityOf returns the members of a context, at its first level, that have one of the
-// names and are strings or integers, sorted by name. It runs for every event, so it reads
-// no more of the JSON than it must: BenchmarkKeyOf.
+// identityOf returns the members of a context's first level that have one of the names and
+// are strings or integers, sorted by name. It runs for every event, so it reads as little
+// of the JSON as possible: BenchmarkKeyOf.
 func identityOf(c alerting.Context, names []string) []identity {
 	text := c.String()
 	if len(names) == 0 {
 		return nil
 	}
 	var found []identity
-	for at := 1; ; { // behind the opening brace
+	for at := 1; ; { // after the opening brace
 		start := strings.IndexByte(text[at:], '"')
 		if start < 0 {
 			break
@@ -32,7 +32,7 @@ func identityOf(c alerting.Context, names []string) []identity {
 		start += at
 		end := afterString(text, start)
 		at = afterSpace(text, end)
-		value := afterSpace(text, at+1) // behind the colon
+		value := afterSpace(text, at+1) // after the colon
 		at = afterValue(text, value)
 		i := slices.Index(names, unquoted(text[start:end]))
 		if i < 0 {
@@ -46,7 +46,7 @@ func identityOf(c alerting.Context, names []string) []identity {
 	return found
 }
 
-// identityText returns a string, its white space folded and in NFC, or an integer as it is
+// identityText returns a string in NFC with its white space folded, or an integer as it was
 // written. It returns "" for any other value.
 func identityText(value string) string {
 	switch {
@@ -79,10 +79,10 @@ func unquoted(quoted string) string {
 	return string(text)
 }
 
-// The functions below go through JSON that was checked when the alert came in. They stay
-// within any other text, too.
+// The functions below scan JSON that was validated when the alert arrived. They stay within
+// bounds in any other text, too.
 
-// afterString returns where the string ends that begins at a place.
+// afterString returns the end of the string at at.
 func afterString(text string, at int) int {
 	for at++; at < len(text); at++ {
 		switch text[at] {
@@ -95,7 +95,7 @@ func afterString(text string, at int) int {
 	return len(text)
 }
 
-// afterSpace returns where the white space ends that may begin at a place.
+// afterSpace skips white space at at.
 func afterSpace(text string, at int) int {
 	for at < len(text) && strings.IndexByte(" \t\r\n", text[at]) >= 0 {
 		at++
@@ -103,7 +103,7 @@ func afterSpace(text string, at int) int {
 	return min(at, len(text))
 }
 
-// afterValue returns where the value ends that begins at a place.
+// afterValue returns the end of the value at at.
 func afterValue(text string, at int) int {
 	for depth := 0; at < len(text); {
 		switch text[at] {
@@ -113,7 +113,7 @@ func afterValue(text string, at int) int {
 			depth++
 			at++
 		case '}', ']':
-			if depth == 0 { // of the object that the value is in
+			if depth == 0 { // the end of the enclosing object
 				return at
 			}
 			depth--
@@ -135,10 +135,10 @@ func afterValue(text string, at int) int {
 	return len(text)
 }
 
-// maxShown is how many characters of a value a pattern shows.
+// maxShown is the most characters of a value in a pattern.
 const maxShown = 100
 
-// patternOf shows a message and what its context names, such as
+// patternOf shows a message and the identities of its context, such as
 // VaR # > # {account="7", position="BTC-EUR"}.
 func patternOf(message string, named []identity) string {
 	text := append([]byte(message), " {"...)
@@ -152,7 +152,7 @@ func patternOf(message string, named []identity) string {
 	return cut(string(append(text, '}')), alerting.MaxMessageLength)
 }
 
-// cut returns at most so many characters of a text, the last of them … if there are more.
+// cut returns a text of at most the given number of characters; a longer one ends in ….
 func cut(text string, most int) string {
 	if utf8.RuneCountInString(text) <= most {
 		return text

@@ -44,7 +44,7 @@ func TestContextIdentifies(t *testing.T) {
 	}
 }
 
-func TestDedupKeyOverrulesContext(t *testing.T) {
+func TestDedupKeyOverridesContext(t *testing.T) {
 	one, two := about(t, `{"position":"BTC-EUR"}`), about(t, `{"position":"ETH-EUR"}`)
 	require.NotEqual(t, keyOf(t, one, "position").Fingerprint, keyOf(t, two, "position").Fingerprint)
 	one.DedupKey, two.DedupKey = "var", "var"

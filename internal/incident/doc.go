@@ -1,15 +1,15 @@
-// Package incident decides how events are folded into incidents, and what people
-// are told about them.
+// Package incident decides how events are folded into incidents, and which changes people
+// are notified of.
 //
-// Events with the same [Fingerprint] belong to one [Incident] as long as that is
-// not resolved. The fold keeps count, and records each change of an incident as an
-// [Entry] of its timeline with the reason. A change that people are to hear of is
-// also a [Notice], which says what the incident was like at that moment.
+// Events with the same [Fingerprint] belong to one [Incident] until it is resolved. The
+// fold counts them, and records each change of an incident with its reason as an [Entry] of
+// the timeline. A change that people are notified of also makes a [Notice], a snapshot of
+// the incident at that moment.
 //
-// What is told: that an incident was opened, that its severity rose, that it was
-// acknowledged and resolved, and, while it is open and grows, one update in each
-// repeat interval with the number of events since. Everything else is counted.
+// Notices are made when an incident is opened, when its severity rises, and when it is
+// acknowledged or resolved. While it is open and grows, there is one update in each repeat
+// interval with the number of events since. All other events are only counted.
 //
-// Everything here is a pure function: it knows no clock, no database and no
-// channel, and changes nothing but the incident that it is called on.
+// All functions are pure: they use no clock, database or channel, and change only the
+// incident that they are called on.
 package incident

@@ -8,7 +8,7 @@ import (
 	"alertd/internal/incident"
 )
 
-// received returns the event of an alert that came in at a time.
+// received returns the event of an alert received at a time.
 func received(seq alerting.Seq, severity alerting.Severity, message string, at time.Time) *alerting.Event {
 	draft, err := alerting.NewDraft(alerting.Alert{
 		Severity: severity, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: message,

@@ -8,8 +8,8 @@ import (
 	"alertd/internal/alerting"
 )
 
-// Fingerprint is what makes events alike: the first half of a SHA-256 sum. The
-// zero value is none.
+// Fingerprint identifies a kind of event: the first half of a SHA-256 sum. The zero value
+// is no fingerprint.
 type Fingerprint [16]byte
 
 // String returns 32 hexadecimal digits.
@@ -27,38 +27,39 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Grouping is what made a fingerprint.
+// Grouping says what a fingerprint is computed from.
 type Grouping string
 
 // The groupings.
 const (
-	// ByDedupKey: the client's own key.
+	// ByDedupKey: the client's dedup_key.
 	ByDedupKey Grouping = "dedup_key"
-	// ByMessage: the source, the category and the message without what varies.
+	// ByMessage: the source, the category and the masked message.
 	ByMessage Grouping = "message"
-	// ByMessageAndContext: the same, and what the context names: see [GroupBy].
+	// ByMessageAndContext: the same, and the identities in the context: see [GroupBy].
 	ByMessageAndContext Grouping = "message_and_context"
 )
 
-// GroupBy is what makes an event's key beside its source, category and message. The
-// zero value adds nothing.
+// GroupBy is what an event's key has in addition to source, category and message. The zero
+// value adds nothing.
 type GroupBy struct {
-	// IdentifyBy names members of the context, at its first level, that say what an event
-	// is about. They count where they are strings or integers. Their order does not matter.
+	// IdentifyBy names members of the context's first level that identify what an event is
+	// about. They count if they are strings or integers. Their order does not matter.
 	IdentifyBy []string
 }
 
-// Key is what an event is grouped by.
+// Key is the result of grouping an event.
 type Key struct {
 	Fingerprint Fingerprint
 	Grouping    Grouping
-	// Pattern is the dedup_key, or the message as [Mask] has left it and what the context
-	// names, such as: VaR # > # {account="7", position="BTC-EUR"}.
+	// Pattern is the dedup_key, or the message after [Mask] with the identities in the
+	// context, such as: VaR # > # {account="7", position="BTC-EUR"}.
 	Pattern string
 }
 
-// KeyOf returns what an event is grouped by: its dedup_key alone if it has one, else its
-// source, category, masked message in one case, and what its context names.
+// KeyOf returns the key of an event. It is made from the dedup_key alone, if there is one;
+// else from the source, the category, the masked message in one case, and the identities in
+// the context.
 func KeyOf(e *alerting.Event, by GroupBy) Key {
 	if key := e.DedupKey(); key != "" {
 		return Key{fingerprint(string(ByDedupKey), key), ByDedupKey, key}
@@ -76,7 +77,7 @@ func KeyOf(e *alerting.Event, by GroupBy) Key {
 	return Key{fingerprint(parts...), ByMessageAndContext, patternOf(mask, named)}
 }
 
-// fingerprint hashes texts, none of which holds a NUL character.
+// fingerprint hashes texts. They must not contain NUL.
 func fingerprint(parts ...string) Fingerprint {
 	size := 0
 	for _, part := range parts {

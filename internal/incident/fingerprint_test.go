@@ -52,8 +52,8 @@ func TestKeyOf(t *testing.T) {
 	require.Equal(t, keyed, keyOf(t, other), "the client's key is enough")
 }
 
-// What fingerprints are made of must not change: open incidents are found by them after
-// an upgrade.
+// Fingerprints must not change between releases: open incidents are found by them after an
+// upgrade.
 func TestFingerprintsAreStable(t *testing.T) {
 	require.Equal(t, "7f3aa79cd57363b44124f0499308111c", keyOf(t, like(func(*alerting.Alert) {})).Fingerprint.String())
 	require.Equal(t, "d084089b3bc5c39ff8f9efc9b7dd7ea6", keyOf(t, like(func(a *alerting.Alert) { a.DedupKey = "desk 7" })).Fingerprint.String())

@@ -11,7 +11,7 @@ import (
 	"alertd/internal/incident"
 )
 
-// fold is an incident with all that happened to it.
+// fold is an incident with its history.
 type fold struct {
 	i        incident.Incident
 	now      time.Time
@@ -66,7 +66,7 @@ func (f *fold) check(t *rapid.T) {
 	}
 }
 
-func TestWhateverHappensAnIncidentAddsUp(t *testing.T) {
+func TestIncidentAddsUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := &fold{now: start}
 		var change incident.Change

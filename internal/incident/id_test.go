@@ -8,7 +8,7 @@ import (
 	"alertd/internal/incident"
 )
 
-func TestAnIDIsAppendedAsItIsWritten(t *testing.T) {
+func TestIDAppendsItsText(t *testing.T) {
 	for range 100 {
 		id := incident.NewID()
 		text, err := id.AppendText([]byte("id "))

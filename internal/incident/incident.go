@@ -7,15 +7,15 @@ import (
 	"alertd/internal/alerting"
 )
 
-// Incident is the open, or past, story of events that are alike. Its JSON is what
-// the store keeps; that of the API is made of it.
+// Incident is a group of similar events, open or resolved. The store keeps its JSON; the
+// API has that of [View].
 type Incident struct {
 	ID          ID          `json:"incident_id"`
 	Number      Number      `json:"number"`
 	Fingerprint Fingerprint `json:"fingerprint"`
-	// Pattern is what the messages have in common, or the dedup_key.
+	// Pattern is the masked message, or the dedup_key.
 	Pattern string `json:"pattern"`
-	// Grouping says what made the fingerprint.
+	// Grouping says what the fingerprint is computed from.
 	Grouping Grouping `json:"grouped_by"`
 	Status   Status   `json:"status"`
 	// Severity is the highest so far.
@@ -39,19 +39,20 @@ type Incident struct {
 	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
 	ResolvedBy     string    `json:"resolved_by,omitzero"`
 
-	// Generation counts from 1 how often people were asked anew to act: an
-	// acknowledgement begins a new one, so that what was to remind them before is void.
+	// Generation counts from 1 how often people were asked to act again. An
+	// acknowledgement begins a new one, which makes earlier reminders void.
 	Generation int `json:"generation"`
-	// Notices counts what was to be told.
+	// Notices counts the notices.
 	Notices int `json:"notices"`
-	// ToldAt and ToldCount are when the last notice was made, and what Count was.
+	// ToldAt and ToldCount are the time of the last notice, and Count at that time.
 	ToldAt    time.Time `json:"told_at"`
 	ToldCount uint64    `json:"told_count"`
-	// UpdateDue is when an update is to be told; zero if it has not grown.
+	// UpdateDue is when the next update is due; zero if it has not grown.
 	UpdateDue time.Time `json:"update_due,omitzero"`
 }
 
-// Notice is what people are to be told about an incident, as it was then.
+// Notice is a change of an incident that people are notified of, with the incident as it
+// was then.
 type Notice struct {
 	// Number counts the notices of an incident from 1.
 	Number int       `json:"number"`
@@ -59,9 +60,9 @@ type Notice struct {
 	At     time.Time `json:"at"`
 	// Why is the reason in words, such as "severity rose from warning to critical".
 	Why string `json:"why"`
-	// Since is how many events there were since the last notice.
+	// Since is the number of events since the last notice.
 	Since uint64 `json:"since"`
-	// By and Note are whose action it was, and what they had to say.
+	// By and Note are who did it, and their note.
 	By   string `json:"by,omitzero"`
 	Note string `json:"note,omitzero"`
 	// Event is the number of the event that the notice shows.
@@ -74,8 +75,8 @@ type Notice struct {
 // EntryKind says what an entry of a timeline is about.
 type EntryKind string
 
-// The kinds of entries. The first ones are changes of the incident, the others
-// tell of what became of messages about it.
+// The kinds of entries. The first are changes of the incident, the others are about its
+// messages.
 const (
 	EntryOpened         EntryKind = "opened"
 	EntrySeverityRaised EntryKind = "severity_raised"
@@ -94,7 +95,7 @@ const (
 	EntryUnreadable EntryKind = "unreadable"
 )
 
-// MaxTimeline is how many entries of a timeline are shown, the latest.
+// MaxTimeline is how many of the latest entries a timeline shows.
 const MaxTimeline = 1000
 
 // Entry is one line of an incident's timeline.
@@ -107,14 +108,14 @@ type Entry struct {
 	Note   string `json:"note,omitzero"`
 	// Event is the number of the event that caused it.
 	Event alerting.Seq `json:"event,omitzero"`
-	// Channel, Target and Delivery say which message it is about.
+	// Channel, Target and Delivery identify the message that it is about.
 	Channel  string `json:"channel,omitzero"`
 	Target   string `json:"target,omitzero"`
 	Delivery string `json:"delivery_id,omitzero"`
 }
 
-// Unreadable returns the entry that stands for those of a timeline that cannot be read. It
-// has the time of the last one that can.
+// Unreadable returns the entry that stands for the unreadable entries of a timeline. It has
+// the time of the last readable one.
 func Unreadable(count int, readable []Entry) Entry {
 	e := Entry{Kind: EntryUnreadable, Reason: "1 entry cannot be read and is left out"}
 	if count > 1 {
@@ -126,10 +127,10 @@ func Unreadable(count int, readable []Entry) Entry {
 	return e
 }
 
-// Change is what a step has done to an incident beside what it is now.
+// Change is what a step adds to the history of an incident.
 type Change struct {
 	Entries []Entry
-	// Notice is nil if nobody is to be told.
+	// Notice is nil if nobody is notified.
 	Notice *Notice
 }
 
@@ -147,8 +148,8 @@ func Open(id ID, number Number, key Key, e *alerting.Event, now time.Time) (Inci
 	}
 }
 
-// Add folds an event into the incident, which must be open. People are told at
-// most once in each repeat interval that it has grown.
+// Add folds an event into the incident, which must be open. It makes at most one notice of
+// growth in each repeat interval.
 func (i *Incident) Add(e *alerting.Event, repeat time.Duration, now time.Time) Change {
 	i.Count++
 	i.Message, i.LastEvent = e.Message(), e.Seq()
@@ -168,8 +169,8 @@ func (i *Incident) Add(e *alerting.Event, repeat time.Duration, now time.Time) C
 	return i.update(now, e)
 }
 
-// raise takes over a higher severity. Whoever has acknowledged the incident has
-// acknowledged something less bad.
+// raise applies a higher severity. It ends an acknowledgement, which was of something less
+// severe.
 func (i *Incident) raise(e *alerting.Event, now time.Time) Change {
 	why := fmt.Sprintf("severity rose from %s to %s by event %d", i.Severity, e.Severity(), e.Seq())
 	i.Severity = e.Severity()
@@ -185,8 +186,8 @@ func (i *Incident) raise(e *alerting.Event, now time.Time) Change {
 	return change
 }
 
-// Remind tells that the incident has grown, if that is due: see UpdateDue. last is
-// its latest event, nil if that is no longer kept.
+// Remind makes a notice that the incident has grown, if one is due: see UpdateDue. last is
+// the latest event, nil if it is no longer kept.
 func (i *Incident) Remind(last *alerting.Event, now time.Time) Change {
 	if !i.Status.Open() || i.UpdateDue.IsZero() || i.UpdateDue.After(now) {
 		return Change{}
@@ -211,14 +212,14 @@ func events(n uint64) string {
 
 // Action is what a person does to an incident.
 type Action struct {
-	// By says who: 1 to 255 characters. Note is what they have to say, if anything:
-	// at most 8192 characters.
+	// By says who does it, in 1 to 255 characters. Note is optional, at most 8192
+	// characters.
 	By, Note string
 }
 
-// Acknowledge notes that somebody works on the incident. For one that is
-// acknowledged already it changes nothing. The error is an [*alerting.Error] with
-// [alerting.CodeConflict] for one that is resolved. last is as for [Incident.Remind].
+// Acknowledge records that somebody works on the incident. It does not change an
+// acknowledged one. For a resolved one the error is an [*alerting.Error] with
+// [alerting.CodeConflict]. last is as for [Incident.Remind].
 func (i *Incident) Acknowledge(a Action, last *alerting.Event, now time.Time) (Change, error) {
 	switch i.Status {
 	case Acknowledged:
@@ -233,8 +234,8 @@ func (i *Incident) Acknowledge(a Action, last *alerting.Event, now time.Time) (C
 	return i.act(EntryAcknowledged, WasAcknowledged, "acknowledged by "+a.By, a, last, now), nil
 }
 
-// Resolve ends the incident. For one that is resolved already it changes nothing.
-// last is as for [Incident.Remind].
+// Resolve ends the incident. It does not change a resolved one. last is as for
+// [Incident.Remind].
 func (i *Incident) Resolve(a Action, last *alerting.Event, now time.Time) Change {
 	if i.Status == Resolved {
 		return Change{}
@@ -252,7 +253,7 @@ func (i *Incident) act(kind EntryKind, reason Reason, why string, a Action, last
 	}
 }
 
-// tell makes a notice of what the incident is now.
+// tell makes a notice of the incident as it is now.
 func (i *Incident) tell(reason Reason, now time.Time, why string, e *alerting.Event) *Notice {
 	since := i.Count - i.ToldCount
 	i.Notices++
@@ -264,8 +265,8 @@ func (i *Incident) tell(reason Reason, now time.Time, why string, e *alerting.Ev
 	return notice
 }
 
-// Recount returns a notice of what the incident is now, with the number and the reason of
-// one that cannot be read.
+// Recount replaces an unreadable notice: it returns a notice of the incident as it is now,
+// with the number and the reason of the unreadable one.
 func (i *Incident) Recount(number int, reason Reason, now time.Time) Notice {
 	return Notice{
 		Number: number, Reason: reason, At: now, Event: i.LastEvent, Incident: *i,

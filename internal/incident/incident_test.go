@@ -15,7 +15,7 @@ var start = time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 
 const repeat = time.Hour
 
-// event returns one that was received some time after the start.
+// event returns an event received some time after the start.
 func event(tb testing.TB, seq alerting.Seq, severity alerting.Severity, message string, after time.Duration) *alerting.Event {
 	tb.Helper()
 	draft, err := alerting.NewDraft(alerting.Alert{
@@ -25,14 +25,14 @@ func event(tb testing.TB, seq alerting.Seq, severity alerting.Severity, message 
 	return draft.Finish(seq)
 }
 
-// opened returns an incident that a warning has opened.
+// opened returns an incident opened by a warning.
 func opened(tb testing.TB) (incident.Incident, incident.Change) {
 	tb.Helper()
 	e := event(tb, 7, alerting.SeverityWarning, "VaR 0.05 > 0.03", 0)
 	return incident.Open(incident.NewID(), 12, incident.KeyOf(e, incident.GroupBy{}), e, start.Add(time.Second))
 }
 
-func TestTheFirstEventOpensAnIncidentAndIsTold(t *testing.T) {
+func TestFirstEventOpensIncident(t *testing.T) {
 	id := incident.NewID()
 	e := event(t, 7, alerting.SeverityWarning, "VaR 0.05 > 0.03", 0)
 	now := start.Add(time.Second)
@@ -49,7 +49,7 @@ func TestTheFirstEventOpensAnIncidentAndIsTold(t *testing.T) {
 	require.Equal(t, &incident.Notice{Number: 1, Reason: incident.Opened, At: now, Why: why, Since: 1, Event: 7, Incident: i}, change.Notice)
 }
 
-func TestALikeEventIsCountedAndNotToldWithinTheInterval(t *testing.T) {
+func TestSimilarEventIsOnlyCountedWithinInterval(t *testing.T) {
 	i, _ := opened(t)
 	told := i.ToldAt
 	for n := range alerting.Seq(3) {
@@ -61,13 +61,13 @@ func TestALikeEventIsCountedAndNotToldWithinTheInterval(t *testing.T) {
 	require.Equal(t, told.Add(repeat), i.UpdateDue, "it is due an interval after people were last told")
 }
 
-func TestAnEventThatWasReceivedEarlierDoesNotMoveTheClockBack(t *testing.T) {
+func TestEarlierEventDoesNotMoveClockBack(t *testing.T) {
 	i, _ := opened(t)
 	i.Add(event(t, 8, alerting.SeverityInfo, "late", -time.Minute), repeat, start.Add(time.Minute))
 	require.Equal(t, []any{start, start, "late", alerting.Seq(8)}, []any{i.FirstSeen, i.LastSeen, i.Message, i.LastEvent})
 }
 
-func TestAnIncidentThatGrowsIsToldOnceInEachInterval(t *testing.T) {
+func TestGrowthMakesOneNoticeAnInterval(t *testing.T) {
 	i, _ := opened(t)
 	i.Add(event(t, 8, alerting.SeverityInfo, "again", time.Minute), repeat, start.Add(time.Minute))
 	due := i.UpdateDue
@@ -79,7 +79,7 @@ func TestAnIncidentThatGrowsIsToldOnceInEachInterval(t *testing.T) {
 	require.Equal(t, &incident.Notice{Number: 2, Reason: incident.Updated, At: due, Why: why, Since: 1, Event: 8, Incident: i}, change.Notice)
 	require.Equal(t, incident.Change{}, i.Remind(last, due.Add(24*time.Hour)), "it has not grown since")
 
-	// An event that comes after the interval is told itself.
+	// The first event after the interval makes a notice itself.
 	now := due.Add(repeat)
 	change = i.Add(event(t, 9, alerting.SeverityInfo, "again", 3*time.Hour), repeat, now)
 	require.Equal(t, incident.Updated, change.Notice.Reason)
@@ -94,7 +94,7 @@ func TestAnIncidentThatGrowsIsToldOnceInEachInterval(t *testing.T) {
 	require.Empty(t, change.Notice.Context)
 }
 
-func TestARiseOfSeverityIsToldAtOnce(t *testing.T) {
+func TestRaisedSeverityMakesNoticeAtOnce(t *testing.T) {
 	i, _ := opened(t)
 	i.Add(event(t, 8, alerting.SeverityWarning, "again", 0), repeat, start.Add(time.Minute))
 	now := start.Add(2 * time.Minute)
@@ -107,7 +107,7 @@ func TestARiseOfSeverityIsToldAtOnce(t *testing.T) {
 	require.Equal(t, alerting.SeverityCritical, i.Severity, "it stays the highest")
 }
 
-func TestWhoHasAcknowledgedAnIncidentHasAcknowledgedNothingWorse(t *testing.T) {
+func TestRaisedSeverityEndsAcknowledgement(t *testing.T) {
 	i, _ := opened(t)
 	now := start.Add(time.Minute)
 	_, err := i.Acknowledge(incident.Action{By: "ada"}, nil, now)
@@ -126,7 +126,7 @@ func TestWhoHasAcknowledgedAnIncidentHasAcknowledgedNothingWorse(t *testing.T) {
 	require.Equal(t, i, change.Notice.Incident)
 }
 
-func TestAnAcknowledgementIsToldOnce(t *testing.T) {
+func TestAcknowledgementMakesOneNotice(t *testing.T) {
 	i, _ := opened(t)
 	i.Add(event(t, 8, alerting.SeverityWarning, "again", 0), repeat, start.Add(time.Minute))
 	now, a := start.Add(2*time.Minute), incident.Action{By: "ada", Note: "on it"}
@@ -144,7 +144,7 @@ func TestAnAcknowledgementIsToldOnce(t *testing.T) {
 	require.Equal(t, before, i)
 }
 
-func TestAResolutionIsToldOnceAndEndsTheIncident(t *testing.T) {
+func TestResolutionMakesOneNoticeAndEndsIncident(t *testing.T) {
 	for name, prepare := range map[string]func(i *incident.Incident){
 		"from triggered": func(*incident.Incident) {},
 		"from acknowledged": func(i *incident.Incident) {

@@ -8,20 +8,20 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Mask replaces what measures by a # and keeps what names. Messages that differ in
-// nothing else, case aside, are about the same thing.
+// Mask replaces measurements by # and keeps names. Messages with the same mask, case aside,
+// are about the same thing.
 //
-// Masked are numbers that stand alone, with their sign, separators, unit and per cent
-// sign, amounts of money (their currency stays), durations, dates, times, UUIDs,
-// hexadecimal numbers, and ids: words of six characters and more in which letters and
-// digits alternate twice or more.
+// It masks numbers that stand alone, with their sign, separators, unit and per cent sign;
+// amounts of money, except for their currency; durations, dates, times, UUIDs, hexadecimal
+// numbers; and random ids: words of six or more characters in which letters and digits
+// alternate at least twice.
 //
-// Kept are words with digits at their end (gw1, VaR99), digits joined to a word by one of
-// -_./: (ACC-1001, 0700.HK), addresses, the identifiers and codes of instruments, and the
-// integer after a word such as gateway, port or HTTP. Where in doubt, a text is kept: a
-// second incident is noise, a merged one is silence.
+// It keeps words that end in digits (gw1, VaR99), digits joined to a word by one of -_./:
+// (ACC-1001, 0700.HK), addresses, identifiers and codes of instruments, and the integer
+// after a word such as gateway, port or HTTP. If in doubt, it keeps a text: a second
+// incident is noise, a merged one is silence.
 //
-// White space is trimmed and folded, and the text is brought to NFC.
+// It trims and folds white space, and converts the text to NFC.
 func Mask(message string) string {
 	message = normalize(message)
 	if !strings.ContainsAny(message, "0123456789") {
@@ -34,7 +34,7 @@ func Mask(message string) string {
 	return string(s.out)
 }
 
-// normalize trims and folds white space, and brings a text to NFC.
+// normalize trims and folds white space, and converts a text to NFC.
 func normalize(text string) string {
 	ascii, spaces := true, false
 	for i := range len(text) {
@@ -51,8 +51,8 @@ func normalize(text string) string {
 	return text
 }
 
-// foldCase appends a text in one case. Runes are equal after it as for
-// [strings.EqualFold]: ß and ss, which are different words, stay different.
+// foldCase appends a text in one case. It equates the runes that [strings.EqualFold]
+// equates, so ß and ss stay different.
 func foldCase(to []byte, text string) []byte {
 	for _, r := range text {
 		switch {
@@ -66,8 +66,8 @@ func foldCase(to []byte, text string) []byte {
 	return to
 }
 
-// smallestFold returns the smallest rune that is the same but for its case, an ASCII
-// letter in lower case.
+// smallestFold returns the smallest rune that differs only in case; for an ASCII letter,
+// the lower case.
 func smallestFold(r rune) rune {
 	smallest := r
 	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
@@ -79,32 +79,32 @@ func smallestFold(r rune) rune {
 	return smallest
 }
 
-// scanner goes through a text a token at a time and writes its mask.
+// scanner reads a text token by token and writes its mask.
 type scanner struct {
 	text     string
 	at       int      // where the token begins
-	compound compound // the last one that began at a token or before it
+	compound compound // the latest one that begins at the token or before it
 	out      []byte
-	naming   naming // what the words before make of a number here
+	naming   naming // the effect of the words before on a number here
 }
 
-// compound is a run of letters and digits, and of joiners between them.
+// compound is a run of letters, digits, and joiners between them.
 type compound struct {
 	end                 int
 	hasDigit, hasLetter bool
 }
 
-// token is what a recogniser has found at the scanner's place.
+// token is the result of a recogniser.
 type token struct {
 	end int // where it ends; 0: nothing was found
-	// kept says that it names something. Otherwise a # takes its place, with the currency
-	// before it and the unit after it that tell quantities apart.
+	// kept says that it names something. Otherwise it becomes a #, between its currency and
+	// the unit that tells quantities apart.
 	kept         bool
 	before, unit string
 }
 
-// recognisers look at the token that begins at the scanner's place. The first that finds
-// something decides.
+// recognisers try to recognise the token at the scanner's position. The first that succeeds
+// decides.
 var recognisers = [...]func(s *scanner) token{
 	(*scanner).named,
 	(*scanner).uuid,
@@ -117,7 +117,7 @@ var recognisers = [...]func(s *scanner) token{
 	(*scanner).index,
 }
 
-// next takes one token, or one character that is none.
+// next consumes one token, or one character that is not part of a token.
 func (s *scanner) next() {
 	inCompound := isWord(s.runeAt(s.at))
 	if inCompound && s.at >= s.compound.end {
@@ -146,7 +146,7 @@ func (s *scanner) next() {
 }
 
 // mayBegin reports whether a number or an address may begin with this character, which is
-// no letter or digit.
+// neither a letter nor a digit.
 func (s *scanner) mayBegin() bool {
 	switch c := s.text[s.at]; c {
 	case '+', '-', '.', '(', '[', '#', '$', ':':
@@ -177,11 +177,11 @@ func (s *scanner) mask(t token) {
 }
 
 // isJoiner reports whether a character joins parts to a compound such as BTC-EUR,
-// mean_rev_v2 or 0700.HK. An underscore is of a word, and so are several.
+// mean_rev_v2 or 0700.HK. One or more underscores are part of a word.
 func isJoiner(r rune) bool { return r == '-' || r == '.' || r == '/' || r == ':' }
 
-// compoundAt returns the compound that begins at a place; it ends there if there is none. A
-// plus joins a digit to a letter, as in T+2.
+// compoundAt returns the compound that begins from; an empty one if there is none. A plus
+// joins a digit to a letter, as in T+2.
 func (s *scanner) compoundAt(from int) compound {
 	c := compound{end: from}
 	for c.end < len(s.text) {
@@ -204,7 +204,7 @@ func (s *scanner) compoundAt(from int) compound {
 	return c
 }
 
-// inCompound returns the compound that a place is in.
+// inCompound returns the compound around the position.
 func (s *scanner) inCompound(at int) compound {
 	if s.at <= at && at < s.compound.end {
 		return s.compound
@@ -212,7 +212,7 @@ func (s *scanner) inCompound(at int) compound {
 	return s.compoundAt(at)
 }
 
-// word takes a compound part by part: ids are masked, everything else is kept.
+// word consumes a compound part by part. It masks ids and keeps everything else.
 func (s *scanner) word(end int) {
 	s.naming = s.naming.after(s.text[s.at:end])
 	for s.at < end {
@@ -245,8 +245,8 @@ func (s *scanner) part(end int) token {
 	return token{end: next, kept: true}
 }
 
-// value finds a measure after a colon, as in latency:850ms. An integer there names, as in
-// host:8080.
+// value finds a measurement after a colon, as in latency:850ms. An integer there is a name,
+// as in host:8080.
 func (s *scanner) value() token {
 	if s.runeBefore(s.at) != ':' {
 		return token{}
@@ -263,7 +263,7 @@ func (s *scanner) value() token {
 func isDigit(r rune) bool  { return '0' <= r && r <= '9' }
 func isLetter(r rune) bool { return isWord(r) && !isDigit(r) && r != '_' }
 
-// isWord reports whether a rune is of a word. What combines with letters is, too.
+// isWord reports whether a rune is part of a word, as a letter, a digit or a combining mark.
 func isWord(r rune) bool {
 	if r < utf8.RuneSelf {
 		return 'a' <= r|0x20 && r|0x20 <= 'z' || isDigit(r) || r == '_'
@@ -273,10 +273,10 @@ func isWord(r rune) bool {
 
 func isHex(r rune) bool { return isDigit(r) || 'a' <= r && r <= 'f' || 'A' <= r && r <= 'F' }
 
-// noRune is before the beginning and after the end.
+// noRune stands for the rune before the beginning and after the end.
 const noRune = rune(-1)
 
-// runeAt returns the rune at a place, noRune at the end.
+// runeAt returns the rune at at, noRune at the end.
 func (s *scanner) runeAt(at int) rune {
 	if at >= len(s.text) {
 		return noRune
@@ -288,7 +288,7 @@ func (s *scanner) runeAt(at int) rune {
 	return r
 }
 
-// runeBefore returns the rune before a place, noRune at the beginning.
+// runeBefore returns the rune before at, noRune at the beginning.
 func (s *scanner) runeBefore(at int) rune {
 	if at == 0 {
 		return noRune
@@ -297,8 +297,8 @@ func (s *scanner) runeBefore(at int) rune {
 	return r
 }
 
-// alone reports whether what ends here stands alone: no letter or digit follows, and no
-// joiner with one.
+// alone reports whether the token that ends at end stands alone: it is followed by no letter
+// or digit, nor by a joiner and one of them.
 func (s *scanner) alone(end int) bool {
 	r := s.runeAt(end)
 	return !isWord(r) && (!isJoiner(r) || !isWord(s.runeAt(end+1)))

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// quantity is a number and what it counts.
+// quantity is a number with its unit or currency.
 type quantity struct {
 	token
-	// plain says that it is nothing but digits, and may be a name after a word such as port.
+	// plain says that it has digits only, so that it may be a name after a word such as port.
 	plain bool
 }
 
-// amount finds a quantity, also in parentheses, as accountants write what is negative, and
+// amount finds a quantity, also in parentheses, as accountants write negative amounts, and
 // after a #.
 func (s *scanner) amount() token {
 	switch s.text[s.at] {
@@ -31,7 +31,7 @@ func (s *scanner) amount() token {
 	}
 }
 
-// quantity finds a number at a place, with its sign, currency and unit.
+// quantity finds a number with its sign, currency and unit.
 func (s *scanner) quantity(from int) quantity {
 	at := s.sign(from)
 	number, currency := s.currency(at)
@@ -62,8 +62,8 @@ func (s *scanner) quantity(from int) quantity {
 	return quantity{}
 }
 
-// ends reports whether a number ends here. It stands alone, or is one of a fraction or a
-// range of numbers, or counts something per something.
+// ends reports whether a number ends here. It stands alone, is part of a fraction or a
+// range, or is a rate, such as 5/s.
 func (s *scanner) ends(end, number int, bare, hasUnit bool) bool {
 	if s.alone(end) {
 		return true
@@ -78,7 +78,7 @@ func (s *scanner) ends(end, number int, bare, hasUnit bool) bool {
 	}
 }
 
-// sign returns where a sign ends that begins here. A hyphen in a word is none.
+// sign returns the end of a sign that begins here. A hyphen in a word is not a sign.
 func (s *scanner) sign(at int) int {
 	switch r := s.runeAt(at); r {
 	case '+', '-', '−', '±': // also the minus U+2212
@@ -89,11 +89,11 @@ func (s *scanner) sign(at int) int {
 	return at
 }
 
-// isSign reports whether a number goes on after a currency with this rune.
+// isSign reports whether a number may begin with this rune after a currency.
 func isSign(r rune) bool { return r == '+' || r == '-' || r == '−' || r == '.' }
 
-// currency returns the symbol or the code of a currency that stands before a number, the
-// code with a space, and where the number begins.
+// currency returns the symbol or the code of a currency before a number, the code with a
+// space, and where the number begins.
 func (s *scanner) currency(at int) (number int, currency string) {
 	r := s.runeAt(at)
 	if isDigit(r) {
@@ -114,8 +114,7 @@ func (s *scanner) currency(at int) (number int, currency string) {
 	return at, ""
 }
 
-// code returns where the code of a currency ends that begins here, and at if there is
-// none.
+// code returns the end of a currency's code that begins at at; at if there is none.
 func (s *scanner) code(at int) int {
 	end := at
 	for end < len(s.text) && isASCIILetter(s.text[end]) {
@@ -129,7 +128,7 @@ func (s *scanner) code(at int) int {
 
 func isASCIILetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// digits returns where the digits end that begin here.
+// digits returns the end of the digits that begin here.
 func (s *scanner) digits(at int) int {
 	for at < len(s.text) && isDigit(rune(s.text[at])) {
 		at++
@@ -137,9 +136,9 @@ func (s *scanner) digits(at int) int {
 	return at
 }
 
-// numbers returns where a number may end that begins here, the farthest place first: with
-// its thousands, fraction and exponent, and without its thousands, if these may be a
-// number of their own.
+// numbers returns the possible ends of a number that begins here, the farthest first: with
+// its groups of thousands, fraction and exponent, and without the groups, if these may be
+// numbers of their own.
 func (s *scanner) numbers(at int) (ends [2]int) {
 	whole := s.digits(at)
 	if whole == at && (s.runeAt(at) != '.' || !isDigit(s.runeAt(at+1))) {
@@ -147,7 +146,7 @@ func (s *scanner) numbers(at int) (ends [2]int) {
 	}
 	if whole > at && whole-at <= 3 {
 		switch grouper := s.runeAt(whole); grouper {
-		case ',', '.', ' ', '\'', '’', '_': // white space is folded: a narrow one is a space, too
+		case ',', '.', ' ', '\'', '’', '_': // a narrow space has been folded to a space
 			end := s.groups(whole, grouper)
 			switch {
 			case end == whole:
@@ -161,7 +160,7 @@ func (s *scanner) numbers(at int) (ends [2]int) {
 	return [2]int{s.fraction(whole, noRune)}
 }
 
-// groups returns where groups of three digits end that begin here.
+// groups returns the end of groups of three digits that begin here.
 func (s *scanner) groups(at int, grouper rune) int {
 	for s.runeAt(at) == grouper {
 		first := at + utf8.RuneLen(grouper)
@@ -174,7 +173,7 @@ func (s *scanner) groups(at int, grouper rune) int {
 	return at
 }
 
-// fraction returns where a fraction and an exponent end, if they begin here.
+// fraction returns the end of a fraction and an exponent, if they begin here.
 func (s *scanner) fraction(at int, grouper rune) int {
 	if r := s.runeAt(at); (r == '.' || r == ',') && r != grouper {
 		if end := s.digits(at + 1); end > at+1 {

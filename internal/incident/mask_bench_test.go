@@ -11,7 +11,7 @@ import (
 	"alertd/internal/incident"
 )
 
-// The fold masks each event: docs/performance.md counts it into the time for one.
+// The fold masks each event, so docs/performance.md includes this in the time of the fold.
 func BenchmarkMask(b *testing.B) {
 	for name, message := range map[string]string{
 		"without digits":      "kill switch activated by the risk desk, all strategies are halted",

@@ -6,10 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// isID reports whether a part of a compound was made up to be unique: six characters and
-// more in which letters and digits alternate twice or more, such as a ULID, or eight
-// hexadecimal digits and more that begin with one from 0 to 9. Codes that name
-// instruments are none.
+// isID reports whether a part of a compound is a random id: six or more characters in which
+// letters and digits alternate at least twice, such as a ULID, or eight or more hexadecimal
+// digits, the first from 0 to 9. Codes of instruments are not ids.
 func isID(part string) bool {
 	if len(part) < 6 {
 		return false
@@ -57,10 +56,10 @@ func isCode(word string) bool {
 	}
 }
 
-// exchanges are those of Bloomberg whose shares have numbers, such as 700 HK.
+// exchanges are Bloomberg's codes of exchanges that number their shares, such as 700 HK.
 var exchanges = setOf("AB CG CH CS HK JP JT KQ KS MK SS SZ TB TT")
 
-// listing finds a share with a number and its exchange.
+// listing finds the number of a share with its exchange.
 func (s *scanner) listing() token {
 	if s.compound.end <= s.at {
 		return token{}
@@ -74,20 +73,20 @@ func (s *scanner) listing() token {
 
 const months = "(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
 
-// codes are those of futures, options and rates that are known by how they look.
+// codes are the patterns of codes of futures, options and rates.
 var codes = [...]*regexp.Regexp{
 	// Futures, and options on them: M2KZ25, 6EZ2025, ESZ5C5000.
 	regexp.MustCompile(`^[A-Z0-9]{1,3}[FGHJKMNQUVXZ](?:\d|[23]\d|20[23]\d)(?:[CP]\d{1,6})?$`),
-	// Options by the day they expire: AAPL240119C00150000, SPXW251219P5500.
+	// Options by day of expiry: AAPL240119C00150000, SPXW251219P5500.
 	regexp.MustCompile(`^[A-Z]{0,6}\d{6}[CP]\d{1,8}$`),
-	// Options and futures by a month: 27DEC24 as in BTC-27DEC24-100000-C, NIFTY25DEC24000CE.
+	// Options and futures by month: 27DEC24 as in BTC-27DEC24-100000-C, NIFTY25DEC24000CE.
 	regexp.MustCompile(`^[A-Z]{0,10}\d{1,2}` + months + `\d{0,7}(?:FUT|CE|PE|[CP]\d*)?$`),
 	// Tenors, forwards and curves: USD5Y10Y, EUR10Y, EURIBOR3M, 2s5s10s.
 	regexp.MustCompile(`^[A-Z]{0,8}(?:\d{1,2}[DWMY]){1,3}$`),
 	regexp.MustCompile(`^[A-Za-z]{0,4}(?:\d{1,2}s){2,3}$`),
 }
 
-// value36 returns what a letter or digit counts in a check digit: A is 10, Z is 35.
+// value36 returns the value of a letter or digit for a check digit: A is 10, Z is 35.
 func value36(c byte) int {
 	switch {
 	case isDigit(rune(c)):
@@ -155,14 +154,14 @@ func isCUSIP(word string) bool {
 	return value36(word[8]) == (10-sum%10)%10
 }
 
-// isIBAN reports whether a word is an account's number with the right check digits.
+// isIBAN reports whether a word is an IBAN with the right check digits.
 func isIBAN(word string) bool {
 	return len(word) >= 15 && len(word) <= 34 && isASCIILetter(word[0]) && isASCIILetter(word[1]) &&
 		isDigit(rune(word[2])) && isDigit(rune(word[3])) && remainder97(word[4:]+word[:4]) == 1
 }
 
-// remainder97 returns the remainder that the check digits of an IBAN and an LEI go by; -1
-// if there is anything but letters and digits.
+// remainder97 returns the remainder that the check digits of IBANs and LEIs are based on; -1
+// if there are other characters than letters and digits.
 func remainder97(word string) int {
 	remainder := 0
 	for i := range len(word) {

@@ -5,34 +5,34 @@ import (
 	"strings"
 )
 
-// naming says what the words before make of what follows.
+// naming says whether the next number or word is a name because of the words before it.
 type naming uint8
 
 const (
 	noNaming naming = iota
-	// integerNames: an integer that follows is the name of what was said.
+	// integerNames: an integer that follows is a name.
 	integerNames
-	// integersName: so are several, after a plural.
+	// integersName: several integers that follow are names, after a plural.
 	integersName
-	// anythingNames: whatever follows is a name.
+	// anythingNames: any text that follows is a name.
 	anythingNames
-	// asBefore: the word changes nothing.
+	// asBefore: the word has no effect.
 	asBefore
 )
 
-// namers are the words that make a name of what follows. docs/channels.md lists them.
+// namers are the words before names. docs/channels.md lists them.
 var namers = namersOf(
 	namer{integerNames, "gateway node host server shard partition queue worker session line port disk core desk book leg level tier " +
 		"http http/1.0 http/1.1 http/2 http/2.0 http/3 status code error " +
 		"account portfolio strategy fund trader venue exchange instance cluster replica zone rack cpu gpu feed"},
-	// Plurals such as errors and sessions are followed by a count.
+	// After plurals such as errors and sessions comes a count.
 	namer{integersName, "gateways nodes hosts servers shards partitions queues workers ports disks cores desks books legs levels tiers " +
 		"accounts portfolios strategies funds traders venues exchanges instances clusters replicas zones racks feeds"},
 	namer{anythingNames, "isin sedol cusip figi wkn valor lei iban bic ric symbol ticker instrument contract option future rule version release"},
 	namer{asBefore, "no nr number id and or to und bis"},
 )
 
-// namer is what words make of what follows them.
+// namer is a set of words with the same effect.
 type namer struct {
 	makes naming
 	words string
@@ -56,7 +56,7 @@ func setOf(words string) map[string]bool {
 	return set
 }
 
-// after returns what a compound makes of what follows it. If it is no namer, its last part
+// after returns the naming after a compound. If the compound is not a namer, its last part
 // decides.
 func (n naming) after(compound string) naming {
 	made := madeBy(compound)
@@ -72,7 +72,7 @@ func (n naming) after(compound string) naming {
 	return made
 }
 
-// madeBy looks a word up, in any case.
+// madeBy looks up a word in any case.
 func madeBy(word string) naming {
 	const longest = len("instrument")
 	if len(word) > longest {
@@ -82,7 +82,7 @@ func madeBy(word string) naming {
 	return namers[string(foldCase(buffer[:0], word))]
 }
 
-// afterMark returns what a character between words makes of what follows it.
+// afterMark returns the naming after a character between words.
 func (n naming) afterMark(c byte) naming {
 	switch c {
 	case ' ', '#':
@@ -99,7 +99,7 @@ func (n naming) afterMark(c byte) naming {
 	return noNaming
 }
 
-// afterNumber returns what a number that names makes of what follows it.
+// afterNumber returns the naming after a number that is a name.
 func (n naming) afterNumber() naming {
 	if n == integersName {
 		return n
@@ -107,7 +107,7 @@ func (n naming) afterNumber() naming {
 	return noNaming
 }
 
-// named finds the name after a word such as gateway: an integer, and not what measures.
+// named finds the name after a word such as gateway: an integer that is not a measurement.
 func (s *scanner) named() token {
 	switch {
 	case s.naming == noNaming:
@@ -169,7 +169,7 @@ func (s *scanner) uuid() token {
 	return token{end: end}
 }
 
-// hexadecimal finds such as 0x1F.
+// hexadecimal finds a number such as 0x1F.
 func (s *scanner) hexadecimal() token {
 	if !isHexadecimal(s.text[s.at:max(s.at, s.compound.end)]) {
 		return token{}
@@ -181,8 +181,8 @@ func isHexadecimal(text string) bool {
 	return len(text) > 2 && text[0] == '0' && text[1]|0x20 == 'x' && strings.IndexFunc(text[2:], func(r rune) bool { return !isHex(r) }) < 0
 }
 
-// address finds an IP address, also with a port or the length of a prefix. Where letters
-// are in it, it is a compound anyway.
+// address finds an IP address, also with a port or a prefix length. One with letters is a
+// compound anyway.
 func (s *scanner) address() token {
 	const longest = len("0000:0000:0000:0000:0000:ffff:255.255.255.255")
 	end, dots, colons := s.at, 0, false
@@ -200,7 +200,7 @@ func (s *scanner) address() token {
 	return s.addressIn(end, dots, colons)
 }
 
-// addressIn finds an address in what may be of one up to a place.
+// addressIn finds an address in the characters before end that an address may have.
 func (s *scanner) addressIn(end, dots int, colons bool) token {
 	switch {
 	case colons:

@@ -43,7 +43,7 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// The document lists the words after which an integer names.
+// docs/channels.md lists the words after which an integer is a name.
 func TestDocumentedWordsName(t *testing.T) {
 	document, err := os.ReadFile("../../docs/channels.md")
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func TestMessagesAreOneOrDifferent(t *testing.T) {
 	require.GreaterOrEqual(t, pairs, 100)
 }
 
-// alike reports whether two messages are one incident.
+// alike reports whether two messages make one incident.
 func alike(tb rapid.TB, a, b string) bool {
 	return keyOf(tb, saying(a)).Fingerprint == keyOf(tb, saying(b)).Fingerprint
 }
@@ -92,7 +92,7 @@ func saying(message string) alerting.Alert {
 	return like(func(a *alerting.Alert) { a.Message = message })
 }
 
-// units are the words of letters alone that are masked, after a number.
+// units are the words of letters alone that are masked after a number.
 var units = strings.Fields("d h m s ms us µs μs ns day days hr hrs hour hours min mins minute minutes sec secs second seconds " +
 	"msec millisecond milliseconds microsecond microseconds x k b mm mn mln mio bn bln mrd tn million billion thousand bytes " +
 	"kb mb gb tb kib mib gib tib bp bps hz khz mhz ghz am pm")
@@ -101,7 +101,7 @@ var (
 	// letters are words of letters alone.
 	letters = rapid.OneOf(rapid.StringMatching(`[a-zA-Z]{1,8}`), rapid.StringMatching(`[a-zäöüßéA-ZÄÖÜ]{1,8}`), rapid.StringMatching(`\pL{1,4}`),
 		rapid.SampledFrom(append([]string{"gateway", "HTTP", "EUR", "ISIN", "no", "and", "HK", "P", "T", "e", "ss", "ß", "ſ", "K"}, units...)))
-	// measures are what is masked.
+	// measures are masked.
 	measures = rapid.OneOf(
 		rapid.StringMatching(`[-+]?[0-9]{1,4}(\.[0-9]{1,6})?(e-?[0-9]{1,2})?%?`),
 		rapid.StringMatching(`[0-9]{1,3}(ms|s|h|bp|GB|K| 123,45)`),

@@ -42,8 +42,8 @@ func (s *scanner) date() token {
 	return s.moment(end)
 }
 
-// mayDate reports whether what follows the first digits may be the rest of a date or a time
-// of day: a colon, a month, or another number and the same joiner again.
+// mayDate reports whether the text after the first digits may be the rest of a date or a
+// time of day: a colon, a month, or another number and the same joiner again.
 func (s *scanner) mayDate(at int) bool {
 	joiner := s.runeAt(at)
 	if joiner == ':' || isLetter(joiner) {
@@ -53,8 +53,8 @@ func (s *scanner) mayDate(at int) bool {
 	return isJoiner(joiner) && (isLetter(next) || s.runeAt(s.digits(at+1)) == joiner)
 }
 
-// moment is the token that ends here, if it stands alone or another moment follows after a
-// joiner.
+// moment returns the token that ends here, if it stands alone or another date or time follows
+// after a joiner.
 func (s *scanner) moment(end int) token {
 	if end == 0 {
 		return token{}
@@ -67,7 +67,7 @@ func (s *scanner) moment(end int) token {
 	return token{end: end}
 }
 
-// clock returns where a time of day ends that begins here, with its zone; 0 if there is
+// clock returns the end of a time of day that begins here, with its zone; 0 if there is
 // none. After a date, 10:30-05:00 has a zone, otherwise it is a range.
 func (s *scanner) clock(at int, dated bool) int {
 	end := s.anyLayout(at, clockLayouts[:])
@@ -84,7 +84,7 @@ func (s *scanner) clock(at int, dated bool) int {
 	return s.zone(end)
 }
 
-// second returns where the fraction of a second ends.
+// second returns the end of a fraction of a second.
 func (s *scanner) second(at int) int {
 	if r := s.runeAt(at); r == '.' || r == ',' {
 		if end := s.digits(at + 1); end > at+1 {
@@ -94,7 +94,7 @@ func (s *scanner) second(at int) int {
 	return at
 }
 
-// half returns where am or pm ends, 0 if there is none.
+// half returns the end of am or pm, 0 if there is none.
 func (s *scanner) half(at int) int {
 	if s.runeAt(at) == ' ' {
 		at++
@@ -110,7 +110,7 @@ func (s *scanner) half(at int) int {
 	}
 }
 
-// zone returns where Z or an offset such as +01:00 ends.
+// zone returns the end of Z or an offset such as +01:00.
 func (s *scanner) zone(at int) int {
 	switch s.runeAt(at) {
 	case 'Z', 'z':
@@ -134,7 +134,7 @@ func (s *scanner) anyLayout(at int, layouts []string) int {
 	return 0
 }
 
-// layout returns where a text of a layout ends that begins here, 0 if there is none.
+// layout returns the end of a text of a layout that begins here, 0 if there is none.
 func (s *scanner) layout(at int, layout string) int {
 	if at+len(layout) > len(s.text) {
 		return 0
@@ -166,7 +166,7 @@ func isMonth(text string) bool {
 	return at >= 0 && at%3 == 0
 }
 
-// isoDuration finds such as PT5M and P1DT2H30M.
+// isoDuration finds a duration such as PT5M or P1DT2H30M.
 func (s *scanner) isoDuration() token {
 	if r := s.runeAt(s.at); r != 'P' {
 		return token{}

@@ -6,20 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// unit is what a number counts.
+// unit is the unit of a number.
 type unit struct {
-	// quantity is what the units have in common that are converted into each other. Units
-	// of time, multipliers and per cent have none: a number with them is a number.
+	// quantity is the same for units that convert into each other. Units of time,
+	// multipliers and per cent have none: a number with them is just a number.
 	quantity string
 	// rank orders units of time, the longest first.
 	rank int
-	// times says that it multiplies, so that a currency may follow.
+	// times says that it is a multiplier, after which a currency may follow.
 	times bool
-	// apart says that it may stand a space apart from its number.
+	// apart says that there may be a space between the number and the unit.
 	apart bool
 }
 
-// units are written as usual. What joins a number without a space may also be in capitals.
+// units are in their usual spelling. A unit without a space before it may also be in capitals.
 var units = unitsOf([]likeUnits{
 	{unit{rank: 1}, "d day days", ""},
 	{unit{rank: 2}, "h hr hrs hour hours", "H"},
@@ -36,7 +36,8 @@ var units = unitsOf([]likeUnits{
 	{unit{quantity: "°C"}, "°C", ""},
 })
 
-// likeUnits are those that are alike, apart from their numbers or joined to them only.
+// likeUnits are units of one kind. Those in apart may have a space before them, those in
+// joined may not.
 type likeUnits struct {
 	unit
 	apart, joined string
@@ -56,8 +57,8 @@ func unitsOf(alike []likeUnits) map[string]unit {
 	return units
 }
 
-// currencies are the codes that are known where they are written without a space. A code
-// that is a word of its own is kept like any other.
+// currencies are the codes that are recognised next to a number without a space. A code that
+// is a separate word is kept like any other word.
 var currencies = setOf("AED ARS AUD BRL BTC CAD CHF CLP CNH CNY CZK DKK ETH EUR GBP GBX HKD HUF IDR ILS INR " +
 	"JPY KRW MXN MYR NOK NZD PLN QAR RON RUB SAR SEK SGD THB TRY TWD USD USDC USDT XAG XAU ZAR")
 
@@ -65,11 +66,11 @@ var currencies = setOf("AED ARS AUD BRL BTC CAD CHF CLP CNH CNY CZK DKK ETH EUR 
 type measured struct {
 	unit
 	end    int  // 0: there is none
-	symbol bool // it is a currency's symbol
+	symbol bool // it is the symbol of a currency
 }
 
-// unit finds what the number counts that goes from a place to another. sure says that the
-// number is an amount, and no name such as 3M or 2x.
+// unit finds the unit of the number between two positions. sure says that the number is an
+// amount, and not a name such as 3M or 2x.
 func (s *scanner) unit(from, number int, sure bool) measured {
 	u, end := s.unitAt(number)
 	if end == 0 {
@@ -100,7 +101,7 @@ func (s *scanner) unit(from, number int, sure bool) measured {
 	return measured{unit: u, end: end}
 }
 
-// per returns where a rate ends that goes on here with such as /s, 0 if there is none.
+// per returns the end of a rate that continues here, as with /s; 0 if there is none.
 func (s *scanner) per(at int) int {
 	if s.runeAt(at) != '/' || s.runeAt(at+1) == ' ' {
 		return 0
@@ -112,7 +113,7 @@ func (s *scanner) per(at int) int {
 	return end
 }
 
-// unitAt returns the unit here, which may stand a space apart, and where it ends.
+// unitAt returns the unit here, also after a space, and its end.
 func (s *scanner) unitAt(at int) (u unit, end int) {
 	first := at
 	if s.runeAt(at) == ' ' {
@@ -143,8 +144,8 @@ func (s *scanner) unitAt(at int) (u unit, end int) {
 	return u, end
 }
 
-// smallerUnits returns where a duration ends that goes on in smaller units, such as
-// 1h30m or 1 h 30 min.
+// smallerUnits returns the end of a duration that continues in smaller units, such as 1h30m
+// or 1 h 30 min.
 func (s *scanner) smallerUnits(at, rank int) int {
 	for {
 		first := at
@@ -164,8 +165,8 @@ func (s *scanner) smallerUnits(at, rank int) int {
 	}
 }
 
-// currencyAfter finds the symbol or the code of a currency after a number. A code is part
-// of it only without a space.
+// currencyAfter finds the symbol or the code of a currency after a number. There must be no
+// space before a code.
 func (s *scanner) currencyAfter(at int) measured {
 	symbol := at
 	if s.runeAt(at) == ' ' {
@@ -184,8 +185,8 @@ func (s *scanner) currencyAfter(at int) measured {
 	return measured{}
 }
 
-// isName reports whether a number with a unit is a usual tenor, such as 3M, or a leverage,
-// such as 2x. 950M and 2.5x are measures.
+// isName reports whether a number with a unit is a common tenor, such as 3M, or a leverage,
+// such as 2x. 950M and 2.5x are measurements.
 func isName(number, unit string) bool {
 	switch unit {
 	case "M":

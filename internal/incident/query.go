@@ -6,28 +6,27 @@ import (
 	"alertd/internal/alerting"
 )
 
-// Query asks for incidents, the latest opened first. The zero value of a part lets
-// everything pass.
+// Query selects incidents, newest first. The zero value of a field selects all.
 type Query struct {
 	Statuses    []Status
 	MinSeverity alerting.Severity
 	Categories  []alerting.Category
 	Sources     []string
-	// Since asks for those that had an event at or after it.
+	// Since selects incidents that had an event at this time or later.
 	Since time.Time
-	// Text is looked for in the latest message, ignoring case.
+	// Text selects by a part of the latest message, ignoring case.
 	Text string
-	// Before asks only for those with a smaller number; 0: all.
+	// Before selects incidents with a smaller number; 0: all.
 	Before Number
-	// Limit is the most wanted, at least 1.
+	// Limit is the maximum number of incidents, at least 1.
 	Limit int
 }
 
 // Page is the answer to a [Query].
 type Page struct {
 	Incidents []Incident
-	// More says that at least one further incident matches.
+	// More says that further incidents match.
 	More bool
-	// Unreadable is how many incidents are left out as they cannot be read.
+	// Unreadable is how many incidents are left out because they cannot be decoded.
 	Unreadable int
 }

@@ -1,22 +1,22 @@
 package incident
 
-// Reason says why people are told about an incident. "" is none. A reason of a newer
-// alertd is kept as it is, and treated as one that nothing overtakes.
+// Reason says why people are notified of an incident. "" is none. A reason written by a
+// newer alertd is kept as it is, and never overtaken.
 type Reason string
 
-// The reasons, and what each tells.
+// The reasons.
 const (
-	// Opened: there is a new incident.
+	// Opened: the incident is new.
 	Opened Reason = "opened"
-	// SeverityRaised: it has become worse.
+	// SeverityRaised: its severity rose.
 	SeverityRaised Reason = "severity_raised"
-	// Updated: it is still open and has grown since people were last told.
+	// Updated: it is still open and has grown since the last notice.
 	Updated Reason = "updated"
 	// WasAcknowledged: somebody works on it.
 	WasAcknowledged Reason = "acknowledged"
 	// WasResolved: it is over.
 	WasResolved Reason = "resolved"
-	// Test: there is no incident; somebody tries a channel.
+	// Test: somebody tests a channel; there is no incident.
 	Test Reason = "test"
 )
 
@@ -28,21 +28,20 @@ func Reasons() []Reason {
 // String returns the name.
 func (r Reason) String() string { return string(r) }
 
-// Introduces reports whether a notice for this reason tells those who have heard
-// nothing so far that there is an incident. That one is over tells them nothing.
+// Introduces reports whether a notice for this reason also informs recipients who have not
+// heard of the incident yet. A resolution does not.
 func (r Reason) Introduces() bool {
 	return r == Opened || r == SeverityRaised || r == Updated
 }
 
-// AsksToAct reports whether a notice for this reason only reminds people to do something,
-// so that it is void once somebody does.
+// AsksToAct reports whether a notice for this reason only reminds people to act. It is void
+// once somebody does.
 func (r Reason) AsksToAct() bool { return r == Updated }
 
-// Overtakes reports whether a notice for this reason leaves nothing to be said by
-// an earlier one for the other that has not gone out yet, to those who have heard of
-// the incident: for the others it must also be one that [Reason.Introduces]. That an
-// incident was opened is always said, and that it is over: people who hear of neither
-// know nothing, and people who hear only of the first wait for the second.
+// Overtakes reports whether a notice for this reason makes an earlier, unsent one for the
+// other reason unnecessary, for recipients who have heard of the incident. For others the
+// reason must also be one that [Reason.Introduces]. Nothing overtakes an opening or a
+// resolution: without the first people know nothing, without the second they keep waiting.
 func (r Reason) Overtakes(earlier Reason) bool {
 	switch earlier {
 	case Updated:

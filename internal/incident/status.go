@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Status says how far an incident has come. "" is none. A status of a newer alertd is
-// kept as it is, and counts as open.
+// Status is the state of an incident. "" is none. A status written by a newer alertd is kept
+// as it is, and counts as open.
 type Status string
 
 // The statuses, in their order.
 const (
-	// Triggered: open, and nobody has taken it.
+	// Triggered: open, and nobody works on it yet.
 	Triggered Status = "triggered"
 	// Acknowledged: open, and somebody works on it.
 	Acknowledged Status = "acknowledged"
-	// Resolved: over. A later like event opens a new incident.
+	// Resolved: over. A later similar event opens a new incident.
 	Resolved Status = "resolved"
 )
 

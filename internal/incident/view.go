@@ -2,7 +2,7 @@ package incident
 
 import "alertd/internal/alerting"
 
-// View is an incident as others see it: its JSON is that of the API and of webhooks.
+// View is an incident as users see it: its JSON is that of the API and of webhooks.
 // Times are RFC 3339 in UTC.
 type View struct {
 	ID       ID                `json:"incident_id"`
@@ -13,7 +13,7 @@ type View struct {
 	Source   string            `json:"source"`
 	Message  string            `json:"message"`
 	Count    uint64            `json:"count"`
-	// Generation counts how often people were asked anew to act.
+	// Generation counts how often people were asked to act again.
 	Generation int `json:"generation"`
 
 	FirstSeen string `json:"first_seen"`
@@ -23,15 +23,14 @@ type View struct {
 	Grouping    Grouping    `json:"grouped_by"`
 	Pattern     string      `json:"pattern"`
 
-	// These are "" unless it was acknowledged, or resolved.
+	// These are "" unless the incident was acknowledged, or resolved.
 	AcknowledgedAt string `json:"acknowledged_at,omitzero"`
 	AcknowledgedBy string `json:"acknowledged_by,omitzero"`
 	ResolvedAt     string `json:"resolved_at,omitzero"`
 	ResolvedBy     string `json:"resolved_by,omitzero"`
 }
 
-// View returns what others see of the incident. What only the fold needs is not in
-// there.
+// View returns the incident without the fields that only the fold needs.
 func (i *Incident) View() View {
 	v := View{
 		ID: i.ID, Number: i.Number, Status: i.Status, Severity: i.Severity, Category: i.Category,

@@ -12,7 +12,7 @@ import (
 	"alertd/internal/incident"
 )
 
-func TestAViewShowsWhatOthersMaySeeAndNoEmptyTimes(t *testing.T) {
+func TestViewOmitsEmptyTimes(t *testing.T) {
 	id, err := incident.ParseID("019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55")
 	require.NoError(t, err)
 	at := time.Date(2026, 3, 2, 10, 30, 0, 123456000, time.FixedZone("CET", 3600))

@@ -52,8 +52,8 @@ func TestUnknownWordsReadBackAsThemselves(t *testing.T) {
 	require.True(t, incident.Reason("escalated").Overtakes(incident.Updated))
 }
 
-func TestALaterNoticeOvertakesWhatItLeavesNothingToSay(t *testing.T) {
-	overtakes := map[incident.Reason][]incident.Reason{ // the earlier one, and who overtakes it
+func TestOvertakes(t *testing.T) {
+	overtakes := map[incident.Reason][]incident.Reason{ // by the earlier one
 		incident.Updated:         {incident.Opened, incident.SeverityRaised, incident.Updated, incident.WasAcknowledged, incident.WasResolved},
 		incident.SeverityRaised:  {incident.SeverityRaised, incident.WasResolved},
 		incident.WasAcknowledged: {incident.WasAcknowledged, incident.WasResolved},
@@ -66,14 +66,14 @@ func TestALaterNoticeOvertakesWhatItLeavesNothingToSay(t *testing.T) {
 	require.False(t, incident.WasResolved.Overtakes(""))
 }
 
-func TestOnlyWhatTellsThatThereIsAnIncidentIntroducesIt(t *testing.T) {
+func TestIntroduces(t *testing.T) {
 	introduces := []incident.Reason{incident.Opened, incident.SeverityRaised, incident.Updated}
 	for _, r := range incident.Reasons() {
 		require.Equal(t, slices.Contains(introduces, r), r.Introduces(), r.String())
 	}
 }
 
-func TestAnIDIsReadAsItIsWritten(t *testing.T) {
+func TestIDReadsBack(t *testing.T) {
 	id := incident.NewID()
 	require.False(t, id.IsZero())
 	require.True(t, incident.ID{}.IsZero())
