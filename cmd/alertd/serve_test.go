@@ -112,6 +112,10 @@ func TestServerLimits(t *testing.T) {
 	}
 	var stats struct{ Buffer, History map[string]any }
 	p.get("/stats").into(t, &stats)
+	require.InDelta(t, 64<<20, stats.Buffer["bytes_capacity"], 0)
+	require.Positive(t, stats.Buffer["bytes"])
+	delete(stats.Buffer, "bytes")
+	delete(stats.Buffer, "bytes_capacity")
 	require.Equal(t, map[string]any{"size": 2., "capacity": 2.}, stats.Buffer)
 	require.InDelta(t, 3, stats.History["events"], 0)
 	p.openStream()

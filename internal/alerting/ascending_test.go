@@ -54,3 +54,12 @@ func TestBothOrdersVisitTheSameEvents(t *testing.T) {
 		require.Equal(rt, down, up)
 	})
 }
+
+func TestAscendingQueryReturnsTheLogsError(t *testing.T) {
+	log := &brokenLog{MemoryLog: alerting.NewMemoryLog(10)}
+	manager, err := alerting.OpenManager(t.Context(), everything(5), nil, log)
+	require.NoError(t, err)
+	log.after = errBroken
+	_, err = manager.EventsAfter(t.Context(), 0, alerting.Filter{}, 10)
+	require.ErrorIs(t, err, errBroken)
+}
