@@ -127,10 +127,10 @@ func noSuchDelivery(id delivery.ID) error {
 	return &alerting.Error{Code: alerting.CodeNotFound, Message: fmt.Sprintf("there is no delivery with the id %s", id)}
 }
 
-// IncidentOf returns the numbers of a delivery and its incident, which retention leaves
-// alone until the transaction ends. The error is as that of [Work.Delivery].
+// IncidentOf returns the numbers of a delivery and its incident. The error is as that of
+// [Work.Delivery].
 func (t *Tx) IncidentOf(ctx context.Context, id delivery.ID) (number delivery.Number, about incident.Number, err error) {
-	err = t.one(ctx, `SELECT number, incident FROM deliveries WHERE delivery_id = ?`+t.work.dialect().Keeping, t.work.deliveryKey(id)).Scan(&number, &about)
+	err = t.one(ctx, `SELECT number, incident FROM deliveries WHERE delivery_id = ?`, t.work.deliveryKey(id)).Scan(&number, &about)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, noSuchDelivery(id)
 	}

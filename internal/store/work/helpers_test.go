@@ -3,6 +3,8 @@ package work_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -266,35 +268,47 @@ func retry(ctx context.Context, tx *work.Tx, id delivery.ID) error {
 	return tx.Save(ctx, work.Changes{Deliveries: stories[about].Changed()})
 }
 
-// wakes does what is due for deliveries, as the engine does.
+// wakes does what is due for deliveries, and returns for how many.
 func (b *bench) wakes() (woken int) {
 	b.tb.Helper()
 	b.inTurn(func(ctx context.Context, tx *work.Tx) {
 		due, err := tx.Due(ctx, true, 100)
 		require.NoError(b.tb, err)
-		of, err := tx.IncidentsOf(ctx, due.Deliveries)
-		require.NoError(b.tb, err)
-		var numbers []incident.Number
-		for _, number := range of {
-			numbers = append(numbers, number)
-		}
-		stories, err := tx.Stories(ctx, numbers)
-		require.NoError(b.tb, err)
-		for _, number := range due.Deliveries {
-			story := stories[of[number]]
-			d := story.Find(number)
-			if why := story.Wake(d, delivery.Working, tx.Now()); why != "" {
-				story.GiveUp(d, why, nil, tx.Mint, tx.Now())
-			}
-		}
-		var c work.Changes
-		for _, story := range stories {
-			c.Deliveries = append(c.Deliveries, story.Changed()...)
-		}
-		require.NoError(b.tb, tx.Save(ctx, c))
 		woken = len(due.Deliveries)
+		require.NoError(b.tb, wake(ctx, tx))
 	})
 	return woken
+}
+
+// wake does what is due for deliveries, as the engine does.
+func wake(ctx context.Context, tx *work.Tx) error {
+	due, err := tx.Due(ctx, true, 100)
+	if err != nil {
+		return err
+	}
+	of, err := tx.IncidentsOf(ctx, due.Deliveries)
+	if err != nil {
+		return err
+	}
+	stories, err := tx.Stories(ctx, slices.Collect(maps.Values(of)))
+	if err != nil {
+		return err
+	}
+	for _, number := range due.Deliveries {
+		story := stories[of[number]]
+		d := story.Find(number)
+		if !d.Open() { // it has come to its end meanwhile
+			continue
+		}
+		if why := story.Wake(d, delivery.Working, tx.Now()); why != "" {
+			story.GiveUp(d, why, nil, tx.Mint, tx.Now())
+		}
+	}
+	var c work.Changes
+	for _, story := range stories {
+		c.Deliveries = append(c.Deliveries, story.Changed()...)
+	}
+	return tx.Save(ctx, c)
 }
 
 // finds returns a delivery as it is now.

@@ -17,9 +17,9 @@ const (
 )
 
 // What retention keeps to: an open incident is never deleted, nor one with a delivery
-// that waits, also if somebody has it tried again at this moment. What belongs to an
-// incident goes first, the incident itself last: what a process leaves behind that is
-// gone, the next run finds.
+// that waits. It deletes in turn, so that nobody has a delivery tried again meanwhile. What
+// belongs to an incident goes first, the incident itself last: what a process leaves
+// behind that is gone, the next run finds.
 
 // Retain deletes the incidents that were resolved longer ago than the retention, with all
 // that belongs to them, and the notes about events that are not kept any more, in small
@@ -48,13 +48,13 @@ func (w *Work) Retain(ctx context.Context, retention time.Duration) (deleted int
 	return deleted, err
 }
 
-// deleting runs a transaction that deletes. What has begun goes on to its end, so that
+// deleting takes a turn that deletes. What has begun goes on to its end, so that
 // what it did is known.
 func (w *Work) deleting(ctx context.Context, f func(ctx context.Context, t *Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return w.Transact(context.WithoutCancel(ctx), f)
+	return w.InTurn(context.WithoutCancel(ctx), f)
 }
 
 func (w *Work) deleteOldIncidents(ctx context.Context, retention time.Duration) (deleted int64, err error) {
@@ -115,7 +115,7 @@ func (t *Tx) deleteSomeOf(ctx context.Context, old []int64) (rows, incidents int
 	if rows, err = t.deleteDeliveriesOf(ctx, old); err != nil || rows > 0 {
 		return rows, 0, err
 	}
-	// Those of which somebody has a delivery tried again are not old any more.
+	// Of the others somebody has a delivery just now, or it is being tried again.
 	left, err := t.numbers(ctx, `SELECT i.number FROM incidents i WHERE i.number `+d.AnyOf+`
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = i.number)`, d.List(old))
 	if err != nil || len(left) == 0 {

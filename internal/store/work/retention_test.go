@@ -232,9 +232,9 @@ func TestARetryKeepsItsIncident(t *testing.T) {
 	})
 }
 
-// TestARetryDoesNotBringBackWhatIsDeleted has retention delete a message between a
-// person's look at it and the retry.
-func TestARetryDoesNotBringBackWhatIsDeleted(t *testing.T) {
+// TestRetentionDeletesNothingUnderARetry has retention run between a person's look at a
+// message and the retry.
+func TestRetentionDeletesNothingUnderARetry(t *testing.T) {
 	t.Parallel()
 	b := start(t, storetest.PostgreSQL(t)) // an SQLite file has one transaction at a time
 	i := b.opens("alert")
@@ -242,18 +242,18 @@ func TestARetryDoesNotBringBackWhatIsDeleted(t *testing.T) {
 	require.True(t, b.finishes(b.claimsOne("chat").Delivery, refused))
 	b.resolves(&i)
 	b.db.Advance(t, 100*time.Hour)
-	b.inTurn(func(ctx context.Context, tx *work.Tx) {
-		number, about, err := tx.IncidentOf(ctx, d.ID)
-		require.NoError(t, err)
-		require.Zero(t, b.retains(day), "somebody has it")
-		stories, err := tx.Stories(ctx, []incident.Number{about})
-		require.NoError(t, err)
-		again := stories[about].Find(number)
-		require.NotNil(t, again)
-		_, err = stories[about].Retry(again, nil, policyOf("chat"), tx.Mint, tx.Now())
-		require.NoError(t, err)
-		require.NoError(t, tx.Save(ctx, work.Changes{Deliveries: stories[about].Changed()}))
-	})
+	hold := newHold()
+	b.meets(func() error {
+		return b.InTurn(t.Context(), func(ctx context.Context, tx *work.Tx) error {
+			_, _, err := tx.IncidentOf(ctx, d.ID)
+			require.NoError(t, err)
+			hold.wait()
+			return retry(ctx, tx, d.ID)
+		})
+	}, func() error {
+		_, err := b.replica().Retain(t.Context(), day)
+		return err
+	}, hold)
 	require.True(t, b.finishes(b.claimsOne("chat").Delivery, delivered))
 	require.Equal(t, int64(1), b.retains(day))
 	require.Empty(t, b.rows())

@@ -72,16 +72,7 @@ func TestEveryOpenDeliveryHasATimer(t *testing.T) {
 					b.save(work.Changes{Recovered: []string{"chat"}})
 				}
 			}
-			for what, query := range map[string]string{
-				"open ones without a timer, and others with one": `SELECT count(*) FROM deliveries d LEFT JOIN timers t ON t.kind = 2 AND t.subject = d.number
-					WHERE (d.status IN (1, 2)) <> (t.subject IS NOT NULL)`,
-				"timers of nothing": `SELECT count(*) FROM timers t LEFT JOIN deliveries d ON d.number = t.subject WHERE t.kind = 2 AND d.number IS NULL`,
-				"lines with more than one that is ready or being sent": `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE ready = 1 OR status = 2
-					GROUP BY incident, channel, target HAVING count(*) > 1) AS lines`,
-				"ready ones that do not wait": `SELECT count(*) FROM deliveries WHERE ready = 1 AND status <> 1`,
-			} {
-				require.Zero(r, b.db.Number(t, query), what)
-			}
+			requireInLine(t, b.db)
 		})
 	})
 }
