@@ -74,7 +74,7 @@ func (f *commonFlags) addFile(cmd *cobra.Command) {
 	completeFlag(cmd, "section", nil, cobra.ShellCompDirectiveNoFileComp)
 }
 
-// completeFlag says what a shell offers for a flag of the command.
+// completeFlag sets the completions of a flag.
 func completeFlag(cmd *cobra.Command, name string, values []cobra.Completion, directive cobra.ShellCompDirective) {
 	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, directive)) // it fails only for a flag that does not exist
 }
@@ -175,7 +175,7 @@ func newCheckConfigCommand() *cobra.Command {
 	return cmd
 }
 
-// describe prints what a configuration turns on.
+// describe prints a summary of a configuration.
 func describe(out io.Writer, c config.Config) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
 	onOff := func(on bool) string {

@@ -21,12 +21,12 @@ import (
 	"alertd/internal/pgtest"
 )
 
-// updateFlag makes the scripts take what the commands print as what they are
-// to print: go test ./cmd/alertd -update.
+// updateFlag writes what the commands print into the scripts:
+// go test ./cmd/alertd -update.
 var updateFlag = flag.Bool("update", false, "write what the commands print into the scripts")
 
-// TestConversations runs what people type. The scripts find the addresses of
-// five kinds of server in their environment.
+// TestConversations runs scripts of commands. They find the addresses of five kinds of
+// server in their environment.
 func TestConversations(t *testing.T) {
 	notReady := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
@@ -39,19 +39,19 @@ func TestConversations(t *testing.T) {
 		"UP":        "127.0.0.1:" + port, // an alertd
 		"UP_PORT":   port,
 		"UP_CONFIG": up.config,
-		"NOT_READY": strings.TrimPrefix(notReady.URL, "http://"), // says 503
-		"SILENT":    silent(t),                                   // takes connections and says nothing
-		"DOWN":      refusing(t),                                 // takes no connections
+		"NOT_READY": strings.TrimPrefix(notReady.URL, "http://"), // answers with 503
+		"SILENT":    silent(t),                                   // accepts connections and never answers
+		"DOWN":      refusing(t),                                 // refuses connections
 	})
 }
 
-// TestConversationsPostgreSQL runs what people type where the event log is
-// in the database that is named in their environment.
+// TestConversationsPostgreSQL runs scripts of commands with an event log in a PostgreSQL
+// database, named in their environment.
 func TestConversationsPostgreSQL(t *testing.T) {
 	runScripts(t, "testdata/postgres", map[string]string{"DSN": pgtest.DSN(t), "DSN_2": pgtest.DSN(t)})
 }
 
-// runScripts runs the scripts of a folder. They have one command more:
+// runScripts runs the scripts of a folder. They have one additional command:
 //
 //	exits STATUS PROGRAM [ARG...]
 func runScripts(t *testing.T, folder string, environment map[string]string) {
@@ -101,8 +101,8 @@ func silent(tb testing.TB) string {
 	return listener.Addr().String()
 }
 
-// refusing returns an address that refuses connections and cannot be taken: a socket is
-// bound to it that does not listen.
+// refusing returns an address that refuses connections. A socket that does not listen is
+// bound to it, so that nobody else can use it.
 func refusing(tb testing.TB) string {
 	tb.Helper()
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

@@ -20,7 +20,7 @@ import (
 	"alertd/internal/store/work"
 )
 
-// daemonConfig is what a daemon needs.
+// daemonConfig has the parameters of a daemon.
 type daemonConfig struct {
 	flags  commonFlags
 	loaded config.Config

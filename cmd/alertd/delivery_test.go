@@ -21,7 +21,7 @@ func deskChannels(url, path string) string {
 		"[alerting.channels.logfile]\nenabled = true\npath = %q\n", url, path)
 }
 
-// webhookReceiver notes the types of the messages that come.
+// webhookReceiver records the types of the messages.
 func webhookReceiver(tb testing.TB) (url string, types func() []string) {
 	tb.Helper()
 	var mu sync.Mutex

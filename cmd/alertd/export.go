@@ -16,7 +16,7 @@ import (
 	"alertd/internal/wholefile"
 )
 
-// exportFlags say which events are exported, and how.
+// exportFlags select the events to export and the format.
 type exportFlags struct {
 	commonFlags
 	since, until, format, output string

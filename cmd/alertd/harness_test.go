@@ -23,25 +23,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience bounds what must happen, but not when, on a machine that has other
-// things to do.
+// patience bounds the wait for what must happen, on a busy machine.
 const patience = 30 * time.Second
 
-// noRaceSleep spares processes under the race detector its second of waiting,
-// at their end, for goroutines: they have looked for those themselves.
+// noRaceSleep turns off the race detector's wait of a second when a process ends. The
+// processes check for goroutines themselves.
 const noRaceSleep = "GORACE=atexit_sleep_ms=0"
 
 const (
-	// noFile stands for a configuration that does not exist: alertd runs with its
-	// defaults, in a folder of its own, so that the test cannot be parallel.
+	// noFile stands for a missing configuration: alertd runs with its defaults, in a folder
+	// of its own, so the test cannot be parallel.
 	noFile = "no file"
 
 	breach = `{"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","context":{"current_var":0.05,"limit":0.03}}`
 	notice = `{"severity":"info","category":"other","source":"var_gate","message":"VaR is back within its limit"}`
 )
 
-// program is a running alertd serve. It ends with the test at the latest, and
-// must then end well, unless the test has called exit.
+// program is a running alertd serve. It ends with the test at the latest, and must then exit
+// with status 0, unless the test has called exit.
 type program struct {
 	tb     testing.TB
 	config string // the file
@@ -86,7 +85,7 @@ func startProcess(tb testing.TB, toml string) *program {
 	return p
 }
 
-// launchProcess runs a program under one of the names of [TestMain].
+// launchProcess runs the test binary under one of the names of [TestMain].
 func (p *program) launchProcess(name string, stderr io.Writer) {
 	p.tb.Helper()
 	ctx, cancel := context.WithCancel(p.tb.Context())
@@ -100,7 +99,7 @@ func (p *program) launchProcess(name string, stderr io.Writer) {
 	p.signal = func(s os.Signal) { require.NoError(p.tb, cmd.Process.Signal(s)) }
 	go func() {
 		defer close(p.done)
-		_ = cmd.Wait() // an end on request is an error to it, the exit status says all
+		_ = cmd.Wait() // its error adds nothing to the exit status
 		p.code = cmd.ProcessState.ExitCode()
 	}()
 }
@@ -119,7 +118,7 @@ func newProgram(tb testing.TB, toml string) *program {
 	}
 	tb.Cleanup(func() {
 		select {
-		case <-p.done: // the test has looked how
+		case <-p.done: // the test has checked the exit status
 		default:
 			require.Equal(tb, exitOK, p.exit(), "alertd did not end well; its log:\n%s", p.log)
 		}
@@ -155,8 +154,8 @@ func (p *program) awaitListening() {
 	p.addr = found[1]
 }
 
-// awaitLog waits for a line of the log that holds the text, after the one that
-// was awaited last, and returns it.
+// awaitLog waits for a line of the log that contains the text, after the last awaited line,
+// and returns it.
 func (p *program) awaitLog(text string) string {
 	p.tb.Helper()
 	limit := time.NewTimer(patience)
@@ -184,7 +183,7 @@ func (p *program) exit() int {
 	return p.exitStatus()
 }
 
-// exitStatus waits until alertd has ended for another reason.
+// exitStatus waits until alertd ends and returns its status.
 func (p *program) exitStatus() int {
 	p.tb.Helper()
 	select {
@@ -195,7 +194,7 @@ func (p *program) exitStatus() int {
 	return p.code
 }
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -263,8 +262,8 @@ type halfPost struct {
 	rest   string
 }
 
-// beginPost sends a request and half of its body, the breach. When it returns,
-// alertd is reading the body: it has said so by 100 Continue.
+// beginPost sends a request and half of its body, the breach. When it returns, alertd is
+// reading the body: it has answered 100 Continue.
 func (p *program) beginPost() *halfPost {
 	p.tb.Helper()
 	conn := p.dial()
@@ -299,7 +298,7 @@ type stream struct {
 	reader *bufio.Reader
 }
 
-// openStream returns when alertd has begun to answer.
+// openStream opens a stream and waits until alertd begins to answer.
 func (p *program) openStream() *stream {
 	p.tb.Helper()
 	request, err := http.NewRequestWithContext(p.tb.Context(), http.MethodGet, "http://"+p.addr+"/events/stream", nil)
@@ -313,7 +312,7 @@ func (p *program) openStream() *stream {
 	return s
 }
 
-// message returns the next message, its lines as they came.
+// message returns the lines of the next message.
 func (s *stream) message() string {
 	s.tb.Helper()
 	var message string
@@ -327,7 +326,7 @@ func (s *stream) message() string {
 	}
 }
 
-// requireEnd checks that nothing more comes and that the end is a proper one.
+// requireEnd checks that the stream ends properly, without another message.
 func (s *stream) requireEnd() {
 	s.tb.Helper()
 	rest, err := io.ReadAll(s.reader)
@@ -335,11 +334,11 @@ func (s *stream) requireEnd() {
 	require.Empty(s.tb, string(rest))
 }
 
-// logBuffer is a log that a test can read, and wait for, while it is written.
+// logBuffer is a log that a test can read and wait for while it is written.
 type logBuffer struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
-	read    int           // how far next has come
+	read    int           // the position of next
 	changed chan struct{} // closed by the next write
 }
 
@@ -359,8 +358,8 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-// next returns the next whole line that holds the text, else "", and a channel
-// that is closed by the next write.
+// next returns the next complete line that contains the text, or "" and a channel that the
+// next write closes.
 func (l *logBuffer) next(text string) (string, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -72,9 +72,8 @@ func TestLogLevel(t *testing.T) {
 	}
 }
 
-// unread is an alertd whose log is a pipe that nobody reads any more. Records are being
-// dropped. The process is as it is shipped: one that looked for goroutines at its end
-// would find the one that hangs.
+// unread is an alertd that writes its log to a pipe without a reader, and is dropping
+// records. It does not check for goroutines at its end: one hangs in a write.
 type unread struct {
 	*program
 	pipe *os.File
@@ -95,7 +94,7 @@ func startUnread(t *testing.T, toml string) *unread {
 	dropped := regexp.MustCompile(`\nalertd_log_records_dropped_total [1-9]`)
 	eventually(t, func() bool {
 		for range 100 {
-			require.Equal(t, http.StatusOK, u.post("/-/reload", "").status) // which is logged
+			require.Equal(t, http.StatusOK, u.post("/-/reload", "").status) // logged
 		}
 		return dropped.MatchString(u.get("/metrics").body)
 	}, "records are dropped")
@@ -153,9 +152,9 @@ func TestLogWhoseReaderHasGoneStopsNothing(t *testing.T) {
 }
 
 func TestLogLevelFlag(t *testing.T) {
-	p := launch(t, noFile, "--log-level", "warn") // which is worth a warning
+	p := launch(t, noFile, "--log-level", "warn") // makes a warning
 	p.awaitLog("does not exist")
-	require.Equal(t, exitOK, p.exit()) // perhaps before it has started
+	require.Equal(t, exitOK, p.exit()) // maybe before it has started
 	require.NotContains(t, p.log.String(), "INFO")
 }
 

@@ -1,5 +1,5 @@
-// Command alertd is a standalone HTTP alert service. Run "alertd --help" for
-// what it can do; docs/architecture.md shows how it is made.
+// Command alertd is a standalone HTTP alert service. "alertd --help" lists its commands;
+// docs/architecture.md describes its design.
 package main
 
 import (

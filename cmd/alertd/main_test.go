@@ -15,11 +15,10 @@ import (
 	"alertd/internal/pgtest"
 )
 
-// TestMain makes the test binary answer to the name alertd as well: scripts and
-// tests run it as a process of its own where they send signals, which reach a
-// whole process, or want an exit status. Under the name alertd-as-shipped it does not look
-// for goroutines at its end. Under the name alertd-hasty it sends itself signals at the
-// earliest moment.
+// TestMain lets the test binary also run as alertd: scripts and tests run it as a separate
+// process to send signals or to check exit statuses. Under the name alertd-as-shipped it does
+// not check for leaked goroutines at its end. Under the name alertd-hasty it sends itself
+// signals as early as possible.
 func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{pgtest.Main(m)}, map[string]func(){
 		"alertd":            func() { process(os.Stderr) },
@@ -28,10 +27,10 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// exitLeak is the exit status of a process that left goroutines behind.
+// exitLeak is the exit status of a process that leaked goroutines.
 const exitLeak = 70
 
-// process is main, and looks for goroutines that are left behind.
+// process runs main and checks for leaked goroutines.
 func process(stderr io.Writer) {
 	code := run(context.Background(), os.Args[1:], os.Stdout, stderr)
 	if err := goleak.Find(); err != nil {
@@ -41,8 +40,8 @@ func process(stderr io.Writer) {
 	os.Exit(code) //nolint:forbidigo // it stands for main here
 }
 
-// hasty asks for a reload while the log says that alertd listens, and for an end
-// while it says that it has reloaded.
+// hasty sends SIGHUP as the log says that alertd listens, and SIGTERM as it says that it has
+// reloaded.
 type hasty struct{ log io.Writer }
 
 func (h hasty) Write(record []byte) (int, error) {
@@ -55,7 +54,7 @@ func (h hasty) Write(record []byte) (int, error) {
 	return h.log.Write(record)
 }
 
-// leakChecked fails tests that leave goroutines behind.
+// leakChecked fails tests that leak goroutines.
 type leakChecked struct{ pgtest.Tests }
 
 func (l leakChecked) Run() int {

@@ -86,8 +86,8 @@ func startImport(tb testing.TB, config string) *importing {
 	return i
 }
 
-// A pipe holds 64 KiB. When more than a megabyte has gone into it, the first
-// transactions are done.
+// A pipe holds 64 KiB. Once more than a megabyte was written to it, the first transactions
+// are committed.
 func TestRepeatedImportHasEachEventOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, config string) {
 		const events = 10_000
@@ -128,7 +128,7 @@ func TestInterruptEndsImportBetweenTransactions(t *testing.T) {
 	require.Zero(t, strings.Count(exportAll(t, config), "\n")%1000)
 }
 
-// The first Ctrl-C cannot end it while it waits for a line that does not come.
+// The first Ctrl-C does not end an import that waits for its next line.
 func TestSecondInterruptEndsWaitingImport(t *testing.T) {
 	i := startImport(t, sqliteFile(t))
 	_, err := i.stdin.Write(eventLines(3000))
@@ -200,7 +200,7 @@ func TestImportShowsProgressOnATerminal(t *testing.T) {
 	}
 }
 
-// readUntil returns what is on a screen, up to a text.
+// readUntil reads a screen up to a text.
 func readUntil(tb testing.TB, screen *os.File, end string) string {
 	tb.Helper()
 	require.NoError(tb, screen.SetReadDeadline(time.Now().Add(patience)))

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// event is what these tests look at in an event.
+// event has the fields that these tests check.
 type event struct {
 	ID       string `json:"event_id"`
 	Severity string `json:"severity"`

@@ -12,8 +12,7 @@ import (
 
 const shutdownMessage = "event: shutdown\ndata: {\"reason\":\"alertd is shutting down\"}\n"
 
-// Each of these processes also looks for goroutines that it leaves behind, and
-// then ends with exitLeak.
+// Each of these processes also checks for leaked goroutines, and then ends with exitLeak.
 func TestSignalLetsRequestsFinish(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {

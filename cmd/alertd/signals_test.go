@@ -30,7 +30,7 @@ func hold(tb testing.TB, dsn string, statements ...string) {
 	}
 }
 
-// awaitWaiting waits until an alertd has a connection that does not get on.
+// awaitWaiting waits until a connection of alertd waits for a lock.
 func awaitWaiting(tb testing.TB, dsn string) {
 	tb.Helper()
 	db, err := sql.Open("pgx", dsn)
@@ -81,8 +81,7 @@ func TestSignalEndsStartWithSilentDatabase(t *testing.T) {
 	require.Contains(t, p.awaitLog("stopped before it had started"), `"cause":"interrupt"`)
 }
 
-// The start opens a file that is a pipe, which hangs in the kernel until somebody writes
-// to it.
+// The start opens a named pipe, which blocks in the kernel until somebody writes to it.
 func TestSecondSignalEndsHangingStart(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t, "")
@@ -95,7 +94,7 @@ func TestSecondSignalEndsHangingStart(t *testing.T) {
 	require.Equal(t, "alertd: stop: the start did not end: told again\n", p.awaitLog("alertd: "))
 }
 
-// A log file is a pipe that is full. What writes to it hangs in the kernel.
+// The log file is a full pipe. Writes to it block in the kernel.
 func TestHangingChannelDoesNotDelayStop(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "alerts.jsonl")

@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The timeouts are short for a person and long for a busy machine: what these
-// tests do in between must not run into them.
+// The timeouts are short for people but long for a busy machine: the steps of these tests
+// must not run into them.
 
-// requireClosed reads to the end of a connection, which comes only if alertd
-// closes it: the harness waits longer than any timeout of these tests.
+// requireClosed reads until alertd closes the connection. The harness waits longer than any
+// timeout of these tests.
 func requireClosed(tb testing.TB, conn io.Reader) string {
 	tb.Helper()
 	rest, err := io.ReadAll(conn)

@@ -15,11 +15,10 @@ import (
 	"alertd/internal/delivery"
 )
 
-// notEnabled is what is said of channels that are on while alerting is off.
+// notEnabled is the warning about enabled channels while alerting is off.
 const notEnabled = "alerting.channels: channels are enabled and alerting is not: nobody is told of anything"
 
-// kinds has, for each kind of channel, its own keys with a value that is
-// allowed, as the documentation has them.
+// kinds has the documented keys of each kind of channel, with valid values.
 var kinds = map[string]map[string]string{
 	"slack": {
 		"webhook_url": `"https://hooks.slack.example/x"`, "bot_token": `"xoxb-1234567890-abcdefghij"`, "channel": `"#risk"`, "api_url": `"http://127.0.0.1:1"`,
@@ -51,7 +50,7 @@ var common = map[string]string{
 	"retry": `{ initial = "1s", max = "5m", give_up_after = "1d", jitter = false }`,
 }
 
-// required are the keys that a channel lacks which is enabled and has none.
+// required are the keys that an enabled channel without any keys lacks.
 var required = map[string]map[string]string{
 	"slack":     {"webhook_url": "is missing or empty, an enabled channel of kind slack needs webhook_url, or bot_token and channel"},
 	"email":     {"smtp_host": "", "from": "", "to": ""},
@@ -355,7 +354,7 @@ func TestChannelMustBeATable(t *testing.T) {
 	)
 }
 
-func TestHalfEnabledIsWarnedOf(t *testing.T) {
+func TestHalfEnabledMakesWarning(t *testing.T) {
 	on := map[string]string{"enabled": "true"}
 	for content, want := range map[string][]string{
 		channel("zeta", map[string]string{"kind": `"console"`}, on) + channel("console", on): {notEnabled},

@@ -35,16 +35,16 @@ type Config struct {
 	Alerting alerting.Config
 	// RepeatInterval is the time between two updates about an incident that grows.
 	RepeatInterval time.Duration
-	// IdentifyBy names members of an event's context, at its first level, that say what it
-	// is about.
+	// IdentifyBy names members of a context's first level that identify what an event is
+	// about.
 	IdentifyBy []string
-	// Channels are the ways out, in the order of their names.
+	// Channels are ordered by name.
 	Channels []Channel
 	// Raw is the alerting section as it was read, after substitution, the user's own
 	// settings under custom included; nil if the file has no such section. It may hold
 	// secrets.
 	Raw map[string]any
-	// Warnings are for the operator: settings that are valid and may not be meant.
+	// Warnings are about settings that are valid but probably not intended.
 	Warnings []string
 	// Path is the file, and Found says whether it exists.
 	Path  string

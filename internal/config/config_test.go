@@ -93,8 +93,8 @@ func TestExampleStartsWithoutEnvironment(t *testing.T) {
 	}
 }
 
-// The example shows every key with the default of the code, so that who reads
-// it knows what holds where nothing is written.
+// The example shows every key with its default in the code, so that readers know the
+// defaults.
 func TestExampleSaysTheDefaults(t *testing.T) {
 	data, err := os.ReadFile(repositoryFile)
 	require.NoError(t, err)
@@ -247,7 +247,7 @@ func TestListenFlagOverridesFile(t *testing.T) {
 	require.ErrorContains(t, err, `server.listen: "9000" is not allowed`)
 }
 
-// change gives a field another value.
+// change changes the value of a field.
 func change(tb testing.TB, field reflect.Value) {
 	tb.Helper()
 	switch {
@@ -347,9 +347,8 @@ x = 1
 	require.Empty(t, before.RestartRequired(after))
 }
 
-// FuzzParse holds for any file: reading it never panics; what is wrong is told
-// as Problems without a secret; and what may be shown of a good one is JSON
-// without a secret.
+// FuzzParse checks for any file: reading it never panics; errors are Problems without a
+// secret; and a valid configuration is shown as JSON without a secret.
 func FuzzParse(f *testing.F) {
 	example, err := os.ReadFile(repositoryFile)
 	require.NoError(f, err)

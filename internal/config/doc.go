@@ -16,7 +16,7 @@
 // says so. While alertd runs, [Config.CheckReload] refuses a file that would silently turn
 // alerting off.
 //
-// Secrets appear neither in problems nor in what [Config.Redacted] returns. Secret are the
-// values of keys that hold one by their meaning and, in channels, storage and custom, every
-// value that came from the environment.
+// Secrets appear neither in problems nor in the result of [Config.Redacted]. A value is secret
+// if its key says so, such as password, or, in channels, storage and custom, if it came from
+// the environment.
 package config

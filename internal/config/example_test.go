@@ -7,7 +7,7 @@ import (
 	"alertd/internal/config"
 )
 
-// What is effective may be shown: it holds no secrets.
+// The effective configuration holds no secrets and may be shown.
 func ExampleParse() {
 	c, err := config.Parse([]byte(`
 [alerting]
@@ -31,7 +31,7 @@ channel = "#risk"
 	// map[buffer_bytes:64MiB buffer_size:1000 channels:map[slack:map[channel:#risk webhook_url:<secret>]] enabled:false identify_by:[position] min_severity:error repeat_interval:1h]
 }
 
-// Every problem is reported at once, with what is allowed.
+// All problems are reported at once, with the allowed values.
 func ExampleProblems() {
 	_, err := config.Parse([]byte(`
 [alerting]

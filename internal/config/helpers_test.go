@@ -9,7 +9,7 @@ import (
 	"alertd/internal/config"
 )
 
-// env is an environment; what is not in it is not set.
+// env is an environment. Other variables are not set.
 type env map[string]string
 
 func (e env) lookup(name string) (string, bool) {
@@ -22,7 +22,7 @@ func parse(content string, environment env) (config.Config, error) {
 	return config.Parse([]byte(content), config.Options{Path: "alertd.toml", LookupEnv: environment.lookup})
 }
 
-// requireGood returns the configuration, in which nothing may be wrong.
+// requireGood returns the configuration, which must be valid.
 func requireGood(tb testing.TB, content string, environment env) config.Config {
 	tb.Helper()
 	c, err := parse(content, environment)
@@ -46,13 +46,13 @@ func requireProblemsIn(tb testing.TB, err error, want ...string) {
 	require.Len(tb, problems, len(want))
 }
 
-// redactedText returns a text of what may be shown, "" if there is none at the path.
+// redactedText returns a text of the redacted configuration, "" if there is none at the path.
 func redactedText(c config.Config, path ...string) string {
 	text, _ := redactedValue(c, path...).(string)
 	return text
 }
 
-// redactedValue returns a value of what may be shown, nil if there is none at the path.
+// redactedValue returns a value of the redacted configuration, nil if there is none at the path.
 func redactedValue(c config.Config, path ...string) any {
 	var value any = c.Redacted()
 	for _, name := range path {

@@ -12,7 +12,7 @@ const (
 	maxIdentifyByName = 255
 )
 
-// defaultIdentifyBy returns what says on a trading desk what an alert is about.
+// defaultIdentifyBy returns the members that identify an alert on a trading desk.
 func defaultIdentifyBy() []string {
 	return []string{
 		"position", "symbol", "instrument", "isin", "ticker", "account", "portfolio", "strategy",

@@ -45,7 +45,7 @@ func (t *table) given(name string) bool {
 	return ok
 }
 
-// rateUnits are the named units of time in a rate. A duration may stand in their place.
+// rateUnits are the named units of time in a rate. A duration is allowed in their place.
 var rateUnits = [...]struct {
 	name string
 	per  time.Duration

@@ -38,8 +38,8 @@ func requireShown(tb require.TestingT, c config.Config) map[string]any {
 	return shown
 }
 
-// openKey reports whether a problem with this key may show what a variable
-// holds: no secrets belong there.
+// openKey reports whether a problem with this key may show the value of a variable, as the
+// key is not for secrets.
 func openKey(key string) bool {
 	for _, open := range []string{"server.", "alerting.enabled", "alerting.min_severity", "alerting.buffer_size"} {
 		if strings.HasPrefix(key, open) {
@@ -166,16 +166,16 @@ url = ["https://example.com/${S}"]
 	)
 }
 
-// secretFile draws files with the secret in every place where it can be: a
-// reference to it anywhere, the secret itself only where the key says that it is
-// one. A good file has values of the right type, any other nearly always fails.
+// secretFile draws files with the secret in every possible place: a reference to it anywhere,
+// the secret itself only under keys for secrets. A good file has values of the right type;
+// other files nearly always fail.
 type secretFile struct {
 	t       *rapid.T
 	good    bool
 	content strings.Builder
 }
 
-// text has keys whose value is text, and whether it is a secret by their meaning.
+// text has keys with text values, and whether they are for secrets.
 var text = map[string]bool{
 	"webhook_url": true, "bot_token": true, "smtp_password": true, "routing_key": true, "url": true, "secret": true, "api_url": true, "dsn": true,
 	"channel": false, "smtp_host": false, "smtp_user": false, "from": false, "chat_id": false, "path": false, "fallback": false, "proxy": true, "ca_file": false, "hello": false,
@@ -209,7 +209,7 @@ func (f *secretFile) value(key, harmless string) string {
 	return harmless
 }
 
-// table adds a table with some of the keys, which come with a harmless value.
+// table adds a table with some of the keys, which have a harmless value.
 func (f *secretFile) table(name string, keys map[string]string) {
 	fmt.Fprintf(&f.content, "[%s]\n", name)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {

@@ -71,7 +71,7 @@ func TestReloadWithoutAFile(t *testing.T) {
 	require.NoError(t, none.CheckReload(before))
 }
 
-func TestFileWithoutAlertingIsWarnedOf(t *testing.T) {
+func TestFileWithoutAlertingMakesWarning(t *testing.T) {
 	c := requireGood(t, "[server]\n", nil)
 	require.Equal(t, []string{"alerting is missing: nobody is told of anything, and a reload of this file is refused"}, c.Warnings)
 }

@@ -58,7 +58,7 @@ func (c *Config) read(r *reader, root map[string]any, tables []string, options O
 const typoDistance = 2
 
 // dropForeign removes the tables that are not alertd's and returns their keys. The file may
-// be a whole application's. A mistyped name of ours stays and becomes an unknown key.
+// be a larger application's. A mistyped name of ours stays and becomes an unknown key.
 func dropForeign(root map[string]any, section string) []string {
 	ours := []string{"server", "storage", section, defaultSection}
 	var foreign []string

@@ -103,7 +103,7 @@ func TestBoundsAreAllowed(t *testing.T) {
 	}
 }
 
-func TestASearchEndsBeforeTheWriteTimeout(t *testing.T) {
+func TestSearchTimeoutIsBelowWriteTimeout(t *testing.T) {
 	c := requireGood(t, "[server]\nwrite_timeout = \"6s\"\n", nil)
 	require.Equal(t, 3*time.Second, c.Server.SearchTimeout)
 	c = requireGood(t, "[server]\nwrite_timeout = \"12s\"\n", nil)
@@ -311,7 +311,7 @@ func TestNamedSectionMustExist(t *testing.T) {
 	}
 }
 
-// The file may be a whole application's.
+// The file may belong to a larger application.
 func TestForeignTablesAreLeftAlone(t *testing.T) {
 	c := requireGood(t, `
 [portfolio]

@@ -213,8 +213,7 @@ func TestNumberMayBeOneReference(t *testing.T) {
 	}
 }
 
-// Durations and sizes are written as strings, so that any of their parts may be
-// a reference.
+// Durations and sizes are strings, so any of their parts may be a reference.
 func TestDurationMayHoldReferences(t *testing.T) {
 	c := requireGood(t, `
 [server]

@@ -7,20 +7,20 @@ import (
 	"alertd/internal/channel"
 )
 
-// Step is what follows for a delivery.
+// Step is the next state of a delivery after an attempt.
 type Step struct {
 	// Status is [Waiting], [Delivered] or [Failed].
 	Status Status
-	// DueAt is when a delivery that waits is tried again.
+	// DueAt is when a waiting delivery is tried again.
 	DueAt time.Time
-	// Why says in words what follows, for the timeline.
+	// Why is the reason in words, for the timeline.
 	Why string
 }
 
-// After returns what follows from an attempt: one that has failed for now is repeated
-// after a wait that doubles with each attempt, and not before the other side wants it;
-// one that ends when the delivery is to be given up, and one that has failed for good,
-// ends it. luck is from 0 to 1, and random; number counts the attempt from 1.
+// After returns the step after an attempt. After a transient failure the delivery waits. The
+// wait doubles with each attempt, and is at least what the other side asked for. A permanent
+// failure, or a transient one at the time to give up, ends the delivery. luck is a random
+// number from 0 to 1; number counts attempts from 1.
 func After(d Delivery, number int, r channel.Result, p Retry, luck float64, now time.Time) Step {
 	switch r.Outcome {
 	case channel.Delivered:
@@ -33,7 +33,7 @@ func After(d Delivery, number int, r channel.Result, p Retry, luck float64, now 
 		return Step{Status: Failed, DueAt: now, Why: "given up after " + count(number)}
 	}
 	due := now.Add(p.wait(number, r.RetryAfter, luck))
-	if last := d.GiveUpAt.Add(-p.Initial); due.After(last) { // one more attempt just before the end, if it may be made
+	if last := d.GiveUpAt.Add(-p.Initial); due.After(last) { // one more attempt just before the end, if allowed
 		if due = d.GiveUpAt; last.After(now.Add(max(p.Initial, r.RetryAfter))) {
 			due = last
 		}
@@ -51,7 +51,7 @@ func count(attempts int) string {
 	return fmt.Sprintf("%d attempts", attempts)
 }
 
-// wait returns how long to wait after an attempt.
+// wait returns the wait after an attempt.
 func (p Retry) wait(number int, atLeast time.Duration, luck float64) time.Duration {
 	longest := p.Initial
 	for i := 1; i < number && longest < p.Max; i++ {

@@ -11,7 +11,7 @@ import (
 	"alertd/internal/delivery"
 )
 
-func TestAnAttemptIsTheLastOrIsRepeated(t *testing.T) {
+func TestAttemptIsLastOrRepeated(t *testing.T) {
 	steady := delivery.Retry{Initial: time.Second, Max: 5 * time.Minute, GiveUpAfter: time.Hour}
 	jitter := steady
 	jitter.Jitter = true
@@ -88,7 +88,7 @@ func TestAnAttemptIsTheLastOrIsRepeated(t *testing.T) {
 	}
 }
 
-func TestAWaitIsNeitherTooShortNorTooLong(t *testing.T) {
+func TestWaitIsBounded(t *testing.T) {
 	seconds := func(t *rapid.T, most int, label string) time.Duration {
 		return time.Duration(rapid.IntRange(0, most).Draw(t, label)) * time.Second
 	}

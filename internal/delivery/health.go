@@ -6,41 +6,41 @@ import (
 	"alertd/internal/channel"
 )
 
-// Health says how a channel does.
+// Health is the health of a channel.
 type Health string
 
 // The states of health.
 const (
-	// Healthy: the last attempt worked, and none has failed lately; or there was none.
+	// Healthy: the last attempt worked and none failed lately, or there was no attempt yet.
 	Healthy Health = "healthy"
-	// Degraded: attempts fail, and others work.
+	// Degraded: some attempts fail.
 	Degraded Health = "degraded"
-	// Failing: nothing has worked for several attempts, or the breaker is open.
+	// Failing: several attempts in a row have failed, or the breaker is open.
 	Failing Health = "failing"
 	// Disabled: the channel is off, or alerting is.
 	Disabled Health = "disabled"
 )
 
 const (
-	// failingAfter is how many attempts in a row must fail.
+	// failingAfter is how many failures in a row make a channel failing.
 	failingAfter = 3
-	// lately is how long ago a failure counts.
+	// lately is how long a failure keeps a channel degraded.
 	lately = 10 * time.Minute
 )
 
-// Record is what became of a channel's attempts, on all replicas.
+// Record has the outcomes of a channel's attempts, on all replicas.
 type Record struct {
 	// Successes and Failures count attempts since the channel was first used.
 	Successes, Failures uint64
-	// Consecutive is how many attempts have failed since one worked.
+	// Consecutive is how many attempts have failed since the last success.
 	Consecutive int
-	// LastError says what went wrong last, LastFailure when; LastSuccess is when an
-	// attempt worked last. They are zero if there was none.
+	// LastError and LastFailure are the error and the time of the last failure, LastSuccess
+	// is the time of the last success. They are zero if there was none.
 	LastError                string
 	LastFailure, LastSuccess time.Time
 }
 
-// Add counts an attempt that has ended.
+// Add counts a finished attempt.
 func (r *Record) Add(result channel.Result, at time.Time) {
 	if result.Outcome == channel.Delivered {
 		r.Successes++
@@ -59,13 +59,13 @@ type Breaker string
 const (
 	// BreakerClosed: attempts are made.
 	BreakerClosed Breaker = "closed"
-	// BreakerOpen: none is made for a while.
+	// BreakerOpen: no attempt is made for a while.
 	BreakerOpen Breaker = "open"
-	// BreakerHalfOpen: one is made, to see.
+	// BreakerHalfOpen: one attempt is made as a trial.
 	BreakerHalfOpen Breaker = "half_open"
 )
 
-// HealthOf returns how a channel does that is on.
+// HealthOf returns the health of an enabled channel.
 func HealthOf(r Record, b Breaker, now time.Time) Health {
 	switch {
 	case b != BreakerClosed && b != "", r.Consecutive >= failingAfter:
@@ -77,20 +77,20 @@ func HealthOf(r Record, b Breaker, now time.Time) Health {
 	}
 }
 
-// ChannelStatus is what an operator wants to know of a channel.
+// ChannelStatus is the state of a channel, for operators.
 type ChannelStatus struct {
 	Name, Kind string
 	Enabled    bool
 	Health     Health
 	Record     Record
 	Breaker    Breaker
-	// Waiting is how many deliveries wait, or are under way, and OldestWaiting when
-	// the first of them was planned; zero: none.
+	// Waiting is how many deliveries wait or are under way. OldestWaiting is when the oldest
+	// of them was planned; zero: none.
 	Waiting       int
 	OldestWaiting time.Time
 }
 
-// TestResult is what became of a test message.
+// TestResult is the outcome of a test message.
 type TestResult struct {
 	Channel  string
 	Attempt  Attempt

@@ -9,7 +9,7 @@ import (
 	"alertd/internal/delivery"
 )
 
-func TestAChannelsHealthIsThatOfItsRecentAttempts(t *testing.T) {
+func TestHealthFollowsRecentAttempts(t *testing.T) {
 	failed := func(ago time.Duration, consecutive int) delivery.Record {
 		return delivery.Record{Failures: 10, Successes: 10, Consecutive: consecutive, LastFailure: now.Add(-ago), LastSuccess: now.Add(-time.Hour)}
 	}

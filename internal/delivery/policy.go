@@ -6,51 +6,51 @@ import (
 	"alertd/internal/alerting"
 )
 
-// Policy is what a channel's settings say of when to use it, whatever its kind.
+// Policy has the settings that all kinds of channel share: when and how to use a channel.
 type Policy struct {
-	// Name is the channel's, Kind what it is.
+	// Name and Kind are those of the channel.
 	Name, Kind string
 	Enabled    bool
-	// Targets are the recipients that are each told by a delivery of their own, as
-	// [channel.Targeted] has them; empty: the channel is told as a whole.
+	// Targets are the recipients that each get a delivery of their own, see
+	// [channel.Targeted]. Empty: one delivery goes to the channel as a whole.
 	Targets []string
-	// MinSeverity is the least severity that is told.
+	// MinSeverity is the least severity of an incident for this channel.
 	MinSeverity alerting.Severity
 	// Categories and Sources: only these; empty: all.
 	Categories []alerting.Category
 	Sources    []string
-	// Resolved says whether it is told that an incident is over.
+	// Resolved says whether the channel gets resolutions.
 	Resolved bool
 	// Timeout bounds one attempt.
 	Timeout time.Duration
 	// Concurrency is how many attempts may be under way at once.
 	Concurrency int
-	// RateLimit bounds how many begin.
+	// RateLimit bounds how often an attempt begins.
 	RateLimit Rate
 	Retry     Retry
-	// Fallback is the channel that is told what this one could not be; "": none.
+	// Fallback is the channel that gets the messages this one could not deliver; "": none.
 	Fallback string
 }
 
-// Rate is so many in a stretch of time. The zero value is no limit.
+// Rate is a number in a period of time. The zero value is no limit.
 type Rate struct {
 	Count int
 	Per   time.Duration
 }
 
-// Retry says when a delivery is tried again.
+// Retry says when a failed attempt is repeated.
 type Retry struct {
-	// Initial is the longest wait before the second attempt; it doubles with each
-	// further one, up to Max.
+	// Initial is the wait before the second attempt. It doubles with each further attempt,
+	// up to Max.
 	Initial, Max time.Duration
-	// Jitter takes a random wait between nothing and that ("full jitter"), so that
-	// what failed together does not come back together.
+	// Jitter makes each wait random, between zero and the computed one ("full jitter"), so
+	// that deliveries that failed together do not retry together.
 	Jitter bool
-	// GiveUpAfter is how long after it was planned a delivery fails.
+	// GiveUpAfter is how long after its planning a delivery is given up.
 	GiveUpAfter time.Duration
 }
 
-// DefaultPolicy returns what holds for a channel unless its settings say otherwise.
+// DefaultPolicy returns the defaults.
 func DefaultPolicy() Policy {
 	return Policy{
 		MinSeverity: alerting.SeverityWarning, Resolved: true, Timeout: 10 * time.Second, Concurrency: 4,
@@ -58,8 +58,7 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// targets returns the targets of the channel: one of "" for a channel that is told as a
-// whole.
+// targets returns the targets of the channel, or a single "" for the channel as a whole.
 func (p Policy) targets() []string {
 	if len(p.Targets) == 0 {
 		return []string{""}

@@ -9,7 +9,7 @@ import (
 	"alertd/internal/channel"
 )
 
-// Status says how far a delivery has come. The zero value is none.
+// Status is the state of a delivery. The zero value is none.
 type Status uint8
 
 // The statuses.
@@ -18,11 +18,11 @@ const (
 	Waiting Status = iota + 1
 	// Sending: an attempt is under way.
 	Sending
-	// Delivered: the other side has it.
+	// Delivered: the other side accepted it.
 	Delivered
 	// Failed: given up. It can be retried by hand.
 	Failed
-	// Superseded: a later message left nothing to be said by it.
+	// Superseded: a later message made it unnecessary.
 	Superseded
 )
 
@@ -43,11 +43,11 @@ func ParseStatus(name string) (Status, error) {
 	return 0, channel.Invalid(alerting.FieldError{Field: "status", Message: "must be one of " + strings.Join(statusNames[1:], ", ")})
 }
 
-// StatusOf returns the status with this number, as it is kept. One of a newer alertd is
-// kept as it is.
+// StatusOf returns the status with a stored number. A number written by a newer alertd is
+// kept.
 func StatusOf(number int64) Status { return Status(max(0, min(number, math.MaxUint8))) }
 
-// String returns the name; of one that is not known, its number.
+// String returns the name, or the number of an unknown status.
 func (s Status) String() string {
 	if s < Waiting || s > Superseded {
 		return fmt.Sprintf("status_%d", uint8(s))

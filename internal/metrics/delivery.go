@@ -12,14 +12,14 @@ import (
 	"alertd/internal/incident"
 )
 
-// Delivery shows what becomes of incidents and of the messages about them. What
-// happens is counted as it does; how things stand is taken as one snapshot a scrape.
-// Only configured channels have series. Safe for concurrent use.
+// Delivery collects the metrics of incidents and deliveries. Events of delivery are counted
+// as they happen; the current state is one snapshot a scrape. Only configured channels have
+// series. Safe for concurrent use.
 type Delivery struct {
 	source DeliverySource
 
 	mu       sync.RWMutex // held for reading while a series of a channel is counted
-	channels []string     // that are configured; never changed in place
+	channels []string     // the configured ones; never changed in place
 
 	deliveries *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
@@ -33,47 +33,46 @@ type Delivery struct {
 	incidents *prometheus.Desc
 }
 
-// DeliverySource gives the snapshot. It is asked within a scrape, so it must not wait
-// for long; what it does not know at once it leaves out.
+// DeliverySource returns the snapshot. It is called in a scrape, so it must not wait for
+// long; it leaves out what it cannot find out quickly.
 type DeliverySource interface {
 	DeliverySnapshot() DeliverySnapshot
 }
 
-// DeliverySnapshot is how things stand.
+// DeliverySnapshot is the current state.
 type DeliverySnapshot struct {
-	// Channels has the configured channels; one that is left out has no gauges.
+	// Channels are the configured channels. One that is left out has no gauges.
 	Channels []ChannelSnapshot
-	// Lag is how long ago the oldest event that is not folded yet was registered; 0:
-	// there is none, negative: it is not known, and not shown.
+	// Lag is the age of the oldest event that is not folded yet. 0: there is none;
+	// negative: unknown, and not shown.
 	Lag time.Duration
-	// Incidents counts the open ones by their status; nil: they are not known, and
-	// not shown.
+	// Incidents counts the open incidents by status. nil: unknown, and not shown.
 	Incidents map[incident.Status]int
 }
 
-// ChannelSnapshot is how one channel does.
+// ChannelSnapshot is the state of one channel.
 type ChannelSnapshot struct {
 	Name string
-	// Queue is how many deliveries wait or are under way, and OldestWaiting how long
-	// ago the first of them was planned; 0: there is none.
+	// Queue is how many deliveries wait or are under way. OldestWaiting is the age of the
+	// oldest; 0: there is none.
 	Queue         int
 	OldestWaiting time.Duration
-	// Health is disabled for a channel that is not to be up.
+	// Health of a channel that is off is disabled.
 	Health delivery.Health
 }
 
-// outcomes are the label's values: what becomes of a delivery in the end, and each
-// attempt that is to be made again.
+// outcomes are the values of the label: the final outcomes of deliveries, and transient for
+// each attempt that will be repeated.
 func outcomes() []string {
 	return []string{delivery.Delivered.String(), channel.Transient.String(), delivery.Failed.String(), delivery.Superseded.String()}
 }
 
-// reasons are why people are told of an incident; a test tells of none.
+// reasons are the reasons of notices; a test is not a notice.
 func reasons() []incident.Reason {
 	return []incident.Reason{incident.Opened, incident.SeverityRaised, incident.Updated, incident.WasAcknowledged, incident.WasResolved}
 }
 
-// NewDelivery returns the collector, which has no channels before [Delivery.Configure].
+// NewDelivery returns the collector. It has no channels before [Delivery.Configure].
 func NewDelivery(source DeliverySource) *Delivery {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("alertd_"+name, help, labels, nil)
@@ -82,17 +81,17 @@ func NewDelivery(source DeliverySource) *Delivery {
 		source: source,
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "alertd_deliveries_total",
-			Help: "Deliveries that came to an end (delivered, failed, superseded), and attempts to be made again (transient), by channel.",
+			Help: "Deliveries that ended (delivered, failed, superseded), and attempts that will be repeated (transient), by channel.",
 		}, []string{"channel", "outcome"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "alertd_delivery_duration_seconds",
-			Help:    "Time that an attempt to deliver took, whatever became of it, by channel.",
+			Help:    "Duration of attempts to deliver, whatever the outcome, by channel.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"channel"}),
 		opened: prometheus.NewCounter(prometheus.CounterOpts{Name: "alertd_incidents_opened_total", Help: "Incidents opened."}),
 		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "alertd_notices_total",
-			Help: "What people were to be told of incidents, by reason.",
+			Help: "Notices of incidents, by reason.",
 		}, []string{"reason"}),
 		queue:     desc("delivery_queue", "Deliveries that wait or are under way, by channel.", "channel"),
 		oldest:    desc("delivery_oldest_waiting_seconds", "Time since the oldest delivery that waits was planned, by channel; 0 if none does.", "channel"),
@@ -106,8 +105,7 @@ func NewDelivery(source DeliverySource) *Delivery {
 	return d
 }
 
-// Configure says which channels there are. Each has its series from here on; those of
-// channels that are no more go.
+// Configure sets the channels. It adds the series of new ones and removes those of others.
 func (d *Delivery) Configure(names []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -126,8 +124,8 @@ func (d *Delivery) Configure(names []string) {
 	}
 }
 
-// Attempted counts one attempt: its time, and its outcome unless that is permanent:
-// then the delivery is given up, which is for [Delivery.Finished].
+// Attempted counts an attempt with its duration and outcome. A permanent outcome is left to
+// [Delivery.Finished], as it ends the delivery.
 func (d *Delivery) Attempted(name string, outcome channel.Outcome, took time.Duration) {
 	d.ifConfigured(name, func() {
 		d.duration.WithLabelValues(name).Observe(took.Seconds())
@@ -137,15 +135,14 @@ func (d *Delivery) Attempted(name string, outcome channel.Outcome, took time.Dur
 	})
 }
 
-// Finished counts a delivery that has come to its end otherwise than by being
-// delivered: failed or superseded.
+// Finished counts a delivery that failed or was superseded.
 func (d *Delivery) Finished(name string, status delivery.Status) {
 	if status == delivery.Failed || status == delivery.Superseded {
 		d.ifConfigured(name, func() { d.deliveries.WithLabelValues(name, status.String()).Inc() })
 	}
 }
 
-// ifConfigured counts for a channel unless it is no more: an attempt may end later.
+// ifConfigured counts unless the channel was removed: an attempt may end after that.
 func (d *Delivery) ifConfigured(name string, count func()) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -160,10 +157,10 @@ func (d *Delivery) configured() []string {
 	return d.channels
 }
 
-// Opened counts incidents that were opened.
+// Opened counts opened incidents.
 func (d *Delivery) Opened(incidents int) { d.opened.Add(float64(incidents)) }
 
-// Noticed counts a notice; a test is none.
+// Noticed counts a notice, unless it is a test.
 func (d *Delivery) Noticed(reason incident.Reason) {
 	if slices.Contains(reasons(), reason) {
 		d.notices.WithLabelValues(reason.String()).Inc()

@@ -26,7 +26,7 @@ func newDelivery(tb testing.TB, snapshot metrics.DeliverySnapshot) (*metrics.Del
 	return d, registry
 }
 
-func TestEveryChannelHasItsSeriesFromTheStart(t *testing.T) {
+func TestChannelHasSeriesFromStart(t *testing.T) {
 	_, registry := newDelivery(t, metrics.DeliverySnapshot{Lag: -1})
 	require.Equal(t, map[string]float64{
 		`alertd_deliveries_total{channel="email",outcome="delivered"}`: 0, `alertd_deliveries_total{channel="email",outcome="transient"}`: 0,
@@ -40,7 +40,7 @@ func TestEveryChannelHasItsSeriesFromTheStart(t *testing.T) {
 	}, series(t, registry), "what is not known is not shown")
 }
 
-func TestWhatBecomesOfDeliveriesIsCounted(t *testing.T) {
+func TestDeliveriesAreCountedByOutcome(t *testing.T) {
 	d, registry := newDelivery(t, metrics.DeliverySnapshot{})
 	d.Attempted("slack", channel.Transient, time.Second)
 	d.Attempted("slack", channel.Transient, time.Second)
@@ -73,7 +73,7 @@ func TestWhatBecomesOfDeliveriesIsCounted(t *testing.T) {
 	}
 }
 
-func TestTheTimeOfAnAttemptIsInSeconds(t *testing.T) {
+func TestAttemptTimeIsInSeconds(t *testing.T) {
 	d, registry := newDelivery(t, metrics.DeliverySnapshot{})
 	d.Configure([]string{"slack"})
 	for _, took := range []time.Duration{3 * time.Millisecond, 300 * time.Millisecond, 2 * time.Minute} {
@@ -101,7 +101,7 @@ alertd_delivery_duration_seconds_count{channel="slack"} 3
 `), "alertd_delivery_duration_seconds"))
 }
 
-func TestHowThingsStandIsShownInItsOwnSeries(t *testing.T) {
+func TestSnapshotIsShown(t *testing.T) {
 	_, registry := newDelivery(t, metrics.DeliverySnapshot{
 		Channels: []metrics.ChannelSnapshot{
 			{Name: "slack", Queue: 2, OldestWaiting: 90 * time.Second, Health: delivery.Failing},
@@ -123,7 +123,7 @@ func TestHowThingsStandIsShownInItsOwnSeries(t *testing.T) {
 	}, values)
 }
 
-func TestADisabledChannelIsNeitherUpNorDown(t *testing.T) {
+func TestDisabledChannelIsNeitherUpNorDown(t *testing.T) {
 	for health, shown := range map[delivery.Health]int{delivery.Disabled: 0, delivery.Healthy: 1, delivery.Degraded: 1, delivery.Failing: 1} {
 		_, registry := newDelivery(t, metrics.DeliverySnapshot{Channels: []metrics.ChannelSnapshot{{Name: "slack", Health: health}}})
 		values := series(t, registry)
@@ -132,12 +132,12 @@ func TestADisabledChannelIsNeitherUpNorDown(t *testing.T) {
 	}
 }
 
-func TestTheSeriesOfAChannelGoWithIt(t *testing.T) {
+func TestRemovedChannelHasNoSeries(t *testing.T) {
 	d, registry := newDelivery(t, metrics.DeliverySnapshot{Channels: []metrics.ChannelSnapshot{{Name: "slack"}, {Name: "email"}}})
 	d.Attempted("slack", channel.Transient, time.Second)
 	d.Attempted("email", channel.Transient, time.Second)
 	d.Configure([]string{"email", "webhook"})
-	d.Attempted("slack", channel.Transient, time.Second) // which was under way
+	d.Attempted("slack", channel.Transient, time.Second) // it was under way
 	d.Finished("slack", delivery.Failed)
 	values := series(t, registry)
 	for name := range values {
@@ -149,10 +149,10 @@ func TestTheSeriesOfAChannelGoWithIt(t *testing.T) {
 	require.InDelta(t, 0, series(t, registry)[`alertd_deliveries_total{channel="slack",outcome="transient"}`], 0, "it begins anew")
 }
 
-func TestWhatIsNoOutcomeOrReasonMakesNoSeries(t *testing.T) {
+func TestUnknownOutcomeOrReasonMakesNoSeries(t *testing.T) {
 	d, registry := newDelivery(t, metrics.DeliverySnapshot{})
 	before := series(t, registry)
-	d.Finished("slack", delivery.Delivered) // is counted with its attempt
+	d.Finished("slack", delivery.Delivered) // counted with its attempt
 	d.Finished("slack", delivery.Waiting)
 	d.Finished("fax", delivery.Failed)
 	d.Noticed(incident.Test)
@@ -160,7 +160,7 @@ func TestWhatIsNoOutcomeOrReasonMakesNoSeries(t *testing.T) {
 	require.Equal(t, before, series(t, registry))
 }
 
-func TestDeliveriesAreCountedWhileChannelsChange(t *testing.T) {
+func TestCountingDuringReconfiguration(t *testing.T) {
 	d, registry := newDelivery(t, metrics.DeliverySnapshot{})
 	var all sync.WaitGroup
 	for range 4 {

@@ -6,8 +6,8 @@ import (
 	"alertd/internal/alerting"
 )
 
-// Events shows what the core has counted since the start. It takes one snapshot
-// a scrape. Safe for concurrent use.
+// Events collects the core's counts since the start, as one snapshot a scrape. Safe for
+// concurrent use.
 type Events struct {
 	source     TotalsSource
 	registered *prometheus.Desc
@@ -21,12 +21,12 @@ type Events struct {
 	mostBytes  *prometheus.Desc
 }
 
-// TotalsSource gives the snapshot; the cost must not depend on the number of events.
+// TotalsSource returns the snapshot. Its cost must not depend on the number of events.
 type TotalsSource interface {
 	Totals() alerting.Totals
 }
 
-// NewEvents returns the collector of source's numbers.
+// NewEvents returns a collector of the counts of source.
 func NewEvents(source TotalsSource) *Events {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("alertd_"+name, help, labels, nil)
@@ -52,8 +52,8 @@ func (e *Events) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. All 40 pairs of severity and category
-// are there from the start.
+// Collect implements prometheus.Collector. All 40 pairs of severity and category exist from
+// the start.
 func (e *Events) Collect(ch chan<- prometheus.Metric) {
 	totals := e.source.Totals()
 	counter := func(desc *prometheus.Desc, n uint64, labels ...string) {

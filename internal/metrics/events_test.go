@@ -17,7 +17,7 @@ func pair(name string, severity alerting.Severity, category alerting.Category) s
 	return fmt.Sprintf(`%s{category=%q,severity=%q}`, name, category, severity)
 }
 
-func TestEveryPairOfSeverityAndCategoryIsThereFromTheStart(t *testing.T) {
+func TestEveryPairExistsFromStart(t *testing.T) {
 	values := series(t, newParts(t).registry)
 	for _, name := range []string{"alertd_events_total", "alertd_events_filtered_total"} {
 		require.Len(t, only(values, name+"{"), 40)
@@ -36,7 +36,7 @@ func TestEveryPairOfSeverityAndCategoryIsThereFromTheStart(t *testing.T) {
 	}, only(values, "alertd_alerts_rejected_total"))
 }
 
-// totalsSource is a source of numbers that a test has chosen.
+// totalsSource is a source with numbers of the test.
 type totalsSource struct {
 	totals alerting.Totals
 	taken  int
@@ -47,7 +47,7 @@ func (s *totalsSource) Totals() alerting.Totals {
 	return s.totals
 }
 
-func TestEveryNumberIsShownInItsOwnSeries(t *testing.T) {
+func TestEachCountHasItsSeries(t *testing.T) {
 	source := &totalsSource{totals: alerting.Totals{
 		Rejected: map[alerting.RejectReason]uint64{
 			alerting.RejectMalformed: 1, alerting.RejectInvalid: 2, alerting.RejectTooLarge: 3, alerting.RejectUnsupported: 4,
@@ -75,7 +75,7 @@ func TestEveryNumberIsShownInItsOwnSeries(t *testing.T) {
 	require.Equal(t, want, series(t, registry))
 }
 
-func TestTheNumbersAreOfOneMoment(t *testing.T) {
+func TestCountsAreOfOneMoment(t *testing.T) {
 	source := &totalsSource{}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.NewEvents(source))
@@ -85,8 +85,8 @@ func TestTheNumbersAreOfOneMoment(t *testing.T) {
 	}
 }
 
-func TestTheNumbersFollowWhatBecomesOfAlerts(t *testing.T) {
-	p := newParts(t) // takes warnings and above, and keeps 3
+func TestCountsFollowAlerts(t *testing.T) {
+	p := newParts(t) // accepts warnings and above, and keeps 3
 	first := p.register(t, alerting.SeverityError, alerting.CategoryRiskLimit, "var_gate")
 	again, err := p.manager.Register(t.Context(), alerting.Alert{
 		EventID: first.Event.ID(), Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: "breach",
@@ -130,7 +130,7 @@ func TestTheNumbersFollowWhatBecomesOfAlerts(t *testing.T) {
 	require.InDelta(t, 5, values["alertd_events_dispatched_total"], 0, "it is no longer enabled")
 }
 
-func TestACollectorIsRegisteredOnce(t *testing.T) {
+func TestCollectorIsRegisteredOnce(t *testing.T) {
 	p := newParts(t)
 	require.Error(t, p.registry.Register(metrics.NewEvents(p.manager)))
 }

@@ -24,12 +24,12 @@ type parts struct {
 	streams  int
 }
 
-// logSource is a log that has counted what it is made with.
+// logSource is a log with fixed counts.
 type logSource struct{ counts store.Counts }
 
 func (s logSource) Counts() store.Counts { return s.counts }
 
-// deliverySource is an engine whose state is what it is made with.
+// deliverySource is an engine with a fixed state.
 type deliverySource struct{ snapshot metrics.DeliverySnapshot }
 
 func (s deliverySource) DeliverySnapshot() metrics.DeliverySnapshot { return s.snapshot }
@@ -57,7 +57,7 @@ func (p *parts) register(tb testing.TB, severity alerting.Severity, category ale
 	return result
 }
 
-// series returns the value of each series that is gathered, written as
+// series returns the value of each gathered series, written as
 // name{label="value",…}; of a histogram the number of observations.
 func series(tb testing.TB, gatherer prometheus.Gatherer) map[string]float64 {
 	tb.Helper()
@@ -81,7 +81,7 @@ func series(tb testing.TB, gatherer prometheus.Gatherer) map[string]float64 {
 	return values
 }
 
-// only returns the series whose name begins like this.
+// only returns the series with a prefix.
 func only(values map[string]float64, prefix string) map[string]float64 {
 	found := maps.Clone(values)
 	maps.DeleteFunc(found, func(name string, _ float64) bool { return !strings.HasPrefix(name, prefix) })

@@ -11,7 +11,7 @@ import (
 	"alertd/internal/store"
 )
 
-func TestEveryNumberOfTheLogIsShownInItsOwnSeries(t *testing.T) {
+func TestEachCountOfTheLogHasItsSeries(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(metrics.NewLog(logSource{store.Counts{
 		Commits: 1, CommitTime: 2 * time.Second, Failures: 3, Unsettled: 4, QueueFull: 5, Deleted: 6,
@@ -35,6 +35,6 @@ func TestEveryNumberOfTheLogIsShownInItsOwnSeries(t *testing.T) {
 	require.Zero(t, series(t, newParts(t).registry)["alertd_log_writable"])
 }
 
-func TestDroppedRecordsOfAlertdsOwnLogAreCounted(t *testing.T) {
+func TestDroppedLogRecordsAreCounted(t *testing.T) {
 	require.Equal(t, map[string]float64{"alertd_log_records_dropped_total": 7}, only(series(t, newParts(t).registry), "alertd_log_records"))
 }

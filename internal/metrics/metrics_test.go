@@ -14,7 +14,7 @@ import (
 	"alertd/internal/delivery"
 )
 
-// busy returns alertd's metrics after a bit of everything.
+// busy returns alertd's metrics after some of every activity.
 func busy(tb testing.TB) *parts {
 	tb.Helper()
 	p := newParts(tb)
@@ -46,8 +46,8 @@ func TestMetricsAreNamedAndExplained(t *testing.T) {
 	}
 }
 
-// A label that takes what comes from outside makes a series for each value, and
-// Prometheus keeps every one.
+// A label with values from outside makes a series for each value, and Prometheus keeps them
+// all.
 func TestNoLabelTakesInput(t *testing.T) {
 	p := busy(t)
 	require.Equal(t, map[string][]string{
