@@ -80,7 +80,7 @@ func TestAttemptTimeIsInSeconds(t *testing.T) {
 		d.Attempted("slack", channel.Delivered, took)
 	}
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP alertd_delivery_duration_seconds Time that an attempt to deliver took, whatever became of it, by channel.
+# HELP alertd_delivery_duration_seconds Duration of attempts to deliver, whatever the outcome, by channel.
 # TYPE alertd_delivery_duration_seconds histogram
 alertd_delivery_duration_seconds_bucket{channel="slack",le="0.005"} 1
 alertd_delivery_duration_seconds_bucket{channel="slack",le="0.01"} 1
