@@ -5,11 +5,11 @@
 // Three servers, each a process of its own with defaults throughout, answer the
 // same request, the VaR example:
 //
-//   - alertd as users run it: each event is on disk, in SQLite, before its answer;
-//     it logs a JSON record for each request to a pipe, which this program reads
-//     and throws away;
-//   - alertd with --log-level warn, which shows what the access log costs; with
-//     -dsn, two replicas on PostgreSQL in its place, which share the connections;
+//   - alertd as users run it: each event is on disk, in SQLite, before its answer, and
+//     is folded into its incident, which a log file channel is told of; requests that
+//     fail or are slow are logged to a pipe, which this program reads and throws away;
+//   - alertd with alerting off, which only keeps the events; with -dsn, two replicas on
+//     PostgreSQL in its place, which share the connections, with alerting on;
 //   - bare, a handler that does the least with which net/http and encoding/json
 //     can give the same answer: it reads the body, decodes it, and encodes an
 //     event. It checks, keeps, counts and logs nothing.

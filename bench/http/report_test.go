@@ -48,7 +48,7 @@ func TestCheckSizesWantsBodiesAlike(t *testing.T) {
 	require.NoError(t, testPlan().checkSizes(round(1, 1)))
 	unlike := round(1, 1)
 	unlike[secondServer].body = 200
-	require.ErrorContains(t, testPlan().checkSizes(unlike), "200 bytes from alertd, log level warn and 330 from bare net/http")
+	require.ErrorContains(t, testPlan().checkSizes(unlike), "200 bytes from alertd, alerting off and 330 from bare net/http")
 }
 
 func TestReportNamesEveryServerAndRatio(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
+	"path/filepath"
 	"sync"
 
 	"alertd/bench/internal/child"
@@ -12,8 +12,8 @@ import (
 
 // The servers, in the order of the table.
 const (
-	firstServer  = iota // alertd as users run it
-	secondServer        // without the access log; on PostgreSQL two replicas
+	firstServer  = iota // alertd as users run it, with alerting on
+	secondServer        // with alerting off; on PostgreSQL two replicas
 	bareServer
 	serverCount
 )
@@ -23,13 +23,20 @@ func namesOf(o options) [serverCount]string {
 	if o.dsn != "" {
 		return [serverCount]string{"alertd", "two alertd together", "bare net/http"}
 	}
-	return [serverCount]string{"alertd", "alertd, log level warn", "bare net/http"}
+	return [serverCount]string{"alertd", "alertd, alerting off", "bare net/http"}
 }
 
 // server is one or more processes that share the load.
 type server struct {
 	name  string
 	parts []*child.Child
+}
+
+const alertingOff = "[alerting]\nmin_severity = \"info\"\n"
+
+// alertingOn returns a configuration by which events are folded and a file is told.
+func alertingOn(directory, name string) string {
+	return alertingOff + fmt.Sprintf("enabled = true\n[alerting.channels.logfile]\nenabled = true\npath = %q\n", filepath.Join(directory, name+".jsonl"))
 }
 
 // startServers starts all servers. With an error it returns those that run:
@@ -39,23 +46,22 @@ func startServers(ctx context.Context, o options, directory string) ([]*server, 
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	const config = "[alerting]\nmin_severity = \"info\"\n"
 	alertd := child.Alertd{Binary: o.alertd, DSN: o.dsn, Directory: directory}
-	first, err := alertd.Command("first", config)
+	first, err := alertd.Command("first", alertingOn(directory, "first"))
 	if err != nil {
 		return nil, err
+	}
+	config := alertingOff
+	if o.dsn != "" {
+		config = alertingOn(directory, "second")
 	}
 	second, err := alertd.Command("second", config)
 	if err != nil {
 		return nil, err
 	}
-	commands := [serverCount][][]string{
-		firstServer:  {first},
-		secondServer: {append(slices.Clip(second), "--log-level", "warn")},
-		bareServer:   {{self, bareFlag}},
-	}
+	commands := [serverCount][][]string{firstServer: {first}, secondServer: {second}, bareServer: {{self, bareFlag}}}
 	if o.dsn != "" {
-		commands[secondServer] = [][]string{second, second}
+		commands[secondServer] = [][]string{first, second}
 	}
 	var servers []*server
 	for i, name := range namesOf(o) {
