@@ -3,6 +3,7 @@ package alerting_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,6 +120,46 @@ func BenchmarkStats(b *testing.B) {
 			for b.Loop() {
 				manager.Totals()
 			}
+		})
+	}
+}
+
+// BenchmarkPublishDuringReplay is what a batch of one costs while four streams replay
+// 1,000,000 events, again and again.
+func BenchmarkPublishDuringReplay(b *testing.B) {
+	const events = 1_000_000
+	manager := newManager(b, alerting.Config{MinSeverity: alerting.SeverityDebug, BufferSize: events, BufferBytes: alerting.MaxBufferBytes})
+	batch := make([]alerting.Alert, 10_000)
+	for i := range batch {
+		batch[i] = varBreach()
+	}
+	for range events / len(batch) {
+		_, err := manager.RegisterBatch(b.Context(), batch)
+		require.NoError(b, err)
+	}
+	for _, streams := range []int{0, 4} {
+		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
+			ctx, cancel := context.WithCancel(b.Context())
+			var replaying sync.WaitGroup
+			for range streams {
+				replaying.Go(func() {
+					for ctx.Err() == nil {
+						s, err := manager.Follow(ctx, alerting.Filter{Text: "nowhere"}, alerting.Resume{Active: true}, func(alerting.Replay) error { return ctx.Err() })
+						if err == nil {
+							s.Close()
+						}
+					}
+				})
+			}
+			var longest time.Duration
+			for b.Loop() {
+				began := time.Now()
+				register(b, manager, varBreach())
+				longest = max(longest, time.Since(began))
+			}
+			cancel()
+			replaying.Wait()
+			b.ReportMetric(float64(longest.Microseconds()), "longest-µs")
 		})
 	}
 }

@@ -48,7 +48,7 @@ func TestBufferIsBoundedByBytes(t *testing.T) {
 
 	_, known := buffer.Find(numbered(t, 1, 1, 1)[0].ID())
 	require.False(t, known)
-	require.EqualValues(t, 1, buffer.Len())
+	require.Equal(t, 1, buffer.Len())
 }
 
 func TestBufferKeepsMoreThanItShows(t *testing.T) {
@@ -109,12 +109,13 @@ func TestChunksWithoutWantedEventsArePassedOver(t *testing.T) {
 func TestQueryEndsWhereEventsWereDroppedMeanwhile(t *testing.T) {
 	buffer := alerting.NewBuffer(100_000)
 	buffer.Append(numbered(t, 1, 2000, 1)...)
+	later := numbered(t, 2001, 12_000, 1)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for seq := alerting.Seq(2001); seq <= 12_000; seq++ {
-			buffer.Append(numbered(t, seq, seq, 1)...)
-			buffer.Forget(seq - 10)
+		for _, event := range later {
+			buffer.Append(event)
+			buffer.Forget(event.Seq() - 10)
 		}
 	}()
 	for running := true; running; {

@@ -58,7 +58,7 @@ func TestAResumedStreamIsToldWhatItCannotGet(t *testing.T) {
 	require.Equal(t, []alerting.Seq{19, 20}, numbers)
 }
 
-func TestASubscriberThatDoesNotReadIsDroppedAndHoldsUpNothing(t *testing.T) {
+func TestSlowSubscriberIsDropped(t *testing.T) {
 	manager := newManager(t, everything(10))
 	slow := manager.Subscribe(alerting.Filter{})
 	batch := make([]alerting.Alert, 10_000)

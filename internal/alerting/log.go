@@ -36,8 +36,8 @@ type Log interface {
 	After(ctx context.Context, after Seq, filter Filter) (Stretch, error)
 	// Extent describes what the log holds. Its cost does not grow with that.
 	Extent(ctx context.Context) (Extent, error)
-	// CatchUp returns once the sink has every event that was durable before the call,
-	// whoever appended it.
+	// CatchUp returns once the sink has every event that was durable before the call, also
+	// those of other replicas.
 	CatchUp(ctx context.Context) error
 }
 

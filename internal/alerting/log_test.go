@@ -68,7 +68,7 @@ func TestTheBufferIsFilledFromTheLog(t *testing.T) {
 	require.ErrorIs(t, err, errBroken)
 }
 
-func TestAQueryGoesOnFromTheBufferIntoTheLogWithoutASeam(t *testing.T) {
+func TestQueryHasNoSeamBetweenBufferAndLog(t *testing.T) {
 	manager := onLog(t, alerting.NewMemoryLog(100), 10)
 	fill(t, manager, 60) // the buffer has 51 to 60
 	for _, limit := range []int{1, 3, 9, 10, 11, 59, 60, 61} {

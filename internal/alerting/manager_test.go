@@ -28,7 +28,7 @@ func TestAnAlertBelowTheMinimumMakesNoEvent(t *testing.T) {
 	register(t, manager, alert)
 }
 
-func TestEventsAreBufferedAlsoWhenDisabledAndDispatchedOnlyWhenEnabled(t *testing.T) {
+func TestDisabledAlertingKeepsEventsAndDispatchesNone(t *testing.T) {
 	dispatcher := alerting.NewMemoryDispatcher(10)
 	config := alerting.Config{Enabled: false, MinSeverity: alerting.SeverityDebug, BufferSize: 10}
 	manager, err := alerting.NewManager(config, dispatcher)
@@ -278,7 +278,7 @@ func (n *noting) Append(ctx context.Context, drafts []*alerting.Draft) ([]alerti
 	return n.Log.Append(ctx, drafts)
 }
 
-func TestWhetherAnEventIsDispatchedIsDecidedWhenItIsRegistered(t *testing.T) {
+func TestDispatchIsDecidedAtRegistration(t *testing.T) {
 	log := &noting{Log: alerting.NewMemoryLog(10)}
 	config := everything(10)
 	manager, err := alerting.OpenManager(t.Context(), config, nil, log)

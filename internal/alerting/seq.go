@@ -10,5 +10,5 @@ type Seq int64
 // [strconv.ParseUint]'s.
 func ParseSeq(text string) (Seq, error) {
 	seq, err := strconv.ParseUint(text, 10, 63)
-	return Seq(seq), err //nolint:gosec // it fits into 63 bits
+	return Seq(seq), err
 }

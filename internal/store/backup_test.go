@@ -67,7 +67,7 @@ func filesIn(tb testing.TB, folder string) []string {
 	return names
 }
 
-// damaged returns a copy of a file of which a page in the middle is gone.
+// damaged returns a copy of a file without a page in the middle.
 func damaged(tb testing.TB, path string) string {
 	tb.Helper()
 	content, err := os.ReadFile(path)
@@ -80,7 +80,7 @@ func damaged(tb testing.TB, path string) string {
 	return target
 }
 
-func TestABackupUnderIngestHoldsEveryEventUpToItsLast(t *testing.T) {
+func TestABackupUnderIngestIsComplete(t *testing.T) {
 	config := sqliteConfig(t)
 	source := startStore(t, config)
 	source.register(3000)
@@ -120,7 +120,7 @@ func TestABackupUnderIngestHoldsEveryEventUpToItsLast(t *testing.T) {
 	require.EqualValues(t, 3000+in.registered.Load(), extent.Last, "ingest lost nothing")
 }
 
-func TestABackupOfADatabaseThatNobodyHasOpenNeedsNoAlertd(t *testing.T) {
+func TestABackupNeedsNoRunningAlertd(t *testing.T) {
 	config := sqliteConfig(t)
 	source := startStore(t, config)
 	source.register(10)

@@ -47,7 +47,7 @@ type database interface {
 	lostConnection(err error) bool
 	// living returns one of the connections, after it has given a sign of life.
 	living(ctx context.Context, db *sql.DB) (*sql.Conn, error)
-	// explained is an error for whoever opens the database; it holds no secrets.
+	// explained is an error for the user who opens the database; it holds no secrets.
 	explained(err error) error
 	close() error
 }

@@ -8,8 +8,8 @@
 // deletes what is too old.
 //
 // Beside an alertd that runs, [OpenReadOnly] reads the log, [Backup] copies an
-// SQLite file, and [CheckSchema] tells how the schema stands, none of which writes
-// to it; [Migrate] and [Use] are for jobs that do.
+// SQLite file, and [CheckSchema] tells how the schema stands. These do not write to the
+// database; [Migrate] and [Use] are for jobs that do.
 //
 // What the package promises:
 //
@@ -20,9 +20,9 @@
 //     reads the last number, and holds it until it has ended.
 //   - An event's id is in the log once. A commit whose outcome is not known, as
 //     the connection was lost, is settled by asking for the ids under that lock.
-//   - The sink gets each event once, in order, whoever appended it.
-//   - Everything but the table events is derived, or can be lost without losing
-//     an event.
+//   - The sink gets each event once, in order, from whichever replica it comes.
+//   - The index and the keys can be lost without losing an event.
 //
-// The same suite, storetest, holds both engines to it.
+// The same suite, storetest, holds both databases to it. Package work keeps its tables in
+// the same database, by [Store.Transact].
 package store

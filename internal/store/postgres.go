@@ -72,7 +72,7 @@ func openPostgres(ctx context.Context, config Config) (database, error) {
 	return d, nil
 }
 
-// connectPostgres returns connections, of which none is made yet; each is set up
+// connectPostgres returns connections that are made when they are needed; each is set up
 // before it is used, if setUp is not nil.
 func connectPostgres(config Config, setUp pgconn.AfterConnectFunc) (*postgresDB, error) {
 	settings, err := connectionSettings(config, setUp)
@@ -190,7 +190,7 @@ func (d *postgresDB) follow(ctx context.Context, wake func()) error {
 			d.log.Warn("lost the connection that tells of other replicas' events, connecting again", "error", err)
 		}
 		lost = true
-		wake() // whoever reads finds out, too
+		wake() // the reader finds out, too
 		wait.sleep(ctx)
 	}
 	return nil
@@ -233,7 +233,7 @@ func (d *postgresDB) explain(err error) string { return explainPostgres(err) }
 // lostConnection implements database.
 func (d *postgresDB) lostConnection(err error) bool { return hasEndedConnection(err) }
 
-// close implements database. Whoever appends has ended.
+// close implements database. Nothing appends any longer.
 func (d *postgresDB) close() error {
 	d.discard(context.Background())
 	return errors.Join(d.readers.Close(), d.others.Close(), d.takers.Close(), d.workers.Close())

@@ -180,7 +180,7 @@ func (d *postgresDB) insert(ctx context.Context, drafts []*alerting.Draft, place
 // that and all before it.
 func (d *postgresDB) queueWrite(batch *pgx.Batch) { batch.Queue(d.probe) }
 
-// committed implements database. Whoever holds the lock knows that the transaction
+// committed implements database. Once it has the lock, the transaction
 // in question has ended.
 func (d *postgresDB) committed(ctx context.Context, event *alerting.Event) (found bool, err error) {
 	if _, err := d.connect(ctx); err != nil {

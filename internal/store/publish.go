@@ -10,19 +10,19 @@ import (
 	"alertd/internal/store/searchindex"
 )
 
-// publisher hands events to the sink, each once, in the order of their numbers,
-// whoever appended them.
+// publisher hands events to the sink, each once, in the order of their numbers, from
+// whichever replica they come.
 type publisher struct {
 	store *Store
-	// reading holds one: whoever reads from the log what is to be published. The
-	// writer never waits for it, unless it has to read itself.
+	// reading is held while events are read from the log to be published. The writer
+	// does not wait for it, unless it has to read itself.
 	reading chan struct{}
 
 	mu   sync.Mutex // held while publishing, never while reading
 	sink alerting.Sink
 	last alerting.Seq // the last number published
 	// own has the batches that were appended here, or are about to be, and are not
-	// published yet. Whoever reads them from the log may be faster than the writer.
+	// published yet. A reader of the log may be faster than the writer.
 	own [][]*alerting.Event
 }
 
@@ -148,7 +148,7 @@ func (p *publisher) leaveOut(seq alerting.Seq) {
 	p.last = max(p.last, seq)
 }
 
-// publishRead publishes events that were read from the log, but for those that
+// publishRead publishes events that were read from the log, save those that
 // the writer has published meanwhile.
 func (p *publisher) publishRead(events []*alerting.Event) {
 	p.mu.Lock()

@@ -119,7 +119,7 @@ const eventColumns = `e.seq, e.json, e.dispatch`
 func (k *keptEvent) columns() []any { return []any{&k.seq, &k.json, &k.dispatch} }
 
 // load reads it back. The error is a [damagedError].
-func (k keptEvent) load() (*alerting.Event, error) {
+func (k *keptEvent) load() (*alerting.Event, error) {
 	event, err := alerting.LoadEvent(k.json, k.dispatch == 1)
 	if err == nil && event.Seq() != k.seq {
 		err = fmt.Errorf("it says that it is event %d", event.Seq())

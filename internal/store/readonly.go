@@ -28,7 +28,7 @@ var errOlderSchema = errors.New("run alertd migrate first, or start this alertd,
 type Reader struct{ store *Store }
 
 // OpenReadOnly opens a database that is there and has the schema of this alertd.
-// The error is for whoever runs the command; it holds no secrets.
+// The error is for the user; it holds no secrets.
 func OpenReadOnly(ctx context.Context, config Config) (*Reader, error) {
 	s, err := open(ctx, config, openToRead)
 	if err != nil {
@@ -48,7 +48,7 @@ func (r *Reader) After(ctx context.Context, after alerting.Seq, filter alerting.
 // Close closes the database.
 func (r *Reader) Close() error { return r.store.Close() }
 
-// openToRead returns a database of which only what reads may be called.
+// openToRead returns a database that is only read.
 func openToRead(ctx context.Context, config Config) (database, error) {
 	d, err := connectToRead(config)
 	if err != nil {

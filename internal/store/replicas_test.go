@@ -141,7 +141,7 @@ func TestAFollowerComesBackWhenItsConnectionIsLost(t *testing.T) {
 	}
 }
 
-func TestOneIdIsRegisteredOnceWhicheverReplicasItIsSentTo(t *testing.T) {
+func TestAnIDIsRegisteredOnceOnAllReplicas(t *testing.T) {
 	t.Parallel()
 	logs := replicas(t, storetest.PostgreSQL(t), 3)
 	for range 20 {
@@ -286,8 +286,8 @@ func TestReplicasBuildTheIndexOnceAndAllUseIt(t *testing.T) {
 	}
 	require.Equal(t, int64(4), db.Number(t, `SELECT count(*) FROM event_segments`))
 
-	// Whoever deletes, all of them answer without what was deleted, once they have
-	// looked after their own retention.
+	// One replica deletes. All answer without the deleted events once they have run their
+	// own retention.
 	_, err := logs[0].Retain(t.Context())
 	require.NoError(t, err)
 	for _, log := range logs {
@@ -369,7 +369,7 @@ func readSome(ctx context.Context, manager *alerting.Manager, after alerting.Seq
 	return last, nil
 }
 
-func TestTransactionsThatWaitForTheirTurnHoldUpNoOthers(t *testing.T) {
+func TestTransactionsInTurnHoldUpNoOthers(t *testing.T) {
 	t.Parallel()
 	logs := replicas(t, storetest.PostgreSQL(t), 2)
 	inTurn := func(log *storetest.Log, f func()) error {

@@ -166,7 +166,7 @@ func (x *segments) Segments(ctx context.Context, from int64, take func(number in
 
 // Blocks implements searchindex.Blobs.
 func (x *segments) Blocks(ctx context.Context, ids []int64) (map[int64][]byte, error) {
-	blocks := make(map[int64][]byte, len(ids)) // what is read twice is the same
+	blocks := make(map[int64][]byte, len(ids)) // a read that is repeated fills in the same
 	err := x.store.EachRow(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var data []byte

@@ -86,7 +86,7 @@ func diskBytes(tb testing.TB, config store.Config) int64 {
 	return bytes
 }
 
-// heapBytes returns what is in use once what is not has been given back.
+// heapBytes returns the bytes of the heap in use after a collection.
 func heapBytes() int64 {
 	runtime.GC()
 	runtime.GC() // what a finalizer has let go of

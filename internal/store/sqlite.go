@@ -135,8 +135,8 @@ func (d *sqliteDB) open(ctx context.Context, config Config) error {
 	return nil
 }
 
-// openSQLiteFile returns connections to a file, of which none is made yet. They
-// do not map it into memory: what cannot be read there ends the process.
+// openSQLiteFile returns connections to a file that are made when they are needed. They
+// do not map it into memory, where a read error would end the process.
 func openSQLiteFile(config Config, write bool) (*sql.DB, error) {
 	// Less than the timeout, so that the error says what was waited for.
 	busy := fmt.Sprintf("busy_timeout(%d)", min(config.Timeout/4, 5*time.Second).Milliseconds())
@@ -346,8 +346,8 @@ func (d *sqliteDB) insertArgs(ctx context.Context) error {
 	}()
 	statement := &d.insertEvents[rows-1]
 	if *statement == nil {
-		prepared, err := d.conn.PrepareContext(ctx, `INSERT INTO events (seq, event_id, received, json, dispatch) VALUES (?, ?, ?, ?, ?)`+ //nolint:sqlclosecheck // close does
-			strings.Repeat(`, (?, ?, ?, ?, ?)`, rows-1))
+		values := strings.Repeat(`, (?, ?, ?, ?, ?)`, rows)[2:]
+		prepared, err := d.conn.PrepareContext(ctx, `INSERT INTO events (seq, event_id, received, json, dispatch) VALUES `+values) //nolint:gosec,sqlclosecheck // placeholders alone; close closes it
 		if err != nil {
 			return fmt.Errorf("prepare to insert %d events: %w", rows, err)
 		}
@@ -398,8 +398,8 @@ func inTransaction(ctx context.Context, db beginner, options *sql.TxOptions, f f
 	return nil
 }
 
-// exclusive implements database. There are no replicas, but whoever asks for upkeep
-// may come while it is done anyway.
+// exclusive implements database. There are no replicas, but upkeep may be
+// asked for while it is under way.
 func (d *sqliteDB) exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error) {
 	if _, busy := d.busy.LoadOrStore(name, true); busy {
 		return false, nil

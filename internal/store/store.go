@@ -101,7 +101,7 @@ func (s *Store) Counts() Counts {
 }
 
 // Open opens the database and brings its schema up to date. Nothing is started.
-// The error is for whoever starts alertd; it holds no secrets.
+// The error is for the user; it holds no secrets.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	return open(ctx, config, openDatabase)
 }

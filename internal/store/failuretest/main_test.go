@@ -4,9 +4,9 @@
 // PostgreSQL servers of the tests' own, and the API in front of the store as
 // cmd/alertd puts them together. In each case:
 //
-//   - what was acknowledged is in the log, once, under the number that was told;
+//   - what was acknowledged is in the log, once, under the number that was answered;
 //   - what was refused is not in it, unless the answer says that this is not known;
-//   - numbers ascend by one, and whoever follows the log sees each event once, in
+//   - numbers ascend by one, and a follower of the log sees each event once, in
 //     their order;
 //   - readiness says why, and the log goes on by itself when it can.
 package failuretest_test

@@ -35,7 +35,7 @@ func NewBuilder() *Builder {
 	return b
 }
 
-// Segment returns the index of the segment with this number, of which all events were added.
+// Segment returns the index of the segment with this number, once all its events were added.
 func (b *Builder) Segment(number int64) Segment { return encodeSegment(number, &b.zones, b.postings()) }
 
 // Add takes the next events, in their order. The segment's first ones may be

@@ -39,8 +39,8 @@ func unseal(place int64, sealed []byte) ([]byte, error) {
 }
 
 func checksum(place int64, data []byte) uint64 {
-	return xxhash.Sum64(data) ^ uint64(place)*0x9e3779b97f4a7c15
-} //nolint:gosec // the bits of it
+	return xxhash.Sum64(data) ^ uint64(place)*0x9e3779b97f4a7c15 //nolint:gosec // the bits of it
+}
 
 // Segment is a segment's index as it is stored. Each part is sealed: to be kept as it is.
 type Segment struct {

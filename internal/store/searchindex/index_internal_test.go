@@ -22,7 +22,7 @@ func segmentEvents(tb testing.TB) []*alerting.Event {
 }
 
 // longMessages returns those of one segment, each of n bytes, such as of stack
-// traces: words and numbers, of which no two are alike.
+// traces: words and numbers, no two alike.
 func longMessages(tb testing.TB, n int) []*alerting.Event {
 	tb.Helper()
 	random := rand.New(rand.NewPCG(1, 2))

@@ -205,8 +205,8 @@ func deletesMeanwhile(t *testing.T, db Database) {
 	requireKept(t, log, events+added-999, events+added)
 }
 
-// deletesUnderReaders: whoever resumes at a number must learn of every event
-// after it, or that it is gone.
+// deletesUnderReaders deletes while streams resume: each must get every event after its
+// place, or learn that it is gone.
 func deletesUnderReaders(t *testing.T, db Database) {
 	const events = 8000
 	db.Open(t).Stop() // makes the schema

@@ -59,7 +59,7 @@ func foldsWhatIsDispatched(t *testing.T, db Database) {
 	require.Equal(t, want, seqs, "also after a restart")
 }
 
-// addDispatched adds alerts of which somebody is to be told.
+// addDispatched adds alerts that people are to be told of.
 func addDispatched(tb testing.TB, db Database, log *Log, alerts ...alerting.Alert) []*alerting.Event {
 	tb.Helper()
 	var events []*alerting.Event
@@ -71,7 +71,7 @@ func addDispatched(tb testing.TB, db Database, log *Log, alerts ...alerting.Aler
 	return events
 }
 
-// foldsInParts asks for what is in memory, and again once it is not.
+// foldsInParts asks for events in memory, and again once they have left it.
 func foldsInParts(t *testing.T, db Database) {
 	log, manager := startManaged(t, db)
 	require.NoError(t, manager.Reconfigure(alerting.Config{Enabled: true, BufferSize: bufferSize, MinSeverity: alerting.SeverityDebug}))
