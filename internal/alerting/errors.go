@@ -21,6 +21,9 @@ const (
 	CodeNotFound
 	// CodeConflict: well-formed, but not possible in the present state.
 	CodeConflict
+	// CodeInternal: something in alertd or its database is broken, such as a row that cannot
+	// be read.
+	CodeInternal
 )
 
 // FieldError says what is wrong with one field of the input.

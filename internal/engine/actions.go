@@ -133,7 +133,7 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 		return nil
 	})
 	if err != nil {
-		e.log.Warn("outcome of a channel test not recorded", "channel", name, "error", err)
+		e.log.Warn("outcome of a channel test not recorded", "channel", name, "error", withCause(err))
 	}
 	return delivery.TestResult{Channel: name, Attempt: attempt, Delivery: id}, nil
 }

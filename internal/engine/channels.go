@@ -36,7 +36,7 @@ func (e *Engine) every(ctx context.Context, b bell, task string, f func(ctx cont
 			return
 		}
 		if err != nil && !failing { // once is enough
-			e.log.Error("task not done, trying again", "task", task, "error", err)
+			e.log.Error("task not done, trying again", "task", task, "error", withCause(err))
 		}
 		failing = err != nil
 		if !b.wait(ctx, sweepEvery) {

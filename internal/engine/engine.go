@@ -243,7 +243,7 @@ func (e *Engine) Reopen() error {
 // what became of it, and returns. It is called once.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.work.ForgetClaims(ctx); err != nil {
-		e.log.Warn("claims of an earlier process not taken back, they end by themselves", "error", err)
+		e.log.Warn("claims of an earlier process not taken back, they end by themselves", "error", withCause(err))
 	}
 	e.onTime.Store(time.Now().UnixNano())
 	recorded, sent, drained := make(chan struct{}), make(chan struct{}), context.WithoutCancel(ctx)

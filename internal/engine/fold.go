@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"alertd/internal/alerting"
@@ -22,6 +23,9 @@ const (
 	foldTries = 3
 	// foldPastAtMost is how many events are looked at for one that can be folded.
 	foldPastAtMost = 10
+	// notFoldedMessage is how much of an event's message is told, in bytes, if it cannot be
+	// folded.
+	notFoldedMessage = 1024
 )
 
 // foldLoop folds new events.
@@ -79,37 +83,49 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 	return false, err
 }
 
-// foldPast leaves out events that cannot be folded, once a later one can be: else it is not
+// foldPast postpones events that cannot be folded, once a later one can be: else it is not
 // them. failed is why the first one cannot be.
 func (e *Engine) foldPast(ctx context.Context, failed error) (more bool, err error) {
 	part, err := e.store.Unfolded(ctx, e.cursor, foldBatch)
 	if err != nil {
 		return false, err
 	}
-	why := []error{failed}
-	for n, event := range part.Events[min(1, len(part.Events)):min(foldPastAtMost, len(part.Events))] {
-		err := e.foldPart(ctx, store.Unfolded{Events: []*alerting.Event{event}, Through: event.Seq()})
-		if err != nil {
-			why = append(why, err)
+	for n, event := range part.Events[:min(foldPastAtMost, len(part.Events))] {
+		if n == 0 { // it was tried before
 			continue
 		}
-		for i, err := range why[:n+1] {
-			e.store.SetAside("events", fmt.Sprint(part.Events[i].Seq()), fmt.Errorf("it cannot be folded into an incident: %w", err))
+		skipped := part.Events[:n]
+		if e.foldPart(ctx, store.Unfolded{Events: []*alerting.Event{event}, Through: event.Seq()}, skipped...) != nil {
+			continue
 		}
 		e.foldFailures = 0
+		for _, s := range skipped {
+			e.log.Error("event cannot be folded, postponed", "seq", s.Seq(), "error", withCause(failed))
+			if err := e.raise(ctx, notFolded(s)); err != nil {
+				e.log.Error("alert of alertd's own not raised", "error", withCause(err))
+			}
+		}
 		return true, nil
 	}
 	return false, failed
 }
 
-// foldPart folds a part of the log and moves the cursor behind it, unless another replica
-// was faster.
-func (e *Engine) foldPart(ctx context.Context, part store.Unfolded) error {
-	by := incident.GroupBy{IdentifyBy: e.current.Load().settings.IdentifyBy}
-	keys := make([]incident.Key, len(part.Events))
-	for i, event := range part.Events {
-		keys[i] = incident.KeyOf(event, by)
+// notFolded returns the alert that an event cannot be folded. It holds what the event says,
+// as nobody else tells of it yet.
+func notFolded(event *alerting.Event) alerting.Alert {
+	message := strings.ToValidUTF8(event.Message()[:min(len(event.Message()), notFoldedMessage)], "")
+	return alerting.Alert{
+		Severity: max(alerting.SeverityError, event.Severity()), Category: alerting.CategorySystemHealth, Source: alerting.OwnSource,
+		Message: fmt.Sprintf("event %d cannot be folded into an incident, and is tried again every minute: %s from %s: %s",
+			event.Seq(), event.Severity(), event.Source(), message),
+		DedupKey: "alertd.fold", EventID: ownID(fmt.Sprintf("event %s not folded", event.ID())),
 	}
+}
+
+// foldPart folds a part of the log and moves the cursor behind it, unless another replica
+// was faster. Events that come before it and are skipped are folded later.
+func (e *Engine) foldPart(ctx context.Context, part store.Unfolded, skipped ...*alerting.Event) error {
+	keys := e.current.Load().keys(part.Events)
 	through := part.Through
 	err := e.inTurn(ctx, func(ctx context.Context, t *turn) error {
 		cursor, err := t.tx.Cursor(ctx)
@@ -127,12 +143,46 @@ func (e *Engine) foldPart(ctx context.Context, part store.Unfolded) error {
 		if err := t.fold(ctx, part.Events[fresh:], keys[fresh:]); err != nil {
 			return err
 		}
+		var later work.Due
+		for _, event := range skipped {
+			if event.Seq() > cursor {
+				later.Events = append(later.Events, event.Seq())
+			}
+		}
+		if err := t.tx.Postpone(ctx, later, postponeBy); err != nil {
+			return err
+		}
 		return t.tx.Advance(ctx, part.Through)
 	})
 	if err == nil {
 		e.cursor = through
 	}
 	return err
+}
+
+// keys returns what events are folded by.
+func (s *state) keys(events []*alerting.Event) []incident.Key {
+	by := incident.GroupBy{IdentifyBy: s.settings.IdentifyBy}
+	keys := make([]incident.Key, len(events))
+	for i, event := range events {
+		keys[i] = incident.KeyOf(event, by)
+	}
+	return keys
+}
+
+// foldLater folds an event that could not be folded in its turn.
+func (t *turn) foldLater(ctx context.Context, seq alerting.Seq) error {
+	event, err := t.tx.Event(ctx, seq)
+	if err != nil {
+		return err
+	}
+	if event != nil { // else it is not kept any more
+		events := []*alerting.Event{event}
+		if err := t.fold(ctx, events, t.state.keys(events)); err != nil {
+			return err
+		}
+	}
+	return t.tx.Forget(ctx, work.Due{Events: []alerting.Seq{seq}})
 }
 
 // fold folds events, oldest first, each with its key.

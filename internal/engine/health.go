@@ -34,8 +34,17 @@ func (c *check) set(err error) {
 		known.Message += ": " + cause.Message
 	}
 	if c.err.Swap(known) == nil {
-		c.log.Error(c.failing, "error", err)
+		c.log.Error(c.failing, "error", withCause(err))
 	}
+}
+
+// withCause has an error tell what it was caused by, for the log: the text of an
+// [*alerting.Error] is for users, who need not see what the database said.
+func withCause(err error) error {
+	if known, ok := errors.AsType[*alerting.Error](err); ok && known.Cause != nil {
+		return fmt.Errorf("%w: %w", err, known.Cause)
+	}
+	return err
 }
 
 // get returns nil if the thing works, else an [*alerting.Error].

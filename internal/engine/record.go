@@ -67,7 +67,7 @@ func (e *Engine) recordAll(ctx context.Context, batch []done) {
 			return
 		}
 		if !failing {
-			e.log.Error("outcomes of messages not recorded, trying again", "deliveries", len(batch), "error", err)
+			e.log.Error("outcomes of messages not recorded, trying again", "deliveries", len(batch), "error", withCause(err))
 		}
 		if len(batch) > 1 { // one of them may be what the database does not take
 			for _, d := range batch {
@@ -77,7 +77,7 @@ func (e *Engine) recordAll(ctx context.Context, batch []done) {
 		}
 		// One that a database which works does not take must not hold up the others.
 		if e.sending.Err() != nil || tries >= recordTries && e.store.Ready() == nil {
-			e.log.Error("outcomes of messages not recorded, they are sent again with the same key", "deliveries", len(batch), "error", err)
+			e.log.Error("outcomes of messages not recorded, they are sent again with the same key", "deliveries", len(batch), "error", withCause(err))
 			return
 		}
 		pause(e.sending, wait/2+rand.N(wait)) //nolint:contextcheck,gosec // as long as the engine sends; jitter

@@ -87,9 +87,9 @@ func (e *Engine) reportUnreadable(ctx context.Context) error {
 	for len(e.unreadable) > 0 {
 		first := e.unreadable[0]
 		rest := slices.DeleteFunc(slices.Clone(e.unreadable), func(u store.Unreadable) bool { return u.Table == first.Table })
-		message := fmt.Sprintf("a row of table %s cannot be read and is left out: %s: %s", first.Table, first.Key, first.Error)
+		message := fmt.Sprintf("row %s of table %s cannot be read and is left out: %s", first.Key, first.Table, first.Error)
 		if n := len(e.unreadable) - len(rest); n > 1 {
-			message = fmt.Sprintf("%d rows of table %s cannot be read and are left out, the first is %s: %s", n, first.Table, first.Key, first.Error)
+			message = fmt.Sprintf("%d rows of table %s cannot be read and are left out; the first is row %s: %s", n, first.Table, first.Key, first.Error)
 		}
 		err := e.raise(ctx, alerting.Alert{
 			Severity: alerting.SeverityError, Category: alerting.CategorySystemHealth, Source: alerting.OwnSource, Message: message,

@@ -15,7 +15,7 @@ func (e *Engine) retentionLoop(ctx context.Context) {
 	for {
 		n, err := e.work.Retain(ctx, e.retention)
 		if err != nil && ctx.Err() == nil {
-			e.log.Warn("old incidents not deleted", "error", err)
+			e.log.Warn("old incidents not deleted", "error", withCause(err))
 		} else if n > 0 {
 			e.log.Info("old incidents deleted", "incidents", n)
 		}

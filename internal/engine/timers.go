@@ -20,7 +20,7 @@ const (
 )
 
 // timerLoop does what waited for a time that has come: reminders, the next attempt or the
-// end of a delivery, the end of a claim.
+// end of a delivery, the end of a claim, an event that could not be folded.
 func (e *Engine) timerLoop(ctx context.Context) {
 	for {
 		next, err := e.runTimers(ctx)
@@ -56,6 +56,10 @@ func (e *Engine) runTimers(ctx context.Context) (next time.Duration, err error) 
 			if due, err = t.tx.Due(ctx, enabled, e.timerBatch); err != nil {
 				return err
 			}
+			if len(due.Events) > 0 { // each in a turn of its own
+				due = work.Due{Events: due.Events[:1]}
+				return t.foldLater(ctx, due.Events[0])
+			}
 			return t.runTimers(ctx, due)
 		})
 		if err == nil {
@@ -71,8 +75,10 @@ func (e *Engine) runTimers(ctx context.Context) (next time.Duration, err error) 
 			continue
 		}
 		// One that cannot be handled must not hold up the others.
-		e.log.Error("timer cannot be handled, postponed", "incidents", due.Reminders, "deliveries", due.Deliveries, "error", err)
-		e.postponed[fmt.Sprint(due)] = err
+		e.log.Error("timer cannot be handled, postponed", "incidents", due.Reminders, "deliveries", due.Deliveries, "events", due.Events, "error", withCause(err))
+		if len(due.Events) == 0 { // of events it is told by an alert
+			e.postponed[fmt.Sprint(due)] = err
+		}
 		if err := e.work.InTurn(ctx, func(ctx context.Context, tx *work.Tx) error { return tx.Postpone(ctx, due, postponeBy) }); err != nil {
 			return pollEvery, fmt.Errorf("postpone a timer: %w", err)
 		}

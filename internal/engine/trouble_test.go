@@ -97,11 +97,11 @@ func TestPoisonTimerIsPostponedAlone(t *testing.T) {
 	})
 }
 
-func TestPoisonEventIsLeftOutAlone(t *testing.T) {
+func TestPoisonEventIsPostponedAlone(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *place) {
 		r := newReceiver("desk")
 		d := p.start(t, r.channel())
-		p.refuse(t, "INSERT", "incidents", "NEW.source = 'poison'")
+		allow := p.refuse(t, "INSERT", "incidents", "NEW.source = 'poison'")
 		for _, source := range []string{"before", "poison", "poison", "after"} {
 			_, err := d.Register(t.Context(), alerting.Alert{
 				Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: source, Message: "VaR limit breached",
@@ -110,9 +110,21 @@ func TestPoisonEventIsLeftOutAlone(t *testing.T) {
 		}
 		d.untilTold(r, "1 opened", "2 opened", "3 opened")
 		require.Equal(t, "after", d.incident(2).Source)
-		require.Equal(t, 2, d.Store.Counts().Unreadable["events"])
-		require.Contains(t, d.own()[0], "it cannot be folded into an incident")
+		require.Equal(t, []string{"event 3 cannot be folded into an incident, and is tried again every minute: error from poison: VaR limit breached"}, d.own())
 		require.NoError(t, d.Engine.Ready())
+		p.pass(t, time.Minute)
+		p.wait(2 * time.Second)
+		require.NoError(t, d.Engine.TimersReady())
+		allow()
+		p.pass(t, time.Minute)
+		d.untilTold(r, "1 opened", "2 opened", "3 opened", "4 opened")
+		require.True(t, p.comes(func() bool { return d.incident(4).Count == 2 }))
+		events, err := d.Work.IncidentEvents(t.Context(), d.incident(4).ID, 10)
+		require.NoError(t, err)
+		require.Len(t, events, 2)
+		of, err := d.Work.IncidentsOf(t.Context(), events)
+		require.NoError(t, err)
+		require.Len(t, of, 2)
 	})
 }
 
@@ -174,7 +186,7 @@ func TestAttemptMissedWhileDownIsMade(t *testing.T) {
 				r := newReceiver("desk")
 				r.answers(down)
 				d := p.start(t, r.channel(func(p *delivery.Policy) {
-					p.Retry = delivery.Retry{Initial: time.Minute, Max: time.Minute, GiveUpAfter: time.Hour}
+					p.Retry = delivery.Retry{Initial: 40 * time.Minute, Max: 40 * time.Minute, GiveUpAfter: time.Hour}
 				}))
 				d.post(alerting.SeverityError, "VaR limit breached")
 				require.True(t, p.comes(func() bool { return d.delivery(0).Attempts == 1 }))

@@ -30,6 +30,7 @@ func TestUnreadableIncidentStopsNoFold(t *testing.T) {
 		d := p.start(t, r.channel())
 		d.post(alerting.SeverityError, "VaR limit breached")
 		d.untilTold(r, "1 opened")
+		broken := d.incident(1)
 		p.Exec(t, `UPDATE incidents SET state = `+damagedRow)
 		d.post(alerting.SeverityCritical, "VaR limit breached")
 		d.post(alerting.SeverityCritical, "feed is stale")
@@ -40,6 +41,9 @@ func TestUnreadableIncidentStopsNoFold(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, page.Incidents, 3)
 		require.Equal(t, 1, page.Unreadable)
+		_, err = d.Engine.Acknowledge(t.Context(), broken.ID, incident.Action{By: "ann"})
+		requireCode(t, err, alerting.CodeInternal)
+		require.ErrorContains(t, err, "incident 1 cannot be read")
 	})
 }
 

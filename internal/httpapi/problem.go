@@ -47,6 +47,7 @@ var statuses = map[alerting.Code]int{
 	alerting.CodeUnavailable: http.StatusServiceUnavailable,
 	alerting.CodeNotFound:    http.StatusNotFound,
 	alerting.CodeConflict:    http.StatusConflict,
+	alerting.CodeInternal:    http.StatusInternalServerError,
 }
 
 // maxFieldErrors bounds the errors in one answer, so that a body full of unknown fields

@@ -54,7 +54,7 @@ var foldsTable = table{name: "folds", columns: []column{{"through", numbers, tru
 var incidentFoldsTable = table{name: "incident_folds", columns: []column{{"incident", numbers, true}, {"through", numbers, true}}}
 
 // addFold notes which incidents events belong to. The events' numbers ascend, and come
-// after those of earlier calls.
+// after those of earlier calls, unless it is one event alone that was skipped.
 func (t *Tx) addFold(ctx context.Context, members []Membership) error {
 	if len(members) == 0 {
 		return nil

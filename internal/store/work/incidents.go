@@ -39,21 +39,35 @@ func (t *Tx) Incidents(ctx context.Context, numbers []incident.Number) ([]incide
 	return found, wrap("read incidents", err)
 }
 
-// Incident returns the incident with this id. The error is an [*alerting.Error] with
-// [alerting.CodeNotFound] if there is none.
+// Incident returns the incident with this id. The error is as that of [Work.Incident].
 func (t *Tx) Incident(ctx context.Context, id incident.ID) (incident.Incident, error) {
 	found, err := t.incidentsWhere(ctx, `incident_id = ?`, t.work.incidentKey(id))
 	switch {
 	case err != nil:
 		return incident.Incident{}, fmt.Errorf("read incident: %w", err)
-	case len(found) == 0:
-		return incident.Incident{}, noSuchIncident(id)
+	case len(found) > 0:
+		return found[0], nil
 	}
-	return found[0], nil
+	missing := noSuchIncident(id)
+	err = t.each(ctx, func(rows *sql.Rows) error {
+		var number incident.Number
+		err := rows.Scan(&number)
+		missing = unreadableIncident(number, nil)
+		return err
+	}, `SELECT number FROM incidents WHERE incident_id = ?`, t.work.incidentKey(id))
+	if err != nil {
+		return incident.Incident{}, fmt.Errorf("read incident: %w", err)
+	}
+	return incident.Incident{}, missing
 }
 
 func noSuchIncident(id incident.ID) error {
 	return &alerting.Error{Code: alerting.CodeNotFound, Message: fmt.Sprintf("there is no incident with the id %s", id)}
+}
+
+func unreadableIncident(number incident.Number, cause error) error {
+	return &alerting.Error{Code: alerting.CodeInternal, Cause: cause, Message: fmt.Sprintf(
+		"incident %d cannot be read: its record in the database is damaged, or was written by a newer alertd", number)}
 }
 
 // incidentsWhere returns incidents, and sets those aside that cannot be read.
@@ -201,8 +215,9 @@ func (w *Work) incidentConditions(q incident.Query, before incident.Number) cond
 	return c
 }
 
-// Incident returns one incident. The error is an [*alerting.Error] with
-// [alerting.CodeNotFound] if there is none, and another one if it cannot be read.
+// Incident returns one incident. The error is an [*alerting.Error]: with
+// [alerting.CodeNotFound] if there is none, with [alerting.CodeInternal] if it cannot be
+// read.
 func (w *Work) Incident(ctx context.Context, id incident.ID) (found incident.Incident, err error) {
 	err = noSuchIncident(id)
 	failed := w.each(ctx, func(rows *sql.Rows) error {
@@ -210,6 +225,7 @@ func (w *Work) Incident(ctx context.Context, id incident.ID) (found incident.Inc
 		number, found, err = scanIncident(rows)
 		if isUnreadable(err) {
 			w.setAside("incidents", err, int64(number))
+			err = unreadableIncident(number, err)
 		}
 		return nil
 	}, `SELECT number, state FROM incidents WHERE incident_id = ?`, w.incidentKey(id))

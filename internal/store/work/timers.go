@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"alertd/internal/alerting"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 )
@@ -16,6 +17,7 @@ type TimerKind int64
 const (
 	reminderTimer TimerKind = 1
 	deliveryTimer TimerKind = 2
+	eventTimer    TimerKind = 3
 )
 
 var timersTable = table{name: "timers", key: "kind, subject", columns: []column{
@@ -66,15 +68,17 @@ func (t *Tx) dropTimers(ctx context.Context, kind TimerKind, subjects []int64) e
 type Due struct {
 	Reminders  []incident.Number
 	Deliveries []delivery.Number
+	// Events could not be folded in their turn.
+	Events []alerting.Seq
 }
 
 // Len returns how many they are.
-func (d Due) Len() int { return len(d.Reminders) + len(d.Deliveries) }
+func (d Due) Len() int { return len(d.Reminders) + len(d.Deliveries) + len(d.Events) }
 
 // Due returns what waits for timers that have run out, the longest due first, at most
-// limit. Without deliveries it leaves those out.
+// limit. Without deliveries it leaves those and events out.
 func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err error) {
-	last := deliveryTimer
+	last := eventTimer
 	if !deliveries {
 		last = reminderTimer
 	}
@@ -84,10 +88,13 @@ func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err 
 		if err := rows.Scan(&kind, &subject); err != nil {
 			return err
 		}
-		if kind == reminderTimer {
+		switch kind {
+		case reminderTimer:
 			due.Reminders = append(due.Reminders, incident.Number(subject))
-		} else {
+		case deliveryTimer:
 			due.Deliveries = append(due.Deliveries, delivery.Number(subject))
+		case eventTimer:
+			due.Events = append(due.Events, alerting.Seq(subject))
 		}
 		return nil
 	}, `SELECT kind, subject FROM timers WHERE due <= ? AND +kind <= ? ORDER BY due LIMIT ?`, instant(t.now), int64(last), limit)
@@ -96,13 +103,13 @@ func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err 
 
 // NextTimer returns how long it is until the next timer runs out; negative: it should
 // have gone off that long ago. It returns false if there is none. Without deliveries it
-// leaves those out.
+// leaves those and events out.
 func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration, found bool, err error) {
 	now, err := w.now(ctx)
 	if err != nil {
 		return 0, false, err
 	}
-	last := deliveryTimer
+	last := eventTimer
 	if !deliveries {
 		last = reminderTimer
 	}
@@ -115,7 +122,7 @@ func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration
 	return in, found, wrap("look for the next timer", err)
 }
 
-// Forget takes back timers of what is not there any more.
+// Forget takes back timers of what is done, or not there any more.
 func (t *Tx) Forget(ctx context.Context, gone Due) error {
 	var c timerChanges
 	for _, number := range gone.Reminders {
@@ -124,10 +131,13 @@ func (t *Tx) Forget(ctx context.Context, gone Due) error {
 	for _, number := range gone.Deliveries {
 		c.set(deliveryTimer, int64(number), time.Time{})
 	}
+	for _, seq := range gone.Events {
+		c.set(eventTimer, int64(seq), time.Time{})
+	}
 	return t.saveTimers(ctx, c)
 }
 
-// Postpone has timers run out later than now.
+// Postpone has timers run out later than now, and sets those that there are not.
 func (t *Tx) Postpone(ctx context.Context, due Due, by time.Duration) error {
 	var c timerChanges
 	for _, number := range due.Reminders {
@@ -135,6 +145,9 @@ func (t *Tx) Postpone(ctx context.Context, due Due, by time.Duration) error {
 	}
 	for _, number := range due.Deliveries {
 		c.set(deliveryTimer, int64(number), t.now.Add(by))
+	}
+	for _, seq := range due.Events {
+		c.set(eventTimer, int64(seq), t.now.Add(by))
 	}
 	return t.saveTimers(ctx, c)
 }

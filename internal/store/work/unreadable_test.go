@@ -40,8 +40,8 @@ func TestUnreadableIncidentLeavesItsFingerprint(t *testing.T) {
 		require.Equal(t, 1, b.unreadable("incidents"))
 		require.Len(t, b.claims("chat", 10), 2, "what was planned is told")
 		_, err := b.Incident(t.Context(), broken.ID)
-		require.ErrorContains(t, err, "read back *incident.Incident")
-		requireCode(t, alerting.CodeNotFound, b.InTurn(t.Context(), func(ctx context.Context, tx *work.Tx) error {
+		require.ErrorContains(t, err, "incident 1 cannot be read")
+		requireCode(t, alerting.CodeInternal, b.InTurn(t.Context(), func(ctx context.Context, tx *work.Tx) error {
 			_, err := tx.Incident(ctx, broken.ID)
 			return err
 		}))

@@ -166,7 +166,7 @@ func encode(value any) (string, error) {
 // decode reads back what encode wrote, perhaps by another alertd.
 func decode(text string, into any) error {
 	if err := json.Unmarshal([]byte(text), into); err != nil {
-		return fmt.Errorf("read back %T: %w", into, err)
+		return fmt.Errorf("its JSON cannot be decoded: %w", err)
 	}
 	return nil
 }

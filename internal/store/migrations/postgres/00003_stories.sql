@@ -13,8 +13,8 @@ ALTER TABLE incidents ADD COLUMN generation bigint NOT NULL DEFAULT 1;
 
 -- Everything that waits for a time: one row for each thing that waits, found by one query.
 CREATE TABLE timers (
-    kind    bigint NOT NULL,    -- 1 an incident's reminder, 2 a delivery
-    subject bigint NOT NULL,    -- the number of the incident or the delivery
+    kind    bigint NOT NULL,    -- 1 an incident's reminder, 2 a delivery, 3 an event to be folded again
+    subject bigint NOT NULL,    -- the number of the incident, the delivery or the event
     due     bigint NOT NULL,
     PRIMARY KEY (kind, subject)
 );

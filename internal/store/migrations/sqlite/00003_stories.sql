@@ -11,8 +11,8 @@ ALTER TABLE incidents ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
 
 -- Everything that waits for a time: one row for each thing that waits, found by one query.
 CREATE TABLE timers (
-    kind    INTEGER NOT NULL,    -- 1 an incident's reminder, 2 a delivery
-    subject INTEGER NOT NULL,    -- the number of the incident or the delivery
+    kind    INTEGER NOT NULL,    -- 1 an incident's reminder, 2 a delivery, 3 an event to be folded again
+    subject INTEGER NOT NULL,    -- the number of the incident, the delivery or the event
     due     INTEGER NOT NULL,
     PRIMARY KEY (kind, subject)
 ) STRICT, WITHOUT ROWID;
