@@ -76,7 +76,8 @@ type importing struct {
 
 func startImport(tb testing.TB, config string) *importing {
 	tb.Helper()
-	i := &importing{cmd: exec.CommandContext(tb.Context(), "alertd", "import", "--config", config, "-")}
+	// A script that runs the tests in the background has them ignore interrupts.
+	i := &importing{cmd: exec.CommandContext(tb.Context(), "env", "--default-signal=INT", "alertd", "import", "--config", config, "-")}
 	i.cmd.Env = append(os.Environ(), noRaceSleep)
 	i.cmd.Stdout, i.cmd.Stderr = &i.stdout, &i.stderr
 	var err error
