@@ -13,14 +13,14 @@ import (
 	"alertd/bench/internal/child"
 )
 
-// deadRate is how many incidents open a second.
+// deadRate is the number of incidents opened a second.
 const deadRate = 100
 
-// deadWarmUp is shorter than the dead channel's timeout, so that attempts time out
-// while the other channel is measured.
+// deadWarmUp is shorter than the dead channel's timeout, so that attempts time out during
+// the measurement of the other channel.
 const deadWarmUp = 500 * time.Millisecond
 
-// goalGrowth is by which factor the other channel's p99 may grow.
+// goalGrowth is the factor by which the other channel's p99 may grow.
 const goalGrowth = 1.10
 
 func (b *bench) measureDead(ctx context.Context, out io.Writer) error {
@@ -47,11 +47,11 @@ func (b *bench) measureDead(ctx context.Context, out io.Writer) error {
 	return reportDead(out, l, b.database(), rounds, int(asked))
 }
 
-// deadReceiver takes connections and what comes on them, and never answers.
+// deadReceiver accepts connections, reads from them, and never answers.
 type deadReceiver struct {
 	url      string
 	listener net.Listener
-	asked    atomic.Int64 // connections on which something came
+	asked    atomic.Int64 // connections that received data
 	serving  sync.WaitGroup
 
 	mu     sync.Mutex

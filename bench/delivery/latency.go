@@ -8,10 +8,10 @@ import (
 	"alertd/bench/internal/child"
 )
 
-// probeEvery is how often an alert opens an incident while most do not.
+// probeEvery is the interval of alerts that open an incident while most do not.
 const probeEvery = 20
 
-// warmUp is how long a turn goes on before it is measured.
+// warmUp is the part of a turn before the measurement.
 const warmUp = time.Second
 
 // The goals, from the answer to the webhook.

@@ -11,16 +11,17 @@ import (
 	"alertd/bench/internal/figures"
 )
 
-// load is what comes in during a turn.
+// load describes the alerts of a turn.
 type load struct {
 	rate int // alerts a second
-	// probeEvery is how often an alert opens an incident, which is measured: 1 is each.
+	// probeEvery is the interval of probes, alerts that open an incident and are measured:
+	// 1 is every alert.
 	probeEvery int
-	// warmUp comes before what is measured.
+	// warmUp is the time before the measurement.
 	warmUp, duration time.Duration
 }
 
-// knownKeys is how many incidents those alerts belong to that open none.
+// knownKeys is the number of incidents that the other alerts belong to.
 const knownKeys = 100
 
 func (l load) count() int { return int((l.warmUp + l.duration).Seconds() * float64(l.rate)) }
@@ -31,10 +32,10 @@ func (l load) isProbe(n int) bool { return n%l.probeEvery == 0 }
 // isMeasured reports whether the alert n comes after the warm-up.
 func (l load) isMeasured(n int) bool { return n >= int(l.warmUp.Seconds()*float64(l.rate)) }
 
-// ledger notes when the alerts of one turn were due, sent, answered and told. Safe for
-// concurrent use; begin is called before anything is noted.
+// ledger records when the alerts of one turn were due, sent, answered and delivered. Call
+// begin first. Safe for concurrent use.
 type ledger struct {
-	name     string // begins every dedup_key
+	name     string // prefix of every dedup_key
 	load     load
 	schedule schedule
 	marks    []mark
@@ -44,7 +45,7 @@ type ledger struct {
 	repeats  atomic.Int64 // webhooks beyond the first for an alert
 }
 
-// mark has times since the schedule's begin, in nanoseconds; 0: not yet.
+// mark has times since the start of the schedule, in nanoseconds; 0: not yet.
 type mark struct{ sent, answered, arrived atomic.Int64 }
 
 func newLedger(name string, l load) *ledger {
@@ -76,12 +77,12 @@ func (l *ledger) since(now time.Time) int64 { return max(1, int64(now.Sub(l.sche
 func (l *ledger) sent(n int, now time.Time)     { l.marks[n].sent.Store(l.since(now)) }
 func (l *ledger) answered(n int, now time.Time) { l.marks[n].answered.Store(l.since(now)) }
 
-// arrived notes a webhook about the incident of a dedup_key.
+// arrived records a webhook about the incident of a dedup_key.
 func (l *ledger) arrived(key string, now time.Time) {
 	text, ours := strings.CutPrefix(key, l.name+"-new-")
 	n, err := strconv.Atoi(text)
 	if !ours || err != nil || n < 0 || n >= len(l.marks) {
-		return // of an incident that is not measured
+		return // not a probe
 	}
 	if !l.marks[n].arrived.CompareAndSwap(0, l.since(now)) {
 		l.repeats.Add(1)
@@ -95,7 +96,7 @@ func (l *ledger) arrived(key string, now time.Time) {
 // quantiles are of the times of a turn.
 type quantiles struct{ p50, p90, p99, most time.Duration }
 
-// quantilesOf sorts the times, of which there must be one.
+// quantilesOf sorts the times. There must be at least one.
 func quantilesOf(times []time.Duration) quantiles {
 	slices.Sort(times)
 	return quantiles{
@@ -104,7 +105,7 @@ func quantilesOf(times []time.Duration) quantiles {
 	}
 }
 
-// turn is what one server did in one round.
+// turn is the result of one server in one round.
 type turn struct {
 	rate      float64   // alerts answered a second
 	fromReply quantiles // from the answer to the webhook
@@ -112,12 +113,13 @@ type turn struct {
 	probes    int
 	early     int           // webhooks that arrived before the answer was read
 	repeats   int           // webhooks beyond the first for an alert
-	late      time.Duration // by how much the generator was behind its schedule, p99
-	cpu       time.Duration // the server's, for each alert
-	rss       int64         // the server's most, in bytes
+	late      time.Duration // delay of the generator behind its schedule, p99
+	cpu       time.Duration // of the server, for each alert
+	rss       int64         // the server's peak, in bytes
 }
 
-// sum returns what came of the turn. All must have been answered and have arrived.
+// sum returns the result of the turn. All alerts must have been answered and all webhooks
+// have arrived.
 func (l *ledger) sum() (turn, error) {
 	t := turn{repeats: int(l.repeats.Load())}
 	var reply, due, late []time.Duration

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// filled returns a ledger of 4 alerts a second, of which every second one is a probe,
-// with 1 s of warm-up and 2 s that are measured. Each is answered 3 ms after it was due,
-// and its webhook arrives 5 ms after that.
+// filled returns a ledger of 4 alerts a second. Every second one is a probe. There is a
+// warm-up of 1 s and a measurement of 2 s. Each alert is answered 3 ms after it was due, and
+// its webhook arrives 5 ms later.
 func filled(tb testing.TB) *ledger {
 	tb.Helper()
 	l := newLedger("turn", load{rate: 4, probeEvery: 2, warmUp: time.Second, duration: 2 * time.Second})
@@ -25,7 +25,7 @@ func filled(tb testing.TB) *ledger {
 	return l
 }
 
-func TestTurnIsSummedUp(t *testing.T) {
+func TestTurnSum(t *testing.T) {
 	l := filled(t)
 	got, err := l.sum()
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestProbesOfOtherTurnsAreIgnored(t *testing.T) {
 	require.NoError(t, l.awaitAll(t.Context()))
 }
 
-func TestUntoldAlertsAreNotSummedUp(t *testing.T) {
+func TestSumNeedsEveryMessage(t *testing.T) {
 	l := filled(t)
 	l.marks[6].arrived.Store(0)
 	_, err := l.sum()
@@ -99,7 +99,7 @@ func TestWaitForAWebhookIsBounded(t *testing.T) {
 	})
 }
 
-func TestKeysOpenAnIncidentEachOrBelongToOneOfAHundred(t *testing.T) {
+func TestKeysOfProbesAreUnique(t *testing.T) {
 	l := newLedger("turn", load{rate: 1000, probeEvery: probeEvery, duration: 4 * time.Second})
 	probes, known := map[string]bool{}, map[string]bool{}
 	for n := range l.marks {

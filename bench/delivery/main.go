@@ -1,32 +1,32 @@
-// Command delivery measures how soon alertd tells of an alert. Run it by: make
+// Command delivery measures the time from an alert to its message. Run it with make
 // bench-delivery. It needs Linux, for /proc, and about 5 minutes.
 //
-// It starts alertd as users run it, each time with an empty SQLite database, or with
-// -dsn on PostgreSQL, and a webhook channel. The receiver of the webhooks is in this
-// program, which takes the time when a request's head has arrived. What is compared
-// takes turns, in rounds, and in the opposite order every other round, so that whatever
-// else the machine does falls on all of it.
+// It starts alertd as users run it, with a webhook channel and each time with an empty
+// SQLite database, or with -dsn on PostgreSQL. The receiver of the webhooks is in this
+// program. A webhook arrives when the head of its request was read. The contenders take
+// turns in rounds, in the opposite order every other round, so that other load on the
+// machine affects all of them.
 //
-//   - latency: the time from when this program has read the 201 to when the webhook
-//     arrives, of alerts that open an incident, while alerts come at a steady rate: first
-//     one in twenty opens an incident and the others belong to 100 open ones, then every
-//     alert opens one. An alert is posted when it is due, whatever became of those before
-//     it; a second row has the times from then on, so that no wait is left out. A webhook
-//     that arrives before the answer was read counts as 0. The yardstick is a bare relay:
-//     it writes the alert to a file, syncs it, answers, and posts to the same receiver
-//     from a goroutine if it does not know the dedup_key yet.
-//   - storm: many events that make 100 incidents by their messages, posted in batches as
-//     fast as they are taken. How long after the last answer until all are folded, how
-//     much memory that takes, and how fast alertd takes them if alerting is disabled. It
+//   - latency: the time from reading the 201 to the webhook, for alerts that open an
+//     incident, while alerts are posted at a steady rate. First one in twenty opens an
+//     incident and the others belong to 100 open ones, then every alert opens one. An alert
+//     is posted when it is due, even if earlier ones are not answered yet. A second row has
+//     the times from when it was due, which includes every wait. A webhook that arrives
+//     before the answer was read counts as 0. The yardstick is a bare relay: it writes the
+//     alert to a file, syncs it, answers, and posts to the same receiver from a goroutine
+//     if the dedup_key is new.
+//   - storm: many events with messages that make 100 incidents, posted in batches as fast
+//     as alertd accepts them. It measures the time from the last answer until all are
+//     folded, the memory that takes, and the rate of alerts with alerting disabled. It
 //     fails unless every event is counted in one of the 100 incidents.
-//   - dead: the same time as in latency of one channel, at 100 new incidents a second,
-//     while another channel's receiver takes connections and never answers, and with
-//     that channel disabled. Its first attempts time out; then its breaker opens, and
-//     its deliveries wait.
+//   - dead: the latency of one channel at 100 new incidents a second, while the receiver of
+//     another channel accepts connections but never answers, and with that channel
+//     disabled. Its first attempts time out; then its breaker opens, and its deliveries
+//     wait.
 //
-// Every percentile is the median over the rounds of each turn's own; a maximum is that
-// of all. Load generator, receiver and server share the machine's cores, so that on a
-// small machine a part of each time is the wait for a core.
+// Every percentile is computed for each turn; the report has the median of the rounds. A
+// maximum is that of all rounds. Load generator, receiver and server share the cores of the
+// machine, so on a small machine a part of each time is the wait for a core.
 package main
 
 import (
@@ -58,10 +58,10 @@ func main() {
 	}
 }
 
-// parts are what can be measured, in the order of the report.
+// parts are the names of the measurements, in the order of the report.
 func parts() []string { return []string{"latency", "storm", "dead"} }
 
-// options are what the command line says.
+// options are those of the command line.
 type options struct {
 	alertd    string
 	dsn       string
@@ -111,7 +111,7 @@ func parseOptions(args []string) (options, error) {
 type bench struct {
 	options
 	alertd child.Alertd
-	name   string // begins every key and source of the run; a database may have others
+	name   string // prefix of every key and source of the run; a database may have others
 	turns  int    // so far
 }
 
@@ -146,7 +146,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// database says where alertd keeps what it knows.
+// database names the database of alertd.
 func (b *bench) database() string {
 	if b.dsn != "" {
 		return "PostgreSQL"
@@ -154,7 +154,7 @@ func (b *bench) database() string {
 	return "SQLite"
 }
 
-// nextTurn returns the name of another turn.
+// nextTurn returns a new name for a turn.
 func (b *bench) nextTurn() string {
 	b.turns++
 	return fmt.Sprintf("%s-%d", b.name, b.turns)

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain makes the tests' own program the bare relay where this one would start itself.
+// TestMain makes the test binary the bare relay where the program would start itself.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == relayFlag {
 		if err := run(context.Background(), os.Args[1:], io.Discard); err != nil {

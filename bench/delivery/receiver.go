@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// message is what is read of a webhook.
+// message has the parts of a webhook that are read.
 type message struct {
 	Type string `json:"type"`
 	Data struct {
@@ -24,7 +24,7 @@ type message struct {
 	} `json:"data"`
 }
 
-// receiver takes webhooks.
+// receiver receives webhooks.
 type receiver struct {
 	url    string
 	server *http.Server
@@ -32,8 +32,8 @@ type receiver struct {
 	failed atomic.Pointer[error] // the first webhook that could not be read
 }
 
-// startReceiver takes webhooks on a free port and hands each to take, with the time
-// when its head had arrived. take is called by several goroutines at once.
+// startReceiver receives webhooks on a free port and passes each to take, with the time when
+// its head had arrived. take is called by several goroutines at once.
 func startReceiver(ctx context.Context, take func(m message, at time.Time)) (*receiver, error) {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -74,7 +74,7 @@ func readMessage(body io.Reader) (message, error) {
 	return m, nil
 }
 
-// stop takes no more webhooks, and returns an error if one could not be read.
+// stop ends the receiver, and returns an error if a webhook could not be read.
 func (r *receiver) stop() error {
 	err := r.server.Close()
 	if served := <-r.served; !errors.Is(served, http.ErrServerClosed) {

@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// relayFlag, before the receiver's URL and the name of a file, makes this program the
+// relayFlag, followed by the receiver's URL and the name of a file, makes this program the
 // bare relay.
 const relayFlag = "-relay"
 
-// relay is what alertd is compared with: each alert is in a file, synced, before it is
-// answered; then the receiver is told of those with a dedup_key that is new. It checks
-// nothing, folds nothing, and tries once. Safe for concurrent use.
+// relay is the yardstick: it writes each alert to a file and syncs it before it answers. Then
+// it posts alerts with a new dedup_key to the receiver. It validates nothing, folds nothing,
+// and makes one attempt. Safe for concurrent use.
 type relay struct {
 	url    string
 	file   *os.File // for appending
@@ -39,7 +39,7 @@ func newRelay(url string, file *os.File) *relay {
 	}
 }
 
-// close returns when all has been posted.
+// close waits until all posts have ended.
 func (r *relay) close() {
 	r.posting.Wait()
 	r.client.CloseIdleConnections()
@@ -68,7 +68,7 @@ func (r *relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusCreated)
 	_, _ = w.Write(body)
-	_ = http.NewResponseController(w).Flush() // whoever does not read the answer ends the run
+	_ = http.NewResponseController(w).Flush() // a client that does not read the answer ends the run
 	if !r.isNew(alert.DedupKey) {
 		return
 	}

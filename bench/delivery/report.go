@@ -21,7 +21,7 @@ func verdict(met bool) string {
 	return "missed"
 }
 
-// medianOf returns the median over the rounds of one of their values.
+// medianOf returns the median of a value over the rounds.
 func medianOf[R any, T cmp.Ordered](rounds []R, value func(R) T) T {
 	values := make([]T, len(rounds))
 	for i, r := range rounds {
@@ -30,7 +30,7 @@ func medianOf[R any, T cmp.Ordered](rounds []R, value func(R) T) T {
 	return figures.Median(values)
 }
 
-// overRounds sums up the quantiles of each turn.
+// overRounds combines the quantiles of the turns.
 func overRounds(turns []turn, of func(turn) quantiles) quantiles {
 	q := quantiles{
 		p50: medianOf(turns, func(t turn) time.Duration { return of(t).p50 }),
@@ -59,7 +59,7 @@ func row(out io.Writer, name string, q quantiles) {
 	_, _ = fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", name, ms(q.p50), ms(q.p90), ms(q.p99), ms(q.most))
 }
 
-// details is what else there is to say of a contender's turns.
+// details describes further results of a contender's turns.
 func details(out io.Writer, name string, turns []turn, l load) {
 	probes, early, repeats, late, rss := 0, 0, 0, time.Duration(0), int64(0)
 	for _, t := range turns {
@@ -72,7 +72,7 @@ func details(out io.Writer, name string, turns []turn, l load) {
 		ms(late), medianOf(turns, func(t turn) time.Duration { return t.cpu }).Microseconds(), float64(rss)/(1<<20))
 }
 
-// reportLatency prints what alertd and its yardstick took, alertd first.
+// reportLatency prints the latencies of alertd and the yardstick, alertd first.
 func reportLatency(out io.Writer, l load, names []string, rounds [][]turn) error {
 	var text bytes.Buffer
 	what := fmt.Sprintf("%d of which open an incident", l.rate/l.probeEvery)
@@ -97,7 +97,7 @@ func reportLatency(out io.Writer, l load, names []string, rounds [][]turn) error
 	return err
 }
 
-// reportStorm prints what became of the storms.
+// reportStorm prints the results of the storms.
 func reportStorm(out io.Writer, database string, events int, rounds []stormRound) error {
 	with := func(value func(storm) float64) figures.Spread {
 		values := make([]float64, len(rounds))
@@ -137,7 +137,7 @@ func reportStorm(out io.Writer, database string, events int, rounds []stormRound
 	return err
 }
 
-// reportDead prints what a channel took beside a dead one, and beside none.
+// reportDead prints the latency of a channel with and without a dead one beside it.
 func reportDead(out io.Writer, l load, database string, rounds [][]turn, attempts int) error {
 	with, without := turnsOf(rounds, 0), turnsOf(rounds, 1)
 	p99 := func(t turn) time.Duration { return t.fromReply.p99 }

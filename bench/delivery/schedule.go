@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// schedule says when each of some alerts is due: at a steady rate, whatever becomes of
-// those before it.
+// schedule says when each alert is due: at a steady rate, whatever the outcome of earlier
+// ones.
 type schedule struct {
 	begin time.Time
 	rate  int // a second
@@ -18,8 +18,8 @@ func (s schedule) due(n int) time.Time {
 	return s.begin.Add(time.Duration(n) * time.Second / time.Duration(s.rate))
 }
 
-// announce sends the number of each alert when it is due, and closes out after the last
-// one, or when ctx ends. out must have room for all: who is late holds nobody up.
+// announce sends the number of each alert when it is due, and closes out after the last one,
+// or when ctx ends. out must have room for all, so that a slow reader delays nothing.
 func (s schedule) announce(ctx context.Context, out chan<- int) {
 	defer close(out)
 	timer := time.NewTimer(0)

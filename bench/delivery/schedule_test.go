@@ -21,7 +21,7 @@ func TestScheduleDoesNotWaitForLateAlerts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := schedule{begin: time.Now(), rate: 1000, count: 5000}
 		out := make(chan int, s.count)
-		s.announce(t.Context(), out) // nobody takes any
+		s.announce(t.Context(), out) // nobody reads them
 		require.Equal(t, 4999*time.Millisecond, time.Since(s.begin))
 		next := 0
 		for n := range out {

@@ -12,12 +12,12 @@ import (
 	"alertd/bench/internal/answer"
 )
 
-// senders is how many connections post alerts: so many that one is free as a rule when
-// an alert is due.
+// senders is the number of connections that post alerts, enough that one is usually free
+// when an alert is due.
 const senders = 64
 
-// sendAll posts the alerts of a ledger, each when it is due or, if no connection is
-// free then, as soon as one is. Any answer but 201 is an error.
+// sendAll posts the alerts of a ledger, each when it is due or, if no connection is free, as
+// soon as one is. Any answer other than 201 is an error.
 func sendAll(ctx context.Context, addr string, l *ledger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -47,8 +47,8 @@ func sendAll(ctx context.Context, addr string, l *ledger) error {
 	return context.Cause(ctx)
 }
 
-// sender posts one alert after another. It is a plain connection and not an
-// http.Client, which would take more of the machine than what is measured.
+// sender posts one alert after another. It uses a plain connection: an http.Client would take
+// more CPU than the measured server.
 type sender struct {
 	net.Conn
 	addr           string
@@ -58,12 +58,12 @@ type sender struct {
 const (
 	// answerPatience is how long an answer may take.
 	answerPatience = 30 * time.Second
-	// toldPatience is how long after the last answer the last webhook may come. What
-	// takes so long is still a figure worth reading.
+	// toldPatience is how long after the last answer the last webhook may come. It is long,
+	// as a slow delivery is still worth measuring.
 	toldPatience = 2 * time.Minute
 )
 
-// sendEach posts the alerts whose numbers it is told.
+// sendEach posts the alerts whose numbers it receives.
 func (s *sender) sendEach(due <-chan int, l *ledger) error {
 	for n := range due {
 		s.request = appendRequest(s.request[:0], s.addr, l.key(n))
@@ -96,8 +96,8 @@ func appendRequest(out []byte, host, key string) []byte {
 		host, len(before)+len(key)+len(after), before, key, after)
 }
 
-// errSlow says that what was sent in time was told too late to wait for.
-var errSlow = errors.New("alerts were not told of in time")
+// errSlow says that messages about alerts that were sent in time came too late.
+var errSlow = errors.New("messages did not arrive in time")
 
 // awaitAll waits until there is a webhook for each probe.
 func (l *ledger) awaitAll(ctx context.Context) error {

@@ -18,20 +18,20 @@ import (
 )
 
 const (
-	// stormConnections is how many post batches at once.
+	// stormConnections is the number of connections that post batches.
 	stormConnections = 4
 	// pollEvery is how often alertd is asked whether all is folded.
 	pollEvery = 20 * time.Millisecond
-	// goalLag is how long after the last answer all is to be folded.
+	// goalLag is the goal for the time from the last answer until all is folded.
 	goalLag = 2 * time.Second
 )
 
-// storm is what came of posting many events.
+// storm is the result of posting many events.
 type storm struct {
-	rate float64       // alerts taken a second
+	rate float64       // alerts accepted a second
 	lag  time.Duration // from the last answer until all was folded
 	told time.Duration // from the last answer until all was delivered
-	// messages is how many incidents the receiver was told of, repeats included.
+	// messages is how many messages the receiver got, repeats included.
 	messages int
 	peak     int64         // bytes of memory
 	cpu      time.Duration // for each alert
@@ -114,14 +114,14 @@ func (t *tally) counts() (incidents, messages int) {
 	return len(t.incidents), t.messages
 }
 
-// client asks and tells one alertd.
+// client is a client of one alertd.
 type client struct {
 	addr string
 	http *http.Client
 }
 
-// weather posts the bodies, waits until all is folded and told, and looks whether
-// nothing is missing.
+// weather posts the bodies, waits until all is folded and delivered, and checks that nothing
+// is missing.
 func (c *client) weather(ctx context.Context, pid int, source string, bodies [][]byte, enabled bool, heard *tally) (storm, error) {
 	events := len(bodies) * batchSize
 	took, err := c.postAll(ctx, bodies)
@@ -139,7 +139,7 @@ func (c *client) weather(ctx context.Context, pid int, source string, bodies [][
 		}
 		told, messages := heard.counts()
 		if told != incidents {
-			return storm{}, fmt.Errorf("the receiver was told of %d incidents, it must be %d", told, incidents)
+			return storm{}, fmt.Errorf("the receiver got messages about %d incidents, it must be %d", told, incidents)
 		}
 		s.messages = messages
 	}
@@ -186,7 +186,7 @@ func (c *client) post(ctx context.Context, body []byte) error {
 	request.Header.Set("Content-Type", "application/x-ndjson")
 	text, err := c.do(request)
 	if err == nil && !bytes.HasPrefix(text, fmt.Appendf(nil, `{"registered":%d,`, batchSize)) {
-		err = fmt.Errorf("a batch was not taken as a whole: %.300s", text)
+		err = fmt.Errorf("a batch was not accepted as a whole: %.300s", text)
 	}
 	return err
 }
@@ -199,7 +199,7 @@ func (c *client) get(ctx context.Context, path string) ([]byte, error) {
 	return c.do(request)
 }
 
-// do returns the body of an answer that must be a 200.
+// do returns the body of the answer, which must be a 200.
 func (c *client) do(request *http.Request) (text []byte, err error) {
 	answer, err := c.http.Do(request)
 	if err != nil {
@@ -212,13 +212,13 @@ func (c *client) do(request *http.Request) (text []byte, err error) {
 	return text, err
 }
 
-// foldPatience bounds the wait until all is folded and told.
+// foldPatience bounds the wait until all is folded and delivered.
 const foldPatience = 2 * time.Minute
 
-// awaitFold asks again and again until all is folded and until all is delivered, and
-// returns when the answers said so, from when the last batch was answered.
+// awaitFold polls until all is folded and all is delivered. It returns the times when it saw
+// so, counted from the answer to the last batch.
 func (c *client) awaitFold(ctx context.Context, answered time.Time) (lag, told time.Duration, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, foldPatience, fmt.Errorf("not all was folded and told after %s", foldPatience))
+	ctx, cancel := context.WithTimeoutCause(ctx, foldPatience, fmt.Errorf("not all was folded and delivered after %s", foldPatience))
 	defer cancel()
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
@@ -245,7 +245,7 @@ func (c *client) awaitFold(ctx context.Context, answered time.Time) (lag, told t
 	}
 }
 
-// gauge returns the value of a series in what /metrics answers; false if it has none.
+// gauge returns the value of a series in the text of /metrics; false if there is none.
 func gauge(text []byte, series string) (float64, bool) {
 	for line := range strings.Lines(string(text)) {
 		if rest, ok := strings.CutPrefix(line, series+" "); ok {
@@ -256,7 +256,7 @@ func gauge(text []byte, series string) (float64, bool) {
 	return 0, false
 }
 
-// check looks whether each event is counted in one of the incidents of its source.
+// check checks that each event is counted in one of the incidents of its source.
 func (c *client) check(ctx context.Context, source string, events int) error {
 	text, err := c.get(ctx, "/incidents?limit=1000&source="+url.QueryEscape(source))
 	if err != nil {

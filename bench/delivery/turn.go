@@ -14,12 +14,12 @@ import (
 // contender is a server that takes turns with another one.
 type contender struct {
 	name string
-	// start starts it for a turn of that name; it is to tell the receiver at url.
+	// start starts it for a turn of that name; it posts to the receiver at url.
 	start func(ctx context.Context, turn, url string) (*child.Child, error)
 }
 
-// compare lets the contenders take their turns under a load, and returns those of each
-// round, in the contenders' order.
+// compare lets the contenders take turns under a load, and returns the turns of each round in
+// the contenders' order.
 func (b *bench) compare(ctx context.Context, l load, contenders ...contender) ([][]turn, error) {
 	var rounds [][]turn
 	for number := range b.rounds {
@@ -59,7 +59,7 @@ func (b *bench) takeTurn(ctx context.Context, c contender, l load) (t turn, err 
 	return t, nil
 }
 
-// measure loads a server and sums up what came of it.
+// measure loads a server and returns the result.
 func measure(ctx context.Context, addr string, pid int, l *ledger) (turn, error) {
 	before, err := child.UsageOf(pid)
 	if err != nil {
@@ -102,12 +102,11 @@ func (b *bench) startRelay(ctx context.Context, turn, url string) (*child.Child,
 	return child.Start(ctx, "bare relay", []string{self, relayFlag, url, filepath.Join(b.alertd.Directory, turn+".relayed")})
 }
 
-// clear removes what a turn has left on disk, so that a long run needs no more of it
-// than a short one.
+// clear removes the files of a turn, so that a long run needs no more disk than a short one.
 func (b *bench) clear(turn string) {
-	left, _ := filepath.Glob(filepath.Join(b.alertd.Directory, turn) + "*") // a good pattern
+	left, _ := filepath.Glob(filepath.Join(b.alertd.Directory, turn) + "*") // the pattern is valid
 	for _, path := range left {
-		_ = os.RemoveAll(path) // the whole folder goes in the end
+		_ = os.RemoveAll(path) // the whole folder is removed at the end
 	}
 }
 

@@ -69,9 +69,9 @@ func TestTurnEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then is it seen that the other side goes away
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client goes away
 		cancel(stopped)
-		<-r.Context().Done() // there is no answer as long as somebody waits for it
+		<-r.Context().Done() // no answer while the client waits for it
 	}))
 	defer server.Close()
 	began := time.Now()
@@ -144,6 +144,6 @@ func TestDeadReceiverNeverAnswers(t *testing.T) {
 		_ = answer.Body.Close()
 	}
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	d.stop() // also with a connection that is open
+	d.stop() // also with an open connection
 	require.Equal(t, int64(1), d.asked.Load())
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// bareAlert has the fields that alertd takes.
+// bareAlert has the fields that alertd accepts.
 type bareAlert struct {
 	Severity  string          `json:"severity"`
 	Category  string          `json:"category"`
@@ -37,7 +37,7 @@ type bareEvent struct {
 	DedupKey   string          `json:"dedup_key,omitempty"`
 }
 
-// bare is the handler that alertd is compared with.
+// bare is the yardstick.
 func bare(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"alertd/bench/internal/answer"
 )
 
-// example is the alert that is sent, as the seed's documents have it.
+// example is the alert that is sent, an example of the seed's documents.
 const example = `{"severity": "error", "category": "risk_limit", "source": "var_gate", ` +
 	`"message": "VaR limit breached: 0.05 > 0.03", ` +
 	`"context": {"position": "BTC-EUR", "current_var": 0.05, "limit": 0.03}}`
@@ -22,7 +22,7 @@ func newRequest(host string) []byte {
 		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(example), example)
 }
 
-// load is what came of sending requests for a while.
+// load is the result of sending requests for a while.
 type load struct {
 	took      time.Duration
 	latencies []time.Duration // one for each request
@@ -30,8 +30,8 @@ type load struct {
 	answer, body int
 }
 
-// connection sends requests one after another. It is a plain TCP connection and
-// not an http.Client, which would take more of the machine than the servers do.
+// connection sends requests one after another. It is a plain TCP connection: an http.Client
+// would take more CPU than the servers.
 type connection struct {
 	net.Conn
 	request   []byte
@@ -70,8 +70,8 @@ func (cs connections) close() {
 	}
 }
 
-// send lets every connection send requests for the given time. When ctx ends it
-// closes them, which is an error.
+// send lets every connection send requests for the given time. If ctx ends, it closes them
+// and returns an error.
 func (cs connections) send(ctx context.Context, duration time.Duration) (load, error) {
 	defer context.AfterFunc(ctx, cs.close)()
 	from := time.Now()
@@ -91,7 +91,7 @@ func (cs connections) send(ctx context.Context, duration time.Duration) (load, e
 	return l, nil
 }
 
-// send sends requests until the time has come, at least one.
+// send sends requests until the given time, at least one.
 func (c *connection) send(until time.Time) error {
 	if err := c.SetDeadline(until.Add(5 * time.Second)); err != nil {
 		return fmt.Errorf("set a deadline: %w", err)

@@ -1,33 +1,30 @@
-// Command http measures how much of the speed of net/http alertd keeps, for one
-// POST /alerts at a time over loopback connections that are kept alive. Run it
-// by: make bench-http. It needs Linux, for /proc.
+// Command http compares the speed of alertd with that of net/http, for POST /alerts with one
+// alert over kept-alive loopback connections. Run it with make bench-http. It needs Linux,
+// for /proc.
 //
-// Three servers, each a process of its own with defaults throughout, answer the
-// same request, the VaR example:
+// Three servers, each a separate process with default settings, answer the same request, the
+// VaR example:
 //
-//   - alertd as users run it: each event is on disk, in SQLite, before its answer, and
-//     is folded into its incident, which a log file channel is told of; requests that
-//     fail or are slow are logged to a pipe, which this program reads and throws away;
-//   - alertd with alerting off, which only keeps the events; with -dsn, two replicas on
-//     PostgreSQL in its place, which share the connections, with alerting on;
-//   - bare, a handler that does the least with which net/http and encoding/json
-//     can give the same answer: it reads the body, decodes it, and encodes an
-//     event. It checks, keeps, counts and logs nothing.
+//   - alertd as users run it: each event is on disk, in SQLite, before its answer, and is
+//     folded into its incident, which a log file channel reports; requests that fail or are
+//     slow are logged to a pipe, which this program reads and discards;
+//   - alertd with alerting off, which only stores the events; or, with -dsn, two replicas on
+//     PostgreSQL with alerting on, which share the connections;
+//   - bare, the minimal handler that gives the same answer with net/http and encoding/json:
+//     it reads the body, decodes it, and encodes an event. It does not validate, store,
+//     count or log anything.
 //
-// They take turns, in rounds, and in the opposite order every other round, so
-// that whatever else the machine does falls on all of them. A connection sends
-// its next request when it has the answer to the last one. Any answer but 201
-// ends the run.
+// They take turns in rounds, in the opposite order every other round, so that other load on
+// the machine affects all of them. A connection sends its next request when it has the
+// answer to the last one. Any answer other than 201 ends the run.
 //
-// How to read the table: requests/s, p50 and p99 (of the time from request to
-// answer) are medians over the rounds. CPU is what the server's process took, in
-// user and system mode, and "generator" is what this program took for each of
-// the requests: it shares the machine's cores with the server, so that
-// requests/s flatters a slow server on a small machine and CPU does not. The
-// ratios compare the turns of one round with each other; they hold where the
-// absolute figures depend on the machine and its mood. With one connection
-// nothing queues, and p50 is what one request takes: of alertd, about what the bare
-// server takes and one sync of the disk.
+// How to read the table: requests/s, p50 and p99 (of the time from request to answer) are
+// medians over the rounds. CPU is the time of the server's process in user and system mode,
+// "generator" that of this program, for each request. Both share the cores of the machine,
+// so on a small machine requests/s favours a slow server, and CPU does not. The ratios
+// compare the turns of one round; they depend less on the machine than the absolute figures.
+// With one connection nothing queues, and p50 is the time of one request: for alertd, about
+// that of the bare server and one sync of the disk.
 package main
 
 import (
@@ -58,7 +55,7 @@ func main() {
 	}
 }
 
-// options are what the command line says.
+// options are those of the command line.
 type options struct {
 	alertd      string
 	dsn         string

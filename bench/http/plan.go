@@ -11,13 +11,13 @@ import (
 	"alertd/bench/internal/figures"
 )
 
-// series is one way of loading the servers.
+// series is one kind of load.
 type series struct {
 	connections int
 	duration    time.Duration // of each turn
 }
 
-// plan is what a run does: a warm-up of each server, then every series.
+// plan is the plan of a run: a warm-up of each server, then every series.
 type plan struct {
 	names  [serverCount]string
 	rounds int
@@ -33,7 +33,7 @@ func newPlan(o options) plan {
 	}
 }
 
-// takes returns how long the plan takes if all goes well.
+// takes returns the expected duration of the plan.
 func (p plan) takes() time.Duration {
 	turns := p.warmUp.duration
 	for _, s := range p.series {
@@ -42,16 +42,16 @@ func (p plan) takes() time.Duration {
 	return serverCount * turns
 }
 
-// turn is what one server did in one round.
+// turn is the result of one server in one round.
 type turn struct {
 	rate           float64 // requests/s
 	p50, p99       time.Duration
-	cpu, generator time.Duration // a request, the server's and our own
+	cpu, generator time.Duration // a request, of the server and of this program
 	rss            int64         // bytes, at the end
 	answer, body   int           // bytes
 }
 
-// result is all that was measured in a series: a turn for each round and server.
+// result is the result of a series: a turn for each round and server.
 type result struct {
 	names  [serverCount]string
 	series series
@@ -79,7 +79,7 @@ func (p plan) run(ctx context.Context, servers []*server) ([]result, error) {
 	return results, nil
 }
 
-// playRound lets every server have its turn, from the last to the first if backwards.
+// playRound lets every server take its turn, from the last to the first if backwards.
 func (p plan) playRound(ctx context.Context, servers []*server, s series, backwards bool) ([serverCount]turn, error) {
 	var round [serverCount]turn
 	for i := range servers {
@@ -94,8 +94,8 @@ func (p plan) playRound(ctx context.Context, servers []*server, s series, backwa
 	return round, p.checkSizes(round)
 }
 
-// checkSizes refuses to compare servers that do not answer alike. What alertd
-// sends in headers beyond the bare server's is its own affair and its own cost.
+// checkSizes refuses to compare servers with different answers. Additional headers of alertd
+// are allowed, as they are a part of its cost.
 func (p plan) checkSizes(round [serverCount]turn) error {
 	want := float64(round[bareServer].body)
 	for i, t := range round {
@@ -107,7 +107,7 @@ func (p plan) checkSizes(round [serverCount]turn) error {
 	return nil
 }
 
-// takeTurn loads one server and measures.
+// takeTurn loads one server and measures it.
 func takeTurn(ctx context.Context, server *server, s series) (turn, error) {
 	open, err := dial(ctx, server.addrs(), s.connections)
 	if err != nil {
@@ -139,7 +139,7 @@ func takeTurn(ctx context.Context, server *server, s series) (turn, error) {
 	}, nil
 }
 
-// bothUsages reads what the server and the generator have taken.
+// bothUsages reads the usage of the server and of the generator.
 func bothUsages(s *server) (child.Usage, child.Usage, error) {
 	var all child.Usage
 	for _, c := range s.parts {

@@ -11,11 +11,11 @@ import (
 	"alertd/bench/internal/figures"
 )
 
-// These are what servers are compared by.
+// The values that servers are compared by.
 func requestRate(t turn) float64 { return t.rate }
 func cpuTime(t turn) float64     { return float64(t.cpu) }
 
-// ratio compares a server with the bare one, each round for itself.
+// ratio compares a server with the bare one within each round.
 func (r result) ratio(server int, value func(turn) float64) figures.Spread {
 	ratios := make([]float64, len(r.rounds))
 	for i, round := range r.rounds {
@@ -24,7 +24,7 @@ func (r result) ratio(server int, value func(turn) float64) figures.Spread {
 	return figures.SpreadOf(ratios)
 }
 
-// medianOf returns the median over the rounds of one of a server's values.
+// medianOf returns the median of a server's value over the rounds.
 func medianOf[T cmp.Ordered](r result, server int, value func(turn) T) T {
 	values := make([]T, len(r.rounds))
 	for i, round := range r.rounds {

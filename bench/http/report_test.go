@@ -36,7 +36,7 @@ func TestPostgreSQLRunHasTwoReplicas(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, s.addrs())
 }
 
-func TestASyncTakesTime(t *testing.T) {
+func TestSyncTakesTime(t *testing.T) {
 	took, err := medianSync(t.TempDir())
 	require.NoError(t, err)
 	require.Positive(t, took)
@@ -44,7 +44,7 @@ func TestASyncTakesTime(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestCheckSizesWantsBodiesAlike(t *testing.T) {
+func TestCheckSizesComparesBodies(t *testing.T) {
 	require.NoError(t, testPlan().checkSizes(round(1, 1)))
 	unlike := round(1, 1)
 	unlike[secondServer].body = 200

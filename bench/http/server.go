@@ -34,13 +34,13 @@ type server struct {
 
 const alertingOff = "[alerting]\nmin_severity = \"info\"\n"
 
-// alertingOn returns a configuration by which events are folded and a file is told.
+// alertingOn returns a configuration with alerting on and a log file channel.
 func alertingOn(directory, name string) string {
 	return alertingOff + fmt.Sprintf("enabled = true\n[alerting.channels.logfile]\nenabled = true\npath = %q\n", filepath.Join(directory, name+".jsonl"))
 }
 
-// startServers starts all servers. With an error it returns those that run:
-// stopAll is due in either case.
+// startServers starts all servers. With an error it returns those that run. The caller calls
+// stopAll in either case.
 func startServers(ctx context.Context, o options, directory string) ([]*server, error) {
 	self, err := os.Executable()
 	if err != nil {

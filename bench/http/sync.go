@@ -15,7 +15,7 @@ const (
 	syncSize = 8 << 10 // about what a transaction with one event writes
 )
 
-// medianSync returns how long the disk of a folder takes to write a little and
+// medianSync returns the median time to write a small block to the disk of a folder and to
 // sync it.
 func medianSync(directory string) (took time.Duration, err error) {
 	file, err := os.Create(filepath.Join(directory, "sync")) //nolint:gosec // our own

@@ -14,9 +14,9 @@ import (
 	"alertd/internal/store"
 )
 
-// The events are as a trading system's might be: most of a few gates, the rest of
-// 10,000 strategies; one in 5,000 critical; texts with numbers of many digits;
-// over 90 days, reported with a delay of up to a minute.
+// The events resemble those of a trading system: most are from a few gates, the rest from
+// 10,000 strategies; one in 5,000 is critical; texts have numbers with many digits. They
+// span 90 days, and are reported with a delay of up to a minute.
 const (
 	commonSources = 20
 	rareSources   = 10_000
@@ -49,8 +49,8 @@ func alertOf(random *rand.Rand, i, n int) alerting.Alert {
 	return alert
 }
 
-// fill stores n events and returns the bytes of their JSON and of the files. The
-// index is complete when it returns.
+// fill stores n events and returns the sizes of their JSON and of the files. The index is
+// complete when it returns.
 func fill(ctx context.Context, path string, n int) (json, disk int64, err error) {
 	log, err := store.Open(ctx, store.Config{Driver: store.SQLite, Path: path, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -81,7 +81,7 @@ func fill(ctx context.Context, path string, n int) (json, disk int64, err error)
 	return json, info.Size(), nil
 }
 
-// nobody takes events and forgets them.
+// nobody discards events.
 type nobody struct{}
 
 func (nobody) Publish([]*alerting.Event, alerting.Origin) {}
@@ -108,7 +108,7 @@ func appendAlerts(ctx context.Context, log *store.Store, n int) (json int64, err
 	return json, nil
 }
 
-// configFor writes a configuration for a database that is kept for good.
+// configFor writes a configuration without retention for a database.
 func configFor(path string) (string, error) {
 	config := filepath.Join(filepath.Dir(path), filepath.Base(path)+".toml")
 	text := fmt.Sprintf("[storage]\npath = %q\nretention = \"0\"\n[alerting]\nmin_severity = \"debug\"\n", path)

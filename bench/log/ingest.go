@@ -26,8 +26,8 @@ const (
 	connections = 4 // that post batches at once
 )
 
-// bareTables are the yardstick's table, which is alertd's own, and what further
-// indexes would make of it.
+// bareTables are the yardstick's table, the same as alertd's, and variants of it with further
+// indexes.
 var bareTables = []struct{ name, indexes string }{
 	{"the table events", ""},
 	{"... with an index on the kind", `CREATE INDEX a ON events (kind)`},
@@ -78,7 +78,7 @@ func measureIngest(ctx context.Context, out io.Writer, o options, directory stri
 
 func median(values []float64) float64 { return slices.Sorted(slices.Values(values))[len(values)/2] }
 
-// batches returns bodies of batches, and the events that they make.
+// batches returns the bodies of batches and their events.
 func batches(n int) ([][]byte, []*alerting.Event) {
 	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same each time
 	bodies := make([][]byte, 0, n)
@@ -89,7 +89,7 @@ func batches(n int) ([][]byte, []*alerting.Event) {
 			alert := alertOf(random, len(events), n*batchSize)
 			draft, err := alerting.NewDraft(alert, time.Now())
 			if err != nil {
-				panic(err) // alertOf makes good ones
+				panic(err) // the alerts of alertOf are valid
 			}
 			events = append(events, draft.Finish(alerting.Seq(len(events)+1)))
 			line, _ := json.Marshal(map[string]any{ //nolint:errchkjson // it encodes
@@ -176,7 +176,7 @@ func insertBatch(ctx context.Context, db *sql.DB, values string, batch []*alerti
 	}
 	defer func() {
 		if err != nil {
-			_ = tx.Rollback() // what went wrong is said already
+			_ = tx.Rollback() // the first error matters
 		}
 	}()
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES ("+values+")") //nolint:gosec // our own placeholders

@@ -1,15 +1,15 @@
-// Command log measures the event log of alertd, on SQLite. Run it by: make
+// Command log measures the event log of alertd, on SQLite. Run it with make
 // bench-log. It needs Linux, the binary bin/alertd, and about 3 GiB of disk.
 //
 // It prints, each beside its yardstick in the same run:
 //
-//   - ingest: alerts/s that alertd takes over HTTP in batches of 1,000, beside what
-//     the same driver inserts into the same table in a bare loop of transactions
-//     with 1,000 rows; and what each index costs such a loop;
-//   - start: how long alertd takes until it is ready with so many events stored;
+//   - ingest: alerts/s of alertd over HTTP in batches of 1,000, beside a bare loop of the same
+//     driver on the same table in transactions of 1,000 rows; and the cost of each index in
+//     such a loop;
+//   - start: the time until alertd is ready with many stored events;
 //   - size: bytes on disk for a byte of the events' JSON;
-//   - queries: the time that GET /events?limit=100 takes over HTTP, with each
-//     filter and each pair of filters, on many stored events and on few.
+//   - queries: the time of GET /events?limit=100 over HTTP, with each filter and each pair of
+//     filters, on many stored events and on few.
 //
 // Times are medians and the 99th percentile of -requests requests for each query;
 // rates are medians over rounds in which the two take turns.
@@ -37,7 +37,7 @@ func main() {
 	}
 }
 
-// options are what the command line says.
+// options are those of the command line.
 type options struct {
 	alertd    string
 	directory string

@@ -20,7 +20,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 	require.ErrorContains(t, run(t.Context(), []string{"-dir", t.TempDir(), "-alertd", "/nowhere"}, io.Discard), "/nowhere")
 }
 
-func TestQueriesAreAllFiltersAloneAndInPairs(t *testing.T) {
+func TestQueriesCombineFilters(t *testing.T) {
 	names := make(map[string]bool)
 	for _, q := range queries() {
 		require.False(t, names[q.name], q.name)

@@ -16,8 +16,8 @@ import (
 // query is a filter of GET /events with a name.
 type query struct{ name, parameters string }
 
-// filters are queries with one filter, of each kind some that match much, little
-// and nothing. The group says which do not go together.
+// filters are queries with one filter: for each kind some that match many events, few and
+// none. Filters of one group do not combine.
 func filters() [][]query {
 	return [][]query{
 		{{"min_severity=critical", "min_severity=critical"}, {"min_severity=error", "min_severity=error"}},
@@ -54,7 +54,7 @@ func queries() []query {
 	return all
 }
 
-// measured is what a query took, p50 and p99, on many events and on few.
+// measured is the time of a query, p50 and p99, on many events and on few.
 type measured struct {
 	query
 	many, few [2]time.Duration
@@ -62,7 +62,7 @@ type measured struct {
 
 func (m measured) ratio() float64 { return m.many[1].Seconds() / m.few[1].Seconds() }
 
-// measureQueries fills two databases, starts an alertd on each, and asks them in turn.
+// measureQueries fills two databases, starts an alertd on each, and queries them in turn.
 func measureQueries(ctx context.Context, out io.Writer, o options, directory string) error {
 	var servers [2]*server
 	for i, n := range []int{o.many, o.few} {
@@ -114,7 +114,7 @@ func percentiles(times []time.Duration) [2]time.Duration {
 	return [2]time.Duration{times[(len(times)-1)/2], times[(len(times)*99+99)/100-1]}
 }
 
-// ask sends a query and returns how long the answer took.
+// ask sends a query and returns the time of its answer.
 func (s *server) ask(ctx context.Context, q query) (took time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+"/events?limit=100&"+q.parameters, nil)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// server is an alertd that runs as a process of its own.
+// server is an alertd in a separate process.
 type server struct {
 	addr   string
 	cmd    *exec.Cmd
@@ -55,7 +55,8 @@ func startServer(ctx context.Context, alertd, database string) (*server, error) 
 	return s, s.waitUntilReady(ctx)
 }
 
-// readLog looks for the address, and then reads on, so that the log has room.
+// readLog reads the address from the log, and then discards the rest, so that writes do not
+// block.
 func (s *server) readLog(log io.Reader, listening chan<- string) {
 	defer close(s.logged)
 	defer close(listening)
@@ -85,7 +86,7 @@ func (s *server) waitUntilReady(ctx context.Context) error {
 			s.stop()
 			return fmt.Errorf("ask whether it is ready: %w", err)
 		}
-		_ = answer.Body.Close() // its status is enough
+		_ = answer.Body.Close() // only its status matters
 		if answer.StatusCode == http.StatusOK {
 			return nil
 		}
@@ -99,5 +100,5 @@ func (s *server) stop() {
 	kill := time.AfterFunc(5*time.Second, func() { _ = s.cmd.Process.Kill() })
 	defer kill.Stop()
 	<-s.logged
-	_ = s.cmd.Wait() // how it ends is no part of the measurement
+	_ = s.cmd.Wait() // its exit status does not matter
 }

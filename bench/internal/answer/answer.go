@@ -1,5 +1,5 @@
-// Package answer reads HTTP answers from a plain connection. An http.Client would take
-// more of the machine than the servers that are measured.
+// Package answer reads HTTP answers from a plain connection. An http.Client would take more
+// CPU than the measured servers.
 package answer
 
 import (
@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// Most is more than any answer has to one alert, also one that reports an error.
+// Most is larger than any answer to one alert, including errors.
 const Most = 16 << 10
 
 var (
@@ -18,8 +18,8 @@ var (
 	contentLength = []byte("\r\nContent-Length: ")
 )
 
-// Read reads one HTTP answer into space and returns its head, with the
-// blank line, and its body. It knows answers with a Content-Length only.
+// Read reads one HTTP answer into space and returns its head, with the blank line, and its
+// body. The answer must have a Content-Length.
 func Read(r io.Reader, space []byte) (head, body []byte, err error) {
 	filled, headLength, whole := 0, 0, 0 // the latter two: 0 until known
 	for whole == 0 || filled < whole {

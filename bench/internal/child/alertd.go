@@ -6,17 +6,17 @@ import (
 	"path/filepath"
 )
 
-// Alertd says how alertd is started.
+// Alertd has the parameters to start alertd.
 type Alertd struct {
 	Binary string
 	// DSN is a PostgreSQL database; "": SQLite.
 	DSN string
-	// Directory is where configurations are, and SQLite's databases.
+	// Directory has the configurations and SQLite's databases.
 	Directory string
 }
 
-// Command writes a configuration, with its storage and the text, and returns how alertd
-// is started by it. On SQLite each name has a database of its own.
+// Command writes a configuration with its storage and the text, and returns the command that
+// starts alertd with it. On SQLite each name has its own database.
 func (a Alertd) Command(name, text string, args ...string) ([]string, error) {
 	storage := fmt.Sprintf("driver = \"sqlite\"\npath = %q\n", filepath.Join(a.Directory, name, "alertd.db"))
 	if a.DSN != "" {

@@ -1,5 +1,5 @@
-// Package child runs the servers that are measured, each as a process of its own, and
-// reads what they take of the machine. It needs Linux, for /proc.
+// Package child runs the measured servers, each in a separate process, and reads their usage
+// of CPU and memory. It needs Linux, for /proc.
 package child
 
 import (
@@ -13,7 +13,7 @@ import (
 
 const startTimeout = 10 * time.Second
 
-// Child is a server that runs as a process of its own. [Child.Stop] is due.
+// Child is a server in a separate process. The caller calls [Child.Stop] at the end.
 type Child struct {
 	Name string
 	// Addr is where it listens, on 127.0.0.1.
@@ -23,13 +23,12 @@ type Child struct {
 	log *tail
 }
 
-// Start starts a server and waits until it listens. With an error nothing runs any
-// more.
+// Start starts a server and waits until it listens. After an error nothing is left running.
 func Start(ctx context.Context, name string, command []string) (*Child, error) {
 	c := &Child{Name: name, log: new(tail)}
 	c.cmd = exec.Command(command[0], command[1:]...) //nolint:gosec,noctx // our own; Stop ends it, in an orderly way
 	c.cmd.Stderr = c.log                             // through a pipe
-	// Ctrl-C in a terminal is for this program only, which then stops them.
+	// Ctrl-C in a terminal must reach this program only, which then stops the servers.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
@@ -68,11 +67,11 @@ func (c *Child) Stop() {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	kill := time.AfterFunc(5*time.Second, func() { _ = c.cmd.Process.Kill() })
 	defer kill.Stop()
-	_ = c.cmd.Wait() // how it ends is no part of the measurement
+	_ = c.cmd.Wait() // its exit status does not matter
 }
 
-// PID is the process's number.
+// PID is the id of the process.
 func (c *Child) PID() int { return c.cmd.Process.Pid }
 
-// Log returns the end of what it has logged.
+// Log returns the end of its log.
 func (c *Child) Log() string { return c.log.String() }

@@ -27,13 +27,13 @@ func TestTailKeepsTheEnd(t *testing.T) {
 	require.Equal(t, strings.Repeat("b", tailSize), log.String())
 }
 
-func TestStartShowsTheLogOfWhatDoesNotStart(t *testing.T) {
+func TestFailedStartShowsLog(t *testing.T) {
 	_, err := Start(t.Context(), "nobody", []string{"sh", "-c", "echo 'no such thing' >&2; exit 3"})
 	require.ErrorContains(t, err, "the process has ended")
 	require.ErrorContains(t, err, "no such thing")
 }
 
-func TestStartStopsWhatDoesNotListen(t *testing.T) {
+func TestStartStopsProcessThatDoesNotListen(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, errors.New("that is enough"))
 	defer cancel()
 	_, err := Start(ctx, "nobody", []string{"sleep", "60"})

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Usage is what a process has taken of the machine.
+// Usage is the usage of CPU and memory by a process.
 type Usage struct {
 	CPU time.Duration // user and system, since its start
 	RSS int64         // bytes
@@ -20,7 +20,7 @@ type Usage struct {
 // clockTick is the unit of time in /proc, the same on every Linux.
 const clockTick = time.Second / 100
 
-// UsageOf reads what a process has taken.
+// UsageOf reads the usage of a process.
 func UsageOf(pid int) (Usage, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -46,7 +46,7 @@ func parseStat(stat string) (Usage, error) {
 	return Usage{CPU: time.Duration(user+system) * clockTick, RSS: pages * int64(os.Getpagesize())}, nil
 }
 
-// PeakRSS reads the most memory that a process has had since its start, in bytes.
+// PeakRSS returns the peak memory of a process since its start, in bytes.
 func PeakRSS(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -77,11 +77,11 @@ func cutLast(text, sep string) (before, after string, found bool) {
 	return text, "", false
 }
 
-// errNotListening says that a process has no listening socket, so far.
+// errNotListening says that a process has no listening socket yet.
 var errNotListening = errors.New("the process does not listen")
 
-// listenAddress returns where a process listens on 127.0.0.1. It asks the
-// kernel, because alertd says so only in a log of level info.
+// listenAddress returns where a process listens on 127.0.0.1. It asks the kernel, because
+// alertd logs its address at level info only.
 func listenAddress(pid int) (string, error) {
 	directory := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(directory)

@@ -24,7 +24,7 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-func TestFindListenerTakesTheProcessesOwnSocketOnly(t *testing.T) {
+func TestFindListenerIgnoresOtherProcesses(t *testing.T) {
 	const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 11 1 0000000000000000 100 0 0 10 0
    1: 0100007F:1F91 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 22 1 0000000000000000 100 0 0 10 0
@@ -39,7 +39,7 @@ func TestFindListenerTakesTheProcessesOwnSocketOnly(t *testing.T) {
 	require.ErrorIs(t, err, errNotListening)
 }
 
-func TestPeakRSSIsAtLeastWhatThereIsNow(t *testing.T) {
+func TestPeakRSSIsAtLeastCurrentRSS(t *testing.T) {
 	peak, err := PeakRSS(os.Getpid())
 	require.NoError(t, err)
 	now, err := UsageOf(os.Getpid())

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// tail keeps the end of what is written to it. Safe for concurrent use.
+// tail is a writer that keeps the end of its input. Safe for concurrent use.
 type tail struct {
 	mu   sync.Mutex
 	text []byte

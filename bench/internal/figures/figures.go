@@ -1,4 +1,4 @@
-// Package figures makes a few figures of many: medians, percentiles and spreads.
+// Package figures computes medians, percentiles and spreads.
 package figures
 
 import (
@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Spread is the median of some values with the least and the greatest.
+// Spread is the median, the least and the greatest of some values.
 type Spread struct{ Least, Median, Greatest float64 }
 
-// SpreadOf returns the spread of values. There must be one.
+// SpreadOf returns the spread of values. There must be at least one.
 func SpreadOf(values []float64) Spread {
 	return Spread{Least: slices.Min(values), Median: Median(values), Greatest: slices.Max(values)}
 }
@@ -21,15 +21,15 @@ func (s Spread) String() string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Least, s.Greatest)
 }
 
-// Median returns the middle value, of an even number the lower one in the middle.
-// There must be one.
+// Median returns the middle value, or the lower of the two middle values. There must be at
+// least one.
 func Median[T cmp.Ordered](values []T) T {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[(len(sorted)-1)/2]
 }
 
 // Percentile returns the smallest value that at least p percent of the values do not
-// exceed. They must be sorted, and there must be one.
+// exceed. They must be sorted, and there must be at least one.
 func Percentile(sorted []time.Duration, p float64) time.Duration {
 	rank := int(math.Ceil(p / 100 * float64(len(sorted))))
 	return sorted[max(rank, 1)-1]

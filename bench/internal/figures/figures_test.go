@@ -29,6 +29,6 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 	require.Equal(t, time.Duration(3), figures.Percentile([]time.Duration{1, 2, 3}, 99))
 }
 
-func TestASpreadShowsHowFarValuesAreApart(t *testing.T) {
+func TestSpread(t *testing.T) {
 	require.Equal(t, "2.00 (1.50 to 4.25)", figures.SpreadOf([]float64{2, 4.25, 1.5}).String())
 }
