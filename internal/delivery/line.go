@@ -298,11 +298,7 @@ func (l *line) finish(d *Delivery, r channel.Result, retry Retry, luck Luck, now
 	switch step.Status {
 	case Delivered:
 		l.end(d, Delivered, now)
-		text := "delivered" + atAttempt(d.Attempts)
-		if r.Error != "" { // not to everybody
-			text += ": " + r.Error
-		}
-		change = changeOf(d, incident.EntryDelivered, text)
+		change = changeOf(d, incident.EntryDelivered, "delivered"+atAttempt(d.Attempts))
 	case Superseded:
 		l.end(d, Superseded, now)
 		change = changeOf(d, incident.EntrySuperseded, fmt.Sprintf("not delivered: %s; %s", r.Error, step.Why))

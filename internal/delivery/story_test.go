@@ -57,10 +57,6 @@ func (w *world) step(f func(s *delivery.Story)) {
 	w.check()
 }
 
-func (w *world) mint() (delivery.ID, delivery.Number) {
-	return delivery.NewID(), delivery.Number(len(w.rows) + 1)
-}
-
 // check holds what is true after each transaction.
 func (w *world) check() {
 	lines := map[string][]delivery.Delivery{}

@@ -157,8 +157,8 @@ func New(config Config, settings Settings) (*Engine, error) {
 		store: config.Store, work: config.Work, raise: config.Raise, meter: config.Meter, log: config.Logger, retention: config.Retention,
 		batch: foldBatch, timerBatch: timerBatch, folding: newBell(), claiming: newBell(), timers: newBell(), reporting: newBell(), sweeping: newBell(),
 		outcomes: make(chan done, 256), ended: make(chan struct{}),
-		folds:  check{log: config.Logger, failing: "events are not folded into incidents", works: "events are folded into incidents again"},
-		timing: check{log: config.Logger, failing: "timers are not handled", works: "timers are handled again"},
+		folds:  check{log: config.Logger, task: "fold", failing: "events are not folded into incidents"},
+		timing: check{log: config.Logger, task: "timers", failing: "timers are not handled"},
 	}
 	e.retried.channels = map[string]delivery.Retry{}
 	e.postponed = map[string]error{}

@@ -17,7 +17,8 @@ import (
 // check is whether one thing works that the engine does. Safe for concurrent use.
 type check struct {
 	log            *slog.Logger
-	failing, works string // log messages; failing is also the public one
+	task           string // for the log
+	failing        string // for people, such as "events are not folded into incidents"
 	err            atomic.Pointer[alerting.Error]
 }
 
@@ -25,7 +26,7 @@ type check struct {
 func (c *check) set(err error) {
 	if err == nil {
 		if c.err.Swap(nil) != nil {
-			c.log.Info(c.works)
+			c.log.Info("engine task works again", "task", c.task)
 		}
 		return
 	}
@@ -34,7 +35,7 @@ func (c *check) set(err error) {
 		known.Message += ": " + cause.Message
 	}
 	if c.err.Swap(known) == nil {
-		c.log.Error(c.failing, "error", withCause(err))
+		c.log.Error("engine task failing", "task", c.task, "error", withCause(err))
 	}
 }
 

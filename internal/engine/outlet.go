@@ -57,8 +57,8 @@ func (e *Engine) open(c Channel) (*outlet, error) {
 		o.limiter = rate.NewLimiter(rate.Limit(float64(r.Count)/r.Per.Seconds()), burst(r))
 	}
 	o.claims = check{
-		log:     e.log.With("channel", c.Policy.Name),
-		failing: "messages of channel " + c.Policy.Name + " cannot be claimed", works: "messages can be claimed again",
+		log: e.log.With("channel", c.Policy.Name), task: "claim",
+		failing: "messages of channel " + c.Policy.Name + " cannot be claimed",
 	}
 	o.breaker = gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
 		Name: c.Policy.Name, MaxRequests: 1, Timeout: breakerPause,

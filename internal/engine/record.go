@@ -155,19 +155,14 @@ func (t *turn) record(ctx context.Context, batch []done, inTurn bool) error {
 	return nil
 }
 
-// logOutcome logs what is not as it should be.
+// logOutcome logs an attempt that is to be repeated.
 func (t *turn) logOutcome(d delivery.Delivery, r channel.Result, change delivery.Change) {
+	if change.Kind != incident.EntryRetrying {
+		return
+	}
 	e := t.engine
-	log := func(message string) {
-		t.after = append(t.after, func() {
-			e.log.Warn(message, "channel", d.Channel, "target", d.Target, "incident", d.Incident, "delivery_id", d.ID,
-				"attempt", d.Attempts, "error", r.Error, "next", change.Text)
-		})
-	}
-	switch {
-	case change.Kind == incident.EntryRetrying:
-		log("message not delivered, to be tried again")
-	case change.Kind == incident.EntryDelivered && r.Error != "":
-		log("message delivered in part")
-	}
+	t.after = append(t.after, func() {
+		e.log.Warn("message not delivered, to be tried again", "channel", d.Channel, "target", d.Target, "incident", d.Incident,
+			"delivery_id", d.ID, "attempt", d.Attempts, "error", r.Error, "next", change.Text)
+	})
 }

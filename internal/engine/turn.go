@@ -2,9 +2,9 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"time"
 
-	"alertd/internal/alerting"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 	"alertd/internal/store/work"
@@ -123,9 +123,7 @@ func (t *turn) load(ctx context.Context, numbers []incident.Number) error {
 	if err != nil {
 		return err
 	}
-	for number, story := range loaded {
-		t.stories[number] = story
-	}
+	maps.Copy(t.stories, loaded)
 	return nil
 }
 
@@ -224,9 +222,4 @@ func (s *state) fallback(name string) string {
 		return p.Fallback
 	}
 	return ""
-}
-
-// lastEvent returns the latest event of an incident, nil if it is not kept.
-func (t *turn) lastEvent(ctx context.Context, i incident.Incident) (*alerting.Event, error) {
-	return t.tx.Event(ctx, i.LastEvent)
 }

@@ -128,6 +128,7 @@ func story(reason incident.Reason) incident.Notice {
 		incident.WasResolved: func() incident.Change {
 			return i.Resolve(incident.Action{By: "grace", Note: "Hedged, limit holds again"}, last, now)
 		},
+		incident.Test: nil, // it is made above
 	}
 	var notice *incident.Notice
 	for _, step := range incident.Reasons() {

@@ -35,7 +35,7 @@ type timerChanges struct {
 func (c *timerChanges) set(kind TimerKind, subject int64, due time.Time) {
 	if due.IsZero() {
 		if c.gone == nil {
-			c.gone = map[TimerKind][]int64{}
+			c.gone = make(map[TimerKind][]int64)
 		}
 		c.gone[kind] = append(c.gone[kind], subject)
 		return
