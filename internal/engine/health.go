@@ -16,10 +16,10 @@ import (
 
 // check is whether one thing works that the engine does. Safe for concurrent use.
 type check struct {
-	log            *slog.Logger
-	task           string // for the log
-	failing        string // for people, such as "events are not folded into incidents"
-	err            atomic.Pointer[alerting.Error]
+	log     *slog.Logger
+	task    string // for the log
+	failing string // for people, such as "events are not folded into incidents"
+	err     atomic.Pointer[alerting.Error]
 }
 
 // set notes how the last try went, and logs when that changes.
