@@ -11,17 +11,17 @@ import (
 
 // alert is one alert as a client sends it.
 type alert struct {
-	// token is unlike that of any other alert of the campaign. The message
-	// begins with it, so that an event can be traced to its alert whatever its id.
+	// token is unique in the campaign. The message begins with it, so that an event can be
+	// traced to its alert whatever its id.
 	token     string
-	eventID   string // "": alertd gives one
-	severity  string // one that does not exist: alertd refuses the alert
+	eventID   string // "": alertd assigns one
+	severity  string // an unknown one: alertd refuses the alert
 	category  string
 	source    string
 	message   string
-	context   string // its JSON; "": none is sent
-	timestamp string // "": none is sent
-	dedupKey  string // "": none is sent
+	context   string // JSON; "": none
+	timestamp string // "": none
+	dedupKey  string // "": none
 }
 
 // refused reports whether alertd must refuse the alert.
@@ -65,15 +65,14 @@ const (
 	lines
 )
 
-// post is one request. A client that has no answer to it sends the same again,
-// if that is safe.
+// post is one request. A client without an answer repeats it, if that is safe.
 type post struct {
 	form   form
 	alerts []*alert
 	key    string // its Idempotency-Key, or ""
 }
 
-// repeatable reports whether alertd can tell that it knows the alerts already.
+// repeatable reports whether alertd can recognise the alerts when they come again.
 func (p *post) repeatable() bool {
 	if p.key != "" {
 		return true
@@ -108,18 +107,18 @@ func (p *post) body() ([]byte, string) {
 	panic("a form of a post that does not exist")
 }
 
-// writer makes up posts. It is for one goroutine.
+// writer generates posts. It is not safe for concurrent use.
 type writer struct {
-	name    string // the tokens' beginning
+	name    string // prefix of the tokens
 	number  int    // of the last alert
 	random  *rand.Rand
 	maxSize int // of a batch
 }
 
-// next returns a post unlike all others.
+// next returns a new post.
 func (w *writer) next() *post {
 	switch share := w.random.IntN(100); {
-	case share < 15: // nothing to know it by
+	case share < 15: // without an id
 		return &post{alerts: []*alert{w.alert()}}
 	case share < 50:
 		return &post{alerts: w.named(1)}
@@ -131,7 +130,7 @@ func (w *writer) next() *post {
 		p.form = lines
 	}
 	size := 1 + w.random.IntN(min(20, w.maxSize))
-	if w.random.IntN(40) == 0 { // long enough that a crash finds it half done
+	if w.random.IntN(40) == 0 { // large enough that a crash may hit it half done
 		size = 1 + w.random.IntN(w.maxSize)
 	}
 	p.alerts = w.named(size)
@@ -140,13 +139,13 @@ func (w *writer) next() *post {
 			a.eventID = ""
 		}
 	}
-	if w.random.IntN(4) == 0 { // the others are taken all the same
+	if w.random.IntN(4) == 0 { // the others must be accepted all the same
 		p.alerts[w.random.IntN(size)].severity = "loud"
 	}
 	return p
 }
 
-// named returns alerts that have their ids from the client.
+// named returns alerts with ids from the client.
 func (w *writer) named(n int) []*alert {
 	alerts := make([]*alert, n)
 	for i := range alerts {
@@ -156,8 +155,7 @@ func (w *writer) named(n int) []*alert {
 	return alerts
 }
 
-// The values that alerts are made of. A context must come back as it was sent,
-// byte for byte.
+// The values of alerts. A context must come back byte for byte.
 func severities() []string { return []string{"debug", "info", "warning", "error", "critical"} }
 
 func categories() []string {
@@ -178,7 +176,7 @@ func contexts() []string {
 func (w *writer) alert() *alert {
 	w.number++
 	a := &alert{
-		token:    fmt.Sprintf("%sn%07d", w.name, w.number), // an id, which the fold masks
+		token:    fmt.Sprintf("%sn%07d", w.name, w.number), // random, so that the fold masks it
 		severity: oneOf(w.random, severities()), category: oneOf(w.random, categories()),
 		source:  oneOf(w.random, []string{"var_gate", "order_router", "pricing feed", "señal"}),
 		context: oneOf(w.random, contexts()),
@@ -191,7 +189,7 @@ func (w *writer) alert() *alert {
 	switch share := w.random.IntN(40); {
 	case share == 0: // an incident of its own
 		a.dedupKey = "key of " + a.token
-	case share <= 5: // shared, so that severities rise, and what is resolved comes again
+	case share <= 5: // shared, so that severities rise, and incidents reopen
 		a.dedupKey = fmt.Sprintf("key %d of %s", w.random.IntN(10), a.source)
 	}
 	return a
@@ -216,14 +214,14 @@ func (w *writer) id() string {
 
 func oneOf[T any](random *rand.Rand, values []T) T { return values[random.IntN(len(values))] }
 
-// record is an event as it was read from alertd.
+// record is an event read from alertd.
 type record struct {
 	id    string
 	seq   uint64
 	token string
-	json  string // byte for byte, without its incident
-	// incident is the id of the one that it belongs to; "" where that is not shown: by
-	// a 201, by the stream, and as long as there is none.
+	json  string // byte for byte, without the incident
+	// incident is the id of its incident; "" in a 201 and in the stream, which do not show
+	// it, and as long as there is none.
 	incident string
 }
 
@@ -233,7 +231,7 @@ func (r record) alone() record {
 	return r
 }
 
-// event has the fields of an event that an alert decides.
+// event has the fields of an event that come from its alert.
 type event struct {
 	EventID  string          `json:"event_id"`
 	Severity string          `json:"severity"`
@@ -258,7 +256,7 @@ func parseRecord(text []byte) (record, error) {
 	}
 	token, _, _ := strings.Cut(e.Message, " ")
 	r := record{id: e.EventID, seq: e.Seq, token: token, json: string(text), incident: e.Incident}
-	if e.Incident != "" { // it comes last, after what never changes
+	if e.Incident != "" { // it is the last field, after those that never change
 		own, last := strings.CutSuffix(r.json, fmt.Sprintf(`,"incident_id":%q}`, e.Incident))
 		if !last {
 			return record{}, fmt.Errorf("read an event: incident_id is not its last member: %.200q", text)
@@ -268,8 +266,7 @@ func parseRecord(text []byte) (record, error) {
 	return r, nil
 }
 
-// difference says in which field an event is unlike the alert that it is of, or
-// "" if it is not.
+// difference names a field in which an event differs from its alert, or returns "".
 func (a *alert) difference(text string) string {
 	var e event
 	if err := json.Unmarshal([]byte(text), &e); err != nil {

@@ -84,14 +84,14 @@ func TestBodyHasTheAlertsUnchanged(t *testing.T) {
 		}
 		require.Len(t, alerts, len(p.alerts))
 		for i, a := range p.alerts {
-			if a.eventID != "" { // difference wants all that was sent, in an event also what was not
+			if a.eventID != "" { // difference wants all fields that were sent
 				require.Empty(t, a.difference(withContext(t, alerts[i])))
 			}
 		}
 	}
 }
 
-// withContext adds the context that an event has if its alert has none.
+// withContext adds the context of an event whose alert has none.
 func withContext(tb testing.TB, text []byte) string {
 	tb.Helper()
 	require.True(tb, json.Valid(text), string(text))

@@ -14,10 +14,10 @@ import (
 	"alertd/internal/pgtest"
 )
 
-// sampleSize is of how many things a sample is taken.
+// sampleSize is the size of a sample.
 const sampleSize = 50
 
-// scenario is a way to run alertd.
+// scenario is a deployment of alertd.
 type scenario struct {
 	name     string
 	replicas int // how many alertds share the database
@@ -35,15 +35,15 @@ func scenarios() []scenario {
 	}
 }
 
-// disaster is what happens while clients post.
+// disaster is a failure while clients post.
 type disaster struct {
 	name   string
 	strike func(context.Context) error
-	// total: no alertd is left, so that clients have to wait for the next round.
+	// total: no alertd is left, so clients wait for the next round.
 	total bool
 }
 
-// result is what came of a campaign.
+// result is the result of a campaign.
 type result struct {
 	name         string
 	rounds       int
@@ -69,13 +69,13 @@ type campaign struct {
 	receiver *receiver
 	progress io.Writer
 
-	deck   []disaster // what is to come, so that a few rounds meet several kinds
-	calm   bool       // nobody is killed any more
-	tally  *tally     // as it was when the last alertd had ended; nil if not known
+	deck   []disaster // the next disasters, so that a few rounds have several kinds
+	calm   bool       // nothing is killed any more
+	tally  *tally     // as of the end of the last alertd; nil if unknown
 	result result
 }
 
-// newCampaign makes a campaign. Run closes what it has opened.
+// newCampaign makes a campaign. run closes it.
 func newCampaign(ctx context.Context, s scenario, o options, directory string, progress io.Writer) (*campaign, error) {
 	database, err := s.open(ctx, directory)
 	if err != nil {
@@ -99,8 +99,8 @@ func newCampaign(ctx context.Context, s scenario, o options, directory string, p
 	return c, nil
 }
 
-// run plays the rounds. The error says why the campaign could not go on; what
-// alertd does wrong is in the result.
+// run plays the rounds. The error says why the campaign could not continue; faults of alertd
+// are in the result.
 func (c *campaign) run(ctx context.Context) (err error) {
 	following, stopFollowing := context.WithCancel(ctx)
 	var follower sync.WaitGroup
@@ -125,9 +125,8 @@ func (c *campaign) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// playRound starts the alertds that do not run, inspects what they have, and lets
-// clients post until a disaster strikes. Every few rounds it waits before until all is
-// told.
+// playRound starts the alertds that do not run, inspects them, and lets clients post until a
+// disaster strikes. Every few rounds it first waits until all messages are delivered.
 func (c *campaign) playRound(ctx context.Context, d disaster) error {
 	if err := c.startAndInspect(ctx); err != nil {
 		return err
@@ -163,8 +162,8 @@ func (c *campaign) playRound(ctx context.Context, d disaster) error {
 	return ctx.Err()
 }
 
-// letClientsWork starts the clients and the operator. The channel is closed when all
-// have ended.
+// letClientsWork starts the clients and the operator. It closes the channel when all have
+// ended.
 func (c *campaign) letClientsWork(ctx context.Context, stop *atomic.Bool) <-chan struct{} {
 	var working sync.WaitGroup
 	for _, client := range c.clients {
@@ -179,8 +178,8 @@ func (c *campaign) letClientsWork(ctx context.Context, stop *atomic.Bool) <-chan
 	return done
 }
 
-// letClientsFinish waits until the clients have an answer to all that they have
-// posted, which alertd must give them before long.
+// letClientsFinish waits until the clients have an answer to every post, which alertd must
+// give within the patience.
 func (c *campaign) letClientsFinish(done <-chan struct{}, stop *atomic.Bool, giveUp func()) {
 	stop.Store(true)
 	timer := time.AfterFunc(c.options.patience, giveUp)
@@ -193,8 +192,8 @@ func (c *campaign) letClientsFinish(done <-chan struct{}, stop *atomic.Bool, giv
 	}
 }
 
-// settle waits until nothing is under way, and asks the database where that is
-// possible only now.
+// settle waits until nothing is under way. Then it queries databases that can be queried only
+// while no alertd runs.
 func (c *campaign) settle(ctx context.Context) error {
 	ctx, cancel := withPatience(ctx, c.options.patience)
 	defer cancel()
@@ -207,7 +206,7 @@ func (c *campaign) settle(ctx context.Context) error {
 	return nil
 }
 
-// ask asks the database itself.
+// ask queries the database directly.
 func (c *campaign) ask(ctx context.Context) {
 	c.tally = nil
 	t, err := c.storage.tally(ctx)
@@ -218,8 +217,8 @@ func (c *campaign) ask(ctx context.Context) {
 	}
 }
 
-// finish plays a round in which nobody is killed, lets the clients have their answers,
-// stops alertd in an orderly way, and inspects what it has before and after.
+// finish plays a round without a kill, waits until the clients have their answers, stops
+// alertd in an orderly way, and inspects it before and after.
 func (c *campaign) finish(ctx context.Context) error {
 	c.calm = true
 	c.result.rounds++
@@ -246,13 +245,13 @@ func (c *campaign) finish(ctx context.Context) error {
 	return c.letAllBeTold(ctx)
 }
 
-// startAndInspect starts the alertds that do not run, and looks at each one.
+// startAndInspect starts the alertds that do not run, and inspects each one.
 func (c *campaign) startAndInspect(ctx context.Context) error {
 	for place, running := range c.fleet.servers {
 		if running != nil {
 			continue
 		}
-		if !c.calm && c.random.IntN(4) == 0 { // it dies before it has come up
+		if !c.calm && c.random.IntN(4) == 0 { // it is killed before it is ready
 			s, err := c.fleet.launch(place, c.bufferSize())
 			if err != nil {
 				return err
@@ -274,8 +273,8 @@ func (c *campaign) startAndInspect(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// bufferSize is now and then so small that most is read from the database, and
-// so large that nothing is.
+// bufferSize returns a size that is sometimes so small that most reads come from the
+// database, and sometimes so large that none do.
 func (c *campaign) bufferSize() int { return oneOf(c.random, []int{1, 100, 1000, 100_000}) }
 
 // upTo returns a random duration.
@@ -283,8 +282,7 @@ func (c *campaign) upTo(most time.Duration) time.Duration {
 	return time.Duration(c.random.Int64N(int64(most)))
 }
 
-// sendKnownAgain sends some of what alertd has acknowledged once more: it must
-// know it.
+// sendKnownAgain repeats some acknowledged posts: alertd must recognise them.
 func (c *campaign) sendKnownAgain(ctx context.Context) {
 	known, addresses := c.ledger.repeatable(), c.fleet.addresses()
 	for range min(sampleSize, len(known)) {
@@ -295,7 +293,7 @@ func (c *campaign) sendKnownAgain(ctx context.Context) {
 	}
 }
 
-// nextDisaster draws from a deck of all that can happen.
+// nextDisaster draws from the deck of disasters.
 func (c *campaign) nextDisaster() disaster {
 	if len(c.deck) == 0 {
 		c.deck = c.disasters()
@@ -306,7 +304,7 @@ func (c *campaign) nextDisaster() disaster {
 	return next
 }
 
-// disasters returns all that can happen, the likelier the more often.
+// disasters returns all disasters, likelier ones more often.
 func (c *campaign) disasters() []disaster {
 	every := disaster{"every alertd is killed", c.killEvery, true}
 	one := disaster{"one of the alertds is killed", c.killOne, false}

@@ -12,8 +12,8 @@ import (
 	"alertd/internal/needs"
 )
 
-// campaignOn plays a campaign against a miniature of alertd and returns what it
-// prints. What it keeps is in the directory.
+// campaignOn plays a campaign against a miniature of alertd and returns its output. Its files
+// are in the directory.
 func campaignOn(t *testing.T, nature, engine, directory string, args ...string) (string, error) {
 	t.Helper()
 	if testing.Short() {
@@ -29,8 +29,8 @@ func campaignOn(t *testing.T, nature, engine, directory string, args ...string) 
 	return out.String(), err
 }
 
-// miniatureOf returns a command that becomes a miniature of that nature. The environment
-// of the tests themselves is not touched, so that they can run side by side.
+// miniatureOf returns a command that runs a miniature of that nature. It does not change the
+// environment of the tests, so they can run in parallel.
 func miniatureOf(tb testing.TB, nature string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "miniature")

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// client posts alerts, one request after another, as a careful client does: what
-// it has no answer to it sends again, the very same, until it has one.
+// client posts alerts, one request after another, like a careful client: it repeats a post
+// unchanged until it has an answer.
 type client struct {
 	api    api
 	ledger *ledger
@@ -22,9 +22,8 @@ type client struct {
 	unanswered *post // from before a crash
 }
 
-// work posts until it is told to stop, and has an answer to all that it has
-// posted by then; or until ctx ends, when what is unanswered waits for the next
-// call.
+// work posts until it is told to stop and has an answer to every post; or until ctx ends, and
+// keeps the unanswered post for the next call.
 func (c *client) work(ctx context.Context, stop *atomic.Bool) {
 	for {
 		p := c.unanswered
@@ -35,8 +34,8 @@ func (c *client) work(ctx context.Context, stop *atomic.Bool) {
 			p = c.writer.next()
 		}
 		c.unanswered = nil
-		// A client thinks now and then, or the log would grow so much that to
-		// inspect it takes most of the time.
+		// The client pauses, or the log would grow so large that inspections take most of
+		// the time.
 		pause(ctx, time.Duration(c.writer.random.Int64N(int64(10*time.Millisecond))))
 		if settled := c.deliver(ctx, p); !settled && p.repeatable() {
 			c.unanswered = p
@@ -44,16 +43,15 @@ func (c *client) work(ctx context.Context, stop *atomic.Bool) {
 	}
 }
 
-// deliver sends a post until it has an answer, to one alertd after another if
-// there are several. One that is not repeatable is sent once: whether alertd has
-// it remains open.
+// deliver sends a post until it has an answer, to one alertd after another if there are
+// several. A post that is not repeatable is sent once: alertd may or may not have it.
 func (c *client) deliver(ctx context.Context, p *post) (settled bool) {
 	turn := c.writer.random.IntN(1 << 10)
 	for ctx.Err() == nil {
 		addresses := c.fleet.addresses()
 		if len(addresses) > 0 {
 			settled = c.send(ctx, addresses[turn%len(addresses)], p)
-			if settled && p.repeatable() && c.writer.random.IntN(10) == 0 { // an impatient one
+			if settled && p.repeatable() && c.writer.random.IntN(10) == 0 { // an impatient client
 				c.send(ctx, addresses[(turn+1)%len(addresses)], p)
 			}
 			if settled || !p.repeatable() {
@@ -66,7 +64,7 @@ func (c *client) deliver(ctx context.Context, p *post) (settled bool) {
 	return false
 }
 
-// send sends a post, now and then twice at once, and notes the answer.
+// send sends a post, sometimes twice at once, and records the answer.
 func (c *client) send(ctx context.Context, address string, p *post) (settled bool) {
 	if !p.repeatable() || c.writer.random.IntN(20) > 0 {
 		return c.sendOnce(ctx, address, p)
@@ -83,7 +81,7 @@ func (c *client) send(ctx context.Context, address string, p *post) (settled boo
 // postPatience is how long a client waits for an answer before it sends again.
 const postPatience = 10 * time.Second
 
-// sendOnce sends a post and notes the answer.
+// sendOnce sends a post and records the answer.
 func (c *client) sendOnce(ctx context.Context, address string, p *post) (settled bool) {
 	c.ledger.sending(p)
 	ctx, cancel := context.WithTimeout(ctx, postPatience)
@@ -94,7 +92,7 @@ func (c *client) sendOnce(ctx context.Context, address string, p *post) (settled
 		c.ledger.report(wrong, "post to %s: %s", address, err)
 		return true
 	}
-	request.GetBody = nil // the transport must not send again on its own
+	request.GetBody = nil // the transport must not repeat it
 	request.Header.Set("Content-Type", contentType)
 	if p.key != "" {
 		request.Header.Set("Idempotency-Key", p.key)
@@ -113,7 +111,7 @@ func (c *client) sendOnce(ctx context.Context, address string, p *post) (settled
 	return c.note(p, answer.StatusCode, text)
 }
 
-// note notes what an answer says.
+// note records an answer.
 func (c *client) note(p *post, status int, text []byte) (settled bool) {
 	switch status {
 	case http.StatusServiceUnavailable:
@@ -137,7 +135,7 @@ func (c *client) note(p *post, status int, text []byte) (settled bool) {
 	return true
 }
 
-// parseAnswer reads what a 200 or 201 says of each alert.
+// parseAnswer reads the outcome of each alert from a 200 or 201.
 func parseAnswer(p *post, status int, text []byte) ([]told, error) {
 	if p.form == single {
 		r, err := parseRecord(text)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clientOf returns a client of a server that answers as the handler says.
+// clientOf returns a client of a server with the handler.
 func clientOf(tb testing.TB, handler http.HandlerFunc) *client {
 	tb.Helper()
 	server := httptest.NewServer(handler)
@@ -33,7 +33,7 @@ func TestClientRepeatsUntilAnswered(t *testing.T) {
 			http.Error(w, "not now", http.StatusServiceUnavailable)
 		case 2:
 			panic(http.ErrAbortHandler) // the connection breaks off
-		case 3: // so does the answer, after its first word
+		case 3: // the connection breaks off within the answer
 			w.Header().Set("Content-Length", "999")
 			w.WriteHeader(http.StatusOK)
 		default:
@@ -46,7 +46,7 @@ func TestClientRepeatsUntilAnswered(t *testing.T) {
 	require.Equal(t, 1, c.ledger.acknowledged())
 }
 
-func TestClientSendsNamelessAlertsOnce(t *testing.T) {
+func TestClientSendsAlertsWithoutIDOnce(t *testing.T) {
 	var attempts atomic.Int32
 	p := &post{alerts: []*alert{plain("a")}}
 	p.alerts[0].eventID = ""
@@ -61,7 +61,7 @@ func TestClientSendsNamelessAlertsOnce(t *testing.T) {
 
 func TestTransportRepeatsNothing(t *testing.T) {
 	var arrived atomic.Int32
-	p := &post{alerts: []*alert{plain("a")}, key: "k"} // net/http takes that for leave
+	p := &post{alerts: []*alert{plain("a")}, key: "k"} // allows net/http to repeat it
 	c := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		if arrived.Add(1) > 1 {
 			panic(http.ErrAbortHandler)
@@ -73,7 +73,7 @@ func TestTransportRepeatsNothing(t *testing.T) {
 	require.Equal(t, int32(2), arrived.Load())
 }
 
-func TestCutOff201IsAPromise(t *testing.T) {
+func TestTruncated201IsAPromise(t *testing.T) {
 	c := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "999")
 		w.WriteHeader(http.StatusCreated)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// fleet is the alertds that share one database. Its methods are for one
-// goroutine, but for addresses.
+// fleet is the alertds that share one database. Of its methods only addresses is safe for
+// concurrent use.
 type fleet struct {
 	alertd    string // the binary
 	directory string
@@ -20,11 +20,11 @@ type fleet struct {
 	patience  time.Duration
 	api       api
 	receiver  *receiver
-	launched  int       // how often an alertd was launched
-	servers   []*server // by their places; nil where none runs
+	launched  int       // number of launches
+	servers   []*server // by place; nil if none runs
 
 	mu      sync.Mutex
-	listens []string // the addresses by the places; "" where none runs
+	listens []string // addresses by place; "" if none runs
 }
 
 func newFleet(o options, directory, storage string, size int, a api, r *receiver) *fleet {
@@ -34,7 +34,7 @@ func newFleet(o options, directory, storage string, size int, a api, r *receiver
 	}
 }
 
-// addresses returns where an alertd runs. Safe for concurrent use.
+// addresses returns the addresses of running alertds. Safe for concurrent use.
 func (f *fleet) addresses() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -93,7 +93,7 @@ func (f *fleet) kill(place int) {
 	}
 }
 
-// end ends an alertd by SIGKILL. What it was sending may come again.
+// end ends an alertd by SIGKILL. Messages that it was sending may come again.
 func (f *fleet) end(s *server) {
 	f.receiver.kills(s.name)
 	s.kill()
@@ -124,7 +124,7 @@ func (f *fleet) stop(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// close ends whatever still runs.
+// close ends all processes that still run.
 func (f *fleet) close() {
 	for place := range f.servers {
 		f.kill(place)

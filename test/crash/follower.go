@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// follower reads the stream all through the campaign, from whichever alertd it
-// can reach, and goes on after the last event that it has seen. So it must see
-// each event once, in order, and none that is gone after a crash.
+// follower reads the stream during the whole campaign, from any alertd that it can reach, and
+// resumes after the last event that it has seen. It must see each event once, in order, and
+// none that is gone after a crash.
 type follower struct {
 	api    api
 	ledger *ledger
@@ -20,7 +20,7 @@ type follower struct {
 
 	mu     sync.Mutex
 	seen   []record
-	broken bool // it has reported what is wrong, and follows no more
+	broken bool // it has reported a fault, and stopped following
 }
 
 // run follows until ctx ends.
@@ -44,7 +44,7 @@ func (f *follower) take(r record) bool {
 	return true
 }
 
-// breakOff reports what is wrong, once.
+// breakOff reports a fault, once.
 func (f *follower) breakOff(format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -54,15 +54,15 @@ func (f *follower) breakOff(format string, args ...any) {
 	}
 }
 
-// last returns the number of the last event that was seen.
+// last returns the number of the last event seen.
 func (f *follower) last() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return lastSeq(f.seen)
 }
 
-// verify waits until the follower has seen what the log has, newest first, and
-// compares.
+// verify waits until the follower has seen all events of the log, newest first, and compares
+// them.
 func (f *follower) verify(ctx context.Context, log []record) {
 	var newest uint64
 	if len(log) > 0 {
@@ -89,7 +89,7 @@ func (f *follower) isBroken() bool {
 	return f.broken
 }
 
-// all returns what was seen.
+// all returns all events seen.
 func (f *follower) all() []record {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// incident is one as GET /incidents shows it.
+// incident is an incident as GET /incidents shows it.
 type incident struct {
 	ID        string `json:"incident_id"`
 	Status    string `json:"status"`
@@ -28,7 +28,7 @@ type incident struct {
 	Pattern   string `json:"pattern"`
 }
 
-// delivery is one as GET /deliveries shows it.
+// delivery is a delivery as GET /deliveries shows it.
 type delivery struct {
 	ID       string `json:"delivery_id"`
 	Incident string `json:"incident_id"`
@@ -39,8 +39,8 @@ type delivery struct {
 	Error    string `json:"error"`
 }
 
-// readList follows the cursors of a list to the end, and returns what stands under a
-// name in each page.
+// readList follows the cursors of a list to the end, and returns the member of that name of
+// each page.
 func readList[T any](ctx context.Context, a api, address, name string) ([]T, error) {
 	var list []T
 	for target := "/" + name + "?limit=1000"; ; {
@@ -74,8 +74,8 @@ func readList[T any](ctx context.Context, a api, address, name string) ([]T, err
 // lagMetric is 0 once every event is folded into an incident.
 const lagMetric = "alertd_dispatch_lag_seconds"
 
-// unfinished says what alertd has still to do: "" when every event is folded and
-// nothing waits to be sent.
+// unfinished says what alertd has still to do: "" if every event is folded and no message
+// waits.
 func (a api) unfinished(ctx context.Context, address string) (string, error) {
 	text, err := a.get(ctx, address, "/metrics")
 	if err != nil {
@@ -114,7 +114,7 @@ func (a api) unfinished(ctx context.Context, address string) (string, error) {
 	return strings.Join(waiting, ", "), nil
 }
 
-// metric returns a value without labels from what Prometheus reads.
+// metric returns the value of a series without labels from /metrics.
 func metric(text, name string) (float64, error) {
 	for line := range strings.Lines(text) {
 		if value, ok := strings.CutPrefix(line, name+" "); ok {
@@ -132,10 +132,10 @@ type operator struct {
 	random *rand.Rand
 
 	mu       sync.Mutex
-	resolved map[string]bool // by the ids of what alertd has said is resolved
+	resolved map[string]bool // ids of incidents that alertd has confirmed as resolved
 }
 
-// work works until ctx ends or it is told to stop.
+// work runs until ctx ends or it is told to stop.
 func (o *operator) work(ctx context.Context, stop *atomic.Bool) {
 	for ctx.Err() == nil && !stop.Load() {
 		pause(ctx, time.Duration(o.random.Int64N(int64(40*time.Millisecond))))
@@ -145,8 +145,8 @@ func (o *operator) work(ctx context.Context, stop *atomic.Bool) {
 	}
 }
 
-// act does something to one of the latest incidents that are open. Whatever alertd
-// does not answer is tried another time, with another one.
+// act acknowledges or resolves one of the latest open incidents. If alertd does not answer,
+// the next call tries another one.
 func (o *operator) act(ctx context.Context, address string) {
 	body, err := o.api.get(ctx, address, "/incidents?limit=200&status=triggered&status=acknowledged")
 	if err != nil {
@@ -181,7 +181,7 @@ func (o *operator) act(ctx context.Context, address string) {
 	case response.StatusCode == http.StatusOK && what == "resolve":
 		o.noteResolved(i.ID)
 	case response.StatusCode == http.StatusOK, response.StatusCode == http.StatusServiceUnavailable:
-	case response.StatusCode == http.StatusConflict && what == "acknowledge": // it was resolved meanwhile
+	case response.StatusCode == http.StatusConflict && what == "acknowledge": // resolved meanwhile
 	case err == nil:
 		o.ledger.report(wrong, "POST %s: the answer is %s: %.500s", target, response.Status, text)
 	}
@@ -193,7 +193,7 @@ func (o *operator) noteResolved(id string) {
 	o.resolved[id] = true
 }
 
-// hasResolved returns the ids of what is resolved for certain.
+// hasResolved returns the ids of incidents that are certainly resolved.
 func (o *operator) hasResolved() map[string]bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

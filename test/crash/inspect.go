@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// inspect compares all that one alertd shows with the clients' side, with the
-// receiver's, and with the database. settled: nothing is left to be told.
+// inspect compares all that one alertd shows with the clients' records, with the receiver's,
+// and with the database. settled: no message waits.
 func (c *campaign) inspect(ctx context.Context, address string, settled bool) {
 	if err := c.compare(ctx, address, settled); err != nil && ctx.Err() == nil {
 		c.ledger.report(wrong, "%s", err)
@@ -49,8 +49,8 @@ func (c *campaign) take(findings []finding) {
 	}
 }
 
-// waitFor waits until an alertd shows the event with the last number: it may be
-// a moment late with what another one has registered.
+// waitFor waits until an alertd shows the event with the last number: events that another one
+// has registered appear with a delay.
 func (c *campaign) waitFor(ctx context.Context, address string, last uint64) error {
 	ctx, cancel := withPatience(ctx, c.options.patience)
 	defer cancel()
@@ -66,7 +66,7 @@ func (c *campaign) waitFor(ctx context.Context, address string, last uint64) err
 	return nil
 }
 
-// compareSample asks for some events by their ids, until one is not as it must be.
+// compareSample reads some events by id, until one is wrong.
 func (c *campaign) compareSample(ctx context.Context, address string, log []record) error {
 	for range min(sampleSize, len(log)) {
 		r := oneOf(c.random, log)
@@ -88,7 +88,7 @@ func (c *campaign) compareSample(ctx context.Context, address string, log []reco
 	return nil
 }
 
-// compareStream reads the stream from the beginning to the log's end.
+// compareStream reads the stream from the beginning to the end of the log.
 func (c *campaign) compareStream(ctx context.Context, address string, log []record) error {
 	ctx, cancel := withPatience(ctx, c.options.patience)
 	defer cancel()
@@ -104,7 +104,7 @@ func (c *campaign) compareStream(ctx context.Context, address string, log []reco
 	return nil
 }
 
-// compareTelling compares what came to the receiver with what one alertd shows.
+// compareTelling compares the messages at the receiver with the data of one alertd.
 func (c *campaign) compareTelling(ctx context.Context, address string, t *telling) error {
 	var err error
 	if t.deliveries, err = readList[delivery](ctx, c.api, address, "deliveries"); err != nil {
@@ -120,8 +120,7 @@ func (c *campaign) compareTelling(ctx context.Context, address string, t *tellin
 	return nil
 }
 
-// letAllBeTold waits until alertd has nothing more to do, and looks whether everybody
-// was told of everything.
+// letAllBeTold waits until no message waits, and checks that all messages have arrived.
 func (c *campaign) letAllBeTold(ctx context.Context) error {
 	began := time.Now()
 	addresses := c.fleet.addresses()
@@ -137,7 +136,7 @@ func (c *campaign) letAllBeTold(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// waitUntilTold returns what was left to do when it last looked.
+// waitUntilTold waits until alertd is finished, and returns what it last saw unfinished.
 func (c *campaign) waitUntilTold(ctx context.Context, address string) (left string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.options.tellPatience, fmt.Errorf("not within %s", c.options.tellPatience))
 	defer cancel()
@@ -152,7 +151,7 @@ func (c *campaign) waitUntilTold(ctx context.Context, address string) (left stri
 		if err == nil && left == "" {
 			return true, nil
 		}
-		pause(ctx, 100*time.Millisecond) // or to ask would be a load of its own
+		pause(ctx, 100*time.Millisecond) // or polling would be a load itself
 		return false, nil
 	})
 	return left, err

@@ -6,40 +6,39 @@ import (
 	"sync"
 )
 
-// fault is a way in which alertd breaks its promise.
+// fault is a kind of broken promise.
 type fault int
 
 const (
-	lost    fault = iota // acknowledged, and not there
+	lost    fault = iota // acknowledged, but missing
 	doubled              // there more than once
-	untold               // an incident that a channel was not told of
+	untold               // a missing message to a channel
 	wrong                // anything else
 )
 
 func (f fault) String() string { return [...]string{"lost", "doubled", "untold", "wrong"}[f] }
 
-// finding is one thing that is not as it must be.
+// finding is one fault with its description.
 type finding struct {
 	fault  fault
 	detail string
 }
 
-// entry is what is known of one alert.
+// entry has the knowledge of one alert.
 type entry struct {
 	*alert
-	attempts     int  // how often it was sent
-	registered   int  // how often alertd said that it was new
+	attempts     int  // times sent
+	registered   int  // times that alertd said it was new
 	acknowledged bool // alertd said that it has it
-	// id and json are as alertd first told them; "" as long as it did not.
+	// id and json are those of the first answer that has them; "" before.
 	id, json string
 	reported map[fault]bool
 }
 
-// ledger is the clients' side of the story: what they sent and what they were
-// told. Safe for concurrent use.
+// ledger records what the clients sent and were answered. Safe for concurrent use.
 type ledger struct {
 	mu       sync.Mutex
-	entries  map[string]*entry // by their tokens
+	entries  map[string]*entry // by token
 	posts    []*post
 	findings []finding
 }
@@ -57,7 +56,7 @@ func (l *ledger) add(f fault, format string, args ...any) {
 	l.findings = append(l.findings, finding{f, fmt.Sprintf(format, args...)})
 }
 
-// reportOnce adds a finding unless there is the very same.
+// reportOnce adds a finding unless there is the same one.
 func (l *ledger) reportOnce(f fault, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,7 +65,7 @@ func (l *ledger) reportOnce(f fault, format string, args ...any) {
 	}
 }
 
-// addOnce adds a finding about an alert, one of a kind only. Under the lock.
+// addOnce adds the first finding of a kind about an alert. The caller holds the lock.
 func (l *ledger) addOnce(e *entry, f fault, format string, args ...any) {
 	if e.reported[f] {
 		return
@@ -78,7 +77,7 @@ func (l *ledger) addOnce(e *entry, f fault, format string, args ...any) {
 	l.add(f, "%s: %s", e.token, fmt.Sprintf(format, args...))
 }
 
-// sending notes that a post is about to be sent, be it again.
+// sending records that a post is about to be sent, for the first time or again.
 func (l *ledger) sending(p *post) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,13 +92,13 @@ func (l *ledger) sending(p *post) {
 	}
 }
 
-// told is what an answer says of one alert.
+// told is the part of an answer about one alert.
 type told struct {
 	status   string // registered, duplicate, filtered or rejected
-	id, json string // "" where the answer does not tell
+	id, json string // "" if the answer does not have them
 }
 
-// answered notes what an answer to a post says, an item for each alert.
+// answered records the answer to a post, an item for each alert.
 func (l *ledger) answered(p *post, answer []told) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,8 +114,8 @@ func (l *ledger) answered(p *post, answer []told) {
 	}
 }
 
-// checkWhole wants all alerts of a batch that nobody had an answer to so far to
-// be new, or all to be known: a batch is stored in one transaction.
+// checkWhole checks a batch that had no answer so far: its alerts must be all new or all
+// known, as a batch is stored in one transaction.
 func (l *ledger) checkWhole(p *post, answer []told) {
 	first, others := "", 0
 	for i, a := range p.alerts {
@@ -134,7 +133,7 @@ func (l *ledger) checkWhole(p *post, answer []told) {
 	}
 }
 
-// note takes in what alertd says of one alert. Under the lock.
+// note records the answer about one alert. The caller holds the lock.
 func (l *ledger) note(e *entry, t told) {
 	if e.refused() {
 		if t.status != "rejected" {
@@ -160,8 +159,8 @@ func (l *ledger) note(e *entry, t told) {
 	l.pin(e, t.id, t.json)
 }
 
-// pin keeps what is known of an event, which never changes, and compares it with
-// its alert. Under the lock.
+// pin keeps the data of an event, which never change, and compares them with the alert. The
+// caller holds the lock.
 func (l *ledger) pin(e *entry, id, json string) {
 	switch {
 	case id == "":
@@ -195,8 +194,8 @@ func (l *ledger) acknowledged() int {
 	return n
 }
 
-// repeatable returns the posts that alertd has acknowledged and must know again,
-// but for those of which it is known to have lost something.
+// repeatable returns the acknowledged posts that alertd must recognise, except for those with
+// an alert that is known to be lost.
 func (l *ledger) repeatable() []*post {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -210,8 +209,8 @@ func (l *ledger) repeatable() []*post {
 	return found
 }
 
-// isAcknowledged reports whether alertd has answered for each alert of a post
-// that it takes. Under the lock.
+// isAcknowledged reports whether alertd has acknowledged each valid alert of a post. The
+// caller holds the lock.
 func (l *ledger) isAcknowledged(p *post) bool {
 	for _, a := range p.alerts {
 		if !a.refused() && !l.entries[a.token].acknowledged {

@@ -67,7 +67,7 @@ func TestAnswered(t *testing.T) {
 	}
 }
 
-func TestRepeatableIsWhatAlertdMustKnow(t *testing.T) {
+func TestRepeatablePostsAreAcknowledged(t *testing.T) {
 	l, log := story()
 	nameless := &post{alerts: []*alert{plain("nameless")}}
 	nameless.alerts[0].eventID = ""

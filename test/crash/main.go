@@ -1,90 +1,84 @@
-// Command crash kills alertd, and the database under it, again and again while
-// clients post alerts, and looks whether alertd keeps its promise: what it has
-// acknowledged is there, once, unchanged, whatever ends in between. Run it by:
-// make crash. It needs Linux and, but for SQLite, an installed PostgreSQL.
+// Command crash kills alertd and its database repeatedly while clients post alerts, and
+// checks that alertd keeps its promise: every acknowledged alert is there, once, unchanged.
+// It checks messages about incidents as closely. Run it with make crash. It needs Linux and,
+// except for SQLite, an installed PostgreSQL.
 //
-// It also delivers: what people are told of incidents is looked at as closely.
-//
-// Three engines are tested side by side, each from an empty database:
+// It tests three engines side by side, each from an empty database:
 //
 //   - sqlite: one alertd on a file;
-//   - postgres: one alertd on a PostgreSQL server of this program's own;
-//   - replicas: two alertds on one such server, clients post to both.
+//   - postgres: one alertd on a PostgreSQL server started by this program;
+//   - replicas: two alertds on one such server, with clients of both.
 //
 // # A round
 //
-// The alertds that do not run are started, and now and then killed while they
-// start. What they have is inspected, and some of what they have acknowledged is
-// sent once more. Then clients post for a random time of up to half a second:
-// single alerts (without anything to know them by, with an event_id, with an
-// Idempotency-Key), arrays and NDJSON, also such with an alert that must be
-// refused; sometimes the same twice at once. Meanwhile a disaster strikes: every
-// alertd is killed (kill -9), or one of two; or PostgreSQL is killed, or stopped
-// with or without a shutdown, and started again up to a second later, from which
-// alertd must recover by itself. A client that has no answer, or a 503, sends the
-// very same again until it has one, after the restart if need be, and to the
-// other alertd if there is one; what it cannot send again safely it leaves.
+// The program starts the alertds that do not run, and sometimes kills one while it starts.
+// It inspects their events, and repeats some acknowledged posts. Then clients post for a
+// random time of up to half a second: single alerts (without an id, with an event_id, with an
+// Idempotency-Key), arrays and NDJSON, some with an invalid alert, some twice at once.
+// Meanwhile a disaster strikes: all alertds are killed (kill -9), or one of two; or PostgreSQL
+// is killed, or stopped with or without a shutdown, and started again up to a second later,
+// from which alertd must recover by itself. A client without an answer, or with a 503,
+// repeats the same post until it has an answer, if need be after the restart or to the other
+// alertd. It does not repeat a post that is not safe to repeat.
 //
-// Meanwhile an operator acknowledges and resolves incidents, and alertd tells of them on
-// two channels: one that takes all, and one with min_severity = "critical". Both lead to
-// a receiver in this program that is slow and flaky: it answers 500, or 503 with
-// Retry-After, takes longer than the channel's timeout, and closes connections before and
-// after it has noted the message.
+// Meanwhile an operator acknowledges and resolves incidents, and alertd sends messages to two
+// channels: one for all incidents, and one with min_severity = "critical". Both lead to a slow
+// and flaky receiver in this program: it answers 500, or 503 with Retry-After, takes longer
+// than the channel's timeout, and closes connections before and after it has recorded the
+// message.
 //
-// In a last round nobody is killed. Then alertd is stopped in an orderly way, which must
-// end well, and inspected once more. Before that round, after it, and every few rounds
-// (-tell-every) the program waits until nothing is left to be told. After a kill that
-// takes half a minute: so long last the claims of whoever was killed.
+// In the last round nothing is killed. Then alertd is stopped in an orderly way, must exit
+// with status 0, and is inspected once more. Before that round, after it, and every few
+// rounds (-tell-every) the program waits until no message waits. After a kill that takes half
+// a minute, until the claims of the killed alertd expire.
 //
 // # An inspection
 //
-//   - GET /events, page by page with limit=1000, has every event that a 201, a
-//     200 or a batch's answer has acknowledged, once, in the order of descending
-//     seq, and none that nobody has sent or that was refused.
-//   - Each event is byte for byte what the 201 had, or what was read before; the
-//     first time it is compared with the alert that was sent.
-//   - A batch to which there was no answer is there as a whole, or not at all.
-//   - GET /events/{event_id} has the same, for a sample.
-//   - GET /events/stream with Last-Event-ID: 0 has the same, in ascending order.
-//     So has a reader that has followed the stream all through the campaign, and
-//     after each crash has gone on after the last event that it had seen.
-//   - Whatever has come to the receiver is signed, and is about an event, an incident and
-//     a delivery that alertd shows. A key (webhook-id) stands for one message, to the
-//     byte, and a message has one key.
-//   - The notices of an incident come first in their order, on each channel, and none on a
-//     channel that does not take it.
-//   - A message that was answered by a 2xx within half the channel's timeout does not come
-//     again, unless the very alertd that sent it was killed since, at most 10 s later.
-//   - What was resolved stays so.
-//   - Once all is told: each event belongs to one incident of its kind, and the counts and
-//     severities of incidents are those of their events. Each channel has taken that an
-//     incident was opened, or has become so severe. No delivery has failed, and each that
-//     is called delivered has come.
-//   - The database itself has as many events, ids, and the same last seq. SQLite's
-//     PRAGMA integrity_check, on a copy of the file made after the crash, is ok.
+//   - GET /events, page by page with limit=1000, has every event acknowledged by a 201, a
+//     200 or the answer to a batch, once, in the order of descending seq, and no event that
+//     was not sent or was refused.
+//   - Each event is byte for byte as in the 201, or as it was read before. The first time it
+//     is compared with the alert that was sent.
+//   - A batch without an answer is there as a whole or not at all.
+//   - GET /events/{event_id} returns the same, for a sample.
+//   - GET /events/stream with Last-Event-ID: 0 returns the same, in ascending order. So does
+//     a reader that follows the stream during the whole campaign, and resumes after each
+//     crash.
+//   - Every message at the receiver is signed, and is about an event, an incident and a
+//     delivery that alertd shows. A key (webhook-id) belongs to one message, to the byte, and
+//     a message has one key.
+//   - On each channel the first arrivals of an incident's notices are in order, and a channel
+//     gets no incident below its min_severity.
+//   - A message that was answered with a 2xx within half the channel's timeout does not come
+//     again, unless its sender was killed at most 10 s later.
+//   - A resolved incident stays resolved.
+//   - Once no message waits: each event belongs to one incident of its kind, and the counts
+//     and severities of incidents are those of their events. Each channel has got the opening
+//     of an incident, or its rise to the channel's severity. No delivery has failed, and each
+//     one called delivered has arrived.
+//   - The database has as many events and ids, and the same last seq. SQLite's PRAGMA
+//     integrity_check, on a copy of the file made after the crash, is ok.
 //
-// # What it prints
+// # Output
 //
-// A line for each round, then a table. "lost" counts events that were
-// acknowledged and are not there, "doubled" alerts that are there more than once,
-// "told" messages that were answered by a 2xx, "repeats" those that came although the
-// receiver had them, "untold" what a channel was not told of, and "otherwise wrong"
-// whatever else is not as it must be; the first of each kind are told in full. Repeats
-// are no fault as such: most are of messages that the receiver has kept quiet about. Any of them makes the exit status 1, and keeps the
-// directory with alertd's logs, configurations and SQLite's file.
+// It prints a line for each round, then a table. "lost" counts acknowledged events that are
+// missing, "doubled" alerts that are there more than once, "told" messages that were answered
+// with a 2xx, "repeats" messages that came although the receiver had accepted them, "untold"
+// missing messages, and "otherwise wrong" all other faults. The first of each kind are printed
+// in full. A fault makes the exit status 1, and keeps the directory with alertd's logs,
+// configurations and SQLite's file. Repeats are not faults: most are of messages that the
+// receiver did not answer.
 //
-// The seed gives the same alerts in the same order for each client, and the same
-// disasters after the same times; what the machine makes of them differs from run
-// to run.
+// The seed determines the alerts of each client and the disasters with their times. Their
+// effects differ from run to run.
 //
-// An engine without PostgreSQL is left out, and said to be; with
+// Without PostgreSQL its engines are skipped, with a note; with
 // ALERTD_TEST_POSTGRES=required in the environment that is an error.
 //
-// # What it does not show
+// # Limits
 //
-// kill -9 ends a process, and the kernel still writes what the process had handed
-// to it. That alertd and its database also sync to the disk, as a power cut
-// demands, is not seen here.
+// After kill -9 the kernel still writes the process's data to disk. So this program does not
+// show that alertd and its database sync to the disk, as a power cut requires.
 package main
 
 import (
@@ -119,7 +113,7 @@ func main() {
 	}
 }
 
-// options are what the command line says.
+// options are those of the command line.
 type options struct {
 	alertd   string
 	rounds   int
@@ -127,8 +121,8 @@ type options struct {
 	clients  int
 	maxBatch int
 	patience time.Duration
-	// tellEvery is after how many rounds all must be told, and tellPatience how long that
-	// may take.
+	// tellEvery is the number of rounds after which all messages must be delivered, and
+	// tellPatience the time for that.
 	tellEvery    int
 	tellPatience time.Duration
 	directory    string

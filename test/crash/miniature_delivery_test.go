@@ -19,13 +19,13 @@ import (
 )
 
 const (
-	// mute calls delivered what was refused.
+	// mute records refused messages as delivered.
 	mute = "mute"
-	// hasty tells of what it then does not commit.
+	// hasty sends messages about incidents that it then does not commit.
 	hasty = "hasty"
-	// stuttering sends what was taken once more.
+	// stuttering sends accepted messages again.
 	stuttering = "stuttering"
-	// fickle gives a message another key each time.
+	// fickle changes the key of a message with each attempt.
 	fickle = "fickle"
 )
 
@@ -110,15 +110,15 @@ func (m *miniature) tell(ctx context.Context, tx *sql.Tx, incidentID, reason str
 	return nil
 }
 
-// deliver sends what waits until ctx ends.
+// deliver sends waiting messages until ctx ends.
 func (m *miniature) deliver(ctx context.Context) {
 	for ctx.Err() == nil {
 		id, channel, body := m.claim(ctx)
-		if id == "" { // PostgreSQL must be seen idle now and then
+		if id == "" { // PostgreSQL must be idle at times
 			pause(ctx, 100*time.Millisecond)
 			continue
 		}
-		ctx := context.WithoutCancel(ctx) // what has begun is brought to its end
+		ctx := context.WithoutCancel(ctx) // a begun delivery is finished
 		key := id
 		if m.nature == fickle {
 			key = uuid.NewString()
@@ -145,7 +145,7 @@ func (m *miniature) deliver(ctx context.Context) {
 	}
 }
 
-// claim takes the first message that waits; its id is "" if there is none.
+// claim takes the first waiting message; its id is "" if there is none.
 func (m *miniature) claim(ctx context.Context) (id, channel, body string) {
 	now := time.Now()
 	var waiting int
@@ -172,7 +172,7 @@ func (m *miniature) claim(ctx context.Context) (id, channel, body string) {
 	return id, channel, body
 }
 
-// send reports whether a message was taken.
+// send sends a message and reports whether it was accepted.
 func (m *miniature) send(ctx context.Context, channel, id, body string) bool {
 	c := m.channels[channel]
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)

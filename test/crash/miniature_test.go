@@ -25,22 +25,22 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// envMiniature makes this test binary a miniature of alertd: as much of the
-// contract as the campaign uses, on the same databases, in the simplest way. Its
-// value says of which nature.
+// envMiniature makes this test binary a miniature of alertd: the part of the API that the
+// campaign uses, on the same databases, implemented in the simplest way. Its value is the
+// nature of the miniature: honest, or one that breaks a promise.
 const envMiniature = "CRASH_TEST_MINIATURE"
 
 const (
 	honest = "honest"
 	// volatile keeps events in memory only.
 	volatile = "volatile"
-	// forgetful does not look whether it knows an alert.
+	// forgetful does not recognise known alerts.
 	forgetful = "forgetful"
-	// sloppy shows other things than it has.
+	// sloppy answers with wrong data.
 	sloppy = "sloppy"
-	// grudging ends badly.
+	// grudging ends with an error.
 	grudging = "grudging"
-	// helpless does not recover when its database was away.
+	// helpless does not recover after an outage of its database.
 	helpless = "helpless"
 )
 

@@ -18,11 +18,11 @@ import (
 const (
 	// answerPatience bounds one request. It is longer than anything should take.
 	answerPatience = 30 * time.Second
-	// maxAnswer is more than any answer has, in bytes: a page of 1000 events.
+	// maxAnswer, in bytes, is larger than any answer, such as a page of 1000 events.
 	maxAnswer = 64 << 20
 )
 
-// api asks alertd over HTTP.
+// api is a client of the HTTP API.
 type api struct{ client *http.Client }
 
 func newAPI() api {
@@ -61,7 +61,7 @@ func readBody(answer *http.Response) ([]byte, error) {
 // page is one answer of GET /events.
 type page struct {
 	records []record
-	cursor  string // of the next one; "" on the last
+	cursor  string // of the next page; "" on the last
 }
 
 func (a api) readPage(ctx context.Context, address, target string) (page, error) {
@@ -95,7 +95,7 @@ func (a api) readLog(ctx context.Context, address string) ([]record, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Without this, a cursor that leads back would never come to an end.
+		// Otherwise a cursor that leads back would make an endless loop.
 		if p.cursor != "" && (len(p.records) == 0 || len(log) > 0 && lastSeq(p.records) >= lastSeq(log)) {
 			return nil, fmt.Errorf("GET %s: the cursor leads on, and to no older events", target)
 		}
@@ -107,13 +107,12 @@ func (a api) readLog(ctx context.Context, address string) ([]record, error) {
 	}
 }
 
-// errStream says that a stream does not keep its promise. What else ends one may
-// come of the end of alertd or of its database.
+// errStream says that a stream breaks its promise. Other errors of a stream may be due to the
+// end of alertd or of its database.
 var errStream = errors.New("GET /events/stream")
 
-// readStream reads GET /events/stream from the event after the given one on. It
-// hands over each event until take returns false; without that it ends by an
-// error.
+// readStream reads GET /events/stream from the event after the given one on. It passes each
+// event to take until that returns false; otherwise it ends with an error.
 func (a api) readStream(ctx context.Context, address string, after uint64, take func(record) (more bool)) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/events/stream", nil)
 	if err != nil {
@@ -124,13 +123,13 @@ func (a api) readStream(ctx context.Context, address string, after uint64, take 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = answer.Body.Close() }() // it is cut off
+	defer func() { _ = answer.Body.Close() }() // the stream is cut off
 	switch answer.StatusCode {
 	case http.StatusOK:
 	case http.StatusServiceUnavailable:
 		return errors.New("alertd is not ready")
 	default:
-		body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // what there is of it
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // as much as there is
 		return fmt.Errorf("%w: the answer is %s: %s", errStream, answer.Status, body)
 	}
 	messages := bufio.NewScanner(answer.Body)
@@ -166,7 +165,7 @@ func (a api) readStream(ctx context.Context, address string, after uint64, take 
 // message is one message of Server-Sent Events.
 type message struct{ id, event, data string }
 
-// splitMessages splits at blank lines. What is left at the end is no message.
+// splitMessages splits at blank lines. An incomplete message at the end is dropped.
 func splitMessages(data []byte, _ bool) (advance int, token []byte, err error) {
 	if end := bytes.Index(data, []byte("\n\n")); end >= 0 {
 		return end + 2, data[:end], nil

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serveText serves answers by their targets; others are 404.
+// serveText serves answers by request target; others are 404.
 func serveText(tb testing.TB, answers map[string]string) (api, string) {
 	tb.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -62,7 +62,7 @@ func TestReadLogEndsAtACursorLoop(t *testing.T) {
 	}
 }
 
-func TestReadLogReportsWhatItCannotRead(t *testing.T) {
+func TestReadLogReportsUnreadableAnswers(t *testing.T) {
 	for name, test := range map[string]struct{ answer, problem string }{
 		"no JSON":             {"<html>", "invalid character"},
 		"an event without id": {`{"events":[{"seq":1}]}`, "no event_id"},
@@ -83,7 +83,7 @@ func TestReadStream(t *testing.T) {
 		text    string
 		seen    int
 		problem string
-		broken  bool // its promise
+		broken  bool // a broken promise
 	}{
 		"up to what is wanted":     {"retry: 2000\n\n" + message(3) + ": heartbeat\n\n" + message(4) + message(5), 2, "", false},
 		"it ends before":           {message(3), 1, end, false},

@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// sendTimeout is that of the channels: a receiver that takes longer is not heard.
+	// sendTimeout is the timeout of the channels.
 	sendTimeout = 2 * time.Second
-	// inTime is how fast an answer must be for the sender to have got it, also on a
-	// machine that is busy.
+	// inTime bounds the time of an answer that the sender certainly receives, also on a busy
+	// machine.
 	inTime = sendTimeout / 2
-	// senderHeader says which alertd sends.
+	// senderHeader identifies the alertd that sends.
 	senderHeader = "X-Crash-Sender"
 )
 
-// way is one of the channels that alertd has.
+// way is a channel of alertd.
 type way struct {
 	name        string
 	minSeverity string
@@ -38,29 +38,28 @@ type way struct {
 // ways returns all channels.
 func ways() []way { return []way{{"all", "debug"}, {"critical", "critical"}} }
 
-// takes reports whether an incident of a severity is to be told on a channel.
+// takes reports whether a channel gets incidents of a severity.
 func (w way) takes(severity string) bool { return rank(severity) >= rank(w.minSeverity) }
 
 // rank orders severities.
 func rank(severity string) int { return slices.Index(severities(), severity) }
 
-// outcome is what became of a message that has arrived.
+// outcome is the outcome of a message that has arrived.
 type outcome int
 
 const (
 	pending  outcome = iota // not known yet
-	answered                // by a 2xx that the sender must have seen
-	late                    // taken, answered when the sender may not have listened any more
-	cut                     // taken, and the connection closed without an answer
+	answered                // by a 2xx that the sender has certainly seen
+	late                    // accepted, but answered when the sender may have given up
+	cut                     // accepted, but the connection was closed without an answer
 	refused                 // answered by a 5xx
 	unread                  // the connection was closed before it was read
 )
 
-// taken reports whether the receiver has the message from then on.
+// taken reports whether the receiver has accepted the message.
 func (o outcome) taken() bool { return o == answered || o == late || o == cut }
 
-// arrival is one request that the receiver got. They are in the order in which they
-// came.
+// arrival is one request to the receiver. Arrivals are in the order they came.
 type arrival struct {
 	channel string
 	key     string // its webhook-id
@@ -69,7 +68,7 @@ type arrival struct {
 	outcome outcome
 	// number counts what happens at the receiver: arrivals, and the ends of senders.
 	number int
-	// at is when it was known what becomes of it.
+	// at is when its outcome was known.
 	at time.Time
 }
 
@@ -79,8 +78,8 @@ type killing struct {
 	at     time.Time
 }
 
-// receiver is where alertd's webhooks go: it is slow and flaky, and notes everything.
-// Safe for concurrent use.
+// receiver receives alertd's webhooks. It is slow and flaky, and records everything. Safe for
+// concurrent use.
 type receiver struct {
 	ledger   *ledger
 	secret   string
@@ -93,7 +92,7 @@ type receiver struct {
 	random   *mathrand.Rand
 	number   int
 	arrivals []*arrival
-	killed   map[string]killing // by senders
+	killed   map[string]killing // by sender
 }
 
 // newReceiver listens, and serves until close.
@@ -134,7 +133,7 @@ func (r *receiver) config(sender string) string {
 	return text.String()
 }
 
-// kills notes that a sender is about to be killed.
+// kills records that a sender is about to be killed.
 func (r *receiver) kills(sender string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +141,7 @@ func (r *receiver) kills(sender string) {
 	r.killed[sender] = killing{r.number, time.Now()}
 }
 
-// story returns what has come so far, and when senders were killed.
+// story returns the arrivals so far, and when senders were killed.
 func (r *receiver) story() ([]arrival, map[string]killing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,7 +152,7 @@ func (r *receiver) story() ([]arrival, map[string]killing) {
 	return all, maps.Clone(r.killed)
 }
 
-// arrive notes a request, and draws what is to become of it.
+// arrive records a request, and draws its outcome.
 func (r *receiver) arrive(request *http.Request) (a *arrival, mood int, delay time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -166,7 +165,7 @@ func (r *receiver) arrive(request *http.Request) (a *arrival, mood int, delay ti
 	return a, r.random.IntN(100), time.Duration(r.random.Int64N(int64(200 * time.Millisecond)))
 }
 
-// settle notes what becomes of an arrival.
+// settle records the outcome of an arrival.
 func (r *receiver) settle(a *arrival, o outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -197,10 +196,10 @@ func (r *receiver) serve(w http.ResponseWriter, request *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "come back later", http.StatusServiceUnavailable)
 		return
-	case mood < 14: // until the sender has gone
+	case mood < 14: // until the sender gives up
 		pause(request.Context(), sendTimeout+delay)
 	}
-	// First of all: when the sender knows, so must we.
+	// First: the outcome must be recorded before the sender knows it.
 	if time.Since(began) < inTime && request.Context().Err() == nil {
 		r.settle(a, answered)
 	} else {
@@ -209,8 +208,8 @@ func (r *receiver) serve(w http.ResponseWriter, request *http.Request) {
 	w.WriteHeader([]int{http.StatusOK, http.StatusAccepted, http.StatusNoContent}[mood%3])
 }
 
-// read reads a message and checks its signature. What is cut off, as by a kill, is
-// none.
+// read reads a message and checks its signature. It drops an incomplete message, such as of a
+// killed sender.
 func (r *receiver) read(a *arrival, request *http.Request) bool {
 	body, err := io.ReadAll(io.LimitReader(request.Body, maxAnswer))
 	if err != nil {

@@ -53,7 +53,7 @@ func sendTo(tb testing.TB, r *receiver, key, body, signed string) int {
 	return answer.StatusCode
 }
 
-func TestReceiverNotesWhatTheSenderSees(t *testing.T) {
+func TestReceiverRecordsWhatSenderSees(t *testing.T) {
 	t.Parallel()
 	r, l := startReceiver(t)
 	var statuses [200]int
@@ -81,7 +81,7 @@ func TestReceiverNotesWhatTheSenderSees(t *testing.T) {
 			require.Equal(t, 2, statuses[n]/100)
 		case refused:
 			require.Equal(t, 5, statuses[n]/100)
-		case cut, unread, late, pending: // a sender has gone before it is late
+		case cut, unread, late, pending: // the sender gives up before
 			require.Zero(t, statuses[n])
 		}
 		if a.outcome != unread {

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 )
 
-// shown is how many findings of a kind are printed for an engine.
+// shown is the number of findings of a kind that are printed for an engine.
 const shown = 8
 
 // count returns how many findings are of a kind.
@@ -21,7 +21,7 @@ func (r result) count(f fault) int {
 	return n
 }
 
-// report prints a table and what was found.
+// report prints a table and the findings.
 func report(out io.Writer, results []result) error {
 	var text bytes.Buffer
 	_, _ = fmt.Fprintln(&text)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestReportCountsEachKindAndShowsTheFirst(t *testing.T) {
+func TestReportCountsAndShowsFindings(t *testing.T) {
 	r := result{name: "sqlite", rounds: 20, alertdKills: 25, databaseEnds: 3, acknowledged: 12_345, figures: figures{incidents: 40, told: 70, repeats: 6}}
 	for range shown + 2 {
 		r.findings = append(r.findings, finding{wrong, "odd"})

@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// server is an alertd that runs as a process of its own.
+// server is an alertd in a separate process.
 type server struct {
-	name  string // by which the receiver knows it
+	name  string // as the receiver knows it
 	cmd   *exec.Cmd
 	log   *announcement
 	ended chan struct{} // closed when it has ended, and its log is complete
-	err   error         // of its end; read it when that has come
+	err   error         // of its end; read it after ended is closed
 }
 
 // launch starts alertd and does not wait for it. Its log is appended to a file.
@@ -33,16 +33,16 @@ func launch(alertd, name, config, logFile string) (*server, error) {
 	s := &server{name: name, ended: make(chan struct{}), log: newAnnouncement(file)}
 	s.cmd = exec.Command(alertd, "serve", "--config", config, "--listen", "127.0.0.1:0", "--log-format", "json") //nolint:noctx // what is tested; it is killed
 	s.cmd.Stderr = s.log
-	// Ctrl-C in a terminal is for this program only, and none may outlive it.
+	// Ctrl-C in a terminal must reach this program only, and no child may outlive it.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
 		defer close(s.ended)
-		// The kernel takes the end of the thread that started a command for
-		// the end of the process; so this one stays as long as the command runs.
+		// The kernel mistakes the end of the thread that started a command for the end of
+		// the process, so this thread stays as long as the command runs.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		defer func() { _ = file.Close() }() // it is for people
+		defer func() { _ = file.Close() }() // the log is for people
 		err := s.cmd.Start()
 		started <- err
 		if err == nil {
@@ -56,7 +56,7 @@ func launch(alertd, name, config, logFile string) (*server, error) {
 	return s, nil
 }
 
-// waitUntilListening returns the address that alertd has taken.
+// waitUntilListening waits for the address of alertd and returns it.
 func (s *server) waitUntilListening(ctx context.Context) (string, error) {
 	select {
 	case address := <-s.log.address:
@@ -70,11 +70,11 @@ func (s *server) waitUntilListening(ctx context.Context) (string, error) {
 
 // kill ends alertd by SIGKILL and returns when it has ended.
 func (s *server) kill() {
-	_ = s.cmd.Process.Kill() // else it has ended
+	_ = s.cmd.Process.Kill() // an error means that it has ended
 	<-s.ended
 }
 
-// stop ends alertd as a service manager does. It must end by itself, and well.
+// stop ends alertd like a service manager. It must end in time, with status 0.
 func (s *server) stop(ctx context.Context) error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop alertd: %w", err)
@@ -90,14 +90,13 @@ func (s *server) stop(ctx context.Context) error {
 	return nil
 }
 
-// announcement passes a log on, and looks in it for the address on which alertd
-// says that it listens.
+// announcement forwards a log, and finds in it the address on which alertd listens.
 type announcement struct {
 	out     io.Writer
-	address chan string // gets the one address
+	address chan string // receives the one address
 
 	mu    sync.Mutex
-	line  []byte // the last one, as far as it has come
+	line  []byte // the current line, so far
 	found bool
 	tail  []byte
 }
@@ -124,7 +123,7 @@ func (a *announcement) Write(data []byte) (int, error) {
 	return a.out.Write(data)
 }
 
-// look looks at one line.
+// look searches one line.
 func (a *announcement) look(line []byte) {
 	var entry struct {
 		Message string `json:"msg"`
@@ -136,19 +135,19 @@ func (a *announcement) look(line []byte) {
 	}
 }
 
-// end returns the log's end.
+// end returns the end of the log.
 func (a *announcement) end() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return string(bytes.TrimSpace(a.tail))
 }
 
-// withPatience bounds a wait.
+// withPatience returns a context with a bound for a wait.
 func withPatience(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %s", patience))
 }
 
-// pause waits, unless ctx ends before.
+// pause waits for a time, or until ctx ends.
 func pause(ctx context.Context, duration time.Duration) {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
@@ -158,7 +157,7 @@ func pause(ctx context.Context, duration time.Duration) {
 	}
 }
 
-// waitUntil returns when the condition holds, for which it looks again and again.
+// waitUntil polls until the condition holds.
 func waitUntil(ctx context.Context, condition func() (bool, error)) error {
 	for {
 		if done, err := condition(); done || err != nil {

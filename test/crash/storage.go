@@ -19,11 +19,11 @@ import (
 type storage interface {
 	// config returns the keys of alertd's table [storage].
 	config() string
-	// settle returns when nothing is under way that a killed alertd has begun.
+	// settle waits until nothing is under way that a killed alertd has begun.
 	settle(ctx context.Context) error
-	// tally asks the database itself, and whether it is sound.
+	// tally queries the database directly, and checks its integrity.
 	tally(ctx context.Context) (tally, error)
-	// offline reports whether tally is for when no alertd runs.
+	// offline reports whether tally needs that no alertd runs.
 	offline() bool
 	close() error
 }
@@ -38,7 +38,7 @@ func (sqliteFile) settle(context.Context) error { return nil }
 func (sqliteFile) offline() bool                { return true }
 func (sqliteFile) close() error                 { return nil }
 
-// tally looks at a copy: SQLite repairs what it opens after a crash, and that
+// tally reads a copy: SQLite recovers a database when it is opened after a crash, and that
 // must be left to alertd.
 func (s sqliteFile) tally(ctx context.Context) (t tally, err error) {
 	directory, err := os.MkdirTemp(filepath.Dir(s.path), "copy-")
@@ -55,7 +55,7 @@ func (s sqliteFile) tally(ctx context.Context) (t tally, err error) {
 		return tally{}, err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
-	var verdict string // or the first of several
+	var verdict string // or the first of several problems
 	if err := database.QueryRowContext(ctx, "pragma integrity_check").Scan(&verdict); err != nil {
 		return tally{}, fmt.Errorf("check %s: %w", s.path, err)
 	}
@@ -69,7 +69,7 @@ func (s sqliteFile) tally(ctx context.Context) (t tally, err error) {
 	return t, nil
 }
 
-// copyFile copies a file, if it is there.
+// copyFile copies a file if it exists.
 func copyFile(from, to string) error {
 	source, err := os.Open(from)
 	if errors.Is(err, os.ErrNotExist) {
@@ -87,7 +87,7 @@ func copyFile(from, to string) error {
 	return errors.Join(err, target.Close())
 }
 
-// postgresServer is a server of PostgreSQL of the campaign's own.
+// postgresServer is a PostgreSQL server of the campaign.
 type postgresServer struct{ cluster *pgtest.Cluster }
 
 func startPostgres(ctx context.Context) (*postgresServer, error) {
@@ -108,8 +108,8 @@ func (p *postgresServer) config() string {
 func (p *postgresServer) offline() bool { return false }
 func (p *postgresServer) close() error  { return p.cluster.Close() }
 
-// settle waits until every other session is idle: PostgreSQL goes on with a
-// statement that it has got from a client that has died meanwhile.
+// settle waits until every other session is idle: PostgreSQL finishes the statements of
+// clients that have died.
 func (p *postgresServer) settle(ctx context.Context) error {
 	return waitUntil(ctx, func() (bool, error) {
 		var idle bool

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newFile returns a database with two events, which are in its log (WAL) only,
-// as after a crash, and a connection to it.
+// newFile returns a database with two events in its write-ahead log only, as after a crash,
+// and a connection to it.
 func newFile(tb testing.TB) (sqliteFile, *sql.DB) {
 	tb.Helper()
 	s := sqliteFile{filepath.Join(tb.TempDir(), "alertd.db")}
@@ -56,7 +56,7 @@ func TestTallyOfADamagedFileIsAnError(t *testing.T) {
 	require.NoError(t, err)
 	_, err = database.ExecContext(t.Context(), "pragma wal_checkpoint(truncate)")
 	require.NoError(t, err)
-	// An entry of the index that no event has: damage that reads do not meet.
+	// An index entry without an event: damage that reads do not notice.
 	text, err := os.ReadFile(s.path)
 	require.NoError(t, err)
 	const page = 4096

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// telling is what people were told of incidents, beside what alertd says of them: what
-// came to the receiver, and then what one alertd shows. So whatever came must be shown.
+// telling has the messages at the receiver, and the data that one alertd showed after that.
+// So alertd must show every message at the receiver.
 type telling struct {
 	arrivals   []arrival
-	killed     map[string]killing // by senders
-	resolved   map[string]bool    // incidents that alertd has said are resolved
+	killed     map[string]killing // by sender
+	resolved   map[string]bool    // incidents that alertd has confirmed as resolved
 	log        []record           // newest first
 	incidents  []incident
 	deliveries []delivery
-	// settled: everything is folded, and nothing waits to be sent.
+	// settled: everything is folded, and no message waits.
 	settled bool
 
 	findings []finding
 
 	events map[uint64]record
 	byID   map[string]incident
-	plans  map[string]delivery // by the keys of their messages
+	plans  map[string]delivery // by the key of the message
 }
 
 // keyOf returns the key of a delivery's message.
@@ -49,18 +49,18 @@ type notice struct {
 	} `json:"data"`
 }
 
-// figures are what the report has of what people were told.
+// figures are the counts of messages in the report.
 type figures struct {
 	incidents int
-	told      int // messages that were answered by a 2xx
-	repeats   int // that came although the receiver had them
+	told      int // messages answered with a 2xx
+	repeats   int // messages that came although the receiver had accepted them
 }
 
 func (t *telling) add(f fault, format string, args ...any) {
 	t.findings = append(t.findings, finding{f, fmt.Sprintf(format, args...)})
 }
 
-// verify returns what is not as it must be.
+// verify returns all findings.
 func (t *telling) verify() []finding {
 	t.findings = nil
 	t.events, t.byID, t.plans = make(map[uint64]record), make(map[string]incident), make(map[string]delivery)
@@ -104,7 +104,7 @@ func (t *telling) figures() figures {
 	return f
 }
 
-// checkDeliveries wants one delivery for each notice of an incident on a channel.
+// checkDeliveries checks that each notice of an incident has one delivery on a channel.
 func (t *telling) checkDeliveries() {
 	type what struct {
 		incident string
@@ -128,8 +128,8 @@ func (t *telling) checkDeliveries() {
 	}
 }
 
-// checkMessages looks at each message that was read: its key stands for it alone, and
-// for nothing else, and it tells what is in the database.
+// checkMessages checks each message that was read: it has one key, the key belongs to it
+// alone, and its content is in the database.
 func (t *telling) checkMessages() {
 	type content struct{ channel, body string }
 	contents := make(map[string]content)
@@ -153,7 +153,7 @@ func (t *telling) checkMessages() {
 			t.add(wrong, "the message %s cannot be read: %s: %.300s", a.key, err, a.body)
 			continue
 		}
-		// What makes a message the same, whatever alertd calls it.
+		// The identity of a message, apart from its key.
 		same := fmt.Sprintf("incident %s, %s at %s on channel %s, %s", n.Data.Incident.ID, n.Type, n.Timestamp, a.channel, n.Data.Why)
 		if other, told := keys[same]; told {
 			t.add(wrong, "one message came with two keys, %s and %s: %s", other, a.key, same)
@@ -163,7 +163,7 @@ func (t *telling) checkMessages() {
 	}
 }
 
-// checkMessage wants a message to be about what is in the database.
+// checkMessage checks that the content of a message is in the database.
 func (t *telling) checkMessage(a arrival, n notice) {
 	told := n.Data.Incident
 	if keyOf(n.Data.DeliveryID) != a.key || n.Type != "incident."+n.Data.Reason {
@@ -218,7 +218,7 @@ func sameJSON(a, b json.RawMessage) bool {
 	return reflect.DeepEqual(values[0], values[1])
 }
 
-// checkOrder wants the notices of an incident to come first in their order.
+// checkOrder checks that the first arrivals of the notices of an incident are in order.
 func (t *telling) checkOrder() {
 	type story struct{ incident, channel string }
 	last := make(map[story]int)
@@ -237,12 +237,12 @@ func (t *telling) checkOrder() {
 	}
 }
 
-// recordPatience is how long a sender may take to note a 2xx, also while its database
-// is away for a moment. Whoever is killed later has no excuse for a repeat.
+// recordPatience is how long a sender may take to record a 2xx, also during a short outage of
+// its database. A kill after that does not excuse a repeat.
 const recordPatience = 10 * time.Second
 
-// checkRepeats wants no message to come again whose sender had a 2xx, unless that
-// sender was killed before it could note so.
+// checkRepeats checks that no message comes again after its sender got a 2xx, unless that
+// sender was killed before it could record it.
 func (t *telling) checkRepeats() {
 	heard := make(map[string][]arrival)
 	for _, a := range t.arrivals {
@@ -262,7 +262,7 @@ func (t *telling) checkRepeats() {
 	}
 }
 
-// checkResolved wants incidents to stay resolved.
+// checkResolved checks that incidents stay resolved.
 func (t *telling) checkResolved() {
 	for _, id := range slices.Sorted(maps.Keys(t.resolved)) {
 		if i, known := t.byID[id]; !known || i.Status != "resolved" {
@@ -271,8 +271,8 @@ func (t *telling) checkResolved() {
 	}
 }
 
-// checkEvents wants each event to belong to one incident, of its kind, and each
-// incident to have as many as it says, and the severity of the worst.
+// checkEvents checks that each event belongs to one incident of its kind, and that each
+// incident has the count and the highest severity of its events.
 func (t *telling) checkEvents() {
 	count, worst := make(map[string]int), make(map[string]int)
 	for _, r := range t.log {
@@ -311,7 +311,7 @@ func (t *telling) checkEvents() {
 	}
 }
 
-// checkOpen wants at most one open incident of a kind.
+// checkOpen checks that there is at most one open incident of a kind.
 func (t *telling) checkOpen() {
 	type kind struct{ groupedBy, pattern, source, category string }
 	open := make(map[kind]string)
@@ -330,8 +330,8 @@ func (t *telling) checkOpen() {
 	}
 }
 
-// checkTold wants each channel to have heard of each incident that it takes: that it
-// was opened, or that it has become so severe.
+// checkTold checks that each channel got a message about each incident for it: the opening, or
+// the rise to the channel's severity.
 func (t *telling) checkTold() {
 	type story struct{ incident, channel string }
 	heard := make(map[story]bool)
@@ -364,8 +364,9 @@ func (t *telling) about(incident, channel string) []delivery {
 	return found
 }
 
-// checkEnds wants what alertd calls delivered to have been answered by a 2xx, and
-// nothing to have failed: nothing is refused for good, nor given up within a campaign.
+// checkEnds checks that each delivery called delivered was answered with a 2xx, and that none
+// has failed: the receiver refuses nothing permanently, and nothing is given up within a
+// campaign.
 func (t *telling) checkEnds() {
 	told := make(map[string]bool)
 	for _, a := range t.arrivals {

@@ -16,9 +16,9 @@ func toldOf(id, reason, incidentID, severity string, seq int) string {
 		reason, seq, id, reason, seq, incidentID, severity, incidentID, seq)
 }
 
-// tale is a telling in which nothing is wrong. Incident a was opened by event 1 as an
-// error and has risen to critical by event 2, incident b was opened by event 3 and is
-// resolved. The opening of a came twice, as its sender was killed.
+// tale is a telling without faults. Incident a was opened by event 1 as an error and rose to
+// critical by event 2. Incident b was opened by event 3 and is resolved. The opening of a came
+// twice, as its sender was killed.
 func tale() *telling {
 	alertOf := func(token, severity, incidentID string, seq uint64) record {
 		a := plain(token)
@@ -57,7 +57,7 @@ func tale() *telling {
 	}
 }
 
-// come adds what comes last, on the channel that takes all.
+// come adds an arrival on the channel for all incidents.
 func (t *telling) come(key, sender, body string, o outcome) {
 	t.arrivals = append(t.arrivals, arrival{channel: "all", key: key, sender: sender, body: body, outcome: o, number: 100 + len(t.arrivals)})
 }
@@ -90,7 +90,7 @@ func TestFaultlessTellingHasNoFindings(t *testing.T) {
 	}
 }
 
-func TestEachFaultOfATellingIsFound(t *testing.T) {
+func TestEachTellingFaultIsFound(t *testing.T) {
 	opened := toldOf("1", "opened", "a", "error", 1)
 	tests := map[string]struct {
 		change func(*telling)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// verifyLog compares the whole log, newest first, with the clients' side:
-// everything that was acknowledged is there, once, and as it was told; what was
-// never sent is not; a batch is there as a whole or not at all.
+// verifyLog compares the whole log, newest first, with the clients' records: every
+// acknowledged event is there once and unchanged, nothing is there that was not sent, and a
+// batch is there as a whole or not at all.
 func (l *ledger) verifyLog(log []record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,8 +48,8 @@ func (l *ledger) verifyLog(log []record) {
 	}
 }
 
-// disorder returns the first place in a log, newest first, where the numbers do
-// not descend, or 0.
+// disorder returns the first position in a log, newest first, where the numbers do not
+// descend, or 0.
 func disorder(log []record) int {
 	for i := 1; i < len(log); i++ {
 		if log[i].seq >= log[i-1].seq {
@@ -59,11 +59,11 @@ func disorder(log []record) int {
 	return 0
 }
 
-// verifyWhole wants a batch that nobody had an answer to to be in the log as a
-// whole or not at all. Under the lock.
+// verifyWhole checks that a batch without an answer is in the log as a whole or not at all.
+// The caller holds the lock.
 func (l *ledger) verifyWhole(p *post, inLog map[string]bool) {
 	if p.form == single || l.isAcknowledged(p) {
-		return // what is missing then is lost
+		return // a missing alert is then reported as lost
 	}
 	there, taken := 0, 0
 	for _, a := range p.alerts {
@@ -80,8 +80,8 @@ func (l *ledger) verifyWhole(p *post, inLog map[string]bool) {
 	}
 }
 
-// verifyStream compares what a reader of the stream has seen with the log,
-// newest first: it must be the same, up to the last one that was seen.
+// verifyStream compares the events that a reader of the stream has seen with the log, newest
+// first: they must be the same, up to the last event seen.
 func verifyStream(seen, log []record) []finding {
 	upTo := lastSeq(seen)
 	want := slices.Clone(log)
@@ -98,7 +98,7 @@ func verifyStream(seen, log []record) []finding {
 	return nil
 }
 
-// parting shows from where on a text is not what it must be.
+// parting shows where a text begins to differ from the expected one.
 func parting(got, want string) string {
 	const before, most = 40, 200
 	from := 0
@@ -112,7 +112,7 @@ func parting(got, want string) string {
 	return fmt.Sprintf(", from byte %d on:\n%s\ninstead of\n%s", from, excerpt(got), excerpt(want))
 }
 
-// lastSeq returns the number of the last one, or 0 if there is none.
+// lastSeq returns the number of the last event, or 0 if there is none.
 func lastSeq(records []record) uint64 {
 	if len(records) == 0 {
 		return 0
@@ -120,7 +120,7 @@ func lastSeq(records []record) uint64 {
 	return records[len(records)-1].seq
 }
 
-// tally is what the database itself says of its events.
+// tally has the numbers of events as the database counts them.
 type tally struct {
 	events, ids int
 	lastSeq     uint64

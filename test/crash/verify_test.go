@@ -25,9 +25,9 @@ func eventOf(a *alert, seq uint64) record {
 	return record{id: a.eventID, seq: seq, token: a.token, json: text}
 }
 
-// story is a ledger in which a single alert "one" was acknowledged by a 201, the
-// batch of "two" and "three" by its answer, and the batch of "four" and "five"
-// has none; and the log, newest first, of an alertd that has them all.
+// story returns a ledger and the log, newest first, of an alertd that has all its alerts. The
+// single alert "one" was acknowledged by a 201, the batch of "two" and "three" by its answer,
+// and the batch of "four" and "five" has no answer.
 func story() (*ledger, []record) {
 	l := newLedger()
 	one := &post{alerts: []*alert{plain("one")}}
@@ -42,7 +42,7 @@ func story() (*ledger, []record) {
 	}
 }
 
-// at returns the place of an alert in story's log.
+// at returns the position of an alert in the log of story.
 func at(token string) int {
 	return map[string]int{"five": 0, "four": 1, "three": 2, "two": 3, "one": 4}[token]
 }
