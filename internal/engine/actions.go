@@ -12,7 +12,7 @@ import (
 	"alertd/internal/store/work"
 )
 
-// Acknowledge notes that somebody works on an incident, and tells so. The error is an
+// Acknowledge notes that a person works on an incident, and tells the channels. The error is an
 // [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict] if it is
 // resolved.
 func (e *Engine) Acknowledge(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error) {
@@ -21,7 +21,7 @@ func (e *Engine) Acknowledge(ctx context.Context, id incident.ID, a incident.Act
 	})
 }
 
-// Resolve ends an incident, and tells so. The error is an [*alerting.Error] with
+// Resolve ends an incident, and tells the channels. The error is an [*alerting.Error] with
 // [alerting.CodeNotFound] if there is none.
 func (e *Engine) Resolve(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error) {
 	return e.act(ctx, id, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
@@ -54,11 +54,10 @@ func (e *Engine) act(ctx context.Context, id incident.ID,
 	return i, err
 }
 
-// RetryDelivery has a delivery that has failed tried again. If its incident is resolved
-// since, the target is told that, too, so that nothing stays open there that never ends.
-// The error is an [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict]
-// if it has not failed, if the target was told since what came after it, or if the channel
-// is off.
+// RetryDelivery sends a failed delivery again. If its incident was resolved since, the
+// target is told that, too. The error is an [*alerting.Error]: [alerting.CodeNotFound], or
+// [alerting.CodeConflict] if the delivery has not failed, if its target was told of a later
+// notice since, or if the channel is off.
 func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (retried delivery.Delivery, err error) {
 	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
 		number, about, err := t.tx.IncidentOf(ctx, id)
@@ -102,8 +101,8 @@ func (t *turn) resolution(ctx context.Context, number incident.Number) (*inciden
 	return &incident.Notice{Number: i.Notices, Reason: incident.WasResolved, Incident: i}, nil
 }
 
-// TestChannel sends one message that says that it is a test, and returns what became
-// of it. It is not repeated, and no breaker keeps it back. The error is an
+// TestChannel sends one test message and returns its outcome. It is not retried, and it is
+// sent even if the breaker is open. The error is an
 // [*alerting.Error]: [alerting.CodeNotFound] if there is no such channel, or
 // [alerting.CodeConflict] if it is off.
 func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestResult, error) {
@@ -118,7 +117,7 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 			"channel %s is busy, or is being replaced; try again", name)}
 	}
 	attempt, result, ended := e.attempt(ctx, o, testMessage(id, time.Now()))
-	go func() { // it ends with the process at the latest: a channel may hang in a write
+	go func() { // a channel may hang in a write until the process ends
 		if ended != nil {
 			ended()
 		}

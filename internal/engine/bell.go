@@ -8,7 +8,7 @@ import (
 // pollEvery is how often a loop looks for work that nothing has told it of.
 const pollEvery = time.Second
 
-// bell wakes one loop. To ring it never blocks; however often it was rung, the loop
+// bell wakes one loop. Ringing never blocks, and a loop that was rung for several times
 // wakes once.
 type bell chan struct{}
 

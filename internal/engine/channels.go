@@ -17,13 +17,13 @@ const (
 	sweepEvery = 5 * time.Second
 	// sweepBatch is how many deliveries one transaction looks at.
 	sweepBatch = 100
-	// strangerGrace is how long after another replica was last heard of that has a channel
-	// its messages are taken for lost.
+	// strangerGrace is how long no replica must have had a channel for its messages to be
+	// ended.
 	strangerGrace = time.Minute
 )
 
-// channelLoop notes which channels there are, and ends what waits for channels that are
-// not configured any more.
+// channelLoop saves which channels there are, and ends the messages of channels that are no
+// longer configured.
 func (e *Engine) channelLoop(ctx context.Context) {
 	e.every(ctx, e.sweeping, "end the messages of channels that are gone", e.sweep)
 }
@@ -45,10 +45,10 @@ func (e *Engine) every(ctx context.Context, b bell, task string, f func(ctx cont
 	}
 }
 
-// sweep ends what waits for channels that no alertd has any more.
+// sweep ends the messages of channels that no replica has any more.
 func (e *Engine) sweep(ctx context.Context) error {
 	s := e.current.Load()
-	if !s.settings.Enabled { // what waits is kept
+	if !s.settings.Enabled { // messages wait
 		return nil
 	}
 	if err := e.rescheduleChanged(ctx); err != nil {
@@ -69,7 +69,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 		e.swept = now
 	}
 	for _, stranger := range strangers {
-		// Another replica may have the channel, or be about to start that has.
+		// Another replica may have the channel, or be about to start with it.
 		if e.store.Shared() && (now.Sub(e.swept) < strangerGrace || now.Sub(stranger.Seen) < strangerGrace) {
 			continue
 		}
@@ -85,7 +85,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 	return nil
 }
 
-// saveChannels notes which channels there are. Where alertd is alone, once is enough.
+// saveChannels saves which channels there are: on SQLite once, as alertd is alone there.
 func (e *Engine) saveChannels(ctx context.Context, s *state) error {
 	if !e.store.Shared() && e.noted == s {
 		return nil

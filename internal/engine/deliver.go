@@ -54,13 +54,13 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// claimOn claims what may be sent on a channel now, and sends it. While the breaker is
-// half open that is one message, whether its time has come or not.
+// claimOn claims what may be sent on a channel now, and sends it. A probe is one message,
+// even if its next attempt is not due yet.
 func (e *Engine) claimOn(ctx context.Context, o *outlet, probe bool, now time.Time) error {
 	o.beginClaim(now)
 	most := cap(o.slots)
 	if probe {
-		if most = 1; len(o.slots) > 0 { // it is under way
+		if most = 1; len(o.slots) > 0 { // the probe is under way
 			o.leaveForLater()
 			return nil
 		}
@@ -114,8 +114,8 @@ type claimed struct {
 	Thread string
 }
 
-// claim claims deliveries of a channel that are ready. void are those that there is no
-// sense in any more, or that cannot be sent.
+// claim claims ready deliveries of a channel. void are those that need not or cannot be
+// sent.
 func (e *Engine) claim(ctx context.Context, o *outlet, most int, probe bool) (claims []claimed, void []work.Claimable, err error) {
 	// As in transact: what has begun goes on to its end.
 	err = e.work.Transact(context.WithoutCancel(ctx), func(ctx context.Context, tx *work.Tx) error {
@@ -146,12 +146,11 @@ func (e *Engine) claim(ctx context.Context, o *outlet, most int, probe bool) (cl
 	return claims, void, nil
 }
 
-// probeLimit is how many deliveries are looked at for one that can be sent before its
-// time.
+// probeLimit is how many waiting deliveries are looked at for one that is the first in its
+// line.
 const probeLimit = 20
 
-// probeOf returns a delivery that waits for its next attempt, so that one shows whether
-// its channel works again.
+// probeOf returns a delivery that waits for its next attempt, to be sent before its time.
 func probeOf(ctx context.Context, tx *work.Tx, channel string) ([]work.Claimable, error) {
 	waiting, err := tx.WaitingFor(ctx, channel, probeLimit)
 	if err != nil || len(waiting) == 0 {
@@ -189,7 +188,7 @@ func (e *Engine) endVoid(ctx context.Context, void []work.Claimable) error {
 			switch d := story.Find(c.Delivery.Number); {
 			case d == nil || d.Status != delivery.Waiting:
 			case c.Err != nil:
-				d.Error = "what it was to tell cannot be read: " + c.Err.Error()
+				d.Error = "the message cannot be read: " + c.Err.Error()
 				t.giveUp(story, d, d.Error, "")
 			default:
 				t.note(story.Incident, story.Supersede(d, "the incident was acknowledged since", t.tx.Now()))
@@ -215,7 +214,7 @@ type done struct {
 func (e *Engine) start(c claimed, t *ticket) {
 	e.stopping.Lock()
 	defer e.stopping.Unlock()
-	if e.stopped { // the claim ends by itself
+	if e.stopped { // the claim expires
 		t.giveBack()
 		return
 	}
@@ -230,7 +229,7 @@ func (e *Engine) start(c claimed, t *ticket) {
 			e.free(t.outlet)
 			return
 		}
-		go func() { // it ends with the process at the latest: a channel may hang in a write
+		go func() { // a channel may hang in a write until the process ends
 			ended()
 			e.free(t.outlet)
 		}()
@@ -245,8 +244,8 @@ func (e *Engine) free(o *outlet) {
 	}
 }
 
-// send makes one attempt. ended is nil, or, of a channel that hangs, returns when it does
-// not any more.
+// send makes one attempt. ended is nil unless the attempt hangs; then it returns once the
+// attempt has ended.
 func (e *Engine) send(c claimed, o *outlet) (d done, ended func()) {
 	d = done{outlet: o, claimed: c, skipped: true}
 	state := o.breakerState()
@@ -262,7 +261,7 @@ func (e *Engine) send(c claimed, o *outlet) (d done, ended func()) {
 		return d, ended
 	case d.result.Outcome == channel.Transient && d.result.RetryAfter > 0:
 		if o.leaveAlone(d.result.RetryAfter); d.result.Code < 500 {
-			verdict(errNoVerdict) // it works, and wants to be left alone
+			verdict(errNoVerdict) // it works, and asks for a pause
 		} else {
 			verdict(errAttempt)
 		}
@@ -276,9 +275,8 @@ func (e *Engine) send(c claimed, o *outlet) (d done, ended func()) {
 	return d, ended
 }
 
-// attempt sends a message within the channel's timeout. A channel that goes on beyond it,
-// as in a write that hangs, has failed; then ended is not nil, and returns when it does
-// not any more.
+// attempt sends a message within the channel's timeout. An attempt that goes on beyond it,
+// as in a write that hangs, has failed; ended is as that of send.
 func (e *Engine) attempt(ctx context.Context, o *outlet, n channel.Notification) (a delivery.Attempt, result channel.Result, ended func()) {
 	ctx, cancel := context.WithTimeout(ctx, o.policy.Timeout)
 	defer cancel()
@@ -292,13 +290,13 @@ func (e *Engine) attempt(ctx context.Context, o *outlet, n channel.Notification)
 			o.hanging.Add(-1)
 		}
 	}
-	// What the other side says may be anything, and databases take text alone.
+	// The other side may say anything, but databases take valid text only.
 	result.Error, result.Thread = plainText(result.Error), plainText(result.Thread)
 	took := time.Since(began)
 	return delivery.Attempt{At: began, Duration: took, Outcome: result.Outcome, Code: result.Code, Error: result.Error}, result, ended
 }
 
-// await returns the result, and whether there is none even some time after the end of ctx.
+// await returns the result. The attempt hangs if there is none some time after ctx has ended.
 func await(ctx context.Context, results <-chan channel.Result) (result channel.Result, hangs bool) {
 	select {
 	case result = <-results:
@@ -311,7 +309,7 @@ func await(ctx context.Context, results <-chan channel.Result) (result channel.R
 	case result = <-results:
 		return result, false
 	case <-timer.C:
-		return channel.Result{Outcome: channel.Transient, Error: fmt.Sprintf("it hangs: %s after it had to end it goes on", impatience)}, true
+		return channel.Result{Outcome: channel.Transient, Error: fmt.Sprintf("it hangs: the attempt goes on %s after its timeout", impatience)}, true
 	}
 }
 
@@ -320,7 +318,7 @@ func plainText(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
 }
 
-// sendSafely makes a panic the message's own misfortune.
+// sendSafely turns a panic into a failure of the message for good.
 func sendSafely(ctx context.Context, sender channel.Channel, n channel.Notification) (result channel.Result) {
 	defer func() {
 		if value := recover(); value != nil {

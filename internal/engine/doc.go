@@ -1,26 +1,26 @@
-// Package engine folds events into incidents and delivers what is to be told of them.
+// Package engine folds events into incidents and delivers messages about them.
 //
-// [Engine.Run] does its work:
+// [Engine.Run] runs its loops:
 //
-//   - fold reads the event log after the engine's cursor. One transaction folds a
-//     batch of events into incidents, plans deliveries and timers, and moves the cursor,
-//     so that each event is folded exactly once, whatever crashes. What can be sent at
-//     once is claimed in the same transaction, so that the first send waits for one
-//     commit only.
-//   - deliver claims what is due on each channel and sends it, at most so much at once
-//     and so often as the channel's settings say, and not at all while its breaker is
-//     open.
-//   - record writes what became of the attempts, and what follows from them: done, again
-//     later, or given up and left to the fallback.
-//   - expire gives up what has waited too long; report raises an alert about what was
-//     given up, through the ordinary path.
+//   - fold reads the event log after the engine's cursor. One transaction folds a batch of
+//     events into incidents, plans deliveries and timers, and moves the cursor, so that
+//     each event is folded exactly once even after a crash. Deliveries that can be sent at
+//     once are claimed in the same transaction, so that the first send waits for one commit
+//     only. An event that cannot be folded is postponed.
+//   - claim claims the ready deliveries of each channel and sends them, within the
+//     channel's concurrency and rate, and only a probe while its breaker is half open.
+//   - record writes the outcomes of attempts and what follows from them.
+//   - timers handles what waits for a time: reminders, the next attempt or the end of a
+//     delivery, claims that expire, postponed events.
+//   - channels saves which channels there are, and ends the messages of those that no
+//     replica has any more.
+//   - report raises alerts of alertd's own about failed deliveries and unreadable rows.
 //
-// The decisions themselves are pure functions of packages incident and delivery; what
-// is in between is in the store. Work is found there by a query: that something wakes a
-// loop makes it sooner, and nothing depends on it.
+// The decisions are pure functions of packages incident and delivery; the state is in the
+// store. A loop finds its work there by a query, so that a lost wake-up only delays it.
 //
-// Invariants: nothing is sent that a commit does not hold. A delivery is sent by
-// whoever has its claim, and again, with the same key, if that process does not record
-// what became of it before the claim ends. Of the messages about one incident to one
-// channel only the first that waits is claimed, so they go out in their order.
+// Invariants: nothing is sent before its claim is committed. A delivery is sent by the
+// process that holds its claim, and again, with the same key, if that process has not
+// recorded the outcome when the claim expires. Of the messages about one incident to one
+// target only the first open one is claimed, so that they go out in order.
 package engine

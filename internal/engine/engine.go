@@ -24,10 +24,9 @@ import (
 
 const (
 	// defaultPatience is how long attempts under way may take to finish when the engine
-	// ends: as long as their channel's timeout, and not longer than this.
+	// ends.
 	defaultPatience = 15 * time.Second
-	// impatience is how long channels may take that go on although they were told to
-	// end.
+	// impatience is how long an attempt may go on after it was told to end.
 	impatience = time.Second
 )
 
@@ -35,15 +34,13 @@ const (
 type Meter interface {
 	// Configure says which channels are on.
 	Configure(channels []string)
-	// Attempted counts an attempt by its outcome; one that is permanent ends a delivery,
-	// which Finished counts.
+	// Attempted counts an attempt by its outcome.
 	Attempted(channel string, outcome channel.Outcome, took time.Duration)
-	// Finished counts a delivery that has come to its end otherwise than by being
-	// delivered.
+	// Finished counts a delivery that has failed or was superseded.
 	Finished(channel string, status delivery.Status)
 	// Opened counts incidents that were opened.
 	Opened(incidents int)
-	// Noticed counts what was to be told.
+	// Noticed counts notices by their reason.
 	Noticed(reason incident.Reason)
 }
 
@@ -61,8 +58,8 @@ type Config struct {
 
 // Settings are what can be changed while the engine runs.
 type Settings struct {
-	// Enabled says whether anything is sent. What happens meanwhile is folded, and what
-	// waits is kept.
+	// Enabled says whether anything is sent. If not, events are still folded, and messages
+	// wait.
 	Enabled bool
 	// RepeatInterval is the time between two updates about an incident that grows.
 	RepeatInterval time.Duration
@@ -72,17 +69,16 @@ type Settings struct {
 	// Patience bounds how long attempts under way may take to finish when the engine
 	// ends; 0 stands for 15 s.
 	Patience time.Duration
-	// PublicURL is where people reach alertd, without a slash at the end; "" if they do
-	// not.
+	// PublicURL is where people reach alertd, without a slash at the end; may be empty.
 	PublicURL string
 	Channels  []Channel
 }
 
-// Channel is one that is configured.
+// Channel is a configured channel.
 type Channel struct {
 	Policy delivery.Policy
-	// Config is what Open goes by. A channel whose Policy and Config are the same as
-	// before goes on as it is.
+	// Config holds the settings for Open. A channel whose Policy and Config have not changed
+	// stays open.
 	Config any
 	// Open makes the channel. It is called only if the channel is on.
 	Open func() (channel.Channel, error)
@@ -140,15 +136,15 @@ type Engine struct {
 	hurry   context.CancelFunc
 }
 
-// state is what the engine goes by, between two changes of its settings.
+// state holds the settings in force and the channels that are open. It does not change.
 type state struct {
 	settings Settings
 	policies []delivery.Policy // by name
 	outlets  map[string]*outlet
 }
 
-// New returns an engine that has opened the channels that are on, and starts nothing.
-// [Engine.Close] is due also if it never runs.
+// New opens the channels that are on and returns an engine that does not run yet.
+// [Engine.Close] closes it, also if it never ran.
 func New(config Config, settings Settings) (*Engine, error) {
 	if config.Store == nil || config.Work == nil || config.Raise == nil || config.Meter == nil || config.Logger == nil {
 		return nil, errors.New("engine: Store, Work, Raise, Meter and Logger are required")
@@ -171,8 +167,8 @@ func New(config Config, settings Settings) (*Engine, error) {
 	return e, nil
 }
 
-// Reconfigure puts new settings into force. If a channel cannot be opened, nothing
-// has changed. Messages that are being sent go on.
+// Reconfigure puts new settings into force. If a channel cannot be opened, the old ones
+// stay. Attempts under way are not interrupted.
 func (e *Engine) Reconfigure(settings Settings) error {
 	e.changing.Lock()
 	defer e.changing.Unlock()
@@ -213,7 +209,7 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	return nil
 }
 
-// retire closes a channel once what it is sending has been sent.
+// retire closes a channel once its attempts have ended.
 func (e *Engine) retire(o *outlet) {
 	e.retired.Go(func() {
 		o.close()
@@ -226,7 +222,7 @@ func (e *Engine) retire(o *outlet) {
 // Dispatch implements alerting.Dispatcher: there is an event to fold.
 func (e *Engine) Dispatch(*alerting.Event) { e.folding.ring() }
 
-// Reopen has channels open their files anew, as after a rotation by somebody else.
+// Reopen makes channels reopen their files, as after a rotation by another program.
 func (e *Engine) Reopen() error {
 	var errs []error
 	for name, o := range e.current.Load().outlets {
@@ -239,8 +235,8 @@ func (e *Engine) Reopen() error {
 	return errors.Join(errs...)
 }
 
-// Run works until ctx ends, then lets what is being sent finish for a moment, records
-// what became of it, and returns. It is called once.
+// Run works until ctx ends. It then lets attempts under way finish for a moment, records
+// their outcomes, and returns. It is called once.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.work.ForgetClaims(ctx); err != nil {
 		e.log.Warn("claims of an earlier process not taken back, they end by themselves", "error", withCause(err))
@@ -266,26 +262,21 @@ func (e *Engine) Run(ctx context.Context) error {
 	return err
 }
 
-// finishSends lets nothing more be sent, and waits for what is being sent.
+// finishSends stops new attempts and waits for those under way.
 func (e *Engine) finishSends() {
 	e.stopping.Lock()
 	e.stopped = true
 	e.stopping.Unlock()
-	s := e.current.Load()
-	longest := time.Duration(0)
-	for _, p := range s.policies {
-		longest = max(longest, p.Timeout)
-	}
-	patience := s.settings.Patience
+	patience := e.current.Load().settings.Patience
 	if patience <= 0 {
 		patience = defaultPatience
 	}
 	finished := make(chan struct{})
-	go func() { // it ends soon after each attempt's time, also if a channel goes on
+	go func() { // it ends soon after the attempts' timeouts, even if some hang
 		defer close(finished)
 		e.sends.Wait()
 	}()
-	for _, wait := range []time.Duration{min(longest, patience), 2 * impatience} {
+	for _, wait := range []time.Duration{patience, 2 * impatience} {
 		timer := time.NewTimer(wait)
 		select {
 		case <-finished:
@@ -299,8 +290,8 @@ func (e *Engine) finishSends() {
 	}
 }
 
-// Close closes the channels. [Engine.Run], if it was called, must have returned. It does
-// not wait for ever for one that does not end what it is sending.
+// Close closes the channels. [Engine.Run], if it was called, must have returned. Close does
+// not wait for a channel that hangs.
 func (e *Engine) Close() error {
 	e.hurry()
 	e.changing.Lock()
@@ -310,7 +301,7 @@ func (e *Engine) Close() error {
 		e.retire(o)
 	}
 	retired := make(chan struct{})
-	go func() { // it ends with the process at the latest: a channel may hang in a write
+	go func() { // a channel may hang in a write until the process ends
 		defer close(retired)
 		e.retired.Wait()
 	}()

@@ -22,7 +22,7 @@ const (
 	breakerPause = 15 * time.Second
 	// leaseMargin is how long a claim lasts beyond the attempt that it is for.
 	leaseMargin = 10 * time.Second
-	// longQuiet is how long a channel may want to be left alone and still count as working.
+	// longQuiet is the longest pause that a channel may ask for and still count as working.
 	longQuiet = time.Minute
 )
 
@@ -40,9 +40,9 @@ type outlet struct {
 	mu     sync.Mutex
 	held   int       // tickets that are not used yet
 	due    time.Time // when to claim deliveries next
-	quiet  time.Time // not before: the other side wants to be left alone
+	quiet  time.Time // when the pause ends that the other side asked for
 	opened time.Time // when the breaker opened last
-	more   bool      // deliveries are ready that could not be claimed for want of a slot
+	more   bool      // ready deliveries found no slot
 	closed bool      // nothing is sent any more
 }
 
@@ -80,8 +80,7 @@ func (e *Engine) open(c Channel) (*outlet, error) {
 // second, at least one.
 func burst(r delivery.Rate) int { return max(1, int(float64(r.Count)/r.Per.Seconds())) }
 
-// Why a breaker is told that an attempt has failed, or that it says nothing of how the
-// other side does.
+// What an attempt tells the breaker: that it has failed, or nothing about the other side.
 var (
 	errAttempt   = errors.New("the attempt has failed")
 	errNoVerdict = errors.New("the attempt says nothing about the channel")
@@ -107,15 +106,15 @@ func (o *outlet) reserve() *ticket {
 	return t
 }
 
-// usable reports whether the other side may be spoken to now.
+// usable reports whether the channel is open and has not asked for a pause.
 func (o *outlet) usable() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return !o.closed && !time.Now().Before(o.quiet)
 }
 
-// ticket returns a ticket if there is a slot and the rate allows it, else nil, and how
-// long to wait if it is the rate that does not.
+// ticket returns a ticket if there is a slot and the rate allows it. Else it returns nil,
+// and how long to wait if it was the rate.
 func (o *outlet) ticket() (*ticket, time.Duration) {
 	select {
 	case o.slots <- struct{}{}:
@@ -125,7 +124,7 @@ func (o *outlet) ticket() (*ticket, time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if limit := o.limiter.Limit(); limit != rate.Inf {
-		// What is missing is counted here: the limiter cannot take back what was granted.
+		// Unused tickets are counted here, as the limiter cannot take them back.
 		if missing := float64(o.held+1) - o.limiter.Tokens(); missing > 0 {
 			<-o.slots
 			return nil, max(time.Millisecond, time.Duration(missing/float64(limit)*float64(time.Second)))
@@ -154,8 +153,8 @@ func (t *ticket) use() {
 // done gives back the slot of an attempt that has come to its end.
 func (t *ticket) done() { <-t.outlet.slots }
 
-// slot waits for a slot, whatever the rate is. It returns false if ctx ends before, or
-// if the channel is closed.
+// slot waits for a slot and ignores the rate. It returns false if ctx ends first, or if the
+// channel is closed.
 func (o *outlet) slot(ctx context.Context) bool {
 	select {
 	case o.slots <- struct{}{}:
@@ -170,7 +169,7 @@ func (o *outlet) slot(ctx context.Context) bool {
 	return !o.closed
 }
 
-// close lets nothing more be sent, and returns once nothing is being sent any more.
+// close stops new attempts, and returns once those under way have ended.
 func (o *outlet) close() {
 	o.mu.Lock()
 	o.closed = true
@@ -180,10 +179,10 @@ func (o *outlet) close() {
 	}
 }
 
-// claimNow has deliveries claimed at once.
+// claimNow makes the next claim due at once.
 func (o *outlet) claimNow() { o.claimAt(time.Time{}) }
 
-// claimAt has deliveries claimed at that time, or earlier.
+// claimAt makes the next claim due at that time, unless it is due earlier.
 func (o *outlet) claimAt(at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -192,7 +191,7 @@ func (o *outlet) claimAt(at time.Time) {
 	}
 }
 
-// leaveAlone has nothing sent for a while.
+// leaveAlone pauses the channel.
 func (o *outlet) leaveAlone(wait time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -201,8 +200,8 @@ func (o *outlet) leaveAlone(wait time.Duration) {
 	}
 }
 
-// works reports whether the channel takes messages: none hangs, its breaker is closed,
-// and the other side does not want to be left alone for long.
+// works reports whether the channel takes messages: no attempt hangs, the breaker is
+// closed, and the other side has not asked for a long pause.
 func (o *outlet) works() bool {
 	if o.hanging.Load() > 0 || o.breakerState() != delivery.BreakerClosed {
 		return false
@@ -212,14 +211,13 @@ func (o *outlet) works() bool {
 	return time.Until(o.quiet) <= longQuiet
 }
 
-// next returns when to claim deliveries, and whether one alone, to see whether the
-// channel works again.
+// next returns when to claim deliveries, and whether to claim only one as a probe.
 func (o *outlet) next(now time.Time) (at time.Time, probe bool) {
 	state := o.breaker.State()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	at = later(o.due, o.quiet)
-	if state == gobreaker.StateOpen { // until after its time, and not at it
+	if state == gobreaker.StateOpen { // a moment after its pause, when it lets a probe through
 		at = later(at, later(o.opened.Add(breakerPause), now).Add(time.Millisecond))
 	}
 	return at, state == gobreaker.StateHalfOpen
@@ -232,22 +230,22 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// beginClaim notes that deliveries are claimed now. What becomes ready from now on may be
-// missed, and is claimed next time.
+// beginClaim notes that a claim begins. It may miss what becomes ready from now on, which
+// makes another claim due.
 func (o *outlet) beginClaim(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.due, o.more = now.Add(pollEvery), false
 }
 
-// leaveForLater notes that deliveries are ready which cannot be claimed yet.
+// leaveForLater notes that ready deliveries found no slot.
 func (o *outlet) leaveForLater() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.more = true
 }
 
-// slotFreed has deliveries claimed now if some were left for later, and reports whether.
+// slotFreed makes a claim due if deliveries were left for later, and reports whether.
 func (o *outlet) slotFreed() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -257,7 +255,7 @@ func (o *outlet) slotFreed() bool {
 	return o.more
 }
 
-// breakerState returns the breaker's state in our words.
+// breakerState returns the state of the breaker.
 func (o *outlet) breakerState() delivery.Breaker {
 	switch o.breaker.State() {
 	case gobreaker.StateOpen:

@@ -19,8 +19,8 @@ const (
 	recordTries = 10
 )
 
-// recordLoop records what became of attempts until all were sent. Those that come in
-// while one transaction is written share the next.
+// recordLoop records the outcomes of attempts until all have ended. Those that come in
+// during one transaction share the next.
 func (e *Engine) recordLoop(ctx context.Context, sent <-chan struct{}) {
 	for {
 		select {
@@ -39,7 +39,7 @@ func (e *Engine) recordLoop(ctx context.Context, sent <-chan struct{}) {
 	}
 }
 
-// gather returns an attempt and those that have come to their end since.
+// gather returns an attempt and those that have ended since.
 func (e *Engine) gather(first done) []done {
 	batch := []done{first}
 	for len(batch) < recordBatch {
@@ -53,8 +53,8 @@ func (e *Engine) gather(first done) []done {
 	return batch
 }
 
-// recordAll tries until the database takes it. Should that take too long after the
-// engine was told to end, the claims end by themselves, and the messages are sent again.
+// recordAll tries until the database takes the outcomes. If that takes too long after the
+// engine was told to end, the claims expire, and the messages are sent again.
 func (e *Engine) recordAll(ctx context.Context, batch []done) {
 	wait := 50 * time.Millisecond
 	for tries := 1; ; tries++ {
@@ -75,7 +75,7 @@ func (e *Engine) recordAll(ctx context.Context, batch []done) {
 			}
 			return
 		}
-		// One that a database which works does not take must not hold up the others.
+		// An outcome that the database refuses must not hold up the others.
 		if e.sending.Err() != nil || tries >= recordTries && e.store.Ready() == nil {
 			e.log.Error("outcomes of messages not recorded, they are sent again with the same key", "deliveries", len(batch), "error", withCause(err))
 			return
@@ -98,8 +98,8 @@ func pause(ctx context.Context, d time.Duration) {
 // errNeedsTurn says that something is to be planned, which only happens in turn.
 var errNeedsTurn = errors.New("a delivery is given up, which takes the engine's turn")
 
-// record records attempts in one transaction. Only one that gives up a message has to
-// wait for its turn.
+// record records attempts in one transaction. It waits for the engine's turn only if a
+// message is given up.
 func (e *Engine) record(ctx context.Context, batch []done) error {
 	record := func(inTurn bool) func(context.Context, *turn) error {
 		return func(ctx context.Context, t *turn) error { return t.record(ctx, batch, inTurn) }
@@ -125,7 +125,7 @@ func (t *turn) record(ctx context.Context, batch []done, inTurn bool) error {
 		d := story.Find(done.claimed.Delivery.Number)
 		if d == nil || d.Status != delivery.Sending || d.Claim != done.claimed.Delivery.Claim {
 			t.after = append(t.after, func() {
-				e.log.Warn("attempt took longer than its claim, another one has the message now", "channel", name,
+				e.log.Warn("attempt took longer than its claim, its outcome is not recorded", "channel", name,
 					"delivery_id", done.claimed.Delivery.ID, "outcome", done.result.Outcome.String())
 			})
 			continue

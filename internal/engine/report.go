@@ -72,7 +72,7 @@ func byChannel(failures []delivery.Failure) [][]delivery.Failure {
 func (e *Engine) reportChannel(ctx context.Context, failures []delivery.Failure) error {
 	if alert, raise := delivery.GivenUp(failures); raise {
 		first, last := failures[0].Delivery, failures[len(failures)-1].Delivery
-		// Made of what it tells of, so that it is one alert however often it is raised.
+		// The id depends on the failures alone, so that the alert exists once however often it is raised.
 		alert.EventID = ownID(fmt.Sprintf("deliveries %s to %s failed, to be given up at %s", first.ID, last.ID, alerting.FormatTime(first.GiveUpAt)))
 		if err := e.raise(ctx, alert); err != nil {
 			return fmt.Errorf("raise an alert about deliveries: %w", err)

@@ -260,6 +260,25 @@ func TestMessagesOfARemovedChannelGoToItsFallback(t *testing.T) {
 	})
 }
 
+func TestAcknowledgementVoidsTheUntoldReminder(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		r.answers(refuses)
+		d := p.start(t, r.channel(retries, func(p *delivery.Policy) { p.Retry.GiveUpAfter = 24 * time.Hour }))
+		d.post(alerting.SeverityError, "VaR limit breached")
+		d.post(alerting.SeverityError, "VaR limit breached")
+		require.True(t, p.comes(func() bool { return d.delivery(0).Status == delivery.Failed && d.incident(1).Count == 2 }))
+		r.answers(down)
+		p.pass(t, 10*time.Minute)
+		require.True(t, p.comes(func() bool { return d.delivery(1).Attempts > 0 }))
+		d.acknowledge(1, "ann")
+		r.answers(nil)
+		require.True(t, p.comes(func() bool { return d.delivery(1).Status == delivery.Superseded }))
+		require.Equal(t, "the incident was acknowledged since", d.delivery(1).Error)
+		require.NotContains(t, r.told(), "1 updated")
+	})
+}
+
 func TestAcknowledgementVoidsReminders(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *place) {
 		r := newReceiver("desk")

@@ -34,8 +34,8 @@ type ready struct {
 	ticket  *ticket
 }
 
-// inTurn runs a transaction that changes incidents or plans deliveries, saves what it has
-// changed, and does what follows once that is committed.
+// inTurn runs a transaction that changes incidents or plans deliveries. It saves what f has
+// changed, and acts on it once that is committed.
 func (e *Engine) inTurn(ctx context.Context, f func(ctx context.Context, t *turn) error) error {
 	return e.transact(ctx, e.work.InTurn, f)
 }
@@ -43,8 +43,8 @@ func (e *Engine) inTurn(ctx context.Context, f func(ctx context.Context, t *turn
 // transact is inTurn for a transaction that run begins.
 func (e *Engine) transact(ctx context.Context, run func(context.Context, func(context.Context, *work.Tx) error) error, f func(ctx context.Context, t *turn) error) error {
 	t := &turn{engine: e}
-	// What has begun goes on to its end: what is interrupted in COMMIT may have been
-	// committed, and then nobody would send what it has claimed.
+	// It is not interrupted: an interrupted COMMIT may have worked, and then nobody would
+	// send what was claimed.
 	err := run(context.WithoutCancel(ctx), func(ctx context.Context, tx *work.Tx) error {
 		t.drop() // an earlier attempt came to nothing
 		*t = turn{engine: e, state: e.current.Load(), tx: tx, stories: map[incident.Number]*delivery.Story{}, claim: delivery.NewID()}
@@ -69,7 +69,7 @@ func (t *turn) save(ctx context.Context) error {
 	return t.tx.Save(ctx, t.changes)
 }
 
-// drop gives back the right to send what is not sent after all.
+// drop gives back the tickets of messages that are not sent after all.
 func (t *turn) drop() {
 	for _, r := range t.ready {
 		r.ticket.giveBack()
@@ -77,7 +77,7 @@ func (t *turn) drop() {
 	t.ready = nil
 }
 
-// carryOut sends, counts and wakes what the transaction has decided.
+// carryOut acts on what the transaction has decided: it sends, counts, and wakes loops.
 func (t *turn) carryOut() {
 	e := t.engine
 	for _, r := range t.ready {
@@ -110,7 +110,7 @@ func (t *turn) carryOut() {
 	}
 }
 
-// wakeTimers has the timers' loop look for a timer that it would otherwise meet late.
+// wakeTimers wakes the timers' loop for a timer that runs out before it looks again.
 func (t *turn) wakeTimers(due time.Time) {
 	if !due.IsZero() && due.Sub(t.tx.Now()) < pollEvery {
 		t.engine.timers.ring()
@@ -127,7 +127,7 @@ func (t *turn) load(ctx context.Context, numbers []incident.Number) error {
 	return nil
 }
 
-// set notes what an incident is now, and when it is looked at again if that has changed.
+// set saves an incident, and its reminder if that has changed.
 func (t *turn) set(i incident.Incident, reminded bool) {
 	t.changes.Incidents = append(t.changes.Incidents, i)
 	if reminded {
@@ -155,8 +155,8 @@ func (t *turn) note(number incident.Number, changes ...delivery.Change) {
 	}
 }
 
-// tell records a change of an incident, and plans who is told. The incident's story is
-// loaded, or it is new.
+// tell records a change of an incident and plans its messages. The incident's story is
+// loaded, or the incident is new.
 func (t *turn) tell(number incident.Number, change incident.Change) {
 	t.enter(number, change.Entries...)
 	if change.Notice == nil {
@@ -194,7 +194,7 @@ func (t *turn) plan(story *delivery.Story, n incident.Notice, decision delivery.
 	}
 }
 
-// giveUp ends a delivery that has failed, and has its channel's fallback told.
+// giveUp ends a delivery as failed, and plans it on the fallback.
 func (t *turn) giveUp(story *delivery.Story, d *delivery.Delivery, why, fallback string) {
 	e := t.engine
 	t.note(story.Incident, story.GiveUp(d, why, t.state.policy(fallback), t.tx.Mint, t.tx.Now())...)
@@ -215,8 +215,7 @@ func (s *state) policy(name string) *delivery.Policy {
 	return nil
 }
 
-// fallback returns the name of the channel that takes a channel's place, "" if there is
-// none.
+// fallback returns the name of a channel's fallback, "" if it has none.
 func (s *state) fallback(name string) string {
 	if p := s.policy(name); p != nil {
 		return p.Fallback
