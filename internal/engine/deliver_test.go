@@ -544,14 +544,3 @@ func TestRetryAfterTheEndIsFollowedByTheEnd(t *testing.T) {
 		})
 	}
 }
-
-func TestPartialDeliverySaysSo(t *testing.T) {
-	story(t, func(t *testing.T) {
-		r := newReceiver("desk")
-		r.answers(always(result{Outcome: delivered, Error: "taken, but not for ben"}))
-		d := start(t, r.channel())
-		d.post(alerting.SeverityError, "VaR limit breached")
-		wait(time.Second)
-		require.Contains(t, d.timeline(1), "delivered: opened delivered: taken, but not for ben")
-	})
-}
