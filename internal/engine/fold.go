@@ -19,6 +19,11 @@ const (
 	// foldSoon is how long a transaction may take for the next one to fold more. Each has
 	// to end within the database's timeout, and a database may be far away.
 	foldSoon = 250 * time.Millisecond
+	// foldPaceFrom is how many events at once show that many come in, so that the fold lets
+	// more gather for foldPace: each transaction costs a sync, for which ingest waits on
+	// SQLite. Few events, and a full batch, wait for nothing.
+	foldPaceFrom = 16
+	foldPace     = 5 * time.Millisecond
 	// foldTries is how often an event is folded alone before those behind it are tried.
 	foldTries = 3
 	// foldPastAtMost is how many events are looked at for one that can be folded.
@@ -69,6 +74,9 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 	}
 	if err = e.foldPart(ctx, part); err == nil {
 		e.foldFailures = 0
+		if n := len(part.Events); n >= foldPaceFrom && n < e.batch {
+			pause(ctx, foldPace)
+		}
 		if time.Since(began) < foldSoon {
 			e.batch = min(foldBatch, 2*e.batch)
 		}
