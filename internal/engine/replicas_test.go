@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"alertd/internal/alerting"
 	"alertd/internal/delivery"
@@ -35,18 +36,21 @@ func TestReplicasTellOnceAndInOrder(t *testing.T) {
 		})
 		replicas := []*daemon{p.start(t, r.channel(retries)), p.start(t, r.channel(retries))}
 		const incidents = 30
-		var posting sync.WaitGroup
+		var posting errgroup.Group
 		for n := range incidents {
-			posting.Go(func() {
+			posting.Go(func() error {
 				for i, severity := range []alerting.Severity{alerting.SeverityWarning, alerting.SeverityError, alerting.SeverityCritical} {
 					_, err := replicas[(n+i)%2].Register(t.Context(), alerting.Alert{
 						Severity: severity, Category: alerting.CategoryRiskLimit, Source: fmt.Sprintf("gate_%c", 'A'+n), Message: "VaR limit breached",
 					})
-					require.NoError(t, err) //nolint:testifylint // the test fails either way
+					if err != nil {
+						return err
+					}
 				}
+				return nil
 			})
 		}
-		posting.Wait()
+		require.NoError(t, posting.Wait())
 		over := func() bool {
 			all := replicas[0].deliveries()
 			return !slices.ContainsFunc(all, func(d delivery.Delivery) bool { return d.Open() }) && len(all) > 0
