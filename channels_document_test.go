@@ -31,7 +31,7 @@ import (
 
 const channelsDocument = "docs/channels.md"
 
-// kindsShown returns what the document has on each kind, by its heading.
+// kindsShown returns the document's section on each kind.
 func kindsShown(tb testing.TB) map[string]string {
 	tb.Helper()
 	shown := map[string]string{}
@@ -44,7 +44,7 @@ func kindsShown(tb testing.TB) map[string]string {
 	return shown
 }
 
-// commonSection returns what it says of the keys of all kinds.
+// commonSection returns its section on the keys of all kinds.
 func commonSection(tb testing.TB) string {
 	tb.Helper()
 	_, text, found := strings.Cut(readFile(tb, channelsDocument), "\n## Keys of every channel\n")
@@ -53,8 +53,7 @@ func commonSection(tb testing.TB) string {
 	return text
 }
 
-// knownKeys returns the keys that the configuration knows where a key that is like
-// none is refused.
+// knownKeys returns the keys that the configuration lists when it refuses an unknown one.
 func knownKeys(tb testing.TB, content string) []string {
 	tb.Helper()
 	_, err := config.Parse([]byte(content), config.Options{})
@@ -69,7 +68,7 @@ func knownKeysOf(tb testing.TB, kind string) []string {
 	return knownKeys(tb, "[alerting.channels."+kind+"]\n\"~\" = 1\n")
 }
 
-// environment has what the document takes from there.
+// environment has the variables that the document uses.
 func environment(name string) (string, bool) {
 	value, ok := map[string]string{
 		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T00000000/B00000000/x", "SLACK_BOT_TOKEN": "xoxb-0123456789",
@@ -80,8 +79,8 @@ func environment(name string) (string, bool) {
 	return value, ok
 }
 
-// configured reads the TOML of a part of the document, which must be good, and returns
-// the channels of each block.
+// configured reads the TOML of a part of the document, which must be valid, and returns the
+// channels of each block.
 func configured(tb testing.TB, text string) (channels []config.Channel, keys []string) {
 	tb.Helper()
 	for _, b := range blocks(text) {
@@ -109,11 +108,11 @@ func configured(tb testing.TB, text string) (channels []config.Channel, keys []s
 	return channels, slices.Compact(keys)
 }
 
-func TestTheChannelsDocumentHasEveryKindAndEveryKeyOfIt(t *testing.T) {
+func TestChannelsDocumentHasEveryKindAndKey(t *testing.T) {
 	shown := kindsShown(t)
 	require.ElementsMatch(t, knownKeys(t, "[alerting.channels.x]\nkind = \"~\"\n"), slices.Collect(maps.Keys(shown)))
 
-	common := knownKeysOf(t, "console") // it has none of its own
+	common := knownKeysOf(t, "console") // it has no keys of its own
 	_, keys := configured(t, commonSection(t))
 	for _, key := range knownKeys(t, "[alerting.channels.console]\nretry = { \"~\" = 1 }\n") {
 		require.Contains(t, keys, "retry."+key)
@@ -139,16 +138,16 @@ func TestTheChannelsDocumentHasEveryKindAndEveryKeyOfIt(t *testing.T) {
 	}
 }
 
-func TestTheDefaultsInTheChannelsDocumentAreThose(t *testing.T) {
+func TestChannelsDocumentHasDefaults(t *testing.T) {
 	channels, _ := configured(t, commonSection(t))
 	require.Len(t, channels, 1)
 	got, want := channels[0].Policy, delivery.DefaultPolicy()
 	want.Name, want.Kind, want.Enabled = got.Name, got.Kind, true
-	want.Categories, want.Sources = got.Categories, got.Sources // by way of example
+	want.Categories, want.Sources = got.Categories, got.Sources // examples, not defaults
 	require.Equal(t, want, got)
 }
 
-// blockOf returns the only block of a language, of those that a kind's section has.
+// blockOf returns the only block of a language in a kind's section.
 func blockOf(tb testing.TB, kind, language string) string {
 	tb.Helper()
 	var found []string
@@ -161,14 +160,14 @@ func blockOf(tb testing.TB, kind, language string) string {
 	return found[0]
 }
 
-func TestWhatArrivesOnAConsoleIsAsInTheDocument(t *testing.T) {
+func TestDocumentedConsoleLineArrives(t *testing.T) {
 	var out bytes.Buffer
 	result := console.New(console.Config{}, console.NewOutput(&out, false)).Send(t.Context(), channeltest.Notification(incident.Opened))
 	require.Equal(t, channel.Delivered, result.Outcome)
 	require.Equal(t, blockOf(t, "console", "text"), out.String())
 }
 
-func TestTheQuestionToTheLogfileOfTheDocumentIsAnswered(t *testing.T) {
+func TestDocumentedLogfileQueryWorks(t *testing.T) {
 	const path = "/var/log/alertd/alerts.jsonl"
 	own := filepath.Join(t.TempDir(), "alerts.jsonl")
 	c, err := logfile.New(logfile.Config{Path: own}, &logfile.Files{})
@@ -184,7 +183,7 @@ func TestTheQuestionToTheLogfileOfTheDocumentIsAnswered(t *testing.T) {
 	require.Equal(t, "2025-12-27T10:32:00.123456Z severity_raised var_gate: VaR limit breached: 0.0733 > 0.0300\n", string(answer))
 }
 
-// message is a webhook as it arrives.
+// message is a received webhook.
 type message struct {
 	header http.Header
 	body   []byte
@@ -209,13 +208,13 @@ func sent(tb testing.TB, reason incident.Reason) message {
 	return m
 }
 
-func TestTheWebhookOfTheDocumentIsWhatArrives(t *testing.T) {
+func TestDocumentedWebhookArrives(t *testing.T) {
 	var want bytes.Buffer
 	require.NoError(t, json.Compact(&want, []byte(blockOf(t, "webhook", "json"))))
 	require.Equal(t, want.String(), string(sent(t, incident.Opened).body))
 }
 
-// forgeries are messages that alertd has not sent, or not lately.
+// forgeries are messages that alertd did not send, or sent long ago.
 func forgeries(tb testing.TB, m message) map[string]message {
 	tb.Helper()
 	with := func(name, value string) message {
@@ -243,9 +242,9 @@ func forgeries(tb testing.TB, m message) map[string]message {
 	}
 }
 
-// TestTheReceiversOfTheDocumentTellWhatIsSigned runs them on a message that a channel
-// has sent, and on what is like it.
-func TestTheReceiversOfTheDocumentTellWhatIsSigned(t *testing.T) {
+// TestDocumentedReceiversVerifySignatures runs them on a message of a channel and on
+// forgeries of it.
+func TestDocumentedReceiversVerifySignatures(t *testing.T) {
 	verifiers := map[string]func(t *testing.T, m message) bool{
 		"Python": verifyInPython, "Go": goVerifier(t), "shell": verifyInShell,
 	}

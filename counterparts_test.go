@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// counterparts is the program of that name, and what it prints.
+// counterparts is the running program of that name, and its output.
 type counterparts struct {
 	webhook, slack string // addresses
 	lines          *bufio.Scanner
 }
 
-// secret and token are what the program takes, and the README's configuration has.
+// secret and token are those of the program and of the README's configuration.
 const (
 	secret = "whsec_dG8gdHJ5IGRlbGl2ZXJ5LCBhbmQgbm90aGluZyBlbHNl"
 	token  = "xoxb-to-try-delivery"
@@ -57,7 +57,7 @@ func (c *counterparts) line(t *testing.T) string {
 	return c.lines.Text()
 }
 
-// post returns the status and the body of an answer; 0: there was none.
+// post returns the status and the body of an answer; 0 without an answer.
 func post(t *testing.T, url, body string, header http.Header) (status int, answered string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -76,7 +76,7 @@ func post(t *testing.T, url, body string, header http.Header) (status int, answe
 
 func unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
-func TestCounterpartsTakeOnlySignedWebhooks(t *testing.T) {
+func TestCounterpartsAcceptOnlySignedWebhooks(t *testing.T) {
 	c := startCounterparts(t)
 	const body = `{"type":"incident.opened"}`
 	hook, err := standardwebhooks.NewWebhook(secret)

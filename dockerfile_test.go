@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// instruction is one of the Dockerfile's.
+// instruction is an instruction of the Dockerfile.
 type instruction struct{ name, arguments string }
 
-// dockerfile returns the stages, each from its FROM on.
+// dockerfile returns the stages, each beginning with its FROM.
 func dockerfile(tb testing.TB) [][]instruction {
 	tb.Helper()
 	var stages [][]instruction
@@ -35,7 +35,7 @@ func dockerfile(tb testing.TB) [][]instruction {
 	return stages
 }
 
-// image is what the last stage makes of what the first one built.
+// image is the result of the last stage.
 type image struct {
 	build                            []string // the first stage's RUN lines
 	base, user, volume, port, folder string
@@ -97,7 +97,7 @@ func readImage(tb testing.TB) image {
 	return i
 }
 
-// here returns a command line of the image as it runs here, at another address.
+// here converts a command line of the image to this machine, with another address.
 func (i image) here(line []string, listen, addr string) []string {
 	line = slices.Clone(line)
 	for n, word := range line {
@@ -165,7 +165,7 @@ func TestImageStartsAndIsHealthy(t *testing.T) {
 	require.NoError(t, err, "%s", output)
 }
 
-// checkDocker checks what the README has people type against the Dockerfile.
+// checkDocker checks the README's commands against the Dockerfile.
 func checkDocker(t *testing.T, text string) {
 	t.Helper()
 	i := readImage(t)

@@ -27,7 +27,7 @@ func documents(tb testing.TB) []string {
 	return files
 }
 
-func TestDocumentsNameOnlyWhatIsThere(t *testing.T) {
+func TestDocumentsNameOnlyExistingThings(t *testing.T) {
 	targets := regexp.MustCompile(`(?m)^([a-z-]+):.*## `).FindAllStringSubmatch(readFile(t, "Makefile"), -1)
 	require.NotEmpty(t, targets)
 	known := func(target string) bool {
@@ -47,7 +47,7 @@ func TestDocumentsNameOnlyWhatIsThere(t *testing.T) {
 				if regexp.MustCompile(`^[a-z][a-z_./-]*\.(go|py|sh|yaml|toml|md)$`).MatchString(name[1]) {
 					found, err := filepath.Glob(name[1])
 					require.NoError(t, err)
-					if found == nil { // named after its neighbour
+					if found == nil { // relative to a package
 						found, err = filepath.Glob("internal/*/" + name[1])
 						require.NoError(t, err)
 					}
@@ -64,7 +64,7 @@ func TestDocumentsNameOnlyWhatIsThere(t *testing.T) {
 func TestTableOfPackagesMatchesTheCode(t *testing.T) {
 	_, section, _ := strings.Cut(readFile(t, "docs/architecture.md"), "\n## Packages\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	shown := map[string]string{} // package: what it imports of ours
+	shown := map[string]string{} // by package: the imports of our packages
 	for line := range strings.Lines(section) {
 		cells := strings.Split(line, "|")
 		if len(cells) != 5 {

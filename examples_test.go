@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example is how the examples of one language are run.
+// example says how to run the examples of one language.
 type example struct {
 	language string
 	command  func(name string) []string
@@ -40,7 +40,7 @@ func examples(tb testing.TB) []example {
 	}
 }
 
-// ran is how a program ended, and what it printed.
+// ran is the exit status and the output of a program.
 type ran struct {
 	status         int
 	stdout, stderr string
@@ -60,7 +60,7 @@ func (e example) run(t *testing.T, alertd, name string, args ...string) ran {
 	return ran{cmd.ProcessState.ExitCode(), string(stdout), stderr.String()}
 }
 
-// event is what an example registers.
+// event is an event registered by an example.
 type event struct {
 	ID       string         `json:"event_id"`
 	Severity string         `json:"severity"`
@@ -83,7 +83,7 @@ const nowhere = "http://127.0.0.1:0"
 func TestExamplesAreShort(t *testing.T) {
 	files, err := filepath.Glob("examples/*/*.*")
 	require.NoError(t, err)
-	files = slices.DeleteFunc(files, func(file string) bool { // it is no component of a user's
+	files = slices.DeleteFunc(files, func(file string) bool { // not a component of a user
 		return strings.HasPrefix(file, "examples/counterparts/")
 	})
 	require.Len(t, files, 9)
@@ -121,14 +121,14 @@ func TestExamples(t *testing.T) {
 					Message: "VaR limit breached: 0.0500 > 0.0300", Context: map[string]any{"current_var": 0.05, "limit": 0.03},
 				}, events[0])
 			})
-			t.Run("a VaR gate blocks without alertd as well", func(t *testing.T) {
+			t.Run("a VaR gate also blocks without alertd", func(t *testing.T) {
 				t.Parallel()
 				got := e.run(t, nowhere, "var_gate", "0.05", "0.03")
 				require.Equal(t, 1, got.status)
 				require.Equal(t, "blocked\n", got.stdout)
 				require.Contains(t, got.stderr, "var_gate: alert not registered")
 			})
-			t.Run("a kill switch gets through once though an answer is lost", func(t *testing.T) {
+			t.Run("a kill switch registers once though an answer is lost", func(t *testing.T) {
 				t.Parallel()
 				d := start(t)
 				proxy, requests := losesTheFirstAnswer(t, d)
@@ -144,7 +144,7 @@ func TestExamples(t *testing.T) {
 				}, events[0])
 				require.Equal(t, "registered "+events[0].ID+"\n", got.stdout)
 			})
-			t.Run("a kill switch that does not get through says so", func(t *testing.T) {
+			t.Run("a kill switch reports a failure", func(t *testing.T) {
 				t.Parallel()
 				got := e.run(t, nowhere, "kill_switch", "test")
 				require.Equal(t, 1, got.status)
@@ -178,8 +178,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// losesTheFirstAnswer returns a server between a client and the daemon, which
-// hands every request on and keeps the first answer to itself.
+// losesTheFirstAnswer returns a proxy of the daemon that forwards every request and drops the
+// first answer.
 func losesTheFirstAnswer(tb testing.TB, d *daemon) (address string, requests *atomic.Int32) {
 	tb.Helper()
 	requests = new(atomic.Int32)

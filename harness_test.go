@@ -18,12 +18,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience bounds what must happen, but not when; the first build of a checkout
-// takes its time.
+// patience bounds the wait for what must happen. The first build of a checkout is slow.
 const patience = 3 * time.Minute
 
-// build makes bin/alertd, once, as the README and the Dockerfile do it. make run
-// makes it anew: no test may run beside that of the README.
+// build makes bin/alertd once, as the README and the Dockerfile do. make run makes it again,
+// so no test may run in parallel with that of the README.
 var build = sync.OnceValue(func() error {
 	output, err := command(context.Background(), "make", "build").CombinedOutput()
 	if err != nil {
@@ -37,9 +36,8 @@ func requireBuilt(tb testing.TB) {
 	require.NoError(tb, build())
 }
 
-// command prepares a program as a person at a shell would start it: what make
-// hands to the tests is not for the make that they run, and a proxy is not for
-// what runs on this machine.
+// command prepares a program as if it were started from a shell: without the variables that
+// make passes to the tests, and without a proxy.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
@@ -50,14 +48,14 @@ func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// daemon is an alertd that runs for a test.
+// daemon is a running alertd.
 type daemon struct {
 	addr string // host:port
 	log  []string
 }
 
-// startDaemon runs a command that starts alertd, and returns when that listens.
-// At the test's end the command is stopped as by Ctrl-C in a terminal.
+// startDaemon runs a command that starts alertd, and waits until that listens. At the end of
+// the test it stops the command as by Ctrl-C in a terminal.
 func startDaemon(tb testing.TB, name string, args ...string) *daemon {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(tb.Context())
@@ -110,5 +108,5 @@ func ownConfig(tb testing.TB) string {
 	return path
 }
 
-// url is where the daemon answers.
+// url is the URL of the daemon.
 func (d *daemon) url() string { return "http://" + d.addr }

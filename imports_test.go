@@ -1,8 +1,8 @@
-// Package alertd_test holds what is true of the repository as a whole: who may
-// import whom, and what alertd depends on. Both are lists that a reviewer reads.
+// Package alertd_test checks the repository as a whole: which package may import which, and
+// the dependencies of alertd. Both are lists for reviewers.
 //
-// The tests ask the go command, which go test does not see when it decides
-// whether an old result still holds: make test never takes an old one.
+// The tests run the go command, which go test ignores when it decides whether a cached result
+// is valid, so make test does not use the cache.
 package alertd_test
 
 import (
@@ -24,12 +24,12 @@ const module = "alertd"
 // row says which packages of ours a package may import.
 type row struct {
 	may    []string
-	strict bool // its tests too may import only those, and itself
+	strict bool // its tests too may import only these and the package itself
 	why    string
 }
 
 // imports has a row for each package of ours. Dependencies point from cmd
-// inwards, and the core imports nothing of ours.
+// inwards, and the core imports none of our packages.
 var imports = map[string]row{
 	"internal/alerting": {
 		strict: true,
@@ -37,11 +37,11 @@ var imports = map[string]row{
 	},
 	"internal/incident": {
 		may: []string{"internal/alerting"},
-		why: "pure: how events fold into incidents, and what is told of them",
+		why: "pure: how events fold into incidents, and which notices that makes",
 	},
 	"internal/channel": {
 		may: []string{"internal/alerting", "internal/incident"},
-		why: "what a message is and what may become of it; the kinds are below it",
+		why: "messages and their outcomes; the kinds are below it",
 	},
 	"internal/channel/outbound": {
 		may: []string{"internal/channel"},
@@ -49,44 +49,44 @@ var imports = map[string]row{
 	},
 	"internal/delivery": {
 		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
-		why: "pure: who is told, and what follows from an attempt",
+		why: "pure: which channels get a notice, and what follows from an attempt",
 	},
 	"internal/engine": {
 		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store", "internal/store/work"},
 		why: "ties the decisions to the store and the channels; no HTTP of its own",
 	},
 	"internal/wholefile": {
-		why: "files that appear whole or not at all, whoever writes them",
+		why: "files that appear complete or not at all",
 	},
 	"internal/store": {
 		may: []string{"internal/alerting", "internal/store/searchindex", "internal/wholefile"},
-		why: "keeps the event log, and the database for what is below it",
+		why: "keeps the event log, and the database for the packages below it",
 	},
 	"internal/store/searchindex": {
 		may: []string{"internal/alerting"},
-		why: "finds events by what is in them; it knows no database",
+		why: "finds events by their content; it knows no database",
 	},
 	"internal/store/work": {
 		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
-		why: "loads and saves what the engine works on; it keeps no rule",
+		why: "loads and saves the state of the engine; it has no rules",
 	},
 	"internal/store/failuretest": {
-		why: "tests alone: the log with a database that fails, behind the API",
+		why: "only tests: the log on a failing database, behind the API",
 	},
 	"internal/store/storetest": {
 		may: []string{"internal/alerting", "internal/pgtest", "internal/store"},
 		why: "the suite that both databases pass; only tests import it",
 	},
 	"internal/outqueue": {
-		why: "an output that may hang, whatever is written to it",
+		why: "an output that may hang",
 	},
 	"internal/transfer": {
 		may: []string{"internal/alerting"},
-		why: "files of events on one side, the core's idea of a log on the other",
+		why: "moves events between files and a log",
 	},
 	"internal/metrics": {
 		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
-		why: "shows what the core and the log have counted, and what became of deliveries, by their own names",
+		why: "metrics of the core, the log and deliveries, in their own types",
 	},
 	"internal/config": {
 		may: []string{
@@ -97,7 +97,7 @@ var imports = map[string]row{
 		why: "reads the file into the Config of each part",
 	},
 	"api": {
-		why: "the contract and its page, embedded",
+		why: "the API description and its page, embedded",
 	},
 	"internal/channel/channeltest": {
 		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
@@ -105,7 +105,7 @@ var imports = map[string]row{
 	},
 	"internal/channel/console": {
 		may: []string{"internal/alerting", "internal/channel", "internal/outqueue"},
-		why: "a kind of channel: where alertd runs",
+		why: "a kind of channel: the output of alertd",
 	},
 	"internal/channel/email": {
 		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
@@ -135,7 +135,7 @@ var imports = map[string]row{
 		why: "stands in for Slack, in tests and demonstrations; it knows the protocol, not alertd",
 	},
 	"internal/channel/standin": {
-		why: "what stand-ins for services have in common; only they and tests import it",
+		why: "common parts of stand-ins for services; only they and tests import it",
 	},
 	"internal/channel/telegram": {
 		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
@@ -151,10 +151,10 @@ var imports = map[string]row{
 	},
 	"internal/httpapi": {
 		may: []string{"api", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/metrics"},
-		why: "serves the core by the contract; cmd hands it its settings, so it knows no file",
+		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
 	"internal/needs": {
-		why: "says what tests need and the machine lacks; nothing that ships may import it",
+		why: "skips tests that lack something; nothing that ships may import it",
 	},
 	"internal/pgtest": {
 		why: "gives tests a real PostgreSQL; nothing that ships may import it",
@@ -164,11 +164,11 @@ var imports = map[string]row{
 			"internal/alerting", "internal/channel", "internal/config", "internal/engine", "internal/httpapi", "internal/metrics", "internal/outqueue", "internal/store", "internal/store/work", "internal/transfer",
 			"internal/wholefile",
 		},
-		why: "puts the parts together; nobody imports it",
+		why: "connects the parts; nothing imports it",
 	},
 	"bench/log": {
 		may: []string{"internal/alerting", "internal/store"},
-		why: "fills a log by the package itself, and measures the binary on it",
+		why: "fills a log with the package itself, and measures the binary on it",
 	},
 	"bench/delivery": {
 		may: []string{"bench/internal/answer", "bench/internal/child", "bench/internal/figures"},
@@ -179,42 +179,42 @@ var imports = map[string]row{
 		why: "measures the binary from outside, as a user meets it",
 	},
 	"bench/internal/answer": {
-		why: "reads HTTP answers at little cost, for the programs that measure",
+		why: "reads HTTP answers at little cost, for the benchmarks",
 	},
 	"bench/internal/child": {
-		why: "runs what is measured, and reads what it takes",
+		why: "runs the measured servers, and reads their usage",
 	},
 	"bench/internal/figures": {
-		why: "medians and percentiles, the same in all programs that measure",
+		why: "medians and percentiles, the same in all benchmarks",
 	},
 	"test/crash": {
 		may: []string{"internal/pgtest"},
-		why: "kills the binary and its database, and asks from outside what is left",
+		why: "kills the binary and its database, and checks from outside what is left",
 	},
 	"docs/pictures": {
-		why: "shows what the channels' tests have recorded",
+		why: "shows the messages recorded by the tests of channels",
 	},
 	"examples/counterparts": {
 		may: []string{"internal/channel/slack/slacktest"},
-		why: "stands in for the other side of channels, and knows nothing of this one",
+		why: "stands in for the other side of channels; knows nothing of alertd",
 	},
 	"examples/dashboard": {
-		why: "knows the API only, as a program of a user's",
+		why: "uses only the API, like a program of a user",
 	},
 	"examples/kill_switch": {
-		why: "knows the API only, as a program of a user's",
+		why: "uses only the API, like a program of a user",
 	},
 	"examples/var_gate": {
-		why: "knows the API only, as a program of a user's",
+		why: "uses only the API, like a program of a user",
 	},
 }
 
 // dependencies has a row for each module that go.mod requires itself.
 var dependencies = map[string]string{
-	"github.com/PagerDuty/go-pagerduty":                        "what PagerDuty's events look like",
-	"github.com/Shopify/toxiproxy/v2":                          "tests: networks that fail",
-	"github.com/agnivade/levenshtein":                          "the key that an unknown key of the configuration was meant to be",
-	"github.com/cespare/xxhash/v2":                             "a hash of sources that stays the same, for the log's index",
+	"github.com/PagerDuty/go-pagerduty":                        "the format of PagerDuty's events",
+	"github.com/Shopify/toxiproxy/v2":                          "tests: failing networks",
+	"github.com/agnivade/levenshtein":                          "suggests the key that an unknown key of the configuration resembles",
+	"github.com/cespare/xxhash/v2":                             "a stable hash of sources, for the log's index",
 	"github.com/dustin/go-humanize":                            "sizes such as 8MiB in the configuration",
 	"github.com/emersion/go-sasl":                              "tests: logins of the mail server",
 	"github.com/emersion/go-smtp":                              "tests: a mail server",
@@ -223,33 +223,33 @@ var dependencies = map[string]string{
 	"github.com/gofrs/flock":                                   "one alertd on one SQLite file",
 	"github.com/google/uuid":                                   "ids of events, in the order of time",
 	"github.com/jackc/pgx/v5":                                  "PostgreSQL",
-	"github.com/klauspost/compress":                            "gzip for those who accept it, and zstd; Prometheus's client brings it along",
-	"github.com/pb33f/libopenapi":                              "tests: reads the contract",
-	"github.com/pb33f/libopenapi-validator":                    "tests: holds requests and answers beside the contract",
+	"github.com/klauspost/compress":                            "gzip and zstd of bodies; Prometheus's client requires it anyway",
+	"github.com/pb33f/libopenapi":                              "tests: reads the API description",
+	"github.com/pb33f/libopenapi-validator":                    "tests: validates requests and answers by the API description",
 	"github.com/pelletier/go-toml/v2":                          "TOML with the line and column of a mistake",
 	"github.com/pressly/goose/v3":                              "versions of the database's schema",
 	"github.com/prometheus/client_golang":                      "metrics",
 	"github.com/rogpeppe/go-internal":                          "tests: conversations with the command line as scripts",
-	"github.com/rs/zerolog":                                    "tests: the logger that toxiproxy wants, which says nothing",
-	"github.com/schollz/progressbar/v3":                        "how far an import has come, on a terminal",
+	"github.com/rs/zerolog":                                    "tests: the silent logger that toxiproxy requires",
+	"github.com/schollz/progressbar/v3":                        "the progress of an import, on a terminal",
 	"github.com/slack-go/slack":                                "Slack's blocks, payloads and API",
 	"github.com/sony/gobreaker/v2":                             "the circuit breaker of a channel",
 	"github.com/spf13/cobra":                                   "subcommands, flags, help and completion",
 	"github.com/standard-webhooks/standard-webhooks/libraries": "signatures of webhooks",
 	"github.com/stretchr/testify":                              "tests: assertions",
 	"github.com/wneessen/go-mail":                              "mail: messages of several parts, SMTP and its logins",
-	"go.uber.org/goleak":                                       "tests: goroutines that nobody waited for",
+	"go.uber.org/goleak":                                       "tests: leaked goroutines",
 	"go.yaml.in/yaml/v3":                                       "tests: the README's configuration of Prometheus",
-	"golang.org/x/net":                                         "which headers a webhook's own may be; mail through a SOCKS proxy; names of hosts in ASCII",
+	"golang.org/x/net":                                         "valid names of a webhook's headers; mail through a SOCKS proxy; host names in ASCII",
 	"golang.org/x/sync":                                        "errgroup, which waits for the long-running parts",
-	"golang.org/x/text":                                        "the Unicode forms and cases by which messages are compared",
-	"golang.org/x/term":                                        "whether a person reads the log",
-	"golang.org/x/time":                                        "how often a channel is used",
+	"golang.org/x/text":                                        "Unicode normalization and case folding of messages",
+	"golang.org/x/term":                                        "whether the log goes to a terminal",
+	"golang.org/x/time":                                        "rate limits of channels",
 	"modernc.org/sqlite":                                       "SQLite without cgo, so that the binary is static",
 	"pgregory.net/rapid":                                       "tests: properties",
 }
 
-// goJSON runs the go command and decodes the JSON values that it prints.
+// goJSON runs the go command and decodes its JSON output.
 func goJSON[T any](tb testing.TB, args ...string) []T {
 	tb.Helper()
 	cmd := exec.CommandContext(tb.Context(), "go", args...)
@@ -269,7 +269,7 @@ func goJSON[T any](tb testing.TB, args ...string) []T {
 	}
 }
 
-// ours returns those of the paths that are packages of alertd, without its name.
+// ours returns the paths that are packages of alertd, without the module's name.
 func ours(paths ...[]string) []string {
 	var found []string
 	for _, path := range slices.Concat(paths...) {
@@ -292,11 +292,11 @@ func TestImportsAreAllowed(t *testing.T) {
 	for _, pkg := range goJSON[goPackage](t, "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...") {
 		name, ok := strings.CutPrefix(pkg.ImportPath, module+"/")
 		if !ok {
-			continue // the root holds no code but this
+			continue // the root has only these tests
 		}
 		row, ok := imports[name]
-		assert.True(t, ok, "%s has no row in imports: say what it may import, and why", name)
-		assert.NotEmpty(t, row.why, "the row of %s says no reason", name)
+		assert.True(t, ok, "%s has no row in imports: add what it may import, and why", name)
+		assert.NotEmpty(t, row.why, "the row of %s has no reason", name)
 		delete(gone, name)
 		for _, imported := range ours(pkg.Imports) {
 			assert.Contains(t, row.may, imported, "%s must not import %s", name, imported)
@@ -311,7 +311,7 @@ func TestImportsAreAllowed(t *testing.T) {
 			}
 		}
 	}
-	assert.Empty(t, gone, "rows of packages that are no more")
+	assert.Empty(t, gone, "rows of packages that do not exist")
 }
 
 func TestEveryDependencyHasAReason(t *testing.T) {
@@ -334,7 +334,7 @@ func TestEveryDependencyHasAReason(t *testing.T) {
 	assert.Empty(t, gone, "rows of modules that go.mod no longer requires itself")
 }
 
-// What a dependency brings along for tests alone must not be in what users run.
+// Dependencies for tests alone must not be linked into the binary.
 func TestBinaryLinksNoTestCode(t *testing.T) {
 	type goPackage struct {
 		Module *struct{ Path string }

@@ -25,7 +25,7 @@ import (
 
 const operations = "docs/operations.md"
 
-// section returns what stands below a heading of the document.
+// section returns the text below a heading of the document.
 func section(tb testing.TB, heading string) string {
 	tb.Helper()
 	_, text, found := strings.Cut(readFile(tb, operations), "\n## "+heading+"\n")
@@ -46,8 +46,8 @@ func scripts(tb testing.TB, heading string) []string {
 	return found
 }
 
-// host is the machine on which the document's commands are typed: its folders are
-// the test's, and its alertd runs by a systemctl of the test's.
+// host is a machine for the document's commands: its folders are in the test's directory, and
+// a systemctl of the test starts and stops its alertd.
 type host struct {
 	directory   string
 	environment []string
@@ -101,12 +101,12 @@ func (h *host) write(tb testing.TB, name, text string) {
 	require.NoError(tb, os.WriteFile(h.path(name), []byte(text), 0o700))
 }
 
-// run runs what is typed; what it sets lasts for what is typed next.
+// run runs a script. Later scripts see its variables.
 func (h *host) run(tb testing.TB, script string) string {
 	tb.Helper()
 	script = strings.NewReplacer("/etc/alertd", h.path("etc"), "/var/lib/alertd", h.path("lib"), "/var/backups/alertd", h.path("backups")).Replace(script)
 	script = "set -eu\n[ ! -e $HOST/variables ] || source $HOST/variables\n" + script + "\n[ ! -v BACKUP ] || declare -p BACKUP >$HOST/variables\n"
-	cmd := command(context.WithoutCancel(tb.Context()), "bash", "-c", script) // also at the test's end
+	cmd := command(context.WithoutCancel(tb.Context()), "bash", "-c", script) // also at the end of the test
 	cmd.Env = append(append(cmd.Env, h.environment...), "HOST="+h.directory, "PATH="+h.path("bin")+":"+os.Getenv("PATH"))
 	cmd.Dir = h.directory
 	var stdout, stderr bytes.Buffer
@@ -116,7 +116,7 @@ func (h *host) run(tb testing.TB, script string) string {
 	return stdout.String()
 }
 
-// addr is where the alertd that runs listens.
+// addr returns the address of the running alertd.
 func (h *host) addr(tb testing.TB) string {
 	tb.Helper()
 	log, err := os.ReadFile(h.path("log"))
@@ -126,7 +126,7 @@ func (h *host) addr(tb testing.TB) string {
 	return string(addr[1])
 }
 
-// post registers alerts with the alertd that runs.
+// post registers alerts with the running alertd.
 func (h *host) post(tb testing.TB, messages ...string) {
 	tb.Helper()
 	var lines strings.Builder
@@ -145,7 +145,7 @@ func (h *host) post(tb testing.TB, messages ...string) {
 	require.Contains(tb, string(body), fmt.Sprintf(`{"registered":%d,`, len(messages)))
 }
 
-// messages returns those of all events, in their order.
+// messages returns the messages of all events, in order.
 func (h *host) messages(tb testing.TB) []string {
 	tb.Helper()
 	return strings.Fields(h.run(tb, "alertd export --config /etc/alertd/config.toml | jq -r .message"))
@@ -154,7 +154,7 @@ func (h *host) messages(tb testing.TB) []string {
 func TestBackupAndRestoreSteps(t *testing.T) {
 	steps := scripts(t, "Backup and restore, SQLite")
 	require.Len(t, steps, 2)
-	h := newHost(t, "END=KILL") // as a crash, which leaves the write-ahead log behind
+	h := newHost(t, "END=KILL") // like a crash, which leaves the write-ahead log behind
 	h.run(t, "systemctl start alertd")
 	h.post(t, "one", "two")
 	require.Contains(t, h.run(t, steps[0]), " holds events 1 to 2 in ")
@@ -203,7 +203,7 @@ func TestStepsForAFailingChannel(t *testing.T) {
 	steps := scripts(t, "Delivery")
 	require.Len(t, steps, 2)
 	var works atomic.Bool
-	told := make(chan string, 8) // what arrives once it works
+	told := make(chan string, 8) // messages that arrive once it works
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var message struct{ Type string }
 		switch err := json.NewDecoder(r.Body).Decode(&message); {
@@ -244,11 +244,11 @@ func TestOperationsDocumentNamesEveryMetric(t *testing.T) {
 	const off = "[alerting.channels.console]\nenabled = false"
 	text := readFile(t, config)
 	require.Contains(t, text, off)
-	on := strings.Replace(text, off, "[alerting.channels.console]\nenabled = true", 1) // so that a channel is counted, too
+	on := strings.Replace(text, off, "[alerting.channels.console]\nenabled = true", 1) // so that there are metrics of a channel
 	on = strings.Replace(on, "[alerting]\nenabled = false", "[alerting]\nenabled = true", 1)
 	require.NoError(t, os.WriteFile(config, []byte(on), 0o600))
 	d := startDaemon(t, "bin/alertd", "serve", "--config", config, "--listen", "127.0.0.1:0")
-	get(t, d.url()+"/healthz") // a request, so that there is one to be counted
+	get(t, d.url()+"/healthz") // so that there is a request to count
 	metrics := get(t, d.url()+"/metrics")
 	text = readFile(t, operations)
 	names := func(pattern, text string) []string {
@@ -263,7 +263,7 @@ func TestOperationsDocumentNamesEveryMetric(t *testing.T) {
 	for _, labels := range regexp.MustCompile(`(alertd_[a-z_]+)\{([a-z_,]+)\}`).FindAllStringSubmatch(text, -1) {
 		series := regexp.MustCompile(`(?m)^` + labels[1] + `\{.*$`).FindString(metrics)
 		for label := range strings.SplitSeq(labels[2], ",") {
-			if series != "" { // there is no reason for a rejection yet
+			if series != "" { // there are no rejections yet
 				require.Contains(t, series, label+`="`)
 			}
 		}

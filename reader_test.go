@@ -12,22 +12,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// reader is somebody who does what the README says, and at whose place the addresses
-// and folders are others.
+// reader follows the README on this machine, with other addresses and folders.
 type reader struct {
-	tb testing.TB // of the whole README
-	// here has what the README says, and what that is here.
+	tb testing.TB // of TestREADME
+	// here maps the README's addresses and folders to those of the test.
 	here map[string]string
-	// beside says that programs run beside alertd, so that what is to be seen may take
-	// a moment.
+	// beside says that programs run beside alertd, so the expected output may take a
+	// moment.
 	beside bool
 }
 
-// soon bounds what takes a moment: the pause of a channel's breaker is 15 seconds.
+// soon bounds such a moment. A channel's breaker stays open for 15 seconds.
 const soon = 30 * time.Second
 
-// translate returns a text of the README as it is to be typed here, and back what is
-// printed here as the README has it.
+// translate replaces the README's addresses and folders by those of the test, back does the
+// reverse.
 func (r *reader) translate(text string) string {
 	for readme, here := range r.here {
 		text = strings.ReplaceAll(text, readme, here)
@@ -42,7 +41,7 @@ func (r *reader) back(text string) string {
 	return text
 }
 
-// run runs a script and returns what it prints.
+// run runs a script and returns its output.
 func (r *reader) run(t *testing.T, interpreter, script string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -51,11 +50,11 @@ func (r *reader) run(t *testing.T, interpreter, script string) (string, error) {
 	return r.back(string(output)), err
 }
 
-// acts finds commands that change something. Others can be repeated.
+// acts matches commands that change something. Others can be repeated.
 var acts = regexp.MustCompile(`--json|-X POST|^[a-z]+=`)
 
-// typeIn types a command, after what sets its variables, and again as long as something
-// else is printed that may still come.
+// typeIn runs a command after the commands that set its variables. It repeats a command that
+// changes nothing until the expected output appears.
 func (r *reader) typeIn(t *testing.T, variables string, c typed) (output string, err error) {
 	t.Helper()
 	for last := time.Now().Add(soon); ; {
@@ -67,8 +66,8 @@ func (r *reader) typeIn(t *testing.T, variables string, c typed) (output string,
 	}
 }
 
-// besides are the programs that the README starts beside alertd: the flags by which
-// they take free ports, and what they say of those which the README names.
+// besides are the programs that the README starts beside alertd: their flags for free ports,
+// and the lines with these ports.
 var besides = map[string]struct {
 	flags string
 	says  map[string]*regexp.Regexp
@@ -82,8 +81,8 @@ var besides = map[string]struct {
 	}},
 }
 
-// startBeside starts a program that the README has run in the background, and returns
-// once it listens. It ends with the README.
+// startBeside starts a program that the README runs in the background, and waits until it
+// listens. The program ends with the test.
 func (r *reader) startBeside(script string) {
 	r.tb.Helper()
 	log := regexp.MustCompile(`>(\S+\.log)$`).FindStringSubmatch(script)
@@ -106,7 +105,7 @@ func (r *reader) startBeside(script string) {
 		r.beside = true
 		for address, says := range p.says {
 			require.Eventually(r.tb, func() bool {
-				printed, _ := os.ReadFile(r.translate(log[1])) // it may not be there yet
+				printed, _ := os.ReadFile(r.translate(log[1])) // it may not exist yet
 				found := says.FindSubmatch(printed)
 				if found != nil {
 					r.here[address] = string(found[1])
@@ -116,5 +115,5 @@ func (r *reader) startBeside(script string) {
 		}
 		return
 	}
-	require.Fail(r.tb, "nothing is known of "+script)
+	require.Fail(r.tb, "unknown program: "+script)
 }

@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// updateFlag writes what the README's commands print into the README:
+// updateFlag writes the output of the README's commands into the README:
 // go test . -run README -update.
 var updateFlag = flag.Bool("update", false, "write what the commands of the README print into it")
 
@@ -25,7 +25,7 @@ const readmeAddr = "127.0.0.1:8080"
 
 // block is a fenced block of a Markdown file.
 type block struct {
-	line     int // of its first line
+	line     int // number of the first line
 	language string
 	text     string
 }
@@ -58,8 +58,8 @@ func readFile(tb testing.TB, name string) string {
 	return string(data)
 }
 
-// TestREADME does what the README says, from top to bottom, with the alertd that
-// its first command starts.
+// TestREADME follows the README from top to bottom, with the alertd that its first command
+// starts.
 func TestREADME(t *testing.T) {
 	readme := readFile(t, "README.md")
 	all := blocks(readme)
@@ -78,7 +78,7 @@ func TestREADME(t *testing.T) {
 			check[b.language](t, r, b)
 		})
 	}
-	t.Run("names only metrics that there are", func(t *testing.T) {
+	t.Run("names only existing metrics", func(t *testing.T) {
 		metrics := get(t, d.url()+"/metrics") + get(t, r.translate("http://127.0.0.1:8081/metrics"))
 		for _, name := range regexp.MustCompile("`(alertd_[a-z_]+)`").FindAllStringSubmatch(readme, -1) {
 			require.Contains(t, metrics, "\n# TYPE "+name[1]+" ")
@@ -99,11 +99,11 @@ func get(tb testing.TB, url string) string {
 	return string(body)
 }
 
-// typed is a command of a console, and what it prints.
+// typed is a command of a console block with its output.
 type typed struct{ command, output string }
 
-// commandsOf splits a console: a command begins with "$ " and goes on with the lines
-// right below that are indented by four.
+// commandsOf splits a console block: a command begins with "$ " and continues with the
+// following lines that are indented by four.
 func commandsOf(text string) []typed {
 	var all []typed
 	inCommand := false
@@ -126,8 +126,8 @@ func commandsOf(text string) []typed {
 	return all
 }
 
-// checkConsole runs commands and compares what they print. One that shows no
-// output must succeed. A variable that one of them sets is there for the next.
+// checkConsole runs commands and compares their output. A command without output must
+// succeed. Later commands see the variables of earlier ones.
 func checkConsole(t *testing.T, r *reader, b block) {
 	commands := commandsOf(b.text)
 	require.NotEmpty(t, commands, "a console begins with a command: $ ...")
@@ -151,7 +151,7 @@ func checkConsole(t *testing.T, r *reader, b block) {
 	}
 }
 
-// normal makes outputs alike that differ in ids and times only.
+// normal replaces ids and times in an output.
 func normal(output string) string {
 	for _, pattern := range []string{
 		`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`,
@@ -162,7 +162,7 @@ func normal(output string) string {
 	return output
 }
 
-// checkShell runs a script; what cannot run within a test is checked otherwise.
+// checkShell runs a script. Scripts that cannot run within a test are checked otherwise.
 func checkShell(t *testing.T, r *reader, b block) {
 	switch words := strings.Fields(b.text); words[0] {
 	case "make":
@@ -181,15 +181,14 @@ func checkShell(t *testing.T, r *reader, b block) {
 	}
 }
 
-// checkMake checks that a target is what the README takes it for, but does not
-// run it: this test may be run by it.
+// checkMake checks what a target would do without running it: this test may be a part of it.
 func checkMake(t *testing.T, line string) {
 	t.Helper()
 	target := strings.Fields(line)[1]
 	output, err := command(t.Context(), "make", "--dry-run", target).CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	want := map[string]string{"run": "bin/alertd serve", "test": " test -short -shuffle=on ./..."}[target]
-	require.NotEmpty(t, want, "nothing is known of make %s", target)
+	require.NotEmpty(t, want, "make %s is unknown", target)
 	require.Contains(t, string(output), want)
 }
 
@@ -198,7 +197,7 @@ func checkPython(t *testing.T, r *reader, b block) {
 	require.NoError(t, err, output)
 }
 
-// checkScrapeConfig does what Prometheus would do.
+// checkScrapeConfig scrapes the targets as Prometheus would.
 func checkScrapeConfig(t *testing.T, r *reader, b block) {
 	var config struct {
 		ScrapeConfigs []struct {
