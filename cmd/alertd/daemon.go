@@ -107,7 +107,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 			{Name: "log", Err: opened.Ready},
 			{Name: "engine", Err: deliver.Ready},
 			{Name: "timers", Err: deliver.TimersReady},
-			{Name: "deliveries", Err: deliver.ClaimsReady},
+			{Name: "deliveries", Err: deliver.DeliveriesReady},
 		},
 		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks,
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,

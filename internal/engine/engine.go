@@ -123,8 +123,8 @@ type Engine struct {
 	noted *state    // whose channels are noted in the database
 	swept time.Time // when it looked first for channels that are gone; the database's time
 
-	folds, timing check
-	onTime        atomic.Int64 // when all timers had been handled last, in nanoseconds since 1970
+	folds, timing, recording check
+	onTime                   atomic.Int64 // when all timers had been handled last, in nanoseconds since 1970
 
 	retried struct { // channels whose retry settings have changed since what waits went by them
 		sync.Mutex
@@ -153,8 +153,9 @@ func New(config Config, settings Settings) (*Engine, error) {
 		store: config.Store, work: config.Work, raise: config.Raise, meter: config.Meter, log: config.Logger, retention: config.Retention,
 		batch: foldBatch, timerBatch: timerBatch, folding: newBell(), claiming: newBell(), timers: newBell(), reporting: newBell(), sweeping: newBell(),
 		outcomes: make(chan done, 256), ended: make(chan struct{}),
-		folds:  check{log: config.Logger, task: "fold", failing: "events are not folded into incidents"},
-		timing: check{log: config.Logger, task: "timers", failing: "timers are not handled"},
+		folds:     check{log: config.Logger, task: "fold", failing: "events are not folded into incidents"},
+		timing:    check{log: config.Logger, task: "timers", failing: "timers are not handled"},
+		recording: check{log: config.Logger, task: "record", failing: "the outcomes of messages are not recorded"},
 	}
 	e.retried.channels = map[string]delivery.Retry{}
 	e.postponed = map[string]error{}

@@ -72,9 +72,12 @@ func (e *Engine) TimersReady() error {
 	return nil
 }
 
-// ClaimsReady returns nil if messages can be claimed on all channels, else an
-// [*alerting.Error] that says on which they cannot.
-func (e *Engine) ClaimsReady() error {
+// DeliveriesReady returns nil if messages can be claimed on all channels, and the outcomes
+// of attempts recorded, else an [*alerting.Error] that says what cannot.
+func (e *Engine) DeliveriesReady() error {
+	if err := e.recording.get(); err != nil {
+		return err
+	}
 	s := e.current.Load()
 	for _, name := range slices.Sorted(maps.Keys(s.outlets)) {
 		if err := s.outlets[name].claims.get(); err != nil {

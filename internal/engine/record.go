@@ -58,16 +58,10 @@ func (e *Engine) gather(first done) []done {
 func (e *Engine) recordAll(ctx context.Context, batch []done) {
 	wait := 50 * time.Millisecond
 	for tries := 1; ; tries++ {
-		failing := tries > 1
 		err := e.record(ctx, batch)
+		e.recording.set(err)
 		if err == nil {
-			if failing {
-				e.log.Info("outcomes of messages recorded again")
-			}
 			return
-		}
-		if !failing {
-			e.log.Error("outcomes of messages not recorded, trying again", "deliveries", len(batch), "error", withCause(err))
 		}
 		if len(batch) > 1 { // one of them may be what the database does not take
 			for _, d := range batch {
@@ -77,7 +71,9 @@ func (e *Engine) recordAll(ctx context.Context, batch []done) {
 		}
 		// An outcome that the database refuses must not hold up the others.
 		if e.sending.Err() != nil || tries >= recordTries && e.store.Ready() == nil {
-			e.log.Error("outcomes of messages not recorded, they are sent again with the same key", "deliveries", len(batch), "error", withCause(err))
+			e.recording.set(nil)
+			e.log.Error("outcome of a message not recorded, it is sent again with the same key", "delivery_id", batch[0].claimed.Delivery.ID,
+				"error", withCause(err))
 			return
 		}
 		pause(e.sending, wait/2+rand.N(wait)) //nolint:contextcheck,gosec // as long as the engine sends; jitter

@@ -72,7 +72,7 @@ func TestUnreadableNoticeStopsNoClaim(t *testing.T) {
 		}
 		require.Equal(t, 2, d.Store.Counts().Unreadable["notices"])
 		require.Equal(t, 1, d.Store.Counts().Unreadable["incidents"])
-		require.NoError(t, d.Engine.ClaimsReady())
+		require.NoError(t, d.Engine.DeliveriesReady())
 	})
 }
 
