@@ -105,7 +105,7 @@ func TestStormEndsWhenAllIsFoldedAndTold(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 4, f.scrapes, "a lag that is not known is none of 0")
 	require.Positive(t, s.rate)
-	require.GreaterOrEqual(t, s.lag, pollEvery, "two polls later, the first of which comes at once")
+	require.GreaterOrEqual(t, s.lag, pollEvery, "the second poll comes later")
 	require.Greater(t, s.told, s.lag)
 	require.Equal(t, incidents, s.messages)
 	require.Positive(t, s.peak)
@@ -122,13 +122,13 @@ func TestStormWithoutAlertingIsOnlyPosted(t *testing.T) {
 
 func TestIncompleteStormFails(t *testing.T) {
 	_, err := weather(t, &fakeAlertd{incidents: incidents, refused: 1}, true, incidents)
-	require.ErrorContains(t, err, "not taken as a whole")
+	require.ErrorContains(t, err, "not accepted as a whole")
 	_, err = weather(t, &fakeAlertd{incidents: incidents, lost: 100}, true, incidents)
 	require.ErrorContains(t, err, "100 incidents with 3900 events")
 	_, err = weather(t, &fakeAlertd{incidents: 50}, true, incidents)
 	require.ErrorContains(t, err, "50 incidents with 4000 events")
 	_, err = weather(t, &fakeAlertd{incidents: incidents}, true, 99)
-	require.ErrorContains(t, err, "told of 99 incidents")
+	require.ErrorContains(t, err, "about 99 incidents")
 }
 
 func TestGaugeReadsTheSeriesItself(t *testing.T) {

@@ -15,10 +15,10 @@ func newBackupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the SQLite database, also while alertd runs",
-		Long: "Copies the database of [storage] into FILE, as it is at one moment, and checks the copy.\n" +
-			"FILE must not exist; it appears once it is whole, checked and on disk. alertd may be\n" +
-			"running, and goes on taking alerts. To restore it, stop alertd and put FILE in the\n" +
-			"place of [storage] path; docs/operations.md has the steps.\n\n" +
+		Long: "Copies the database of [storage] to FILE, as it is at one moment, and checks the copy.\n" +
+			"FILE must not exist; it appears once it is complete, checked and on disk. alertd may\n" +
+			"be running. To restore the copy, stop alertd and replace [storage] path by FILE;\n" +
+			"docs/operations.md has the steps.\n\n" +
 			"For PostgreSQL use pg_dump, or continuous archiving (point-in-time recovery).",
 		Example: "  alertd backup /var/backups/alertd.db\n  alertd backup --config /etc/alertd/config.toml alertd-2026-01-31.db",
 		Args:    oneFile,

@@ -142,7 +142,7 @@ func newCheckConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check-config [FILE]",
 		Short: "Check the configuration and say what would be on",
-		Long:  "Reads the configuration as serve does, with the same environment, and starts nothing.\nExit status 2 if anything is wrong with it.",
+		Long:  "Reads the configuration as serve does, with the same environment, and starts nothing.\nExit status 2 if it has errors.",
 		Example: "  alertd check-config\n  alertd check-config /etc/alertd/config.toml\n" +
 			"  alertd check-config --section custom_alerts my.toml",
 		Args: func(cmd *cobra.Command, args []string) error {

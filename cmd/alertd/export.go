@@ -27,11 +27,11 @@ func newExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the events of the log, also while alertd runs",
-		Long: "Writes the events that the log holds, in its order.\n\n" +
+		Long: "Writes the events of the log, in its order.\n\n" +
 			"ndjson is one event a line, as the API answers it; alertd import reads it. csv is for\n" +
-			"people: a cell that a spreadsheet could take for a formula, as it begins with = + - @,\n" +
-			"a tab or the end of a line, has an apostrophe before it.\n\n" +
-			"--since and --until bound when events happened, their timestamp.",
+			"people: a cell that a spreadsheet could read as a formula, because it begins with\n" +
+			"= + - @, a tab or a line break, gets an apostrophe before it.\n\n" +
+			"--since and --until select by timestamp.",
 		Example: "  alertd export --output events.ndjson\n" +
 			"  alertd export --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z --format csv --output january.csv\n" +
 			"  alertd export --config /etc/alertd/config.toml",

@@ -25,23 +25,23 @@ func newImportCommand() *cobra.Command {
 	var flags importFlags
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Bring the events of a file into the log",
+		Short: "Import the events of a file into the log",
 		Long: "Reads an event or an alert a line, as alertd export writes them or as they are POSTed;\n" +
-			"FILE - is standard input. Ids and times are kept, and min_severity does not matter. An\n" +
-			"event_id that the log knows is a duplicate, so that the same import may be run again; an\n" +
-			"alert without an event_id gets a new one each time.\n\n" +
-			"An invalid line ends it, once all that comes before that line is in the log; with\n" +
-			"--skip-invalid it is told and passed over. A line may be as long as [server] max_body.\n" +
-			"Ctrl-C ends it between two transactions of up to 1000 events.\n\n" +
-			"With SQLite alertd must not be running. With PostgreSQL it may, and shows the events at\n" +
-			"once. Events that are older than [storage] retention are deleted when alertd next looks.",
+			"FILE - is standard input. Ids and times are kept, and min_severity does not apply. A\n" +
+			"known event_id is a duplicate, so the same import may be run again; an alert without\n" +
+			"an event_id gets a new one each time.\n\n" +
+			"An invalid line ends the import, after all lines before it are in the log; with\n" +
+			"--skip-invalid it is reported and skipped. A line may be as long as [server] max_body.\n" +
+			"Ctrl-C ends the import between two transactions of up to 1000 events.\n\n" +
+			"With SQLite alertd must not be running. With PostgreSQL it may be, and shows the events\n" +
+			"at once. Events older than [storage] retention are deleted soon after.",
 		Example: "  alertd import events.ndjson\n  alertd import --skip-invalid -\n" +
 			"  alertd import --config /etc/alertd/config.toml events.ndjson",
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
 	}
 	flags.addFile(cmd)
-	cmd.Flags().BoolVar(&flags.skipInvalid, "skip-invalid", false, "tell of invalid lines and pass over them")
+	cmd.Flags().BoolVar(&flags.skipInvalid, "skip-invalid", false, "report invalid lines and skip them")
 	return cmd
 }
 

@@ -14,12 +14,12 @@ func newMigrateCommand() *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the schema of the database up to date, or say how it stands",
-		Long: "Runs the migrations that are pending, as alertd does when it starts. With SQLite alertd\n" +
-			"must not be running.\n\n" +
+		Short: "Bring the schema of the database up to date, or check it",
+		Long: "Runs the pending migrations, as alertd does when it starts. With SQLite alertd must not be\n" +
+			"running.\n\n" +
 			"With --check nothing is changed, and alertd may be running: exit status 0 if the schema is\n" +
-			"up to date, 1 if migrations are pending, if there is no database yet, or if the schema is\n" +
-			"of a newer alertd.",
+			"up to date, 1 if migrations are pending, if there is no database yet, or if a newer alertd\n" +
+			"has migrated the schema.",
 		Example:           "  alertd migrate --check\n  alertd migrate --config /etc/alertd/config.toml",
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -18,10 +18,10 @@ func newServeCommand(stderr io.Writer) *cobra.Command {
 	var level, format string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Take alerts over HTTP until told to stop",
-		Long: "SIGTERM or SIGINT: requests and deliveries under way finish, streams end, exit status 0, also while\n" +
-			"alertd is starting; a second signal ends it at once. It takes at most shutdown_timeout, the timeout\n" +
-			"of [storage] and 5s together; exit status 1 if something did not finish.\n" +
+		Short: "Accept alerts over HTTP until told to stop",
+		Long: "SIGTERM or SIGINT, also during start-up: requests and deliveries under way finish, streams end, exit\n" +
+			"status 0. A second signal ends alertd at once. A stop takes at most shutdown_timeout, the timeout of\n" +
+			"[storage] and 5s together; exit status 1 if something did not finish.\n" +
 			"SIGHUP: reads the configuration again; a bad one changes nothing.",
 		Example:           "  alertd serve\n  alertd serve --config /etc/alertd/config.toml --log-format json\n  alertd serve --listen 127.0.0.1:0",
 		Args:              noArguments,

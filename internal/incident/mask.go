@@ -180,7 +180,7 @@ func (s *scanner) mask(t token) {
 // mean_rev_v2 or 0700.HK. One or more underscores are part of a word.
 func isJoiner(r rune) bool { return r == '-' || r == '.' || r == '/' || r == ':' }
 
-// compoundAt returns the compound that begins from; an empty one if there is none. A plus
+// compoundAt returns the compound that begins at from; an empty one if there is none. A plus
 // joins a digit to a letter, as in T+2.
 func (s *scanner) compoundAt(from int) compound {
 	c := compound{end: from}

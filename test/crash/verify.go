@@ -25,7 +25,7 @@ func (l *ledger) verifyLog(log []record) {
 		case ids[r.id]:
 			l.addOnce(e, doubled, "the id %s is in the log twice", r.id)
 		case tokens[r.token]:
-			l.addOnce(e, doubled, "it is in the log twice, under several ids, of which one is %s", r.id)
+			l.addOnce(e, doubled, "it is in the log twice, under several ids, one is %s", r.id)
 		}
 		ids[r.id], tokens[r.token] = true, true
 		if e.refused() {

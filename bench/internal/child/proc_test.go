@@ -44,7 +44,7 @@ func TestPeakRSSIsAtLeastCurrentRSS(t *testing.T) {
 	require.NoError(t, err)
 	now, err := UsageOf(os.Getpid())
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, peak+(1<<20), now.RSS, "but for what came since")
+	require.GreaterOrEqual(t, peak+(1<<20), now.RSS, "except for later growth")
 
 	got, err := parsePeak("Name:\ta\nVmPeak:\t  999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n")
 	require.NoError(t, err)
