@@ -66,7 +66,7 @@ func details(out io.Writer, name string, turns []turn, l load) {
 		probes, early, repeats = probes+t.probes, early+t.early, repeats+t.repeats
 		late, rss = max(late, t.late), max(rss, t.rss)
 	}
-	_, _ = fmt.Fprintf(out, "- %s: %d turns of %s, %.0f alerts/s, %d times measured, of which %d webhooks came before the answer was read; %d repeats; "+
+	_, _ = fmt.Fprintf(out, "- %s: %d turns of %s, %.0f alerts/s, %d webhooks measured, %d of them before the answer was read; %d repeats; "+
 		"the generator was up to %s ms behind its schedule (p99); %d µs of CPU an alert, %.0f MiB at most\n",
 		name, len(turns), l.duration, medianOf(turns, func(t turn) float64 { return t.rate }), probes, early, repeats,
 		ms(late), medianOf(turns, func(t turn) time.Duration { return t.cpu }).Microseconds(), float64(rss)/(1<<20))
@@ -75,9 +75,9 @@ func details(out io.Writer, name string, turns []turn, l load) {
 // reportLatency prints the latencies of alertd and the yardstick, alertd first.
 func reportLatency(out io.Writer, l load, names []string, rounds [][]turn) error {
 	var text bytes.Buffer
-	what := fmt.Sprintf("%d of which open an incident", l.rate/l.probeEvery)
+	what := fmt.Sprintf("%d of them open an incident", l.rate/l.probeEvery)
 	if l.probeEvery == 1 {
-		what = "each of which opens an incident"
+		what = "each opens an incident"
 	}
 	_, _ = fmt.Fprintf(&text, "\n%d alerts/s, %s:\n\n| from ... to the webhook | p50 ms | p90 ms | p99 ms | max ms |\n|---|---|---|---|---|\n", l.rate, what)
 	for i, name := range names {

@@ -32,17 +32,17 @@ func TestLatencyIsTheMedianOfTheRoundsBesideItsGoal(t *testing.T) {
 	l := load{rate: 1000, probeEvery: 20, duration: 5 * time.Second}
 	require.NoError(t, reportLatency(&out, l, []string{"alertd, SQLite", "bare relay"}, rounds))
 	text := out.String()
-	require.Contains(t, text, "1000 alerts/s, 50 of which open an incident:")
+	require.Contains(t, text, "1000 alerts/s, 50 of them open an incident:")
 	require.Contains(t, text, "| alertd, SQLite, from the answer | 1.40 | 7.00 | 14.00 | 40.00 |\n| goal | 3.00: met | | 15.00: met | |\n")
 	require.Contains(t, text, "| alertd, SQLite, from when it was due | 2.80 | 14.00 | 28.00 | 80.00 |\n")
 	require.Contains(t, text, "| bare relay, from the answer | 0.20 | 1.00 | 2.00 | 6.00 |\n")
-	require.Contains(t, text, "- alertd, SQLite: 3 turns of 5s, 999 alerts/s, 150 times measured, of which 3 webhooks came before the answer was read; 0 repeats; "+
+	require.Contains(t, text, "- alertd, SQLite: 3 turns of 5s, 999 alerts/s, 150 webhooks measured, 3 of them before the answer was read; 0 repeats; "+
 		"the generator was up to 1.00 ms behind its schedule (p99); 70 µs of CPU an alert, 20 MiB at most\n")
 	require.Equal(t, 1, strings.Count(text, "goal"), "the yardstick has none")
 
 	out.Reset()
 	require.NoError(t, reportLatency(&out, load{rate: 1000, probeEvery: 1}, []string{"alertd, SQLite"}, [][]turn{{took(40)}}))
-	require.Contains(t, out.String(), "each of which opens an incident")
+	require.Contains(t, out.String(), "each opens an incident")
 	require.Contains(t, out.String(), "| goal | 3.00: missed | | 15.00: missed | |")
 }
 

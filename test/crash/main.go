@@ -216,7 +216,7 @@ func playAll(ctx context.Context, o options, directory string, out io.Writer) ([
 	return played, errors.Join(errs...)
 }
 
-// lineWriter is a writer for several goroutines, each of which writes whole lines.
+// lineWriter is a writer for whole lines. Safe for concurrent use.
 type lineWriter struct {
 	mu  sync.Mutex
 	out io.Writer
