@@ -60,7 +60,9 @@ func (l *line) open() []*Delivery {
 func (l *line) settle(now time.Time) {
 	for i, d := range l.open() {
 		ready := i == 0 && d.Status == Waiting && !d.DueAt.After(now)
-		if d.Ready != ready {
+		if d.Ready != ready || i == 0 && d.Status == Waiting {
+			// Also the first that is not due yet: it may have been planned after now, by a
+			// transaction that this one has waited for, and then it is woken when it is due.
 			d.Ready = ready
 			l.story.touch(d)
 		}
