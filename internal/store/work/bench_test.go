@@ -49,6 +49,7 @@ func onFilled(b *testing.B, bench func(b *testing.B, w *work.Work)) {
 
 func BenchmarkClaim(b *testing.B) {
 	onFilled(b, func(b *testing.B, w *work.Work) {
+		b.Helper()
 		for channel, most := range map[string]int{"chat": 4, "mail": 0} {
 			b.Run(channel, func(b *testing.B) {
 				for b.Loop() {
@@ -66,6 +67,7 @@ func BenchmarkClaim(b *testing.B) {
 // BenchmarkNextTimer is what the timers' loop asks for, with 100,000 deliveries waiting.
 func BenchmarkNextTimer(b *testing.B) {
 	onFilled(b, func(b *testing.B, w *work.Work) {
+		b.Helper()
 		for b.Loop() {
 			_, found, err := w.NextTimer(b.Context(), true)
 			require.NoError(b, err)
@@ -77,6 +79,7 @@ func BenchmarkNextTimer(b *testing.B) {
 // BenchmarkQueues is what metrics ask for, with 100,000 deliveries waiting.
 func BenchmarkQueues(b *testing.B) {
 	onFilled(b, func(b *testing.B, w *work.Work) {
+		b.Helper()
 		for b.Loop() {
 			queues, _, err := w.Queues(b.Context())
 			require.NoError(b, err)

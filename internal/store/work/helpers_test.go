@@ -60,12 +60,12 @@ var databases = map[string]func(tb testing.TB) storetest.Database{
 
 // replica returns further work on the same database; on SQLite, which one alertd has
 // alone, the same.
-func (b *bench) replica(changes ...func(*store.Config)) *bench {
+func (b *bench) replica() *bench {
 	b.tb.Helper()
 	if b.db.Config.Driver == store.SQLite {
 		return b
 	}
-	return start(b.tb, b.db, changes...)
+	return start(b.tb, b.db)
 }
 
 // inTurn runs a transaction that may plan.

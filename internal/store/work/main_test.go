@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
 	if !given {
-		checks := "30"
+		checks := "15"
 		if storetest.Slow {
 			checks = "5"
 		}

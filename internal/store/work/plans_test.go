@@ -176,13 +176,13 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 			"backlog":    outside(func(ctx context.Context) error { _, err := b.Backlog(ctx); return err }),
 			"strangers":  outside(func(ctx context.Context) error { _, _, err := b.Strangers(ctx, nil); return err }),
 			"of events": outside(func(ctx context.Context) error {
-				_, err := b.Work.IncidentsOf(ctx, []*alerting.Event{event})
+				_, err := b.IncidentsOf(ctx, []*alerting.Event{event})
 				return err
 			}),
 			"timeline":        outside(func(ctx context.Context) error { _, err := b.Timeline(ctx, incident.NewID()); return err }),
 			"incident events": outside(func(ctx context.Context) error { _, err := b.IncidentEvents(ctx, incident.NewID(), 10); return err }),
 			"delivery":        outside(func(ctx context.Context) error { _, _, err := b.Delivery(ctx, delivery.NewID()); return err }),
-			"incident":        outside(func(ctx context.Context) error { _, err := b.Work.Incident(ctx, incident.NewID()); return err }),
+			"incident":        outside(func(ctx context.Context) error { _, err := b.Incident(ctx, incident.NewID()); return err }),
 			"deliveries of an incident": outside(func(ctx context.Context) error {
 				_, err := b.Deliveries(ctx, delivery.Query{Incident: incident.NewID(), Limit: 10})
 				return err
@@ -194,7 +194,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 			}),
 			"retain": outside(func(ctx context.Context) error { _, err := b.Retain(ctx, time.Hour); return err }),
 			"list": outside(func(ctx context.Context) error {
-				_, err := b.Work.Incidents(ctx, incident.Query{Limit: 10})
+				_, err := b.Incidents(ctx, incident.Query{Limit: 10})
 				return err
 			}),
 			"records": outside(func(ctx context.Context) error { _, err := b.ChannelRecords(ctx); return err }),
