@@ -80,6 +80,21 @@ func (l *line) toldBefore(notice int) bool {
 	return slices.ContainsFunc(l.deliveries, func(d *Delivery) bool { return d.Status == Delivered && d.Notice < notice })
 }
 
+// around returns whether the target has heard of the incident before a delivery, or may
+// still, and the open deliveries after it.
+func (l *line) around(d *Delivery) (heard bool, later []*Delivery) {
+	heard = l.toldBefore(d.Notice)
+	for _, other := range l.open() {
+		switch {
+		case other.Notice < d.Notice:
+			heard = true
+		case other.Notice > d.Notice:
+			later = append(later, other)
+		}
+	}
+	return heard, later
+}
+
 // told reports whether the target was told of the incident, or is about to be.
 func (l *line) told() bool {
 	return slices.ContainsFunc(l.deliveries, func(d *Delivery) bool { return d.Status == Delivered || d.Open() })

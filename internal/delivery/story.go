@@ -157,27 +157,39 @@ func (s *Story) GiveUp(d *Delivery, why string, fallback *Policy, mint Mint, now
 	line := s.lineOf(d)
 	line.end(d, Failed, now)
 	changes := []Change{changeOf(d, incident.EntryFailed, "not delivered: "+why)}
-	heard := line.toldBefore(d.Notice)
-	var later []*Delivery
-	for _, other := range line.open() {
-		if other.Notice < d.Notice { // the target may still hear of the incident
-			heard = true
-			continue
-		}
-		later = append(later, other)
-	}
+	heard, later := line.around(d)
 	if fallback != nil {
 		for _, owed := range append([]*Delivery{d}, later...) {
 			changes = append(changes, s.fallBack(owed, fallback, mint, now)...)
 		}
 	}
-	for _, waiting := range later {
-		if heard || waiting.Reason.Introduces() || waiting.Status != Waiting {
-			break
-		}
-		changes = append(changes, s.Supersede(waiting, "the channel has heard nothing of the incident", now))
+	if !heard {
+		changes = append(changes, s.supersedeUnheard(later, now)...)
 	}
 	line.settle(now)
+	return changes
+}
+
+// Void ends a delivery that need not be sent any more, and, if the target has heard nothing
+// of the incident, what waits behind it and only makes sense to those who have.
+func (s *Story) Void(d *Delivery, why string, now time.Time) []Change {
+	heard, later := s.lineOf(d).around(d)
+	changes := []Change{s.Supersede(d, why, now)}
+	if !heard {
+		changes = append(changes, s.supersedeUnheard(later, now)...)
+	}
+	return changes
+}
+
+// supersedeUnheard ends deliveries, in their order, up to the first that is sent to those
+// who have heard nothing of the incident.
+func (s *Story) supersedeUnheard(deliveries []*Delivery, now time.Time) (changes []Change) {
+	for _, d := range deliveries {
+		if d.Reason.Introduces() || d.Status != Waiting {
+			break
+		}
+		changes = append(changes, s.Supersede(d, "the channel has heard nothing of the incident", now))
+	}
 	return changes
 }
 

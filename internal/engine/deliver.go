@@ -191,7 +191,7 @@ func (e *Engine) endVoid(ctx context.Context, void []work.Claimable) error {
 				d.Error = "the message cannot be read: " + c.Err.Error()
 				t.giveUp(story, d, d.Error, "")
 			default:
-				t.note(story.Incident, story.Supersede(d, "the incident was acknowledged since", t.tx.Now()))
+				t.note(story.Incident, story.Void(d, "the incident was acknowledged since", t.tx.Now())...)
 			}
 		}
 		return nil

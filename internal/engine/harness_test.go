@@ -438,5 +438,5 @@ func (d *daemon) untilTold(r *receiver, want ...string) {
 		return len(r.told()) >= len(want) &&
 			!slices.ContainsFunc(d.deliveries(), func(x delivery.Delivery) bool { return x.Status == delivery.Sending })
 	})
-	require.ElementsMatch(d.t, want, r.told(), r.name)
+	require.ElementsMatch(d.t, want, r.told(), "%s; deliveries: %v", r.name, d.deliveries())
 }
