@@ -381,22 +381,3 @@ func TestRescheduleTakesTheNewBackoff(t *testing.T) {
 	w.pass(time.Minute, delivery.Working)
 	require.True(t, w.rows[1].Ready)
 }
-
-// TestLateTransactionDelaysNoMessage has a transaction that waited for another one's locks,
-// and whose time is before what that one has planned.
-func TestLateTransactionDelaysNoMessage(t *testing.T) {
-	w := newWorld(t, policy("chat"))
-	w.plan(incident.Opened, "chat")
-	w.claim(1)
-	w.finish(1, channel.Delivered)
-	w.plan(incident.Updated, "chat")
-	w.claim(2)
-	w.now = w.now.Add(3 * time.Millisecond)
-	w.plan(incident.WasAcknowledged, "chat")
-	w.now = w.now.Add(-2 * time.Millisecond)
-	w.finish(2, channel.Transient)
-	require.Equal(t, delivery.Superseded, w.rows[2].Status)
-	w.pass(time.Hour, delivery.Working)
-	require.Equal(t, []delivery.Number{3}, w.ready())
-	require.Equal(t, w.rows[3].DueAt, w.now, "it is looked at when it is due")
-}
