@@ -105,7 +105,7 @@ func TestDocsPolicyAllowsOnlyAlertd(t *testing.T) {
 }
 
 // The renderer is not ours. It names hosts in links, in comments and in the names
-// of namespaces, of which it loads nothing; a new one must be looked at before it
+// of namespaces, and it loads nothing from them; a new one must be looked at before it
 // is added here.
 func TestDocsRendererIsTheReviewedOne(t *testing.T) {
 	script := newHarness(t).get("/docs/redoc.standalone.js").body

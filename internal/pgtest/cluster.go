@@ -45,7 +45,7 @@ const (
 )
 
 // Cluster is a PostgreSQL server of its own, for tests that stop, kill and
-// restart it. Its methods are not safe for concurrent use, but for DSN. Contexts
+// restart it. Its methods are not safe for concurrent use, except DSN. Contexts
 // bound the waiting only: a server runs until it is stopped.
 type Cluster struct {
 	install   installation
@@ -250,7 +250,7 @@ func (c *Cluster) Close() error {
 }
 
 // removeSharedMemory removes what a killed server leaves in the kernel, a small
-// segment of which there can be a few thousand only. The next start would do so.
+// segment, and there can be only a few thousand of these. The next start would do so.
 func (c *Cluster) removeSharedMemory() {
 	const line, remove = 6, 0 // see PostgreSQL's pidfile.h, and shmctl(2)
 	text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))

@@ -13,7 +13,7 @@ const (
 	lockName        = "lock"
 )
 
-// directory is where a cluster lives. Whoever made it holds its lock, so that
+// directory is where a cluster lives. The process that made it holds its lock, so that
 // one that nobody holds is known to be abandoned.
 type directory struct {
 	path string

@@ -36,7 +36,7 @@ func Required() bool { return os.Getenv(envMust) == mustRequired }
 // installation is where PostgreSQL's programs are, and who runs them.
 type installation struct {
 	bin        string
-	credential *syscall.Credential // nil: whoever runs this process
+	credential *syscall.Credential // nil: the user of this process
 }
 
 // findInstallation returns [ErrNotInstalled] if there is none.

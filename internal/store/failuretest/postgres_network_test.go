@@ -90,8 +90,8 @@ func (s *service) warmUp(tb testing.TB) {
 	}
 }
 
-// requireQueries requires that many queries at once work within a time, the
-// first few of which may fail.
+// requireQueries requires that many queries at once work within a time. The first
+// few may fail.
 func (s *service) requireQueries(tb testing.TB, within time.Duration) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), within)

@@ -18,7 +18,7 @@ import (
 	"alertd/internal/store/work"
 )
 
-// reads returns the ways to ask the database, each of which requires the answer to
+// reads returns the ways to ask the database. Each requires the answer to
 // be right. The events are all those that there are; most are in the index.
 func (s *service) reads(events []*alerting.Event) map[string]func(ctx context.Context) error {
 	older := events[0] // than what is in memory

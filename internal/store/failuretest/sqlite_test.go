@@ -367,7 +367,7 @@ func TestReplacedFileTakesNoMoreEvents(t *testing.T) {
 	}
 }
 
-// Whoever calls off a write on the one connection must not call off what comes
+// A caller that calls off a write on the one connection must not call off what comes
 // after it there.
 func TestCancelledWriteHarmsNoEvent(t *testing.T) {
 	t.Parallel()

@@ -204,8 +204,8 @@ func (f *follower) check(tb testing.TB, log []logged) {
 	}
 }
 
-// checkCounted holds the counters since the start to the events of the log, all
-// of which the services have registered themselves.
+// checkCounted holds the counters since the start to the events of the log. The
+// services have registered all of these themselves.
 func checkCounted(tb testing.TB, log []logged, services ...*service) {
 	tb.Helper()
 	var registered uint64

@@ -22,7 +22,7 @@ import (
 )
 
 // release returns a database that the release before stories has written: five incidents
-// were told on three channels, of which "file" worked, "hook" did not, and "slow" is still
+// were told on three channels: "file" worked, "hook" did not, and "slow" is still
 // tried.
 func release(t *testing.T, db storetest.Database) {
 	t.Helper()

@@ -6,7 +6,7 @@ ALTER TABLE events ADD COLUMN dispatch bigint NOT NULL DEFAULT 0;
 -- The engine's place in the log. What came before there was an engine is not folded.
 INSERT INTO log_cursors (name, seq) SELECT 'engine', coalesce(max(seq), 0) FROM events;
 
--- One row. Whoever changes an incident holds it until the transaction ends.
+-- One row. A transaction that changes an incident holds it until it ends.
 CREATE TABLE engine (
     id        bigint PRIMARY KEY,
     incidents bigint NOT NULL    -- how many were opened: the number of the last one
@@ -51,7 +51,7 @@ CREATE TABLE incident_entries (
 );
 CREATE INDEX incident_entries_of ON incident_entries (incident, id);
 
--- What was to be told, whoever it was told to.
+-- What was to be told.
 CREATE TABLE notices (
     incident bigint NOT NULL,
     number   bigint NOT NULL,       -- from 1, in each incident
@@ -72,7 +72,7 @@ CREATE TABLE deliveries (
     give_up      bigint NOT NULL,
     finished     bigint,
     attempts     bigint NOT NULL DEFAULT 0,
-    claim        uuid,               -- of whoever is sending it
+    claim        uuid,               -- of the attempt under way
     lease        bigint,            -- when the claim ends
     error        text    NOT NULL DEFAULT '',
     thread       text    NOT NULL DEFAULT '',

@@ -1,5 +1,5 @@
 -- +goose Up
--- Deliveries are numbered by whoever holds the engine's row.
+-- The transaction that holds the engine's row numbers deliveries.
 ALTER TABLE engine ADD COLUMN deliveries bigint NOT NULL DEFAULT 0; -- how many were planned: the number of the last one
 UPDATE engine SET deliveries = (SELECT coalesce(max(number), 0) FROM deliveries);
 UPDATE engine SET deliveries = greatest(deliveries, nextval(pg_get_serial_sequence('deliveries', 'number')) - 1);

@@ -6,7 +6,7 @@ ALTER TABLE events ADD COLUMN dispatch INTEGER NOT NULL DEFAULT 0;
 -- The engine's place in the log. What came before there was an engine is not folded.
 INSERT INTO log_cursors (name, seq) SELECT 'engine', coalesce(max(seq), 0) FROM events;
 
--- One row. Whoever changes an incident holds it until the transaction ends.
+-- One row. A transaction that changes an incident holds it until it ends.
 CREATE TABLE engine (
     id        INTEGER PRIMARY KEY,
     incidents INTEGER NOT NULL    -- how many were opened: the number of the last one
@@ -51,7 +51,7 @@ CREATE TABLE incident_entries (
 ) STRICT;
 CREATE INDEX incident_entries_of ON incident_entries (incident, id);
 
--- What was to be told, whoever it was told to.
+-- What was to be told.
 CREATE TABLE notices (
     incident INTEGER NOT NULL,
     number   INTEGER NOT NULL,       -- from 1, in each incident
@@ -72,7 +72,7 @@ CREATE TABLE deliveries (
     give_up      INTEGER NOT NULL,
     finished     INTEGER,
     attempts     INTEGER NOT NULL DEFAULT 0,
-    claim        BLOB,               -- of whoever is sending it
+    claim        BLOB,               -- of the attempt under way
     lease        INTEGER,            -- when the claim ends
     error        TEXT    NOT NULL DEFAULT '',
     thread       TEXT    NOT NULL DEFAULT '',

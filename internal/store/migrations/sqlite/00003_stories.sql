@@ -1,5 +1,5 @@
 -- +goose Up
--- Deliveries are numbered by whoever holds the engine's row.
+-- The transaction that holds the engine's row numbers deliveries.
 ALTER TABLE engine ADD COLUMN deliveries INTEGER NOT NULL DEFAULT 0; -- how many were planned: the number of the last one
 UPDATE engine SET deliveries = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'), 0);
 
