@@ -123,13 +123,14 @@ func openReaders(config Config, settings *pgx.ConnConfig, most int) *sql.DB {
 // server, ends most of them, those too that were being made for somebody else; and
 // those that were never used are not asked for a sign of life when they are taken.
 func (d *postgresDB) living(ctx context.Context, db *sql.DB) (conn *sql.Conn, err error) {
-	for range 1 + 2*db.Stats().MaxOpenConnections {
+	most, refused := db.Stats().MaxOpenConnections, 0
+	for range 1 + 2*most {
 		if conn, err = db.Conn(ctx); err == nil {
 			if err = d.pingPooled(ctx, conn); err == nil {
 				return conn, nil
 			}
 			_ = conn.Close() // it is dead
-		} else if !hasEndedConnection(err) {
+		} else if refused++; refused > most || !hasEndedConnection(err) {
 			break
 		}
 	}
@@ -144,7 +145,7 @@ func (d *postgresDB) pingPooled(ctx context.Context, conn *sql.Conn) error {
 
 // pingTimeout bounds the wait for a sign of life, so that there is time left for
 // another connection.
-func pingTimeout(config Config) time.Duration { return min(time.Second, config.Timeout/4) }
+func pingTimeout(config Config) time.Duration { return min(time.Second, config.Timeout/5) }
 
 func (d *postgresDB) ping(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout(d.config))
