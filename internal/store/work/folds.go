@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"alertd/internal/alerting"
 	"alertd/internal/incident"
@@ -144,11 +145,20 @@ func (w *Work) IncidentEvents(ctx context.Context, id incident.ID, limit int) ([
 	return events, wrap("read the events of an incident", err)
 }
 
+// waitWhileDown is how long [Work.IncidentsOf] waits while the database does not work:
+// events in memory are shown without their incidents then.
+const waitWhileDown = 250 * time.Millisecond
+
 // IncidentsOf returns which incidents events belong to, by the events' numbers. Those
 // that belong to none, or not yet, are missing.
 func (w *Work) IncidentsOf(ctx context.Context, events []*alerting.Event) (map[alerting.Seq]incident.ID, error) {
 	if len(events) == 0 {
 		return nil, nil
+	}
+	if w.store.Ready() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, waitWhileDown)
+		defer cancel()
 	}
 	of := make(map[alerting.Seq]incident.Number, len(events))
 	seqs := make([]int64, len(events))
