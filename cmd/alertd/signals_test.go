@@ -39,7 +39,7 @@ func awaitWaiting(tb testing.TB, dsn string) {
 	eventually(tb, func() bool {
 		var waits bool
 		require.NoError(tb, db.QueryRowContext(tb.Context(), `SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-			WHERE application_name = 'alertd' AND (wait_event_type = 'Lock' OR query LIKE '%pg_try_advisory_lock%'))`).Scan(&waits))
+			WHERE datname = current_database() AND application_name = 'alertd' AND (wait_event_type = 'Lock' OR query LIKE '%pg_try_advisory_lock%'))`).Scan(&waits))
 		return waits
 	}, "it waits")
 }

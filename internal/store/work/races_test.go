@@ -321,6 +321,8 @@ func TestReplicasSendEachMessageOnceAndInOrder(t *testing.T) {
 func TestAStormLeavesEveryLineInOrder(t *testing.T) {
 	t.Parallel()
 	db := storetest.PostgreSQL(t)
+	const deadlocks = `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`
+	before := db.Number(t, deadlocks) // another test may have had the database
 	b := start(t, db)
 	other := b.replica()
 	const incidents, each = 4, 12
@@ -375,7 +377,7 @@ func TestAStormLeavesEveryLineInOrder(t *testing.T) {
 	b.log.Stop() // its connections say what they have met
 	other.log.Stop()
 	// A single one was seen in a few storms on a busy machine; it is tried again.
-	require.LessOrEqual(t, db.Number(t, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`), int64(1))
+	require.LessOrEqual(t, db.Number(t, deadlocks)-before, int64(1))
 }
 
 // foldSome plans messages about incidents that are told of.
@@ -502,7 +504,7 @@ func TestWhatADeadlockHasUndoneIsTriedAgain(t *testing.T) {
 		return add(ctx, tx, "two")
 	}))
 	require.NoError(t, <-waited)
-	require.Equal(t, 2, attempts)
+	require.GreaterOrEqual(t, attempts, 2)
 	records, err := b.ChannelRecords(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []uint64{101, 101}, []uint64{records["one"].Successes, records["two"].Successes})
