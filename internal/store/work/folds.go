@@ -30,7 +30,7 @@ func packFold(members []Membership) []byte {
 	return packed
 }
 
-var errFoldDamaged = errors.New("the record of which incidents events belong to is damaged")
+var errFoldDamaged = errors.New("the record of a fold is damaged")
 
 // unpackFold calls each with what packFold wrote.
 func unpackFold(packed []byte, each func(m Membership)) error {
