@@ -154,7 +154,7 @@ var imports = map[string]row{
 		why: "a kind of channel: signed webhooks",
 	},
 	"internal/httpapi": {
-		may: []string{"api", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/metrics"},
+		may: []string{"api", "internal/access", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/metrics"},
 		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
 	"internal/needs": {

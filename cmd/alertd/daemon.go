@@ -102,7 +102,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	)
 	reloader := newReloader(c, manager, deliver, registry)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: manager, Registry: registry, Logger: log.Logger, Build: build,
+		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: log.Logger, Build: build,
 		Ready: []httpapi.ReadyCheck{
 			{Name: "log", Err: opened.Ready},
 			{Name: "engine", Err: deliver.Ready},

@@ -30,6 +30,8 @@ type Config struct {
 	Manager *alerting.Manager
 	// Registry is where the API's own metrics go and what /metrics shows.
 	Registry *prometheus.Registry
+	// Refusals counts the callers that the API turns away.
+	Refusals *metrics.Refusals
 	Logger   *slog.Logger
 	Build    BuildInfo
 	// Settings are in force until [API.Reconfigure] changes them.
@@ -113,6 +115,7 @@ func (c *Config) complete() error {
 	}{
 		{"Manager", c.Manager == nil},
 		{"Registry", c.Registry == nil},
+		{"Refusals", c.Refusals == nil},
 		{"Logger", c.Logger == nil},
 		{"Incidents", c.Incidents == nil},
 		{"EventIncidents", c.EventIncidents == nil},

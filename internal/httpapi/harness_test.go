@@ -70,7 +70,7 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	config := httpapi.Config{
 		Incidents: desk, EventIncidents: desk, IncidentActions: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk,
 		Ready:   []httpapi.ReadyCheck{working("log"), working("engine")},
-		Manager: manager, Registry: registry, Logger: slog.New(slog.NewJSONHandler(log, nil)),
+		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: slog.New(slog.NewJSONHandler(log, nil)),
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
 		EffectiveConfig: func() map[string]any { return map[string]any{"server": map[string]any{"listen": "127.0.0.1:8080"}} },
 		Reload:          func(context.Context) ([]string, error) { return nil, nil },

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"alertd/internal/access"
 	"alertd/internal/metrics"
 )
 
@@ -77,7 +78,11 @@ func (e *endpoint) run(w *response, r *http.Request) (abort bool) {
 			writeProblem(w, w.cause)
 		}
 	}()
-	if err := e.row.handle(w, r); err != nil {
+	admitted, err := e.admit(w, r)
+	if err == nil {
+		err = e.row.handle(w, admitted)
+	}
+	if err != nil {
 		writeProblem(w, err)
 	}
 	return false
@@ -130,11 +135,14 @@ func (e *endpoint) logAccess(w *response, r *http.Request, status int, took time
 	if !log.Enabled(r.Context(), level) {
 		return
 	}
-	var space [10]slog.Attr
+	var space [12]slog.Attr
 	attrs := append(space[:0],
 		slog.String("method", shorten(r.Method)), slog.String("path", shorten(r.URL.EscapedPath())), slog.String("route", e.row.Pattern),
 		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("request_id", w.requestID), slog.String("remote", r.RemoteAddr))
+	if w.caller != nil && w.caller.Kind != access.Anonymous {
+		attrs = append(attrs, slog.String("caller", w.caller.Name))
+	}
 	if w.cause != nil {
 		attrs = append(attrs, slog.String("error", w.cause.Error()))
 	}
@@ -142,20 +150,6 @@ func (e *endpoint) logAccess(w *response, r *http.Request, status int, took time
 		attrs = append(attrs, slog.String("stack", string(w.stack)))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
-}
-
-// sameOrigin refuses requests that a visitor's browser sends for a web page of
-// another site. alertd listens on loopback, where only the headers that browsers
-// set tell such a page from a risk component, which sends none of them.
-func (a *API) sameOrigin(h handler) handler {
-	return func(w *response, r *http.Request) error {
-		if err := a.settings.Load().origins.Check(r); err != nil {
-			p := newProblem(http.StatusForbidden, "requests from web pages of another origin are not allowed")
-			p.cause = err
-			return p
-		}
-		return h(w, r)
-	}
 }
 
 // requestID returns the client's id for the request if it is harmless, else a

@@ -22,8 +22,9 @@ type problem struct {
 	RequestID string                `json:"request_id"`
 	Errors    []alerting.FieldError `json:"errors,omitempty"`
 
-	retryAfter int // seconds; 0: no Retry-After
-	cause      error
+	retryAfter   int    // seconds; 0: no Retry-After
+	authenticate string // WWW-Authenticate; "": none
+	cause        error
 }
 
 func (p *problem) Error() string {
@@ -123,6 +124,9 @@ func writeProblem(w *response, err error) {
 	header := w.Header()
 	if p.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	if p.authenticate != "" {
+		header.Set("WWW-Authenticate", p.authenticate)
 	}
 	w.send(p.Status, "application/problem+json", body)
 	w.discardBody()

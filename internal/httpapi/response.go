@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+
+	"alertd/internal/access"
 )
 
 // response is the ResponseWriter that handlers get. It records what the log and
@@ -17,6 +19,7 @@ import (
 type response struct {
 	http.ResponseWriter
 	requestID string
+	caller    *access.Caller // nil until it is known
 	// fields holds the values of the two header fields that every answer has of its
 	// own, so that both cost one allocation.
 	fields *fields

@@ -7,24 +7,8 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/klauspost/compress/gzip"
-)
 
-// Need is what a caller must be allowed to do to use a route. Each need includes
-// those before it.
-type Need uint8
-
-// The needs, from the least to the greatest.
-const (
-	// NeedNothing: anybody may ask, such as a load balancer or a reader of the docs.
-	NeedNothing Need = iota + 1
-	// NeedIngest: send alerts.
-	NeedIngest
-	// NeedRead: see events, incidents, deliveries and how alertd does.
-	NeedRead
-	// NeedOperator: act on incidents, deliveries and channels.
-	NeedOperator
-	// NeedAdmin: see and change how alertd works.
-	NeedAdmin
+	"alertd/internal/access"
 )
 
 // Route is one row of the table of routes. GET also answers HEAD.
@@ -32,7 +16,7 @@ type Route struct {
 	Method string
 	// Pattern is the path as chi and api/openapi.yaml write it.
 	Pattern string
-	Need    Need
+	Need    access.Need
 
 	handle handler
 	// streams says that the answer goes on until one side ends it.
@@ -46,36 +30,36 @@ func (r Route) Changes() bool { return r.Method != http.MethodGet }
 
 // ByPerson reports whether the route changes something at a person's wish, not
 // at that of a program that sends alerts.
-func (r Route) ByPerson() bool { return r.Changes() && r.Need >= NeedOperator }
+func (r Route) ByPerson() bool { return r.Changes() && r.Need >= access.NeedOperator }
 
 // Routes returns the table of routes.
 func (a *API) Routes() []Route {
 	get, post := http.MethodGet, http.MethodPost
 	return []Route{
-		{Method: get, Pattern: "/", Need: NeedNothing, handle: redirectToDocs},
-		{Method: post, Pattern: "/alerts", Need: NeedIngest, handle: a.postAlerts},
-		{Method: get, Pattern: "/events", Need: NeedRead, handle: a.getEvents},
-		{Method: get, Pattern: "/events/stream", Need: NeedRead, handle: a.streamEvents, streams: true},
-		{Method: get, Pattern: "/events/{event_id}", Need: NeedRead, handle: a.getEvent},
-		{Method: get, Pattern: "/incidents", Need: NeedRead, handle: a.getIncidents},
-		{Method: get, Pattern: "/incidents/{incident_id}", Need: NeedRead, handle: a.getIncident},
-		{Method: post, Pattern: "/incidents/{incident_id}/acknowledge", Need: NeedOperator, handle: a.postAcknowledge},
-		{Method: post, Pattern: "/incidents/{incident_id}/resolve", Need: NeedOperator, handle: a.postResolve},
-		{Method: get, Pattern: "/channels", Need: NeedRead, handle: a.getChannels},
-		{Method: post, Pattern: "/channels/{name}/test", Need: NeedOperator, handle: a.postTest},
-		{Method: get, Pattern: "/deliveries", Need: NeedRead, handle: a.getDeliveries},
-		{Method: get, Pattern: "/deliveries/{delivery_id}", Need: NeedRead, handle: a.getDelivery},
-		{Method: post, Pattern: "/deliveries/{delivery_id}/retry", Need: NeedOperator, handle: a.postRetry},
-		{Method: get, Pattern: "/stats", Need: NeedRead, handle: a.getStats},
-		{Method: get, Pattern: "/metrics", Need: NeedRead, handle: a.metricsHandler(), encodes: true},
-		{Method: get, Pattern: "/healthz", Need: NeedNothing, handle: a.getHealthz},
-		{Method: get, Pattern: "/readyz", Need: NeedNothing, handle: a.getReadyz},
-		{Method: get, Pattern: "/version", Need: NeedRead, handle: a.getVersion},
-		{Method: get, Pattern: "/config", Need: NeedAdmin, handle: a.getConfig},
-		{Method: post, Pattern: "/-/reload", Need: NeedAdmin, handle: a.postReload},
-		{Method: get, Pattern: "/openapi.yaml", Need: NeedNothing, handle: getOpenAPI},
-		{Method: get, Pattern: "/docs", Need: NeedNothing, handle: getDocs},
-		{Method: get, Pattern: "/docs/{asset}", Need: NeedNothing, handle: getDocs},
+		{Method: get, Pattern: "/", Need: access.NeedNothing, handle: redirectToDocs},
+		{Method: post, Pattern: "/alerts", Need: access.NeedIngest, handle: a.postAlerts},
+		{Method: get, Pattern: "/events", Need: access.NeedRead, handle: a.getEvents},
+		{Method: get, Pattern: "/events/stream", Need: access.NeedRead, handle: a.streamEvents, streams: true},
+		{Method: get, Pattern: "/events/{event_id}", Need: access.NeedRead, handle: a.getEvent},
+		{Method: get, Pattern: "/incidents", Need: access.NeedRead, handle: a.getIncidents},
+		{Method: get, Pattern: "/incidents/{incident_id}", Need: access.NeedRead, handle: a.getIncident},
+		{Method: post, Pattern: "/incidents/{incident_id}/acknowledge", Need: access.NeedOperator, handle: a.postAcknowledge},
+		{Method: post, Pattern: "/incidents/{incident_id}/resolve", Need: access.NeedOperator, handle: a.postResolve},
+		{Method: get, Pattern: "/channels", Need: access.NeedRead, handle: a.getChannels},
+		{Method: post, Pattern: "/channels/{name}/test", Need: access.NeedOperator, handle: a.postTest},
+		{Method: get, Pattern: "/deliveries", Need: access.NeedRead, handle: a.getDeliveries},
+		{Method: get, Pattern: "/deliveries/{delivery_id}", Need: access.NeedRead, handle: a.getDelivery},
+		{Method: post, Pattern: "/deliveries/{delivery_id}/retry", Need: access.NeedOperator, handle: a.postRetry},
+		{Method: get, Pattern: "/stats", Need: access.NeedRead, handle: a.getStats},
+		{Method: get, Pattern: "/metrics", Need: access.NeedRead, handle: a.metricsHandler(), encodes: true},
+		{Method: get, Pattern: "/healthz", Need: access.NeedNothing, handle: a.getHealthz},
+		{Method: get, Pattern: "/readyz", Need: access.NeedNothing, handle: a.getReadyz},
+		{Method: get, Pattern: "/version", Need: access.NeedRead, handle: a.getVersion},
+		{Method: get, Pattern: "/config", Need: access.NeedAdmin, handle: a.getConfig},
+		{Method: post, Pattern: "/-/reload", Need: access.NeedAdmin, handle: a.postReload},
+		{Method: get, Pattern: "/openapi.yaml", Need: access.NeedNothing, handle: getOpenAPI},
+		{Method: get, Pattern: "/docs", Need: access.NeedNothing, handle: getDocs},
+		{Method: get, Pattern: "/docs/{asset}", Need: access.NeedNothing, handle: getDocs},
 	}
 }
 
@@ -91,9 +75,6 @@ func (a *API) newRouter() (chi.Router, error) {
 	}
 	router := chi.NewRouter()
 	for _, row := range a.Routes() {
-		if row.Changes() {
-			row.handle = a.sameOrigin(row.handle)
-		}
 		methods := []string{row.Method}
 		if row.Method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
@@ -106,7 +87,7 @@ func (a *API) newRouter() (chi.Router, error) {
 			router.Method(method, row.Pattern, handler)
 		}
 	}
-	router.NotFound((&endpoint{api: a, row: Route{Pattern: unmatched, handle: notFound}}).ServeHTTP)
-	router.MethodNotAllowed((&endpoint{api: a, row: Route{Pattern: unmatched, handle: a.methodNotAllowed}}).ServeHTTP)
+	router.NotFound((&endpoint{api: a, row: Route{Method: http.MethodGet, Pattern: unmatched, Need: access.NeedNothing, handle: notFound}}).ServeHTTP)
+	router.MethodNotAllowed((&endpoint{api: a, row: Route{Method: http.MethodGet, Pattern: unmatched, Need: access.NeedNothing, handle: a.methodNotAllowed}}).ServeHTTP)
 	return router, nil
 }

@@ -6,25 +6,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"alertd/internal/httpapi"
+	"alertd/internal/access"
 )
 
 // Access is granted by what the table says, so each row of it is reviewed here.
 func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
-	want := map[httpapi.Need][]string{
-		httpapi.NeedNothing: {"GET /", "GET /docs", "GET /docs/{asset}", "GET /openapi.yaml", "GET /healthz", "GET /readyz"},
-		httpapi.NeedIngest:  {"POST /alerts"},
-		httpapi.NeedRead: {
+	want := map[access.Need][]string{
+		access.NeedNothing: {"GET /", "GET /docs", "GET /docs/{asset}", "GET /openapi.yaml", "GET /healthz", "GET /readyz"},
+		access.NeedIngest:  {"POST /alerts"},
+		access.NeedRead: {
 			"GET /events", "GET /events/stream", "GET /events/{event_id}", "GET /incidents", "GET /incidents/{incident_id}",
 			"GET /channels", "GET /deliveries", "GET /deliveries/{delivery_id}", "GET /stats", "GET /metrics", "GET /version",
 		},
-		httpapi.NeedOperator: {
+		access.NeedOperator: {
 			"POST /incidents/{incident_id}/acknowledge", "POST /incidents/{incident_id}/resolve",
 			"POST /channels/{name}/test", "POST /deliveries/{delivery_id}/retry",
 		},
-		httpapi.NeedAdmin: {"GET /config", "POST /-/reload"},
+		access.NeedAdmin: {"GET /config", "POST /-/reload"},
 	}
-	got := map[httpapi.Need][]string{}
+	got := map[access.Need][]string{}
 	for _, row := range newHarness(t).api.Routes() {
 		got[row.Need] = append(got[row.Need], row.Method+" "+row.Pattern)
 		require.Equal(t, row.Method != http.MethodGet, row.Changes(), row.Pattern)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/net/idna"
+
+	"alertd/internal/access"
 )
 
 // AccessLog says which requests are logged. Three kinds are logged whatever it
@@ -36,6 +38,8 @@ type Settings struct {
 	// PublicURL is where browsers reach alertd, perhaps through a proxy; "" if that
 	// is not known. Web pages of its origin may change things.
 	PublicURL string
+	// Access says who may do what; nil stands for one in which anybody may do everything.
+	Access *access.Directory
 }
 
 // inForce is [Settings] prepared for requests.
@@ -48,6 +52,9 @@ type inForce struct {
 // concurrent use.
 func (a *API) Reconfigure(settings Settings) {
 	setDefault(&settings.SlowRequest, time.Second)
+	if settings.Access == nil {
+		settings.Access, _ = access.NewDirectory(nil, false) // without entries it cannot fail
+	}
 	origins := http.NewCrossOriginProtection()
 	if origin := originOf(settings.PublicURL); origin != "" {
 		_ = origins.AddTrustedOrigin(origin) // it has the form of an origin

@@ -77,7 +77,7 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 	registry.MustRegister(metrics.NewEvents(s.manager), metrics.NewLog(s.store, tasks.Deleted))
 	idle := idleEngine(tb, s.store, config.Logger)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: s.manager, Registry: registry, Logger: config.Logger, Ready: []httpapi.ReadyCheck{{Name: "log", Err: s.store.Ready}, {Name: "engine", Err: idle.Ready}},
+		Manager: s.manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: config.Logger, Ready: []httpapi.ReadyCheck{{Name: "log", Err: s.store.Ready}, {Name: "engine", Err: idle.Ready}},
 		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks,
 		IncidentActions: idle, Retries: idle, Channels: idle, ChannelTests: idle,
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},

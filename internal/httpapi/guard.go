@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"alertd/internal/access"
+	"alertd/internal/metrics"
+)
+
+// errNoCredential says that a request shows nothing by which its caller is known.
+var errNoCredential = errors.New("no credential")
+
+// admit is what stands before every handler: it finds out who makes a request, and
+// refuses what the caller may not do. The request that it returns has the caller in its
+// context, see [access.FromContext].
+func (e *endpoint) admit(w *response, r *http.Request) (*http.Request, error) {
+	settings := e.api.settings.Load()
+	identity, refusal := settings.identify(r, time.Now())
+	caller := &access.Caller{Identity: identity, Address: addressOf(r)}
+	if identity == nil { // on a route that is open to all
+		caller.Identity = nobody
+	}
+	w.caller = caller
+	r = r.WithContext(access.NewContext(r.Context(), caller))
+	// Only the headers that browsers set tell a page of another site from a program.
+	if err := settings.origins.Check(r); e.row.Changes() && err != nil {
+		e.api.config.Refusals.Count(metrics.RefusedOrigin)
+		p := newProblem(http.StatusForbidden, "requests from web pages of another origin are not allowed")
+		p.cause = err
+		return r, p
+	}
+	switch need := e.row.Need; {
+	case need == access.NeedNothing:
+		return r, nil
+	case identity == nil:
+		e.api.config.Refusals.Count(metrics.RefusedUnauthenticated)
+		return r, unauthenticated(refusal)
+	case !identity.Role.Allows(need):
+		e.api.config.Refusals.Count(metrics.RefusedForbidden)
+		return r, forbidden(identity, need)
+	}
+	return r, nil
+}
+
+// nobody is the identity on open routes of a caller who has shown none. It may do nothing
+// else.
+var nobody = &access.Identity{Kind: access.Anonymous, Name: "anonymous"}
+
+// identify returns who makes a request, or why that is not known.
+func (s *inForce) identify(r *http.Request, now time.Time) (*access.Identity, error) {
+	if s.Access.Open() {
+		return anybody, nil
+	}
+	if given := r.Header["Authorization"]; len(given) > 0 {
+		token, err := bearer(given)
+		if err != nil {
+			return nil, err
+		}
+		return s.Access.ByToken(token, now)
+	}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		return s.Access.BySubject(r.TLS.VerifiedChains[0][0].Subject.String(), now)
+	}
+	return nil, errNoCredential
+}
+
+// anybody is the identity of all callers where nobody is configured.
+var anybody = access.Anybody()
+
+var errNotBearer = errors.New("the Authorization header must be given once, as: Bearer TOKEN")
+
+// bearer returns the token in the values of an Authorization header (RFC 6750).
+func bearer(values []string) (string, error) {
+	scheme, token, found := strings.Cut(values[0], " ")
+	if len(values) > 1 || !found || !strings.EqualFold(scheme, "Bearer") {
+		return "", errNotBearer
+	}
+	return strings.TrimLeft(token, " "), nil
+}
+
+// unauthenticated answers a caller who is not known. The header says what to show (RFC 6750,
+// section 3).
+func unauthenticated(reason error) *problem {
+	p := newProblem(http.StatusUnauthorized, "this needs a token, in the header Authorization: Bearer TOKEN")
+	p.authenticate = `Bearer realm="alertd"`
+	if reason == nil || errors.Is(reason, errNoCredential) {
+		return p
+	}
+	switch p.cause = reason; {
+	case errors.Is(reason, errNotBearer):
+		p.Detail = reason.Error()
+		p.authenticate += `, error="invalid_request"`
+	case errors.Is(reason, access.ErrNotSecret), errors.Is(reason, access.ErrUnknown), errors.Is(reason, access.ErrExpired):
+		p.Detail = "the credential " + reason.Error()
+		p.authenticate += `, error="invalid_token"`
+	}
+	return p
+}
+
+// forbidden answers a caller whose role is not enough.
+func forbidden(i *access.Identity, need access.Need) *problem {
+	p := newProblem(http.StatusForbidden, "this needs the role %s; %s has the role %s", need, i.Name, i.Role)
+	p.authenticate = `Bearer realm="alertd", error="insufficient_scope", scope="` + string(need.Roles()[0]) + `"`
+	return p
+}
+
+// addressOf returns the address that a request's connection comes from. It is not valid
+// for a Unix socket.
+func addressOf(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr().Unmap()
+}
