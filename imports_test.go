@@ -39,12 +39,16 @@ var imports = map[string]row{
 		strict: true,
 		why:    "pure: who may do what",
 	},
+	"internal/plaintext": {
+		strict: true,
+		why:    "makes text from outside inert where people read it",
+	},
 	"internal/incident": {
 		may: []string{"internal/alerting"},
 		why: "pure: how events fold into incidents, and which notices that makes",
 	},
 	"internal/channel": {
-		may: []string{"internal/alerting", "internal/incident"},
+		may: []string{"internal/alerting", "internal/incident", "internal/plaintext"},
 		why: "messages and their outcomes; the kinds are below it",
 	},
 	"internal/channel/outbound": {
@@ -112,7 +116,7 @@ var imports = map[string]row{
 		why: "a kind of channel: the output of alertd",
 	},
 	"internal/channel/email": {
-		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
+		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident", "internal/plaintext"},
 		why: "a kind of channel: mail",
 	},
 	"internal/channel/email/smtptest": {

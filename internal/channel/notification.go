@@ -19,7 +19,7 @@ type Notification struct {
 	// ([incident.Test]) has an incident with an id that is in no list.
 	Notice incident.Notice
 
-	// The texts below are for people. They are [Printable], of any length, and not
+	// The texts below are for people. They are as package plaintext makes them, of any length, and not
 	// escaped for any target.
 
 	// Color shows severity or status.

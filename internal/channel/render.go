@@ -7,6 +7,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/incident"
+	"alertd/internal/plaintext"
 )
 
 // Render returns the message about a notice. key is the delivery's id, and
@@ -15,12 +16,12 @@ func Render(key string, notice incident.Notice, publicURL string) Notification {
 	i := notice.Incident
 	n := Notification{
 		Key: key, Notice: notice, Color: colorOf(i), Label: labelOf(notice), Title: line(i.Source + ": " + i.Message),
-		Headline: headlineOf(notice), Body: Printable(i.Message), Facts: factsOf(notice), Details: detailsOf(notice.Context), Cut: notice.Context.Cut,
+		Headline: headlineOf(notice), Body: plaintext.Lines(i.Message), Facts: factsOf(notice), Details: detailsOf(notice.Context), Cut: notice.Context.Cut,
 	}
 	if why := line(notice.Why); !strings.Contains(n.Headline, why) {
 		n.Why = why
 	}
-	if note := Printable(notice.Note); strings.TrimSpace(note) != "" {
+	if note := plaintext.Lines(notice.Note); strings.TrimSpace(note) != "" {
 		n.Note = note
 	}
 	if publicURL != "" && notice.Reason != incident.Test {
@@ -107,12 +108,12 @@ func factsOf(notice incident.Notice) []Fact {
 func detailsOf(c incident.Context) []Fact {
 	facts := make([]Fact, 0, len(c.Fields))
 	for _, f := range c.Fields {
-		facts = append(facts, Fact{line(f.Name), Printable(f.Text())})
+		facts = append(facts, Fact{line(f.Name), plaintext.Lines(f.Text())})
 	}
 	return facts
 }
 
 // line returns a text from outside as one printable line.
-func line(text string) string { return Printable(OneLine(text)) }
+func line(text string) string { return plaintext.Lines(OneLine(text)) }
 
 func showTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

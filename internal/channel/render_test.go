@@ -11,6 +11,7 @@ import (
 	"alertd/internal/channel"
 	"alertd/internal/channel/channeltest"
 	"alertd/internal/incident"
+	"alertd/internal/plaintext"
 )
 
 func TestEachReasonHasItsWordsAndColor(t *testing.T) {
@@ -68,7 +69,7 @@ func TestTextsFromOutsideArePrintable(t *testing.T) {
 			texts = append(texts, f.Name, f.Value)
 		}
 		for _, text := range texts {
-			assert.Equal(t, channel.Printable(text), text)
+			assert.Equal(t, plaintext.Lines(text), text)
 			assert.NotContains(t, strings.ReplaceAll(text, "\n", ""), "\x1b")
 		}
 		assert.Equal(t, "a\\x1b[2J\nb\\u202e\ufffd", n.Body)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"alertd/internal/channel"
+	"alertd/internal/plaintext"
 )
 
 // maxQuote is how many bytes of what the server says an error quotes.
@@ -99,5 +100,5 @@ func explain(ctx context.Context, err error) string {
 // quote returns a text, which may come from the server, in one line and without secrets.
 func (c *Channel) quote(text string) string {
 	// What is cut or changed must be hidden first, or half a secret would be left.
-	return channel.ShortenBytes(channel.OneLine(channel.Printable(c.secrets.Hide(text))), maxQuote)
+	return channel.ShortenBytes(channel.OneLine(plaintext.Lines(c.secrets.Hide(text))), maxQuote)
 }
