@@ -43,6 +43,11 @@ var imports = map[string]row{
 		strict: true,
 		why:    "makes text from outside inert where people read it",
 	},
+	"internal/audit": {
+		may:    []string{"internal/access"},
+		strict: true,
+		why:    "pure: the records of who did what, and the chain that they make",
+	},
 	"internal/incident": {
 		may: []string{"internal/alerting"},
 		why: "pure: how events fold into incidents, and which notices that makes",
