@@ -13,6 +13,8 @@ import (
 	"github.com/pb33f/libopenapi/orderedmap"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"alertd/internal/access"
 )
 
 // operations returns all operations of the document, in its order.
@@ -167,6 +169,9 @@ func TestEveryOperationDocumentsItsFailures(t *testing.T) {
 			want := []string{"500"}
 			if method == "post" {
 				want = append(want, "403") // of another origin
+			}
+			if needOf(t, operation) != access.NeedNothing {
+				want = append(want, "401", "403")
 			}
 			if operation.RequestBody != nil {
 				want = append(want, "400", "413", "415", "422")

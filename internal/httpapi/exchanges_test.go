@@ -391,7 +391,7 @@ func undriven() map[string]struct {
 
 func TestExchangesKeepTheContract(t *testing.T) {
 	c := newContract(t)
-	for name, x := range exchanges() {
+	for name, x := range c.exchanges(t) {
 		t.Run(name, func(t *testing.T) { x.run(t, c) })
 	}
 }
@@ -561,7 +561,7 @@ func TestEverythingDocumentedIsExchanged(t *testing.T) {
 	c := newContract(t)
 	routes := newHarness(t).routes()
 	driven := map[string]bool{}
-	for name, x := range exchanges() {
+	for name, x := range c.exchanges(t) {
 		_, operation := c.item(pathOf(routes, x.method, x.request(t, "").URL.Path), x.method)
 		require.NotNil(t, operation, name)
 		for _, what := range x.drives(t, operation) {

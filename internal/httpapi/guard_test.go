@@ -11,8 +11,9 @@ import (
 	"alertd/internal/httpapi"
 )
 
-// guarded returns an API that knows the owners of tokens, one for each role, named after it.
-func guarded(tb testing.TB, more ...access.Entry) (*harness, map[access.Role]string) {
+// tokensOfRoles returns a directory that knows the owners of tokens, one for each role, named
+// after it, and what they send as Authorization.
+func tokensOfRoles(tb testing.TB, more ...access.Entry) (*access.Directory, map[access.Role]string) {
 	tb.Helper()
 	entries, tokens := more, map[access.Role]string{}
 	for _, role := range access.Roles() {
@@ -22,6 +23,13 @@ func guarded(tb testing.TB, more ...access.Entry) (*harness, map[access.Role]str
 	}
 	directory, err := access.NewDirectory(entries, false)
 	require.NoError(tb, err)
+	return directory, tokens
+}
+
+// guarded returns an API that knows the owners of tokens, see tokensOfRoles.
+func guarded(tb testing.TB, more ...access.Entry) (*harness, map[access.Role]string) {
+	tb.Helper()
+	directory, tokens := tokensOfRoles(tb, more...)
 	return newHarness(tb, func(c *httpapi.Config) { c.Settings.Access = directory }), tokens
 }
 
