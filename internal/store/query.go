@@ -27,7 +27,7 @@ type queries struct {
 	extent, onFrom, bySeq, byID, byKey, unfolded            string
 	segments, blocks, keepEvent, insertSegment, insertBlock string
 	keepFrom, deleteEvents, deleteBlocks, deleteSegments    string
-	deleteKeys, slowest, saveCursor, probe                  string
+	deleteKeys, deleteSessions, slowest, saveCursor, probe  string
 }
 
 func newQueries(d Dialect) queries {
@@ -58,6 +58,8 @@ func newQueries(d Dialect) queries {
 		deleteSegments: sql(`DELETE FROM event_segments WHERE segment < ?`),
 		deleteKeys: sql(`DELETE FROM idempotency_keys WHERE key IN
 			(SELECT key FROM idempotency_keys WHERE at <= ` + d.Now + ` - ? ORDER BY at LIMIT ?)`),
+		deleteSessions: sql(`DELETE FROM sessions WHERE token IN
+			(SELECT token FROM sessions WHERE expires <= ` + d.Now + ` - ? ORDER BY expires LIMIT ?)`),
 		slowest:    sql(`SELECT min(seq) FROM log_cursors`),
 		saveCursor: sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
 		probe:      sql(`UPDATE probe SET at = ` + d.Now + ` WHERE id = 1`),

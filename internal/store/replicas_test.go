@@ -265,7 +265,7 @@ func TestReplicasThatStartTogetherMakeTheSchemaOnce(t *testing.T) {
 	for _, s := range opened {
 		require.NoError(t, s.Close())
 	}
-	require.Equal(t, int64(4), db.Number(t, `SELECT count(*) FROM goose_db_version`))
+	require.Equal(t, db.Number(t, `SELECT count(DISTINCT version_id) FROM goose_db_version`), db.Number(t, `SELECT count(*) FROM goose_db_version`))
 	require.Less(t, time.Since(began), 4*time.Second, "nobody sleeps while another does the work")
 }
 

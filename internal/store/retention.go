@@ -54,7 +54,13 @@ func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 				return err
 			}
 		}
-		return s.deleteOldKeys(ctx)
+		if err := s.deleteOld(ctx, s.queries.deleteKeys, keyLifetime.Microseconds()); err != nil {
+			return fmt.Errorf("delete old idempotency keys: %w", err)
+		}
+		if err := s.deleteOld(ctx, s.queries.deleteSessions, 0); err != nil {
+			return fmt.Errorf("delete old sessions: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		return deleted, s.reading(err)
@@ -117,18 +123,19 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	return deleted, nil
 }
 
-// deleteOldKeys deletes the idempotency keys that are no longer remembered.
-func (s *Store) deleteOldKeys(ctx context.Context) error {
+// deleteOld deletes what is older than an age, in microseconds, by a query that takes it and
+// a number of rows.
+func (s *Store) deleteOld(ctx context.Context, query string, age int64) error {
 	for n := uint64(1); n > 0; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err := s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx) (err error) {
-			n, err = affected(tx.ExecContext(ctx, s.queries.deleteKeys, keyLifetime.Microseconds(), retainBatch))
+			n, err = affected(tx.ExecContext(ctx, query, age, retainBatch))
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("delete old idempotency keys: %w", err)
+			return err
 		}
 	}
 	return nil

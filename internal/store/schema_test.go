@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -93,7 +94,8 @@ func TestTheSchemaIsCheckedWithoutAChange(t *testing.T) {
 func TestASchemaThatIsNewerIsRefusedAndLeftAlone(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, config store.Config) {
 		startStore(t, config).stop()
-		setSchemaVersion(t, config, newest(t, config)+1)
+		known := newest(t, config)
+		setSchemaVersion(t, config, known+1)
 		before := tables(t, config)
 		attempts := map[string]func() error{
 			"open": func() error { _, err := store.Open(t.Context(), config); return err },
@@ -112,7 +114,7 @@ func TestASchemaThatIsNewerIsRefusedAndLeftAlone(t *testing.T) {
 			}
 		}
 		for name, attempt := range attempts {
-			require.ErrorContains(t, attempt(), "schema version 4 is newer than 3: the database is of a newer alertd; use that one, or restore a backup of before", name)
+			require.ErrorContains(t, attempt(), fmt.Sprintf("schema version %d is newer than %d: the database is of a newer alertd; use that one, or restore a backup of before", known+1, known), name)
 		}
 		require.Equal(t, before, tables(t, config))
 	})

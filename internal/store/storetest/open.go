@@ -20,7 +20,7 @@ func openAgain(t *testing.T, db Database) {
 		log := db.Start(t)
 		log.Add(t, Alert("alert"))
 		log.Stop()
-		require.Equal(t, int64(4), db.Number(t, `SELECT count(*) FROM goose_db_version`)) // the first is goose's own
+		require.Equal(t, db.Number(t, `SELECT count(DISTINCT version_id) FROM goose_db_version`), db.Number(t, `SELECT count(*) FROM goose_db_version`))
 	}
 	require.Equal(t, int64(3), db.Number(t, `SELECT count(*) FROM events`))
 }

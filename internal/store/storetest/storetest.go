@@ -48,6 +48,7 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"open", openCases},
 		{"transact", transactCases},
 		{"unfolded", unfoldedCases},
+		{"sessions", sessionCases},
 	})
 }
 
