@@ -103,7 +103,7 @@ var imports = map[string]row{
 	},
 	"internal/config": {
 		may: []string{
-			"internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
+			"internal/access", "internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
 			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
 			"internal/delivery",
 		},

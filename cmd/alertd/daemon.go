@@ -100,6 +100,10 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		metrics.NewLogRecords(log.queue.Dropped), metrics.NewEvents(manager), metrics.NewLog(opened, tasks.Deleted), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
 	)
+	settings, err := apiSettings(loaded.Server)
+	if err != nil {
+		return nil, err
+	}
 	reloader := newReloader(c, manager, deliver, registry)
 	api, err := httpapi.New(httpapi.Config{
 		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: log.Logger, Build: build,
@@ -111,7 +115,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		},
 		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks,
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
-		Settings: apiSettings(loaded.Server),
+		Settings: settings,
 		MaxBody:  loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		MaxSearches: loaded.Server.MaxSearches, SearchTimeout: loaded.Server.SearchTimeout,
 		StreamHeartbeat: loaded.Server.StreamHeartbeat, WriteTimeout: loaded.Server.WriteTimeout,

@@ -66,8 +66,12 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 		err = next.Alerting.Validate() // so that nothing can fail after the engine has changed
 	}
 	var inForce config.Config
+	var settings httpapi.Settings
 	if err == nil {
 		inForce = r.started.Reload(next)
+		settings, err = apiSettings(inForce.Server)
+	}
+	if err == nil {
 		err = r.engine.Reconfigure(engineSettings(inForce, r.shared))
 	}
 	if err == nil {
@@ -78,7 +82,7 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 		r.log.Error("configuration not reloaded, nothing has changed", "error", err)
 		return nil, err
 	}
-	r.api.Reconfigure(apiSettings(inForce.Server))
+	r.api.Reconfigure(settings)
 	r.current = inForce
 	r.good.Set(1)
 	r.at.Set(float64(time.Now().UnixMilli()) / 1000)
@@ -89,6 +93,9 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 }
 
 // apiSettings returns what a reload changes in the API.
-func apiSettings(s config.Server) httpapi.Settings {
-	return httpapi.Settings{AccessLog: httpapi.AccessLog(s.AccessLog), SlowRequest: s.SlowRequest, PublicURL: s.PublicURL}
+func apiSettings(s config.Server) (httpapi.Settings, error) {
+	directory, err := s.Directory()
+	return httpapi.Settings{
+		AccessLog: httpapi.AccessLog(s.AccessLog), SlowRequest: s.SlowRequest, PublicURL: s.PublicURL, Access: directory,
+	}, err
 }

@@ -62,7 +62,7 @@ func TestReloadOverHTTP(t *testing.T) {
 		},
 		"keys that wait for a restart are named, and the others are in force": {
 			toml:   "[server]\nmax_body = \"1KiB\"\nidle_timeout = \"1s\"\n[storage]\npath = \"elsewhere.db\"\n" + lenient,
-			status: http.StatusOK, body: `{"reloaded":true,"restart_required":["server.idle_timeout","server.max_body","storage"]}`, after: http.StatusCreated,
+			status: http.StatusOK, body: `{"reloaded":true,"restart_required":["server.idle_timeout","server.max_body","storage.path"]}`, after: http.StatusCreated,
 		},
 		"a bad file changes nothing, and every problem is named": {
 			toml: "[alerting]\nmin_severity = \"info\"\nbuffer_size = 0\nenabled = \"${NO_SUCH_VARIABLE}\"\n", status: http.StatusUnprocessableEntity,
@@ -151,7 +151,7 @@ func TestConfigShowsWhatIsInForce(t *testing.T) {
 	}
 
 	p.configure(lenient) // with another [storage]
-	require.Contains(t, p.post("/-/reload", "").body, `"storage"`)
+	require.Contains(t, p.post("/-/reload", "").body, `"storage.path"`)
 	require.Contains(t, p.get("/config").body, `"path":"`+path+`"`)
 }
 

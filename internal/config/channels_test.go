@@ -236,7 +236,7 @@ func TestInvalidChannelValueIsReported(t *testing.T) {
 		notDuration = " is not allowed, must be a duration from 1ms to 366d such as 500ms, 30s, 15m, 8h or 90d"
 		notTimeout  = " is not allowed, must be a duration from 1ms to 10m such as 500ms, 30s, 15m, 8h or 90d"
 		notCount    = " is not allowed, must be a whole number from 1 to 1000"
-		notRate     = " is not allowed, must be a number of messages and a time, such as 60/min, 1/s, 1000/h or 10/30s"
+		notRate     = " is not allowed, must be a number and a time, such as 60/min, 1/s, 1000/h or 10/30s"
 		notBoolean  = " is not allowed, must be true or false"
 		hidden      = "the value (not shown)"
 		categories  = " is not one of risk_limit, position_violation, execution_error, data_quality, system_health, compliance, performance, other"

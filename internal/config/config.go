@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"strings"
 	"time"
@@ -50,54 +49,10 @@ type Config struct {
 	Path  string
 	Found bool
 
-	section  string // the name of the alerting section
-	redacted map[string]any
-}
-
-// Server is the [server] section.
-type Server struct {
-	// Listen is host:port; port 0 takes a free one.
-	Listen string
-	// PublicURL is the URL at which people reach alertd, without a slash at the end.
-	// Messages link to it. "" means no links.
-	PublicURL string
-	// AccessLog is errors, all or off.
-	AccessLog string
-	// SlowRequest is the duration from which a request is logged as slow.
-	SlowRequest       time.Duration
-	ReadHeaderTimeout time.Duration
-	ReadTimeout       time.Duration
-	WriteTimeout      time.Duration
-	IdleTimeout       time.Duration
-	// ShutdownTimeout is how long requests under way may take to finish when alertd stops.
-	ShutdownTimeout time.Duration
-	// MaxBody is the largest request body in bytes.
-	MaxBody int64
-	// MaxStreams bounds the event streams that are open at once.
-	MaxStreams      int
-	StreamHeartbeat time.Duration
-	// MaxSearches is how many requests may search the database at once, and
-	// SearchTimeout bounds each.
-	MaxSearches   int
-	SearchTimeout time.Duration
-}
-
-// Storage is the [storage] section.
-type Storage struct {
-	// Driver is sqlite or postgres.
-	Driver string
-	Path   string
-	DSN    string
-	// Retention is how long history is kept. 0 keeps everything.
-	Retention time.Duration
-	// RetentionEvents is how many events are kept. 0 keeps all.
-	RetentionEvents int
-	// MaxConnections bounds the connections to PostgreSQL.
-	MaxConnections int
-	// QueueSize bounds the bytes of events that wait to be written.
-	QueueSize int64
-	// Timeout bounds one transaction.
-	Timeout time.Duration
+	section string // the name of the alerting section
+	// shown are the values without secrets, by key; those of the tables channels and
+	// custom have a key each.
+	shown map[string]any
 }
 
 // Options say what to read.
@@ -110,6 +65,8 @@ type Options struct {
 	Listen string
 	// LookupEnv finds a variable; nil stands for os.LookupEnv.
 	LookupEnv func(string) (string, bool)
+	// Now tells the time; nil stands for time.Now.
+	Now func() time.Time
 }
 
 // Problem is one mistake in the file.
@@ -152,7 +109,7 @@ func Load(options Options) (Config, error) {
 	}
 	data, err := readFile(options.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		config, err := Parse(nil, Options{Path: options.Path, Listen: options.Listen})
+		config, err := Parse(nil, Options{Path: options.Path, Listen: options.Listen, Now: options.Now})
 		if err != nil {
 			return Config{}, err
 		}
@@ -191,6 +148,9 @@ func Parse(data []byte, options Options) (Config, error) {
 	if options.LookupEnv == nil {
 		options.LookupEnv = os.LookupEnv
 	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	root := map[string]any{}
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	if err := toml.Unmarshal(data, &root); err != nil {
@@ -213,7 +173,7 @@ func Parse(data []byte, options Options) (Config, error) {
 	if len(r.problems) > 0 {
 		return Config{}, r.sorted()
 	}
-	config.redacted = r.redact(root, &config, options.Section)
+	config.shown = r.shown(&config)
 	return config, nil
 }
 
@@ -226,53 +186,4 @@ func syntaxError(path string, err error) string {
 	// The rest shows a number that is out of range, which may be a secret.
 	what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "toml: "), ": strconv.")
 	return where + ": " + what
-}
-
-// serverReloads are the keys of [server] that take effect at a reload.
-var serverReloads = [...]string{"public_url", "access_log", "slow_request"}
-
-// Reload returns the configuration in force after an alertd that started with c has loaded
-// next. Settings that need a restart are those of c.
-func (c *Config) Reload(next Config) Config {
-	server := c.Server
-	server.PublicURL, server.AccessLog, server.SlowRequest = next.Server.PublicURL, next.Server.AccessLog, next.Server.SlowRequest
-	next.Server, next.Storage = server, c.Storage
-
-	started, _ := c.redacted["server"].(map[string]any)
-	loaded, _ := next.redacted["server"].(map[string]any)
-	shown := maps.Clone(started)
-	for _, key := range serverReloads {
-		shown[key] = loaded[key]
-	}
-	next.redacted = maps.Clone(next.redacted)
-	next.redacted["server"], next.redacted["storage"] = shown, c.redacted["storage"]
-	return next
-}
-
-// RestartRequired returns the keys that differ between c and next and take
-// effect only after a restart.
-func (c *Config) RestartRequired(next Config) []string {
-	var keys []string
-	for _, key := range []struct {
-		name      string
-		different bool
-	}{
-		{"server.listen", c.Server.Listen != next.Server.Listen},
-		{"server.read_header_timeout", c.Server.ReadHeaderTimeout != next.Server.ReadHeaderTimeout},
-		{"server.read_timeout", c.Server.ReadTimeout != next.Server.ReadTimeout},
-		{"server.write_timeout", c.Server.WriteTimeout != next.Server.WriteTimeout},
-		{"server.idle_timeout", c.Server.IdleTimeout != next.Server.IdleTimeout},
-		{"server.shutdown_timeout", c.Server.ShutdownTimeout != next.Server.ShutdownTimeout},
-		{"server.max_body", c.Server.MaxBody != next.Server.MaxBody},
-		{"server.max_streams", c.Server.MaxStreams != next.Server.MaxStreams},
-		{"server.stream_heartbeat", c.Server.StreamHeartbeat != next.Server.StreamHeartbeat},
-		{"server.max_searches", c.Server.MaxSearches != next.Server.MaxSearches},
-		{"server.search_timeout", c.Server.SearchTimeout != next.Server.SearchTimeout},
-		{"storage", c.Storage != next.Storage},
-	} {
-		if key.different {
-			keys = append(keys, key.name)
-		}
-	}
-	return keys
 }

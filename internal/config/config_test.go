@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/stretchr/testify/require"
@@ -58,7 +56,8 @@ func TestMissingFileTakesListenFlag(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:0", c.Server.Listen)
 	_, err = config.Load(config.Options{Path: path, Listen: "nowhere"})
-	requireProblemsIn(t, err, `server.listen: "nowhere" is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535`)
+	requireProblemsIn(t, err, `server.listen: "nowhere" is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535, `+
+		"unix: and a path, systemd, or systemd: and a socket's name")
 }
 
 func TestDefaultPath(t *testing.T) {
@@ -106,14 +105,29 @@ func TestExampleSaysTheDefaults(t *testing.T) {
 	require.Equal(t, defaults.Alerting.MinSeverity, example.Alerting.MinSeverity)
 	require.Equal(t, defaults.Alerting.BufferSize, example.Alerting.BufferSize)
 
-	var written map[string]map[string]any
+	var written map[string]any
 	require.NoError(t, toml.Unmarshal(data, &written))
-	for _, section := range []string{"server", "alerting"} {
-		table, isTable := redactedValue(defaults, section).(map[string]any)
-		require.True(t, isTable)
-		for key := range table {
-			require.Contains(t, written[section], key, "[%s] of the example lacks a key", section)
+	shown := defaults.Redacted()
+	for section, absent := range map[string][]string{"server": {"tokens"}, "storage": {"dsn"}, "alerting": {}} {
+		requireSameKeys(t, section, written[section], shown[section], absent...)
+	}
+}
+
+// requireSameKeys wants the keys of one table in another, except those that are in
+// comments alone.
+func requireSameKeys(tb testing.TB, path string, written, shown any, absent ...string) {
+	tb.Helper()
+	inside, _ := written.(map[string]any)
+	table, isTable := shown.(map[string]any)
+	if !isTable {
+		return
+	}
+	for key, value := range table {
+		if slices.Contains(absent, key) {
+			continue
 		}
+		require.Contains(tb, inside, key, "[%s] of the example lacks a key", path)
+		requireSameKeys(tb, path+"."+key, inside[key], value)
 	}
 }
 
@@ -233,7 +247,8 @@ func TestListenFlagOverridesFile(t *testing.T) {
 	for name, row := range map[string]struct{ content, listen, want string }{
 		"of none":            {"", "127.0.0.1:9000", "127.0.0.1:9000"},
 		"of a good one":      {"[server]\nlisten = '127.0.0.1:1'", "[::1]:0", "[::1]:0"},
-		"of a bad one":       {"[server]\nlisten = 'nowhere'", ":9000", ":9000"},
+		"of a bad one":       {"[server]\nlisten = 'nowhere'", "localhost:9000", "localhost:9000"},
+		"of another type":    {"[server]\nlisten = 8080", "unix:alertd.sock", "unix:alertd.sock"},
 		"unless it is empty": {"[server]\nlisten = '127.0.0.1:1'", "", "127.0.0.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,106 +260,6 @@ func TestListenFlagOverridesFile(t *testing.T) {
 	}
 	_, err := config.Parse([]byte("[server]\nlisten = '127.0.0.1:1'"), config.Options{Listen: "9000"})
 	require.ErrorContains(t, err, `server.listen: "9000" is not allowed`)
-}
-
-// change changes the value of a field.
-func change(tb testing.TB, field reflect.Value) {
-	tb.Helper()
-	switch {
-	case field.CanInt():
-		field.SetInt(field.Int() + 1)
-	case field.Kind() == reflect.String:
-		field.SetString(field.String() + "x")
-	case field.Kind() == reflect.Bool:
-		field.SetBool(!field.Bool())
-	default:
-		require.Fail(tb, "cannot change a field of kind "+field.Kind().String())
-	}
-}
-
-func TestRestartRequiredNamesKeys(t *testing.T) {
-	before := requireGood(t, "", nil)
-	require.Empty(t, before.RestartRequired(before))
-
-	serverKeys, isTable := redactedValue(before, "server").(map[string]any)
-	require.True(t, isTable)
-	named := []string{"public_url", "access_log", "slow_request"} // these do not wait
-	server := reflect.TypeFor[config.Server]()
-	for i := range server.NumField() {
-		after := before
-		change(t, reflect.ValueOf(&after.Server).Elem().Field(i))
-		keys := before.RestartRequired(after)
-		if slices.Contains([]string{"PublicURL", "AccessLog", "SlowRequest"}, server.Field(i).Name) {
-			require.Empty(t, keys, server.Field(i).Name)
-			continue
-		}
-		require.Len(t, keys, 1, server.Field(i).Name)
-		require.Equal(t, keys, after.RestartRequired(before), server.Field(i).Name)
-		name, ok := strings.CutPrefix(keys[0], "server.")
-		require.True(t, ok, keys[0])
-		require.Equal(t, strings.ToLower(server.Field(i).Name), strings.ReplaceAll(name, "_", ""), "the key is another field's")
-		require.Contains(t, serverKeys, name)
-		named = append(named, name)
-	}
-	require.Len(t, serverKeys, len(named), "every other key of [server] waits for a restart")
-
-	storage := reflect.TypeFor[config.Storage]()
-	for i := range storage.NumField() {
-		after := before
-		change(t, reflect.ValueOf(&after.Storage).Elem().Field(i))
-		require.Equal(t, []string{"storage"}, before.RestartRequired(after), storage.Field(i).Name)
-	}
-
-	all := before
-	all.Server.Listen, all.Server.IdleTimeout, all.Storage.Path = "x", time.Hour, "y"
-	keys := before.RestartRequired(all)
-	require.Equal(t, []string{"server.idle_timeout", "server.listen", "storage"}, slices.Sorted(slices.Values(keys)))
-}
-
-func TestReloadKeepsWhatNeedsARestart(t *testing.T) {
-	started := requireGood(t, "[server]\nmax_body = \"2KiB\"\n[storage]\npath = \"first.db\"\n[alerting]\nbuffer_size = 7\n", nil)
-	next := requireGood(t, `
-[server]
-max_body = "4KiB"
-public_url = "https://alertd.example.com"
-access_log = "all"
-slow_request = "2s"
-[storage]
-path = "second.db"
-[alerting]
-buffer_size = 8
-`, nil)
-	inForce := started.Reload(next)
-	want := started.Server
-	want.PublicURL, want.AccessLog, want.SlowRequest = "https://alertd.example.com", "all", 2*time.Second
-	require.Equal(t, want, inForce.Server)
-	require.Equal(t, started.Storage, inForce.Storage)
-	require.Equal(t, next.Alerting, inForce.Alerting)
-
-	shown := inForce.Redacted()
-	require.Equal(t, started.Redacted()["storage"], shown["storage"])
-	require.Equal(t, next.Redacted()["alerting"], shown["alerting"])
-	server, isTable := shown["server"].(map[string]any)
-	require.True(t, isTable)
-	require.Equal(t, "2KiB", server["max_body"])
-	require.Equal(t, "https://alertd.example.com", server["public_url"])
-	require.Equal(t, "all", server["access_log"])
-	require.Equal(t, "2s", server["slow_request"])
-	require.NotEqual(t, shown["server"], started.Redacted()["server"], "the configuration of the start is not changed")
-}
-
-func TestAlertingNeedsNoRestart(t *testing.T) {
-	before := requireGood(t, "", nil)
-	after := requireGood(t, `
-[alerting]
-enabled = true
-min_severity = "debug"
-buffer_size = 7
-[alerting.channels.console]
-[alerting.custom]
-x = 1
-`, nil)
-	require.Empty(t, before.RestartRequired(after))
 }
 
 // FuzzParse checks for any file: reading it never panics; errors are Problems without a

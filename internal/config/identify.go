@@ -20,28 +20,28 @@ func defaultIdentifyBy() []string {
 	}
 }
 
-// identifyBy reads the names of members of a context. An empty list means none.
-func identifyBy(t *table) []string {
-	const name = "identify_by"
-	names := defaultIdentifyBy()
-	t.strings(name, &names)
-	if len(names) > maxIdentifyBy {
-		t.r.problem(join(t.key, name), "has %d names, must have at most %d", len(names), maxIdentifyBy)
-	}
-	for i, member := range names {
-		key := element(join(t.key, name), i)
-		switch {
-		case member == "" || len(member) > maxIdentifyByName:
-			t.r.problem(key, "is a name of %d bytes, must be 1 to %d", len(member), maxIdentifyByName)
-		case strings.TrimSpace(member) != member:
-			t.r.problem(key, "%s has white space around it, which is not allowed", t.show(key, member))
-		case strings.HasPrefix(member, "context."):
-			t.r.problem(key, "%s is not allowed, must be the name alone, without context.", t.show(key, member))
-		case slices.Contains(names[:i], member):
-			t.r.problem(key, "%s is there twice", t.show(key, member))
+// identifyBy is a setting: names of members of a context. An empty list means none.
+func identifyBy(name string, at *[]string) setting {
+	read := func(t *table, name string) {
+		t.strings(name, at)
+		if len(*at) > maxIdentifyBy {
+			t.r.problem(join(t.key, name), "has %d names, must have at most %d", len(*at), maxIdentifyBy)
+		}
+		for i, member := range *at {
+			key := element(join(t.key, name), i)
+			switch {
+			case member == "" || len(member) > maxIdentifyByName:
+				t.r.problem(key, "is a name of %d bytes, must be 1 to %d", len(member), maxIdentifyByName)
+			case strings.TrimSpace(member) != member:
+				t.r.problem(key, "%s has white space around it, which is not allowed", t.show(key, member))
+			case strings.HasPrefix(member, "context."):
+				t.r.problem(key, "%s is not allowed, must be the name alone, without context.", t.show(key, member))
+			case slices.Contains((*at)[:i], member):
+				t.r.problem(key, "%s is there twice", t.show(key, member))
+			}
 		}
 	}
-	return names
+	return setting{name: name, value: at, read: read, show: func() any { return anys(*at) }}
 }
 
 // anys returns a list as the reader shows one.

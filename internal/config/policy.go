@@ -46,6 +46,7 @@ func (t *table) given(name string) bool {
 }
 
 // rateUnits are the named units of time in a rate. A duration is allowed in their place.
+// Of several names the first is shown.
 var rateUnits = [...]struct {
 	name string
 	per  time.Duration
@@ -53,8 +54,8 @@ var rateUnits = [...]struct {
 	{"s", time.Second},
 	{"sec", time.Second},
 	{"second", time.Second},
-	{"m", time.Minute},
 	{"min", time.Minute},
+	{"m", time.Minute},
 	{"minute", time.Minute},
 	{"h", time.Hour},
 	{"hour", time.Hour},
@@ -71,10 +72,24 @@ func readRate(t *table, name string, into *delivery.Rate) {
 	n, err := strconv.Atoi(strings.TrimSpace(count))
 	per := ratePer(strings.TrimSpace(unit))
 	if err != nil || n < 1 || n > 1_000_000 || per <= 0 {
-		t.problem(name, text, "a number of messages and a time, such as 60/min, 1/s, 1000/h or 10/30s")
+		t.problem(name, text, "a number and a time, such as 60/min, 1/s, 1000/h or 10/30s")
 		return
 	}
 	*into = delivery.Rate{Count: n, Per: per}
+}
+
+// formatRate writes a rate in a form that readRate reads.
+func formatRate(r delivery.Rate) string {
+	if r == (delivery.Rate{}) {
+		return ""
+	}
+	unit := FormatDuration(r.Per)
+	for _, known := range slices.Backward(rateUnits[:]) {
+		if known.per == r.Per {
+			unit = known.name
+		}
+	}
+	return strconv.Itoa(r.Count) + "/" + unit
 }
 
 // ratePer returns the time unit of a rate, or 0 if it is invalid.

@@ -208,11 +208,11 @@ func (t *table) strings(name string, into *[]string) {
 		return
 	}
 	list, isList := value.([]any)
-	texts := make([]string, len(list))
-	for i, inner := range list {
+	var texts []string // nil if the list is empty, as if there were none
+	for _, inner := range list {
 		text, isText := inner.(string)
 		isList = isList && isText
-		texts[i] = text
+		texts = append(texts, text)
 	}
 	if !isList {
 		t.problem(name, value, "a list of strings")

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"math"
 	"strconv"
 	"strings"
@@ -15,7 +14,7 @@ const hidden = "<secret>"
 // enough to post, and many URLs hold a password.
 func secretKey(name string) bool {
 	name = strings.ToLower(name)
-	for _, part := range []string{"password", "passwd", "secret", "token", "credential", "authorization", "key"} {
+	for _, part := range []string{"password", "passwd", "secret", "token", "credential", "authorization", "key", "hash"} {
 		if strings.Contains(name, part) {
 			return true
 		}
@@ -23,62 +22,51 @@ func secretKey(name string) bool {
 	return name == "headers" || name == "proxy" || strings.HasSuffix(name, "url") || strings.HasSuffix(name, "dsn")
 }
 
-// redact returns the effective configuration without secrets.
-func (r *reader) redact(root map[string]any, c *Config, section string) map[string]any {
-	server := map[string]any{
-		"listen":              c.Server.Listen,
-		"public_url":          c.Server.PublicURL,
-		"access_log":          c.Server.AccessLog,
-		"slow_request":        FormatDuration(c.Server.SlowRequest),
-		"read_header_timeout": FormatDuration(c.Server.ReadHeaderTimeout),
-		"read_timeout":        FormatDuration(c.Server.ReadTimeout),
-		"write_timeout":       FormatDuration(c.Server.WriteTimeout),
-		"idle_timeout":        FormatDuration(c.Server.IdleTimeout),
-		"shutdown_timeout":    FormatDuration(c.Server.ShutdownTimeout),
-		"max_body":            formatSize(c.Server.MaxBody),
-		"max_streams":         c.Server.MaxStreams,
-		"stream_heartbeat":    FormatDuration(c.Server.StreamHeartbeat),
-		"max_searches":        c.Server.MaxSearches,
-		"search_timeout":      FormatDuration(c.Server.SearchTimeout),
+// shown returns the effective values without secrets, by key.
+func (r *reader) shown(c *Config) map[string]any {
+	shown := map[string]any{}
+	for _, s := range c.settings() {
+		shown[s.key()] = s.show()
+		if s.section == "storage" { // where anything may come from a secret's store
+			shown[s.key()] = r.hide(s.key(), shown[s.key()], secretKey(s.name))
+		}
 	}
-	alerts := map[string]any{
-		"enabled":      c.Alerting.Enabled,
-		"min_severity": c.Alerting.MinSeverity.String(),
-		"buffer_size":  c.Alerting.BufferSize,
-		"buffer_bytes": formatSize(c.Alerting.BufferBytes),
-
-		"repeat_interval": FormatDuration(c.RepeatInterval),
-	}
-	key := join("", section)
-	alerts["identify_by"] = r.hide(join(key, "identify_by"), anys(c.IdentifyBy), false)
+	key := join("", c.section)
+	shown[join(key, "identify_by")] = r.hide(join(key, "identify_by"), anys(c.IdentifyBy), false)
 	channels := make(map[string]any, len(c.Channels))
 	for _, channel := range c.Channels { // a channel's name is no secret, whatever it sounds like
 		channels[channel.Policy.Name] = r.hide(join(join(key, "channels"), channel.Policy.Name), channel.Raw, false)
 	}
-	alerts["channels"] = channels
+	shown[join(key, "channels")] = channels
 	if custom, ok := c.Raw["custom"]; ok {
-		alerts["custom"] = r.hide(join(key, "custom"), custom, false)
+		shown[join(key, "custom")] = r.hide(join(key, "custom"), custom, false)
 	}
-	return map[string]any{"server": server, "storage": r.redactStorage(root, c.Storage), section: alerts}
+	return shown
 }
 
-// redactStorage returns the effective [storage] without secrets.
-func (r *reader) redactStorage(root map[string]any, s Storage) any {
-	given, _ := root["storage"].(map[string]any)
-	shown := map[string]any{
-		"driver":           s.Driver,
-		"retention":        FormatDuration(s.Retention),
-		"retention_events": s.RetentionEvents,
-		"queue_size":       formatSize(s.QueueSize),
-		"timeout":          FormatDuration(s.Timeout),
+// Redacted returns the effective configuration as nested tables, with durations and sizes
+// as text and each secret as "<secret>".
+func (c *Config) Redacted() map[string]any {
+	tables := map[string]any{}
+	put := func(value any, path ...string) {
+		table := tables
+		for _, name := range path[:len(path)-1] {
+			if table[name] == nil {
+				table[name] = map[string]any{}
+			}
+			table, _ = table[name].(map[string]any)
+		}
+		table[path[len(path)-1]] = value
 	}
-	if s.Driver == "sqlite" {
-		shown["path"] = s.Path
-	} else {
-		shown["max_connections"] = s.MaxConnections
+	for _, s := range c.settings() {
+		put(c.shown[s.key()], s.path()...)
 	}
-	maps.Copy(shown, given)
-	return r.hide("storage", shown, false)
+	for _, name := range []string{"channels", "custom"} {
+		if value, ok := c.shown[join(join("", c.section), name)]; ok {
+			put(value, c.section, name)
+		}
+	}
+	return tables
 }
 
 // hide returns a copy of a value without its secrets.
@@ -107,7 +95,3 @@ func (r *reader) hide(key string, value any, secret bool) any {
 		return value
 	}
 }
-
-// Redacted returns the effective configuration as nested tables, with durations and sizes
-// as text and each secret as "<secret>". The caller must not change it.
-func (c *Config) Redacted() map[string]any { return c.redacted }

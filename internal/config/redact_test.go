@@ -53,6 +53,7 @@ func TestRedactedHoldsNoSecret(t *testing.T) {
 	c := requireGood(t, `
 [server]
 listen = "${HOST}:80"
+allow_anonymous = true
 idle_timeout = "90s"
 max_body = "2048KiB"
 [alerting]
@@ -83,10 +84,19 @@ nothing = [nan, inf, -inf, 0.5]
 		"server": {
 			"listen": "10.0.0.1:80", "public_url": "", "access_log": "errors", "slow_request": "1s", "read_header_timeout": "5s", "read_timeout": "30s", "write_timeout": "30s", "idle_timeout": "90s",
 			"shutdown_timeout": "30s", "max_body": "2MiB", "max_streams": 256, "stream_heartbeat": "15s",
-			"max_searches": 4, "search_timeout": "10s"
+			"max_searches": 4, "search_timeout": "10s", "allow_anonymous": true, "tokens": [], "allowed_origins": [], "trusted_proxies": [],
+			"admin_listen": "", "socket_mode": "0660", "max_streams_per_client": 32, "max_connections": 16384, "max_connections_per_address": 1024,
+			"rate": "50000/s", "address_rate": "100/s", "login_failure_rate": "10/min",
+			"tls": {"cert_file": "", "key_file": "", "client_ca_file": ""},
+			"session": {"idle_timeout": "8h", "absolute_timeout": "7d"},
+			"oidc": {
+				"issuer": "", "client_id": "", "client_secret": "", "scopes": ["openid", "profile", "email"], "claim": "groups", "name_claim": "email",
+				"roles": {}, "ca_file": ""
+			}
 		},
 		"storage": {
-			"driver": "sqlite", "path": "data/alertd.db", "retention": "90d", "retention_events": 0, "queue_size": "64MiB", "timeout": "10s"
+			"driver": "sqlite", "path": "data/alertd.db", "dsn": "", "retention": "90d", "retention_events": 0, "audit_retention": "0",
+			"max_connections": 10, "queue_size": "64MiB", "timeout": "10s"
 		},
 		"alerting": {
 			"enabled": false, "min_severity": "error", "repeat_interval": "1h", "buffer_size": 1000, "buffer_bytes": "64MiB", "identify_by": ["book", "<secret>"],

@@ -1,13 +1,83 @@
 package config
 
+import (
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// Reload returns the configuration in force after an alertd that started with c has loaded
+// next. Settings that need a restart are those of c.
+func (c *Config) Reload(next Config) Config {
+	next.shown = maps.Clone(next.shown)
+	started := c.settings()
+	for i, s := range next.settings() {
+		if s.restart {
+			s.take(started[i])
+			next.shown[s.key()] = c.shown[s.key()]
+		}
+	}
+	return next
+}
+
+// RestartRequired returns the keys that differ between c and next and take
+// effect only after a restart.
+func (c *Config) RestartRequired(next Config) []string {
+	return c.different(&next, func(s setting) bool { return s.restart })
+}
+
+// Changed returns the keys that differ between c and next, sorted. A channel is one key.
+func (c *Config) Changed(next Config) []string {
+	keys := c.different(&next, func(setting) bool { return true })
+	section := join("", c.section)
+	names := map[string]bool{}
+	for _, channel := range slices.Concat(c.Channels, next.Channels) {
+		names[channel.Policy.Name] = true
+	}
+	for name := range names {
+		before, _ := c.Channel(name)
+		after, _ := next.Channel(name)
+		if !reflect.DeepEqual(before.Raw, after.Raw) {
+			keys = append(keys, join(join(section, "channels"), name))
+		}
+	}
+	if !reflect.DeepEqual(c.Raw["custom"], next.Raw["custom"]) {
+		keys = append(keys, join(section, "custom"))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// different returns the keys of the settings of interest that differ.
+func (c *Config) different(next *Config, interest func(setting) bool) []string {
+	var keys []string
+	others := next.settings()
+	for i, s := range c.settings() {
+		if interest(s) && !s.equal(others[i]) {
+			keys = append(keys, s.key())
+		}
+	}
+	return keys
+}
+
 // CheckReload returns nil if next may replace c while alertd runs, and [Problems] if next
-// would silently turn alerting off. A file that is empty while it is replaced, or cut short
-// by a full disk, would do so. A file that means it says enabled = false.
+// would silently turn alerting off, or let everybody in. A file that is empty while it is
+// replaced, or cut short by a full disk, would do so. A file that means it says enabled =
+// false, or allow_anonymous = true.
 func (c *Config) CheckReload(next Config) error {
+	if c.Found && !next.Found {
+		return Problems{{Message: next.Path + " is gone"}}
+	}
+	if problems := append(c.silences(next), c.opens(next)...); len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// silences returns a problem if next would turn alerting off without saying so.
+func (c *Config) silences(next Config) Problems {
 	key := join("", next.section)
 	switch {
-	case c.Found && !next.Found:
-		return Problems{{Message: next.Path + " is gone"}}
 	case !next.Found || next.saysOff():
 		return nil
 	case next.Raw == nil:

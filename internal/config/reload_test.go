@@ -2,10 +2,14 @@ package config_test
 
 import (
 	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/access"
 	"alertd/internal/config"
 )
 
@@ -74,4 +78,151 @@ func TestReloadWithoutAFile(t *testing.T) {
 func TestFileWithoutAlertingMakesWarning(t *testing.T) {
 	c := requireGood(t, "[server]\n", nil)
 	require.Equal(t, []string{"alerting is missing: nobody is told of anything, and a reload of this file is refused"}, c.Warnings)
+}
+
+// atOnce are the keys of [server] that a reload takes over.
+var atOnce = []string{
+	"server.access_log", "server.address_rate", "server.allow_anonymous", "server.allowed_origins", "server.login_failure_rate",
+	"server.max_streams_per_client", "server.oidc.roles", "server.public_url", "server.rate", "server.slow_request", "server.tokens",
+	"server.trusted_proxies",
+}
+
+// fields calls change with each field of a configuration, and of the structs in it. It has
+// another value each time.
+func fields(tb testing.TB, c *config.Config, part reflect.Value, changed func(name string)) {
+	tb.Helper()
+	for i := range part.NumField() {
+		field := part.Field(i)
+		before := reflect.ValueOf(field.Interface())
+		switch {
+		case field.CanInt():
+			field.SetInt(field.Int() + 1)
+		case field.CanUint():
+			field.SetUint(field.Uint() + 1)
+		case field.Kind() == reflect.String:
+			field.SetString(field.String() + "x")
+		case field.Kind() == reflect.Bool:
+			field.SetBool(!field.Bool())
+		case field.Kind() == reflect.Slice:
+			field.Set(reflect.Append(field, reflect.Zero(field.Type().Elem())))
+		case field.Kind() == reflect.Map:
+			field.Set(reflect.ValueOf(map[string]access.Role{"x": access.RoleRead}))
+		case field.Kind() == reflect.Struct:
+			fields(tb, c, field, changed)
+			continue
+		default:
+			require.Fail(tb, "cannot change a field of kind "+field.Kind().String())
+		}
+		changed(part.Type().Field(i).Name)
+		field.Set(before)
+	}
+}
+
+// leaves returns the dotted keys of what is shown of a section. A list of tables, and a
+// table from names of the user's own, is one key.
+func leaves(path string, shown any) []string {
+	table, isTable := shown.(map[string]any)
+	if !isTable || path == "server.oidc.roles" {
+		return []string{path}
+	}
+	var keys []string
+	for name, value := range table {
+		keys = append(keys, leaves(path+"."+name, value)...)
+	}
+	return keys
+}
+
+func TestChangesAreNamed(t *testing.T) {
+	before := requireGood(t, "", nil)
+	require.Empty(t, before.Changed(before))
+	var named []string
+	for _, section := range []func(*config.Config) any{
+		func(c *config.Config) any { return &c.Server },
+		func(c *config.Config) any { return &c.Storage },
+	} {
+		after := requireGood(t, "", nil)
+		fields(t, &after, reflect.ValueOf(section(&after)).Elem(), func(field string) {
+			keys := before.Changed(after)
+			require.Len(t, keys, 1, field)
+			require.Equal(t, keys, after.Changed(before), field)
+			if slices.Contains(atOnce, keys[0]) {
+				require.Empty(t, before.RestartRequired(after), keys[0])
+			} else {
+				require.Equal(t, keys, before.RestartRequired(after))
+			}
+			named = append(named, keys[0])
+		})
+	}
+	slices.Sort(named)
+	want := slices.Concat(leaves("server", redactedValue(before, "server")), leaves("storage", redactedValue(before, "storage")))
+	require.ElementsMatch(t, want, slices.Compact(named), "every key that is shown is compared")
+	require.Subset(t, want, atOnce)
+}
+
+func TestChangedNamesKeysInOrder(t *testing.T) {
+	before := requireGood(t, "[alerting.channels.console]\n[alerting.channels.logfile]\npath = 'x'\n[alerting.custom]\nx = 1", nil)
+	after := requireGood(t, `
+[server]
+rate = "1/s"
+idle_timeout = "1m"
+[storage]
+path = "x"
+[alerting]
+min_severity = "debug"
+[alerting.channels.logfile]
+path = "y"
+[alerting.channels."my console"]
+kind = "console"
+`, nil)
+	require.Equal(t, []string{
+		`alerting.channels."my console"`, "alerting.channels.console", "alerting.channels.logfile", "alerting.custom", "alerting.min_severity",
+		"server.idle_timeout", "server.rate", "storage.path",
+	}, before.Changed(after))
+	require.Equal(t, []string{"server.idle_timeout", "storage.path"}, before.RestartRequired(after))
+}
+
+func TestReloadKeepsWhatNeedsARestart(t *testing.T) {
+	started := requireGood(t, "[server]\nmax_body = \"2KiB\"\n[storage]\npath = \"first.db\"\n[alerting]\nbuffer_size = 7\n", nil)
+	next := requireGood(t, `
+[server]
+max_body = "4KiB"
+public_url = "https://alertd.example.com"
+access_log = "all"
+slow_request = "2s"
+[storage]
+path = "second.db"
+[alerting]
+buffer_size = 8
+`, nil)
+	inForce := started.Reload(next)
+	want := started.Server
+	want.PublicURL, want.AccessLog, want.SlowRequest = "https://alertd.example.com", "all", 2*time.Second
+	require.Equal(t, want, inForce.Server)
+	require.Equal(t, started.Storage, inForce.Storage)
+	require.Equal(t, next.Alerting, inForce.Alerting)
+
+	shown := inForce.Redacted()
+	require.Equal(t, started.Redacted()["storage"], shown["storage"])
+	require.Equal(t, next.Redacted()["alerting"], shown["alerting"])
+	server, isTable := shown["server"].(map[string]any)
+	require.True(t, isTable)
+	require.Equal(t, "2KiB", server["max_body"])
+	require.Equal(t, "https://alertd.example.com", server["public_url"])
+	require.Equal(t, "all", server["access_log"])
+	require.Equal(t, "2s", server["slow_request"])
+	require.NotEqual(t, shown["server"], started.Redacted()["server"], "the configuration of the start is not changed")
+}
+
+func TestAlertingNeedsNoRestart(t *testing.T) {
+	before := requireGood(t, "", nil)
+	after := requireGood(t, `
+[alerting]
+enabled = true
+min_severity = "debug"
+buffer_size = 7
+[alerting.channels.console]
+[alerting.custom]
+x = 1
+`, nil)
+	require.Empty(t, before.RestartRequired(after))
 }

@@ -2,12 +2,7 @@ package config
 
 import (
 	"maps"
-	"math"
-	"net"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/agnivade/levenshtein"
@@ -15,28 +10,12 @@ import (
 	"alertd/internal/alerting"
 )
 
-func defaultServer() Server {
-	return Server{
-		Listen: "127.0.0.1:8080", AccessLog: "errors", SlowRequest: time.Second, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
-		MaxBody: 8 << 20, MaxStreams: 256, StreamHeartbeat: 15 * time.Second,
-		MaxSearches: 4, SearchTimeout: 10 * time.Second,
-	}
-}
-
-func defaultStorage() Storage {
-	return Storage{
-		Driver: "sqlite", Path: "data/alertd.db", Retention: 90 * day,
-		MaxConnections: 10, QueueSize: 64 << 20, Timeout: 10 * time.Second,
-	}
-}
-
 // read fills the configuration from the file's root table. tables are the names of the
 // tables that may be the alerting section.
 func (c *Config) read(r *reader, root map[string]any, tables []string, options Options) {
 	section := options.Section
 	c.Server, c.Storage, c.Alerting = defaultServer(), defaultStorage(), alerting.DefaultConfig()
-	c.Server.read(r.table(root, "", "server"), options.Listen)
+	c.readServer(r.table(root, "", "server"), options)
 	c.Storage.read(r.table(root, "", "storage"))
 	top := &table{r: r, values: root, known: []string{"server", "storage", section}}
 	switch _, exists := root[section]; {
@@ -92,97 +71,22 @@ func sections(root map[string]any) []string {
 	return names
 }
 
-// read reads the table. override, if not empty, replaces its listen.
-func (s *Server) read(t *table, override string) {
-	t.string("listen", &s.Listen)
-	if override != "" {
-		s.Listen = override
+// alertingSettings are the keys of the alerting section, except its tables.
+func (c *Config) alertingSettings() []setting {
+	a := &c.Alerting
+	return []setting{
+		flag("enabled", &a.Enabled),
+		severity("min_severity", &a.MinSeverity),
+		whole("buffer_size", 1, alerting.MaxBufferSize, &a.BufferSize),
+		size("buffer_bytes", 1<<20, alerting.MaxBufferBytes, &a.BufferBytes),
+		duration("repeat_interval", time.Second, 366*day, &c.RepeatInterval),
+		identifyBy("identify_by", &c.IdentifyBy),
 	}
-	if host, port, err := net.SplitHostPort(s.Listen); err != nil || !validPort(port) || len(host) > 255 {
-		t.problem("listen", s.Listen, "host:port such as 127.0.0.1:8080, with a port from 0 to 65535")
-	}
-	t.string("public_url", &s.PublicURL)
-	if !validPublicURL(s.PublicURL) {
-		t.problem("public_url", s.PublicURL, "the URL at which people reach alertd, such as https://alertd.example.com, without a query")
-	}
-	s.PublicURL = strings.TrimRight(s.PublicURL, "/")
-	t.string("access_log", &s.AccessLog)
-	if !slices.Contains([]string{"errors", "all", "off"}, s.AccessLog) {
-		t.problem("access_log", s.AccessLog, "errors, all or off")
-	}
-	for _, timeout := range []struct {
-		name string
-		into *time.Duration
-	}{
-		{"read_header_timeout", &s.ReadHeaderTimeout},
-		{"read_timeout", &s.ReadTimeout},
-		{"write_timeout", &s.WriteTimeout},
-		{"idle_timeout", &s.IdleTimeout},
-		{"shutdown_timeout", &s.ShutdownTimeout},
-		{"stream_heartbeat", &s.StreamHeartbeat},
-		{"slow_request", &s.SlowRequest},
-		{"search_timeout", &s.SearchTimeout},
-	} {
-		t.duration(timeout.name, 10*time.Millisecond, time.Hour, timeout.into)
-	}
-	t.size("max_body", 1<<10, 1<<30, &s.MaxBody)
-	t.int("max_streams", 100_000, &s.MaxStreams)
-	t.int("max_searches", 1000, &s.MaxSearches)
-	if s.SearchTimeout >= s.WriteTimeout { // the answer is to be written, too
-		if t.given("search_timeout") {
-			t.r.problem(join(t.key, "search_timeout"), "%s is not allowed, must be shorter than write_timeout, which is %s",
-				FormatDuration(s.SearchTimeout), FormatDuration(s.WriteTimeout))
-		}
-		s.SearchTimeout = s.WriteTimeout / 2
-	}
-	t.done()
-}
-
-func validPublicURL(raw string) bool {
-	u, err := url.Parse(raw)
-	return raw == "" || err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") &&
-		u.User == nil && u.RawQuery == "" && u.Fragment == ""
-}
-
-func validPort(port string) bool {
-	_, err := strconv.ParseUint(port, 10, 16)
-	return err == nil
-}
-
-func (s *Storage) read(t *table) {
-	t.private = true
-	t.string("driver", &s.Driver)
-	t.string("path", &s.Path)
-	t.string("dsn", &s.DSN)
-	t.duration("retention", 0, math.MaxUint16*day, &s.Retention)
-	t.intFrom("retention_events", 0, math.MaxInt32, &s.RetentionEvents)
-	t.int("max_connections", 1000, &s.MaxConnections)
-	t.size("queue_size", 1<<20, 16<<30, &s.QueueSize)
-	t.duration("timeout", 100*time.Millisecond, 10*time.Minute, &s.Timeout)
-	switch s.Driver {
-	case "sqlite":
-		if s.Path == "" {
-			t.problem("path", s.Path, "the file of the database")
-		}
-	case "postgres":
-		if s.DSN == "" {
-			t.r.problem(join(t.key, "dsn"), "is missing or empty, the driver postgres needs it")
-		}
-	default:
-		t.problem("driver", s.Driver, "sqlite or postgres")
-	}
-	t.done()
 }
 
 func (c *Config) readAlerting(t *table) {
-	a := &c.Alerting
-	t.bool("enabled", &a.Enabled)
-	t.severity("min_severity", &a.MinSeverity)
-	t.int("buffer_size", alerting.MaxBufferSize, &a.BufferSize)
-	t.size("buffer_bytes", 1<<20, alerting.MaxBufferBytes, &a.BufferBytes)
-	c.RepeatInterval = defaultRepeatInterval
-	t.duration("repeat_interval", time.Second, 366*day, &c.RepeatInterval)
-	c.IdentifyBy = identifyBy(t)
+	c.RepeatInterval, c.IdentifyBy = defaultRepeatInterval, defaultIdentifyBy()
+	t.read(c.alertingSettings())
 	t.known = append(t.known, "channels", "custom")
 	t.done()
 	t.r.table(t.values, t.key, "custom")

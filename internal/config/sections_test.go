@@ -1,13 +1,16 @@
 package config_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/access"
 	"alertd/internal/alerting"
 	"alertd/internal/config"
+	"alertd/internal/delivery"
 )
 
 func TestAbsentSectionHasDefaults(t *testing.T) {
@@ -18,11 +21,17 @@ func TestAbsentSectionHasDefaults(t *testing.T) {
 			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
 			MaxBody: 8 << 20, MaxStreams: 256, StreamHeartbeat: 15 * time.Second,
 			MaxSearches: 4, SearchTimeout: 10 * time.Second,
+			SocketMode: 0o660, MaxStreamsPerClient: 32, MaxConnections: 16384, MaxConnectionsPerAddress: 1024,
+			Rate: delivery.Rate{Count: 50_000, Per: time.Second}, AddressRate: delivery.Rate{Count: 100, Per: time.Second},
+			LoginFailureRate: delivery.Rate{Count: 10, Per: time.Minute},
+			Session:          config.Session{Idle: 8 * time.Hour, Absolute: 7 * day},
+			OIDC:             config.OIDC{Scopes: []string{"openid", "profile", "email"}, Claim: "groups", NameClaim: "email"},
 		}, c.Server)
 		require.Equal(t, "sqlite", c.Storage.Driver)
 		require.Equal(t, "data/alertd.db", c.Storage.Path)
 		require.Empty(t, c.Storage.DSN)
 		require.Equal(t, 90*day, c.Storage.Retention)
+		require.Zero(t, c.Storage.AuditRetention)
 		require.False(t, c.Alerting.Enabled)
 		require.Equal(t, alerting.SeverityWarning, c.Alerting.MinSeverity)
 		require.Equal(t, 1000, c.Alerting.BufferSize)
@@ -48,12 +57,50 @@ access_log = "all"
 slow_request = "250ms"
 max_searches = 9
 search_timeout = "1500ms"
+admin_listen = "unix:admin.sock"
+socket_mode = "0600"
+allowed_origins = ["https://desk.example.com", "http://10.0.0.1:3000", "*"]
+trusted_proxies = ["10.0.0.7", "10.1.2.3/8", "::ffff:10.0.0.9", "2001:db8::/32", "unix"]
+max_streams_per_client = 10
+max_connections = 11
+max_connections_per_address = 12
+rate = "13/s"
+address_rate = "14/min"
+login_failure_rate = "15/10s"
+[[server.tokens]]
+name = "gate"
+role = "ingest"
+hash = "${GATE_HASH}"
+sources = ["var_*", "x"]
+expires = 2027-01-01T00:00:00+01:00
+[[server.tokens]]
+name = "ada@laptop"
+role = "admin"
+subject = "CN=ada,O=Desk"
+expires = "${UNTIL}"
+[server.tls]
+cert_file = "cert.pem"
+key_file = "key.pem"
+client_ca_file = "ca.pem"
+[server.session]
+idle_timeout = "16m"
+absolute_timeout = "17h"
+[server.oidc]
+issuer = "https://login.example.com"
+client_id = "alertd"
+client_secret = "quiet"
+scopes = ["openid"]
+claim = "desks"
+name_claim = "name"
+roles = { "risk desk" = "operator", "it" = "admin" }
+ca_file = "login.pem"
 [storage]
 driver = "postgres"
 path = "elsewhere.db"
 dsn = "postgres://db/alertd"
 retention = "1d"
 retention_events = 1000
+audit_retention = "2d"
 max_connections = 4
 queue_size = "2MiB"
 timeout = "1s"
@@ -67,15 +114,38 @@ identify_by = ["book", "größe"]
 enabled = true
 [alerting.custom]
 x = 9
-`, nil)
+`, env{"GATE_HASH": hashes[0], "UNTIL": "2027-02-01T00:00:00Z"})
 	require.Equal(t, config.Server{
 		Listen: "[::1]:0", PublicURL: "https://alertd.example.com/desk", AccessLog: "all", SlowRequest: 250 * time.Millisecond, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
 		IdleTimeout: 4 * time.Second, ShutdownTimeout: 5 * time.Second, MaxBody: 64 << 10, MaxStreams: 7, StreamHeartbeat: 6 * time.Second,
 		MaxSearches: 9, SearchTimeout: 1500 * time.Millisecond,
+		AdminListen: "unix:admin.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "cert.pem", KeyFile: "key.pem", ClientCAFile: "ca.pem"},
+		AllowedOrigins: []string{"https://desk.example.com", "http://10.0.0.1:3000", "*"},
+		TrustedProxies: config.Proxies{Unix: true, Prefixes: []netip.Prefix{
+			netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.0.0.9/32"), netip.MustParsePrefix("2001:db8::/32"),
+		}},
+		MaxStreamsPerClient: 10, MaxConnections: 11, MaxConnectionsPerAddress: 12,
+		Rate: delivery.Rate{Count: 13, Per: time.Second}, AddressRate: delivery.Rate{Count: 14, Per: time.Minute}, LoginFailureRate: delivery.Rate{Count: 15, Per: 10 * time.Second},
+		Tokens: []access.Entry{
+			{Name: "gate", Role: access.RoleIngest, Hash: hashOf(t, hashes[0]), Sources: []string{"var_*", "x"}, Expires: time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)},
+			{Name: "ada@laptop", Role: access.RoleAdmin, Subject: "CN=ada,O=Desk", Expires: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)},
+		},
+		Session: config.Session{Idle: 16 * time.Minute, Absolute: 17 * time.Hour},
+		OIDC: config.OIDC{
+			Issuer: "https://login.example.com", ClientID: "alertd", ClientSecret: "quiet", Scopes: []string{"openid"}, Claim: "desks", NameClaim: "name",
+			Roles: map[string]access.Role{"risk desk": access.RoleOperator, "it": access.RoleAdmin}, CAFile: "login.pem",
+		},
 	}, c.Server)
+	require.JSONEq(t, `[{"name": "gate", "role": "ingest", "hash": "<secret>", "sources": ["var_*", "x"], "expires": "2026-12-31T23:00:00Z"},
+		{"name": "ada@laptop", "role": "admin", "subject": "CN=ada,O=Desk", "expires": "2027-02-01T00:00:00Z"}]`, marshal(t, redactedValue(c, "server", "tokens")))
+	require.JSONEq(t, `{"issuer": "https://login.example.com", "client_id": "alertd", "client_secret": "<secret>", "scopes": ["openid"], "claim": "desks",
+		"name_claim": "name", "roles": {"risk desk": "operator", "it": "admin"}, "ca_file": "login.pem"}`, marshal(t, redactedValue(c, "server", "oidc")))
+	require.Equal(t, "15/10s", redactedText(c, "server", "login_failure_rate"))
+	require.Equal(t, "14/min", redactedText(c, "server", "address_rate"))
+	require.Equal(t, []any{"10.0.0.7/32", "10.0.0.0/8", "10.0.0.9/32", "2001:db8::/32", "unix"}, redactedValue(c, "server", "trusted_proxies"))
 	require.Equal(t, config.Storage{
 		Driver: "postgres", Path: "elsewhere.db", DSN: "postgres://db/alertd", Retention: day,
-		RetentionEvents: 1000, MaxConnections: 4, QueueSize: 2 << 20, Timeout: time.Second,
+		RetentionEvents: 1000, AuditRetention: 2 * day, MaxConnections: 4, QueueSize: 2 << 20, Timeout: time.Second,
 	}, c.Storage)
 	require.True(t, c.Alerting.Enabled)
 	require.Equal(t, alerting.SeverityError, c.Alerting.MinSeverity)
@@ -88,7 +158,7 @@ x = 9
 
 func TestBoundsAreAllowed(t *testing.T) {
 	for _, content := range []string{
-		"[server]\nlisten = ':0'", "[server]\nlisten = 'localhost:65535'", "[server]\nlisten = '0.0.0.0:80'",
+		"[server]\nlisten = '[::1]:0'", "[server]\nlisten = 'localhost:65535'", "[server]\nlisten = '127.9.9.9:80'",
 		"[server]\nread_timeout = '10ms'", "[server]\nread_timeout = '1h'", "[server]\nread_timeout = '60m'",
 		"[server]\nmax_body = '1KiB'", "[server]\nmax_body = '1GiB'",
 		"[server]\nmax_streams = 1", "[server]\nmax_streams = 100000", "[server]\nmax_streams = 0x10",
@@ -112,7 +182,7 @@ func TestSearchTimeoutIsBelowWriteTimeout(t *testing.T) {
 
 func TestInvalidValueIsReported(t *testing.T) {
 	const (
-		listen    = " is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535"
+		listen    = " is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535, unix: and a path, systemd, or systemd: and a socket's name"
 		timeout   = " is not allowed, must be a duration from 10ms to 1h such as 500ms, 30s, 15m, 8h or 90d"
 		body      = " is not allowed, must be a size from 1KiB to 1GiB such as 64KiB or 8MiB"
 		streams   = " is not allowed, must be a whole number from 1 to 100000"

@@ -50,6 +50,7 @@ func TestReferencesAreReplacedAtEveryDepth(t *testing.T) {
 	c := requireGood(t, `
 [server]
 listen = "${A}:80"
+allow_anonymous = true
 [alerting.channels.webhook]
 url = "https://${A}/"
 headers = { X-From = "${A}", "X.Dotted" = "${B}" }
