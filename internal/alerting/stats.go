@@ -16,10 +16,12 @@ const (
 	RejectTooLarge
 	RejectUnsupported
 	RejectUnavailable
+	// RejectSource: its sender may not send alerts for its source.
+	RejectSource
 )
 
 // rejectReasons is indexed by the reason.
-var rejectReasons = [...]string{"malformed", "invalid", "too_large", "unsupported_media_type", "unavailable"}
+var rejectReasons = [...]string{"malformed", "invalid", "too_large", "unsupported_media_type", "unavailable", "source"}
 
 // String returns the reason as metrics and logs name it.
 func (r RejectReason) String() string { return rejectReasons[r] }

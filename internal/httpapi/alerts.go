@@ -42,11 +42,20 @@ func (a *API) postOne(w *response, r *http.Request, data []byte, key string) err
 		a.config.Manager.CountRejected(rejectReason(err), 1)
 		return err
 	}
+	if err := a.checkSource(w.caller, alert.Source); err != nil {
+		a.config.Manager.CountRejected(alerting.RejectSource, 1)
+		return err
+	}
 	alert.IdempotencyKey = key
 	result, err := a.config.Manager.Register(r.Context(), alert)
 	if err != nil {
 		a.countFailed(err, 1)
 		return err
+	}
+	if result.Outcome == alerting.OutcomeDuplicate { // it may not see what others have sent
+		if err := a.checkSource(w.caller, result.Event.Source()); err != nil {
+			return err
+		}
 	}
 	switch header := w.Header(); result.Outcome {
 	case alerting.OutcomeFiltered:
@@ -95,6 +104,9 @@ func (a *API) countFailed(err error, n int) {
 }
 
 func rejectReason(err error) alerting.RejectReason {
+	if p, ok := errors.AsType[*problem](err); ok && p.Status == http.StatusForbidden {
+		return alerting.RejectSource
+	}
 	known, ok := errors.AsType[*alerting.Error](err)
 	switch {
 	case ok && known.Code == alerting.CodeMalformed:

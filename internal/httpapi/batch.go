@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"alertd/internal/access"
 	"alertd/internal/alerting"
 )
 
@@ -39,7 +40,7 @@ func (a *API) postBatch(w *response, r *http.Request, data []byte, ndjson bool) 
 		a.config.Manager.CountRejected(alerting.RejectMalformed, 1)
 		return err
 	}
-	results, err := a.registerBatch(r, batch)
+	results, err := a.registerBatch(w.caller, r, batch)
 	if err != nil {
 		return err
 	}
@@ -88,11 +89,15 @@ func decodeOne(data []byte) decoded {
 	return decoded{alert, err}
 }
 
-// registerBatch registers the valid alerts and counts the others. If it returns an
-// error, nothing was registered.
-func (a *API) registerBatch(r *http.Request, batch []decoded) ([]alerting.Registration, error) {
+// registerBatch registers the valid alerts that the caller may send and counts the others. If
+// it returns an error, nothing was registered.
+func (a *API) registerBatch(caller *access.Caller, r *http.Request, batch []decoded) ([]alerting.Registration, error) {
 	good := make([]alerting.Alert, 0, len(batch))
-	for _, one := range batch {
+	for i := range batch {
+		one := &batch[i]
+		if one.err == nil {
+			one.err = a.checkSource(caller, one.alert.Source)
+		}
 		if one.err == nil {
 			good = append(good, one.alert)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"alertd/internal/access"
 	"alertd/internal/alerting"
 )
 
@@ -25,8 +26,9 @@ type bodyReader struct {
 	problems []alerting.FieldError
 }
 
-// readObject reads the request's body, which must be one JSON object. It collects
-// the problems of the members; the error is about the body as a whole.
+// readObject reads the request's body, which must be one JSON object. If it has nothing to
+// say, because it has no members or they say who a known caller is, it may be empty, of any media
+// type. It collects the problems of the members; the error is about the body as a whole.
 func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyReader, error) {
 	buffer := getBuffer()
 	defer putBuffer(buffer)
@@ -34,14 +36,15 @@ func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyRe
 		return nil, err
 	}
 	body := &bodyReader{known: known, values: map[string]jsontext.Value{}}
-	if buffer.Len() == 0 && len(known) == 0 {
-		return body, nil // of any media type
+	optional := len(known) == 0 || w.caller.Kind != access.Anonymous
+	if buffer.Len() == 0 && optional {
+		return body, nil
 	}
 	if _, err := a.openBody(r, buffer, contentJSON); err != nil {
 		return nil, err
 	}
 	data := trimSpace(buffer.Bytes())
-	if len(data) == 0 && len(known) == 0 {
+	if len(data) == 0 && optional {
 		return body, nil
 	}
 	return body, body.decode(data)

@@ -2,12 +2,14 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
 
 	"alertd/internal/access"
+	"alertd/internal/alerting"
 	"alertd/internal/metrics"
 )
 
@@ -105,6 +107,23 @@ func unauthenticated(reason error) *problem {
 func forbidden(i *access.Identity, need access.Need) *problem {
 	p := newProblem(http.StatusForbidden, "this needs the role %s; %s has the role %s", need, i.Name, i.Role)
 	p.authenticate = `Bearer realm="alertd", error="insufficient_scope", scope="` + string(need.Roles()[0]) + `"`
+	return p
+}
+
+// checkSource returns nil if the caller may send alerts for a source, also if it is missing,
+// which is another mistake.
+func (a *API) checkSource(caller *access.Caller, source string) error {
+	if len(caller.Sources) == 0 {
+		return nil
+	}
+	if source = strings.TrimSpace(source); source == "" || caller.MaySend(source) {
+		return nil
+	}
+	a.config.Refusals.Count(metrics.RefusedSource)
+	allowed := strings.Join(caller.Sources, ", ")
+	p := newProblem(http.StatusForbidden, "%s may send alerts only for these sources: %s", caller.Name, allowed)
+	p.authenticate = `Bearer realm="alertd", error="insufficient_scope"`
+	p.Errors = []alerting.FieldError{{Field: "source", Message: fmt.Sprintf("%q is not allowed, must match one of %s", shorten(source), allowed)}}
 	return p
 }
 

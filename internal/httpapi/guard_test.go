@@ -2,12 +2,14 @@ package httpapi_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/access"
+	"alertd/internal/alerting"
 	"alertd/internal/httpapi"
 )
 
@@ -75,4 +77,56 @@ func TestRoleThatIsNotEnoughIsToldWhatIs(t *testing.T) {
 	require.Equal(t, "this needs the role admin; operator has the role operator", p.Detail)
 	require.Contains(t, a.header.Get("WWW-Authenticate"), `error="insufficient_scope", scope="admin"`)
 	require.Equal(t, "operator", h.lastRecord()["caller"])
+}
+
+func TestActionIsByTheOwnerOfTheToken(t *testing.T) {
+	for body, by := range map[string]string{
+		``: "operator", " \n": "operator", `{}`: "operator", `{"by":" "}`: "operator", `{"by":null,"note":"n"}`: "operator", `{"by":"ada"}`: "operator for ada", `{"by":"operator"}`: "operator",
+	} {
+		h, tokens := guarded(t)
+		require.Equal(t, http.StatusCreated, h.post(breach, "Authorization", tokens[access.RoleIngest]).status)
+		page, err := h.manager.QueryEvents(t.Context(), alerting.Query{Limit: 1})
+		require.NoError(t, err)
+		h.desk.fold(page.Events...)
+		for action, field := range map[string]string{"acknowledge": "acknowledged_by", "resolve": "resolved_by"} {
+			a := h.do(http.MethodPost, "/incidents/"+incidentText+"/"+action, body, "Authorization", tokens[access.RoleOperator])
+			require.Equal(t, http.StatusOK, a.status, a.body)
+			require.Contains(t, a.body, `"`+field+`":"`+by+`"`, body)
+		}
+	}
+}
+
+func TestReadinessTellsItsReasonsToKnownCallersOnly(t *testing.T) {
+	h, tokens := guarded(t)
+	h.api.Shutdown()
+	for _, header := range [][]string{nil, {"Authorization", "Bearer hunter2"}, {"Authorization", "Bearer " + access.NewSecret().Reveal()}} {
+		a := h.do(http.MethodGet, "/readyz", "", header...)
+		require.Equal(t, http.StatusServiceUnavailable, a.status)
+		require.JSONEq(t, `{"status":"not ready"}`, a.body)
+		require.Empty(t, a.header.Get("WWW-Authenticate"))
+	}
+	for role, token := range tokens {
+		require.Contains(t, h.do(http.MethodGet, "/readyz", "", "Authorization", token).body, "shutting down", role)
+	}
+	require.Contains(t, newHarness(t).get("/readyz").body, "accepting", "anybody may know where nobody is configured")
+}
+
+// What a stranger is told of a path is in the public contract.
+func TestStrangerLearnsNothingOfWhatThereIs(t *testing.T) {
+	h, tokens := guarded(t)
+	require.Equal(t, http.StatusCreated, h.post(with(`"event_id":"`+knownID+`"`), "Authorization", tokens[access.RoleIngest]).status)
+	ask := func(method, target string, header ...string) answer {
+		a := h.do(method, target, "", append(header, "X-Request-Id", "r")...)
+		a.body = strings.ReplaceAll(a.body, target, "TARGET")
+		return a
+	}
+	there, missing := ask(http.MethodGet, "/events/"+knownID), ask(http.MethodGet, "/events/019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a99")
+	require.Equal(t, http.StatusUnauthorized, there.status)
+	require.Equal(t, there, missing)
+	require.Equal(t, there.body, ask(http.MethodGet, "/events/no-id").body, "it is refused before it is looked at")
+	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions, "BREW"} {
+		for _, target := range []string{"/events", "/config", "/-/reload", "/nothing"} {
+			require.Equal(t, ask(method, target), ask(method, target, "Authorization", tokens[access.RoleAdmin]), "%s %s", method, target)
+		}
+	}
 }

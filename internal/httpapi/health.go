@@ -34,7 +34,7 @@ type readyCheck struct {
 
 type readyAnswer struct {
 	Status string                `json:"status"`
-	Checks map[string]readyCheck `json:"checks"`
+	Checks map[string]readyCheck `json:"checks,omitempty"`
 }
 
 // ReadyCheck is one thing that must work for alertd to be ready.
@@ -46,7 +46,8 @@ type ReadyCheck struct {
 	Err func() error
 }
 
-// getReadyz says whether alertd takes alerts and tells people of them, and if not, why.
+// getReadyz says whether alertd takes alerts and tells people of them. Why it does not it says
+// only to callers that are known: the reasons may tell of the machine.
 func (a *API) getReadyz(w *response, _ *http.Request) error {
 	answer := readyAnswer{"ready", map[string]readyCheck{"accepting": {OK: true}}}
 	status := http.StatusOK
@@ -65,6 +66,9 @@ func (a *API) getReadyz(w *response, _ *http.Request) error {
 	}
 	if status != http.StatusOK {
 		w.Header().Set("Retry-After", "5")
+	}
+	if w.caller.Role == "" {
+		answer.Checks = nil
 	}
 	return w.sendJSON(status, answer)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"alertd/internal/access"
 	"alertd/internal/alerting"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
@@ -142,8 +143,12 @@ func (a *API) act(w *response, r *http.Request, do func(context.Context, inciden
 	if err != nil {
 		return err
 	}
-	action := incident.Action{By: strings.TrimSpace(body.text("by")), Note: body.text("note")}
-	body.check("by", action.By, 1, maxBy)
+	claimed, least := strings.TrimSpace(body.text("by")), 0
+	if w.caller.Kind == access.Anonymous { // nobody else says who it is
+		least = 1
+	}
+	action := incident.Action{By: w.caller.By(claimed), Note: body.text("note")}
+	body.check("by", claimed, least, maxBy)
 	body.check("note", action.Note, 0, maxNote)
 	if err := body.err(); err != nil {
 		return err

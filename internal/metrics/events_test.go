@@ -32,7 +32,7 @@ func TestEveryPairExistsFromStart(t *testing.T) {
 	require.Equal(t, map[string]float64{
 		`alertd_alerts_rejected_total{reason="malformed"}`: 0, `alertd_alerts_rejected_total{reason="invalid"}`: 0,
 		`alertd_alerts_rejected_total{reason="too_large"}`: 0, `alertd_alerts_rejected_total{reason="unsupported_media_type"}`: 0,
-		`alertd_alerts_rejected_total{reason="unavailable"}`: 0,
+		`alertd_alerts_rejected_total{reason="unavailable"}`: 0, `alertd_alerts_rejected_total{reason="source"}`: 0,
 	}, only(values, "alertd_alerts_rejected_total"))
 }
 
@@ -51,15 +51,15 @@ func TestEachCountHasItsSeries(t *testing.T) {
 	source := &totalsSource{totals: alerting.Totals{
 		Rejected: map[alerting.RejectReason]uint64{
 			alerting.RejectMalformed: 1, alerting.RejectInvalid: 2, alerting.RejectTooLarge: 3, alerting.RejectUnsupported: 4,
-			alerting.RejectUnavailable: 9,
+			alerting.RejectUnavailable: 9, alerting.RejectSource: 10,
 		},
 		Duplicate: 5, Dispatched: 6, BufferSize: 7, BufferCapacity: 8, BufferBytes: 9, BufferBytesCapacity: 10,
 	}}
 	want := map[string]float64{
 		`alertd_alerts_rejected_total{reason="malformed"}`: 1, `alertd_alerts_rejected_total{reason="invalid"}`: 2,
 		`alertd_alerts_rejected_total{reason="too_large"}`: 3, `alertd_alerts_rejected_total{reason="unsupported_media_type"}`: 4,
-		`alertd_alerts_rejected_total{reason="unavailable"}`: 9,
-		"alertd_alerts_duplicate_total":                      5, "alertd_events_dispatched_total": 6, "alertd_buffer_events": 7, "alertd_buffer_capacity": 8, "alertd_buffer_bytes": 9, "alertd_buffer_capacity_bytes": 10,
+		`alertd_alerts_rejected_total{reason="unavailable"}`: 9, `alertd_alerts_rejected_total{reason="source"}`: 10,
+		"alertd_alerts_duplicate_total": 5, "alertd_events_dispatched_total": 6, "alertd_buffer_events": 7, "alertd_buffer_capacity": 8, "alertd_buffer_bytes": 9, "alertd_buffer_capacity_bytes": 10,
 	}
 	n := uint64(100)
 	for i, severity := range alerting.Severities() {

@@ -21,6 +21,7 @@ type parts struct {
 	manager  *alerting.Manager
 	http     *metrics.HTTP
 	delivery *metrics.Delivery
+	refusals *metrics.Refusals
 	streams  int
 }
 
@@ -41,6 +42,7 @@ func newParts(tb testing.TB) *parts {
 	p := &parts{registry: prometheus.NewPedanticRegistry(), manager: manager}
 	p.http = metrics.NewHTTP(p.registry)
 	p.delivery = metrics.NewDelivery(deliverySource{})
+	p.refusals = metrics.NewRefusals(p.registry)
 	p.registry.MustRegister(
 		metrics.NewEvents(manager), metrics.NewBuildInfo("v1.2.3", "abc", "go1.26"),
 		metrics.NewStreams(func() int { return p.streams }), metrics.NewLog(logSource{}, func() int64 { return 10 }), p.delivery,

@@ -28,6 +28,7 @@ func busy(tb testing.TB) *parts {
 	p.delivery.Attempted("slack", channel.Delivered, time.Millisecond)
 	p.delivery.Attempted("var_gate", channel.Transient, time.Millisecond)
 	p.delivery.Finished("stress_gate", delivery.Failed)
+	p.refusals.Count("var_gate")
 	p.http.ObserveUnmatched("VAR_GATE", http.StatusMethodNotAllowed, time.Millisecond)
 	return p
 }
@@ -62,6 +63,7 @@ func TestNoLabelTakesInput(t *testing.T) {
 		"alertd_buffer_capacity_bytes":         nil,
 		"alertd_http_requests_total":           {"code", "method", "route"},
 		"alertd_http_request_duration_seconds": {"method", "route"},
+		"alertd_http_refused_total":            {"reason"},
 		"alertd_streams":                       nil,
 		"alertd_build_info":                    {"commit", "goversion", "version"},
 		"alertd_log_commits_total":             nil,
