@@ -166,6 +166,12 @@ var imports = map[string]row{
 		may: []string{"api", "internal/access", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/metrics"},
 		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
+	"internal/listen": {
+		why: "makes the ways in: sockets, limits of connections, certificates; it knows no HTTP",
+	},
+	"internal/listen/listentest": {
+		why: "makes certificates for tests; only tests import it",
+	},
 	"internal/needs": {
 		why: "skips tests that lack something; nothing that ships may import it",
 	},
