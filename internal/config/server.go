@@ -203,7 +203,7 @@ func oneOf(allowed ...string) func(string) bool {
 // allowedOrigin returns what an origin must be, "" if it is one.
 func allowedOrigin(text string) string {
 	u, err := url.Parse(text)
-	if text == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && text == u.Scheme+"://"+strings.ToLower(u.Host) {
+	if text == "*" || err == nil && !strings.Contains(text, "*") && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && text == u.Scheme+"://"+strings.ToLower(u.Host) {
 		return ""
 	}
 	return "an origin as browsers send it, such as https://desk.example.com, in lower case and without a path, or *"
@@ -244,8 +244,8 @@ func (p *Proxies) texts() []string {
 
 // parsePrefix reads a range of addresses, or one address.
 func parsePrefix(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		addr = addr.Unmap().WithZone("")
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" { // 1%eth0/64 is one with a zone
+		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	prefix, err := netip.ParsePrefix(text)
