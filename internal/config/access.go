@@ -239,14 +239,10 @@ func (c *Config) opens(next Config) Problems {
 	switch {
 	case c.Server.somebody():
 		return Problems{{Key: "server.tokens", Message: "would let in nobody any more, and therefore everybody" + says}}
-	case c.Server.AllowAnonymous && mayBeReached(c.Server.Listen, c.Server.AdminListen):
+	case c.Server.AllowAnonymous && (mayBeReached(c.Server.Listen) || mayBeReached(c.Server.AdminListen)):
 		return Problems{{Key: "server.allow_anonymous", Message: "is missing, and alertd listens beyond this machine until it is restarted" + says}}
 	}
 	return nil
-}
-
-func mayBeReached(listens ...string) bool {
-	return slices.ContainsFunc(listens, func(listen string) bool { return beyondLoopback(listen) || isSystemd(listen) })
 }
 
 // OIDC is how people sign in by OpenID Connect.

@@ -138,7 +138,7 @@ func TestExpiredEntryMakesAWarning(t *testing.T) {
 func TestBeyondLoopbackNeedsSomebody(t *testing.T) {
 	for listen, beyond := range map[string]bool{
 		"127.0.0.1:1": false, "127.8.9.1:1": false, "[::1]:1": false, "localhost:1": false, "[::ffff:127.0.0.1]:1": false,
-		"unix:alertd.sock": false, "unix:/run/alertd:1": false, "systemd": false, "systemd:alertd": false,
+		"unix:/alertd.sock": false, "unix:/run/alertd:1": false, "systemd": false, "systemd:alertd": false,
 		"0.0.0.0:1": true, ":1": true, "[::]:1": true, "10.0.0.1:1": true, "alertd.example.com:1": true, "[fe80::1%eth0]:1": true, "Localhost.example.com:1": true,
 	} {
 		for _, key := range []string{"listen", "admin_listen"} {

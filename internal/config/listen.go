@@ -4,45 +4,38 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"strings"
+
+	"alertd/internal/listen"
 )
 
-const (
-	// unixPrefix begins the path of a Unix socket to listen on.
-	unixPrefix = "unix:"
-	// systemdListen is a socket that systemd has opened, perhaps with a colon and its name.
-	systemdListen = "systemd"
-	// maxSocketPath is how long the path of a Unix socket may be; the kernel has no more
-	// room.
-	maxSocketPath = 107
-
-	allowedListen = "host:port such as 127.0.0.1:8080, with a port from 0 to 65535, unix: and a path, systemd, or systemd: and a socket's name"
-)
-
-func validListen(text string) bool {
-	if path, ok := strings.CutPrefix(text, unixPrefix); ok {
-		return path != "" && len(path) <= maxSocketPath
+// address is a setting: where to listen. It may be empty if it is optional.
+func address(name string, at *string, optional bool) setting {
+	s := text(name, at)
+	s.read = func(t *table, name string) {
+		t.string(name, at)
+		if _, err := listen.ParseAddress(*at); err != nil && (*at != "" || !optional) {
+			t.r.problem(join(t.key, name), "%s is not allowed, %s", t.quote(name, *at), err)
+		}
 	}
-	if isSystemd(text) {
-		return text != systemdListen+":"
-	}
-	host, port, err := net.SplitHostPort(text)
-	return err == nil && validPort(port) && len(host) <= 255
+	return s
 }
 
-func isSystemd(listen string) bool {
-	return listen == systemdListen || strings.HasPrefix(listen, systemdListen+":")
-}
-
-// beyondLoopback reports whether other machines may reach what listens on this. It is
-// false for a socket of systemd, whose address is not known before the start.
-func beyondLoopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	if err != nil || strings.HasPrefix(listen, unixPrefix) || isSystemd(listen) {
+// beyondLoopback reports whether other machines may reach what listens on an address. It is
+// false for sockets of systemd, as their addresses are not known before the start.
+func beyondLoopback(text string) bool {
+	address, err := listen.ParseAddress(text)
+	if err != nil || address.Network != listen.TCP {
 		return false
 	}
-	addr, err := netip.ParseAddr(host)
-	return host != "localhost" && (err != nil || !addr.Unmap().IsLoopback())
+	host, _, _ := net.SplitHostPort(address.Target) // it has both
+	ip, err := netip.ParseAddr(host)
+	return host != "localhost" && (err != nil || !ip.Unmap().IsLoopback())
+}
+
+// mayBeReached is beyondLoopback, and true for sockets of systemd.
+func mayBeReached(text string) bool {
+	address, err := listen.ParseAddress(text)
+	return beyondLoopback(text) || err == nil && address.Network == listen.Systemd
 }
 
 // validIssuer reports whether a text is "" or the URL of a provider. Without TLS anybody in

@@ -11,6 +11,7 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/config"
 	"alertd/internal/delivery"
+	"alertd/internal/listen"
 )
 
 func TestAbsentSectionHasDefaults(t *testing.T) {
@@ -57,7 +58,7 @@ access_log = "all"
 slow_request = "250ms"
 max_searches = 9
 search_timeout = "1500ms"
-admin_listen = "unix:admin.sock"
+admin_listen = "unix:/admin.sock"
 socket_mode = "0600"
 allowed_origins = ["https://desk.example.com", "http://10.0.0.1:3000", "*"]
 trusted_proxies = ["10.0.0.7", "10.1.2.3/8", "::ffff:10.0.0.9", "2001:db8::/32", "unix"]
@@ -119,7 +120,7 @@ x = 9
 		Listen: "[::1]:0", PublicURL: "https://alertd.example.com/desk", AccessLog: "all", SlowRequest: 250 * time.Millisecond, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second,
 		IdleTimeout: 4 * time.Second, ShutdownTimeout: 5 * time.Second, MaxBody: 64 << 10, MaxStreams: 7, StreamHeartbeat: 6 * time.Second,
 		MaxSearches: 9, SearchTimeout: 1500 * time.Millisecond,
-		AdminListen: "unix:admin.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "cert.pem", KeyFile: "key.pem", ClientCAFile: "ca.pem"},
+		AdminListen: "unix:/admin.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "cert.pem", KeyFile: "key.pem", ClientCAFile: "ca.pem"},
 		AllowedOrigins: []string{"https://desk.example.com", "http://10.0.0.1:3000", "*"},
 		TrustedProxies: config.Proxies{Unix: true, Prefixes: []netip.Prefix{
 			netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.0.0.9/32"), netip.MustParsePrefix("2001:db8::/32"),
@@ -182,7 +183,6 @@ func TestSearchTimeoutIsBelowWriteTimeout(t *testing.T) {
 
 func TestInvalidValueIsReported(t *testing.T) {
 	const (
-		listen    = " is not allowed, must be host:port such as 127.0.0.1:8080, with a port from 0 to 65535, unix: and a path, systemd, or systemd: and a socket's name"
 		timeout   = " is not allowed, must be a duration from 10ms to 1h such as 500ms, 30s, 15m, 8h or 90d"
 		body      = " is not allowed, must be a size from 1KiB to 1GiB such as 64KiB or 8MiB"
 		streams   = " is not allowed, must be a whole number from 1 to 100000"
@@ -190,7 +190,9 @@ func TestInvalidValueIsReported(t *testing.T) {
 		buffer    = " is not allowed, must be a whole number from 1 to 10000000"
 		severity  = " is not one of debug, info, warning, error, critical"
 	)
+	listen := " is not allowed, " + listen.ErrAddress.Error()
 	for _, row := range []struct{ section, key, value, want string }{
+		{"server", "admin_listen", `"8080"`, `"8080"` + listen},
 		{"server", "listen", `""`, `""` + listen},
 		{"server", "listen", `"8080"`, `"8080"` + listen},
 		{"server", "listen", `"127.0.0.1"`, `"127.0.0.1"` + listen},

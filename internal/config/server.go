@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -131,8 +130,8 @@ func (s *Server) atOnce() []setting {
 // atRestart are the keys that need a restart.
 func (s *Server) atRestart() []setting {
 	return slices.Concat([]setting{
-		checked("listen", &s.Listen, validListen, allowedListen),
-		checked("admin_listen", &s.AdminListen, func(text string) bool { return text == "" || validListen(text) }, allowedListen),
+		address("listen", &s.Listen, false),
+		address("admin_listen", &s.AdminListen, true),
 		mode("socket_mode", &s.SocketMode),
 		text("tls.cert_file", &s.TLS.CertFile),
 		text("tls.key_file", &s.TLS.KeyFile),
@@ -250,9 +249,4 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(text)
 	return prefix.Masked(), err
-}
-
-func validPort(port string) bool {
-	_, err := strconv.ParseUint(port, 10, 16)
-	return err == nil
 }
