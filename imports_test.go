@@ -72,7 +72,7 @@ var imports = map[string]row{
 		why: "files that appear complete or not at all",
 	},
 	"internal/store": {
-		may: []string{"internal/alerting", "internal/store/searchindex", "internal/wholefile"},
+		may: []string{"internal/access", "internal/alerting", "internal/audit", "internal/store/searchindex", "internal/wholefile"},
 		why: "keeps the event log, and the database for the packages below it",
 	},
 	"internal/store/searchindex": {
@@ -87,7 +87,7 @@ var imports = map[string]row{
 		why: "only tests: the log on a failing database, behind the API",
 	},
 	"internal/store/storetest": {
-		may: []string{"internal/alerting", "internal/pgtest", "internal/store"},
+		may: []string{"internal/access", "internal/alerting", "internal/audit", "internal/pgtest", "internal/store"},
 		why: "the suite that both databases pass; only tests import it",
 	},
 	"internal/outqueue": {

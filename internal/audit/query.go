@@ -11,17 +11,17 @@ type Query struct {
 	Since, Until time.Time
 	// Ascending asks for the oldest records first, else the newest come first.
 	Ascending bool
-	// From is the number of the record that the page before ended with; 0: the first page.
+	// From is [Page.Next] of the page before; 0: the first page.
 	From int64
-	// Limit is the most records on a page.
+	// Limit is the most records on a page, with those that cannot be read.
 	Limit int
 }
 
 // Page is what a query finds.
 type Page struct {
 	Records []Record
-	// More says that there are further records.
-	More bool
-	// Unreadable is how many records among them cannot be read and are left out.
+	// Unreadable is how many rows of the page cannot be read and are left out.
 	Unreadable int
+	// Next is the number of the last row of the page, 0 if there are no further ones.
+	Next int64
 }

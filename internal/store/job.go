@@ -12,7 +12,7 @@ import (
 // job brings may be older than the retention, which is for alertd to judge. The
 // error is the job's, or says what went wrong around it.
 func Use(ctx context.Context, config Config, job func(ctx context.Context, s *Store) error) (err error) {
-	config.Retention, config.RetentionEvents = 0, 0
+	config.Retention, config.RetentionEvents, config.AuditRetention = 0, 0, 0
 	s, err := Open(ctx, config)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"alertd/internal/alerting"
+	"alertd/internal/audit"
 	"alertd/internal/store/searchindex"
 )
 
@@ -15,6 +16,9 @@ const (
 	// retainBatch is how many events, or keys, one transaction deletes: few enough
 	// that ingest does not notice.
 	retainBatch = 500
+	// retainParts is into how many parts what is kept is divided, for the audit log. Each
+	// has one record, however often retention runs.
+	retainParts = 24
 )
 
 // retentionLoop deletes what is too old, now and then, until ctx ends.
@@ -60,7 +64,7 @@ func (s *Store) Retain(ctx context.Context) (deleted uint64, err error) {
 		if err := s.deleteOld(ctx, s.queries.deleteSessions, 0); err != nil {
 			return fmt.Errorf("delete old sessions: %w", err)
 		}
-		return nil
+		return s.retainAudit(ctx)
 	})
 	if err != nil {
 		return deleted, s.reading(err)
@@ -105,6 +109,7 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		return 0, nil
 	}
 	whole := searchindex.SegmentOf(keep) // segments below it have no events left
+	announced := s.announced
 	// What has begun goes on to its end, so that what it did is known.
 	err = s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx) (err error) {
 		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, keep)); err != nil {
@@ -113,14 +118,47 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 		if _, err := tx.ExecContext(ctx, s.queries.deleteBlocks, searchindex.BlockID(whole, 0)); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, s.queries.deleteSegments, whole)
+		if _, err := tx.ExecContext(ctx, s.queries.deleteSegments, whole); err != nil {
+			return err
+		}
+		announced, err = s.announce(ctx, tx, extent, keep-1)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("delete old events: %w", err)
 	}
+	s.announced = announced
 	s.segments.keepFrom(keep)
 	return deleted, nil
+}
+
+// announce writes to the audit log that events are deleted through a number, unless it says
+// so already. A record covers more than is deleted now: retention takes a few events each
+// minute for ever, and a record for each run would leave nothing else to be seen. So each
+// transaction that deletes is covered by a record that was written in it or before it.
+func (s *Store) announce(ctx context.Context, tx Transaction, extent alerting.Extent, through alerting.Seq) (announced alerting.Seq, err error) {
+	if through <= s.announced {
+		return s.announced, nil
+	}
+	now, err := s.timeIn(ctx, tx)
+	if err != nil {
+		return s.announced, err
+	}
+	announced = through + alerting.Seq(extent.Events()/retainParts)
+	err = s.Record(ctx, tx, now, audit.By(ctx, audit.RetainEvents, "").Changing(nil, struct {
+		From      alerting.Seq `json:"from"`
+		Through   alerting.Seq `json:"through"`
+		Retention string       `json:"retention"`
+		Events    int          `json:"retention_events"`
+	}{extent.First, announced, s.config.Retention.String(), s.config.RetentionEvents}))
+	return announced, err
+}
+
+// timeIn returns the time in a transaction.
+func (s *Store) timeIn(ctx context.Context, tx Transaction) (time.Time, error) {
+	var now int64
+	err := tx.QueryRowContext(ctx, `SELECT `+s.db.dialect().Now).Scan(&now)
+	return time.UnixMicro(now), err
 }
 
 // deleteOld deletes what is older than an age, in microseconds, by a query that takes it and

@@ -37,6 +37,8 @@ type Config struct {
 	Retention time.Duration
 	// RetentionEvents is how many events are kept; 0: all.
 	RetentionEvents int
+	// AuditRetention is how long records of the audit log are kept; 0: for good.
+	AuditRetention time.Duration
 	// MaxQueue bounds the bytes of events that wait to be written; 0 stands for 64 MiB.
 	MaxQueue int64
 	// Timeout bounds one statement or transaction; 0 stands for 10 s. Whether a
@@ -60,6 +62,8 @@ type Store struct {
 	counts     counts
 	health     health
 	unreadable unreadable
+	behind     *behind
+	announced  alerting.Seq // up to where the audit log says that retention deletes events
 }
 
 // counts are what metrics show.
@@ -127,6 +131,7 @@ func open(ctx context.Context, config Config, connect func(context.Context, Conf
 	s.publisher = newPublisher(s)
 	s.health.suspected = make(chan struct{}, 1)
 	s.buffer = newBuffer()
+	s.behind = newBehind()
 	s.segments = newSegments(s)
 	if err := s.segments.index.Load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log: %w", err), db.close())
@@ -176,7 +181,7 @@ func (s *Store) Run(ctx context.Context) error {
 		s.queue.close()
 		return nil
 	})
-	for _, loop := range []func(context.Context) error{s.followLoop, s.segments.run, s.retentionLoop, s.probeLoop} {
+	for _, loop := range []func(context.Context) error{s.followLoop, s.segments.run, s.retentionLoop, s.probeLoop, s.writeBehind} {
 		group.Go(func() error { return loop(upkeep) })
 	}
 	return group.Wait()

@@ -47,6 +47,7 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"damage", damageCases},
 		{"open", openCases},
 		{"transact", transactCases},
+		{"audit", auditCases},
 		{"unfolded", unfoldedCases},
 		{"sessions", sessionCases},
 	})
