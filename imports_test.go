@@ -97,6 +97,14 @@ var imports = map[string]row{
 		may: []string{"internal/alerting"},
 		why: "moves events between files and a log",
 	},
+	"internal/client": {
+		may: []string{"internal/access", "internal/alerting"},
+		why: "asks a running alertd by its HTTP API",
+	},
+	"internal/spool": {
+		may: []string{"internal/alerting", "internal/client", "internal/wholefile"},
+		why: "alerts on disk while alertd cannot take them",
+	},
 	"internal/metrics": {
 		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
 		why: "metrics of the core, the log and deliveries, in their own types",
@@ -180,7 +188,8 @@ var imports = map[string]row{
 	},
 	"cmd/alertd": {
 		may: []string{
-			"internal/alerting", "internal/channel", "internal/config", "internal/engine", "internal/httpapi", "internal/metrics", "internal/outqueue", "internal/store", "internal/store/work", "internal/transfer",
+			"internal/access", "internal/alerting", "internal/channel", "internal/channel/console", "internal/client", "internal/config", "internal/delivery", "internal/engine",
+			"internal/httpapi", "internal/incident", "internal/metrics", "internal/outqueue", "internal/plaintext", "internal/spool", "internal/store", "internal/store/work", "internal/transfer",
 			"internal/wholefile",
 		},
 		why: "connects the parts; nothing imports it",

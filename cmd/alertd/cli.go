@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alertd/internal/client"
 	"alertd/internal/config"
 	"alertd/internal/httpapi"
 )
@@ -21,6 +22,7 @@ const (
 	exitOK    = 0
 	exitError = 1 // the command failed
 	exitUsage = 2 // the command line or the configuration is wrong
+	exitAway  = 3 // alertd is not reachable, or cannot answer now
 )
 
 // usageError is a mistake on the command line or in the configuration.
@@ -42,10 +44,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if _, told := errors.AsType[toldError](err); !told {
-		_, _ = fmt.Fprintf(stderr, "alertd: %s\n", err)
+		tell(stderr, err)
 	}
+	return exitCode(err)
+}
+
+// exitCode returns the exit code of an error.
+func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
+	}
+	if client.Temporary(err) {
+		return exitAway
 	}
 	return exitError
 }
@@ -95,6 +105,7 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.AddCommand(
 		serve, newCheckConfigCommand(), newVersionCommand(), newHealthcheckCommand(),
 		newBackupCommand(), newExportCommand(), newImportCommand(), newMigrateCommand(),
+		newSendCommand(), newEventsCommand(), newIncidentsCommand(), newChannelsCommand(), newDeliveriesCommand(), newStatsCommand(),
 	)
 	addCobrasCommands(root)
 	return root

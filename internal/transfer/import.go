@@ -65,14 +65,14 @@ func (e *LineError) Unwrap() error { return e.Err }
 // unless SkipInvalid is set, ends it with a [*LineError] after all lines before it are in
 // the log. The result is valid whatever the error.
 func Import(ctx context.Context, target Target, in io.Reader, options ImportOptions) (Imported, error) {
-	i := &importer{target: target, lines: newLines(in, int(options.MaxLine)), options: options}
+	i := &importer{target: target, lines: NewLines(in, int(options.MaxLine)), options: options}
 	err := i.run(ctx)
 	return i.done, err
 }
 
 type importer struct {
 	target  Target
-	lines   *lines
+	lines   *Lines
 	options ImportOptions
 	done    Imported
 
@@ -86,9 +86,9 @@ func (i *importer) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		line, err := i.lines.next()
+		line, err := i.lines.Next()
 		if errors.Is(err, io.EOF) {
-			return i.commit(ctx, i.lines.number)
+			return i.commit(ctx, i.lines.Number())
 		}
 		if len(line) > 0 {
 			err = i.add(line)
@@ -96,11 +96,11 @@ func (i *importer) run(ctx context.Context) error {
 		switch {
 		case err == nil:
 		case !isInvalid(err):
-			return errors.Join(i.commit(ctx, i.lines.number), fmt.Errorf("read after line %d: %w", i.lines.number, err))
+			return errors.Join(i.commit(ctx, i.lines.Number()), fmt.Errorf("read after line %d: %w", i.lines.Number(), err))
 		default:
-			invalid := &LineError{Line: i.lines.number, Err: err}
+			invalid := &LineError{Line: i.lines.Number(), Err: err}
 			if !i.options.SkipInvalid {
-				if err := i.commit(ctx, i.lines.number-1); err != nil {
+				if err := i.commit(ctx, i.lines.Number()-1); err != nil {
 					return err
 				}
 				i.done.Invalid++
@@ -110,7 +110,7 @@ func (i *importer) run(ctx context.Context) error {
 			i.options.Invalid(invalid)
 		}
 		if len(i.drafts) >= batchAlerts || i.bytes >= batchBytes {
-			if err := i.commit(ctx, i.lines.number); err != nil {
+			if err := i.commit(ctx, i.lines.Number()); err != nil {
 				return err
 			}
 		}
@@ -119,7 +119,7 @@ func (i *importer) run(ctx context.Context) error {
 
 // isInvalid reports whether an error is about the content of a line, not about reading it.
 func isInvalid(err error) bool {
-	if _, ok := errors.AsType[tooLongError](err); ok {
+	if _, ok := errors.AsType[TooLongError](err); ok {
 		return true
 	}
 	_, ok := errors.AsType[*alerting.Error](err)

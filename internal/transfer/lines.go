@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// lines reads a text line by line, each of a bounded length.
-type lines struct {
+// Lines reads a text line by line, each of a bounded length.
+type Lines struct {
 	in     *bufio.Reader
 	most   int
 	buffer []byte
@@ -17,20 +17,25 @@ type lines struct {
 	bytes  int64  // read so far
 }
 
-func newLines(in io.Reader, most int) *lines {
-	return &lines{in: bufio.NewReaderSize(in, 64<<10), most: most}
+// NewLines returns the lines of in, each of at most so many bytes.
+func NewLines(in io.Reader, most int) *Lines {
+	return &Lines{in: bufio.NewReaderSize(in, 64<<10), most: most}
 }
 
-// tooLongError says that a line was longer than allowed and has been skipped.
-type tooLongError struct{ most int }
+// TooLongError says that a line was longer than allowed and has been skipped.
+type TooLongError struct{ most int }
 
-func (e tooLongError) Error() string {
+func (e TooLongError) Error() string {
 	return fmt.Sprintf("has more than %d bytes, which is the most that [server] max_body allows", e.most)
 }
 
-// next returns the next line without white space at its ends, [io.EOF] after the
-// last one. The line is valid until the next call.
-func (l *lines) next() ([]byte, error) {
+// Number returns the number of the last line that was read, from 1.
+func (l *Lines) Number() uint64 { return l.number }
+
+// Next returns the next line without white space at its ends, [io.EOF] after the
+// last one, and a [TooLongError] for one that is skipped. The line is valid until the next
+// call.
+func (l *Lines) Next() ([]byte, error) {
 	l.buffer = l.buffer[:0]
 	tooLong := false
 	for {
@@ -50,7 +55,7 @@ func (l *lines) next() ([]byte, error) {
 		}
 		l.number++
 		if tooLong {
-			return nil, tooLongError{l.most}
+			return nil, TooLongError{l.most}
 		}
 		return bytes.Trim(l.buffer, " \t\r\n"), nil
 	}

@@ -63,7 +63,7 @@ func (f *File) Commit() (err error) {
 		return errors.Join(fmt.Errorf("write %s: %w", f.target, err), os.Remove(f.target))
 	}
 	f.ended = true
-	return errors.Join(f.Close(), syncFolder(filepath.Dir(f.target)))
+	return errors.Join(f.Close(), SyncFolder(filepath.Dir(f.target)))
 }
 
 // Discard removes the file unless it was committed.
@@ -75,8 +75,8 @@ func (f *File) Discard() error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// syncFolder makes a new name in a folder durable.
-func syncFolder(path string) error {
+// SyncFolder makes a new name in a folder durable.
+func SyncFolder(path string) error {
 	folder, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return err
