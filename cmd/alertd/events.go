@@ -38,7 +38,7 @@ func newEventsCommand() *cobra.Command {
 		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	query := l.addFilters(cmd)
-	l.addLimit(cmd, 20, "how many to show at most, with --follow before the new ones; 0 shows all, with --follow none")
+	l.addLimit(cmd, 20, "show at most this `number`, with --follow before the new ones; 0 shows all, with --follow none")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new events")
 	return l.run(cmd, func(ctx context.Context, cmd *cobra.Command, alertd *client.Client, _ []string) error {
 		parameters, err := query()

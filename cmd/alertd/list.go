@@ -70,7 +70,7 @@ func newListCommand(l list) *cobra.Command {
 	}
 	query := l.addFilters(cmd)
 	if l.pages {
-		l.addLimit(cmd, 20, "how many to show at most; 0 shows all")
+		l.addLimit(cmd, 20, "show at most this `number`; 0 shows all")
 	}
 	return l.run(cmd, func(ctx context.Context, cmd *cobra.Command, alertd *client.Client, _ []string) error {
 		parameters, err := query()
