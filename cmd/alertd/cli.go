@@ -8,10 +8,12 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"alertd/internal/access"
 	"alertd/internal/client"
 	"alertd/internal/config"
 	"alertd/internal/httpapi"
@@ -104,7 +106,7 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	serve := newServeCommand(stderr)
 	root.AddCommand(
 		serve, newCheckConfigCommand(), newVersionCommand(), newHealthcheckCommand(),
-		newBackupCommand(), newExportCommand(), newImportCommand(), newMigrateCommand(),
+		newBackupCommand(), newExportCommand(), newImportCommand(), newMigrateCommand(), newTokenCommand(),
 		newSendCommand(), newEventsCommand(), newIncidentsCommand(), newChannelsCommand(), newDeliveriesCommand(), newStatsCommand(),
 	)
 	addCobrasCommands(root)
@@ -201,6 +203,7 @@ func describe(out io.Writer, c config.Config) {
 		line("%s does not exist; without it:", c.Path)
 	}
 	line("  listen        %s", c.Server.Listen)
+	line("  access        %s", accessOf(c.Server))
 	line("  alerting      %s", onOff(c.Alerting.Enabled))
 	line("  min_severity  %s", c.Alerting.MinSeverity)
 	line("  buffer_size   %d", c.Alerting.BufferSize)
@@ -213,6 +216,35 @@ func describe(out io.Writer, c config.Config) {
 	for _, warning := range c.Warnings {
 		line("  warning       %s", warning)
 	}
+}
+
+// accessOf says who may do something.
+func accessOf(s config.Server) string {
+	var ways []string
+	if len(s.Tokens) > 0 {
+		numbers := map[access.Role]int{}
+		for _, token := range s.Tokens {
+			numbers[token.Role]++
+		}
+		var roles []string
+		for _, role := range slices.Backward(access.Roles()) {
+			if numbers[role] > 0 {
+				roles = append(roles, fmt.Sprintf("%d %s", numbers[role], role))
+			}
+		}
+		noun := "tokens"
+		if len(s.Tokens) == 1 {
+			noun = "token"
+		}
+		ways = append(ways, fmt.Sprintf("%d %s (%s)", len(s.Tokens), noun, strings.Join(roles, ", ")))
+	}
+	if s.OIDC.Issuer != "" {
+		ways = append(ways, "people by "+s.OIDC.Issuer)
+	}
+	if len(ways) == 0 {
+		return "anonymous: everybody may do everything"
+	}
+	return strings.Join(ways, "; ")
 }
 
 func newVersionCommand() *cobra.Command {

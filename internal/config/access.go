@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pelletier/go-toml/v2"
+
 	"alertd/internal/access"
 )
 
@@ -153,6 +155,22 @@ func (t *table) distinct(name string, entries []access.Entry) {
 		}
 		hashes[e.Hash], subjects[e.Subject] = key, key
 	}
+}
+
+// FormatEntry returns an entry as a table of the file. It does not check it.
+func FormatEntry(e access.Entry) (string, error) {
+	written := struct {
+		Name    string    `toml:"name,omitempty"`
+		Role    string    `toml:"role,omitempty"`
+		Hash    string    `toml:"hash"`
+		Sources []string  `toml:"sources,omitempty"`
+		Expires time.Time `toml:"expires,omitempty"`
+	}{Name: e.Name, Role: string(e.Role), Hash: e.Hash.String(), Expires: e.Expires}
+	for _, source := range e.Sources {
+		written.Sources = append(written.Sources, strings.ReplaceAll(source, "${", "$${"))
+	}
+	table, err := toml.Marshal(written)
+	return "[[server.tokens]]\n" + string(table), err
 }
 
 func showEntry(e access.Entry) any {
