@@ -94,7 +94,7 @@ var imports = map[string]row{
 		why: "an output that may hang",
 	},
 	"internal/transfer": {
-		may: []string{"internal/alerting"},
+		may: []string{"internal/alerting", "internal/plaintext"},
 		why: "moves events between files and a log",
 	},
 	"internal/client": {
@@ -136,11 +136,11 @@ var imports = map[string]row{
 		why: "a mail server for tests that misbehaves on demand; it knows the protocol, not alertd",
 	},
 	"internal/channel/logfile": {
-		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
+		may: []string{"internal/alerting", "internal/channel", "internal/incident", "internal/plaintext"},
 		why: "a kind of channel: a file of JSON lines",
 	},
 	"internal/channel/pagerduty": {
-		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident"},
+		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound", "internal/incident", "internal/plaintext"},
 		why: "a kind of channel: PagerDuty",
 	},
 	"internal/channel/pagerduty/pagerdutytest": {

@@ -30,7 +30,8 @@ func newExportCommand() *cobra.Command {
 		Long: "Writes the events of the log, in its order.\n\n" +
 			"ndjson is one event a line, as the API answers it; alertd import reads it. csv is for\n" +
 			"people: a cell that a spreadsheet could read as a formula, because it begins with\n" +
-			"= + - @, a tab or a line break, gets an apostrophe before it.\n\n" +
+			"= + - @, a tab or a line break, gets an apostrophe before it. Both show characters that\n" +
+			"are not visible as escapes.\n\n" +
 			"--since and --until select by timestamp.",
 		Example: "  alertd export --output events.ndjson\n" +
 			"  alertd export --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z --format csv --output january.csv\n" +

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alertd/internal/config"
+	"alertd/internal/plaintext"
 )
 
 func newHealthcheckCommand() *cobra.Command {
@@ -84,7 +85,7 @@ func askReady(ctx context.Context, address string) error {
 		return fmt.Errorf("read answer of %s: %w", address, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: %s: %s", answer.Status, strings.TrimSpace(string(body)))
+		return fmt.Errorf("not ready: %s: %s", plaintext.Line(answer.Status), plaintext.Line(strings.TrimSpace(string(body))))
 	}
 	return nil
 }

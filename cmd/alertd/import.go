@@ -11,6 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"alertd/internal/plaintext"
 	"alertd/internal/store"
 	"alertd/internal/transfer"
 )
@@ -63,7 +64,7 @@ func (f *importFlags) run(cmd *cobra.Command, name string) error {
 		MaxLine: loaded.Server.MaxBody, SkipInvalid: f.skipInvalid, Progress: bar.progress,
 		Invalid: func(line *transfer.LineError) {
 			bar.clear()
-			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "alertd: %s: %s\n", name, line)
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "alertd: %s: %s\n", name, plaintext.Line(line.Error()))
 		},
 	}
 	var imported transfer.Imported

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"alertd/internal/outqueue"
+	"alertd/internal/plaintext"
 )
 
 const (
@@ -43,11 +44,13 @@ func newDaemonLog(out io.Writer, level, format string) (daemonLog, error) {
 		}
 	}
 	options := &slog.HandlerOptions{Level: least}
-	handler := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
+	handler := func(w io.Writer) slog.Handler {
+		return slog.NewJSONHandler(plainWriter{w, plaintext.EscapeJSON}, options)
+	}
 	switch format {
 	case "json":
 	case "text":
-		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
+		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(plainWriter{w, plaintext.Lines}, options) }
 	default:
 		return daemonLog{}, fmt.Errorf("--log-format: %q is not one of auto, text, json", format)
 	}
@@ -59,6 +62,20 @@ func newDaemonLog(out io.Writer, level, format string) (daemonLog, error) {
 	return daemonLog{slog.New(handler(queue)), queue}, nil
 }
 
+// plainWriter makes each record plain, so that a text from outside commands no terminal that
+// shows the log. slog escapes less: what cannot be seen and is no control character stays.
+type plainWriter struct {
+	out   io.Writer
+	plain func(string) string
+}
+
+func (w plainWriter) Write(record []byte) (int, error) {
+	if _, err := io.WriteString(w.out, w.plain(string(record))); err != nil {
+		return 0, err
+	}
+	return len(record), nil
+}
+
 // warn logs the warnings of a configuration.
 func (l daemonLog) warn(warnings []string) {
 	for _, warning := range warnings {
@@ -67,7 +84,9 @@ func (l daemonLog) warn(warnings []string) {
 }
 
 // fail writes why alertd ends, as a line for people.
-func (l daemonLog) fail(err error) { _, _ = fmt.Fprintf(l.queue, "alertd: %s\n", err) } // Write returns no error
+func (l daemonLog) fail(err error) {
+	_, _ = fmt.Fprintf(l.queue, "alertd: %s\n", plaintext.Lines(err.Error())) // Write returns no error
+}
 
 // close writes the records that wait, and gives up after logPatience.
 func (l daemonLog) close() {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,6 +44,22 @@ func TestLogFormat(t *testing.T) {
 				require.True(t, test.want(line), line)
 			}
 		})
+	}
+}
+
+func TestLogCommandsNoTerminal(t *testing.T) {
+	for format, want := range map[string]string{
+		"json": `"source":"\u009b31m\u001b[A\u202e\u3164é"`,
+		"text": `source="\u009b31m\x1b[A\u202e\u3164é"`,
+	} {
+		var out strings.Builder
+		log, err := newDaemonLog(&out, "info", format)
+		require.NoError(t, err)
+		log.Info("refused", "source", "\u009b31m\x1b[A\u202e\u3164é")
+		log.fail(errors.New("\x1b[31mred"))
+		log.close()
+		require.Contains(t, out.String(), want)
+		require.Contains(t, out.String(), `alertd: \x1b[31mred`)
 	}
 }
 

@@ -56,9 +56,18 @@ func JSON(text []byte) (string, error) {
 	if err := json.Compact(&line, text); err != nil {
 		return "", err
 	}
+	return EscapeJSON(line.String()), nil
+}
+
+// EscapeJSON is [JSON] for a text that is known to be JSON, whose white space stays as it
+// is. A text that needs no escapes is returned itself.
+func EscapeJSON(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return r >= 0x7f && !visible(r) }) < 0 {
+		return text
+	}
 	var out strings.Builder
-	for _, r := range line.String() {
-		if visible(r) {
+	for _, r := range text {
+		if r < 0x7f || visible(r) { // JSON has escaped other control characters, or they are between its parts
 			out.WriteRune(r)
 			continue
 		}
@@ -66,5 +75,5 @@ func JSON(text []byte) (string, error) {
 			fmt.Fprintf(&out, `\u%04x`, unit)
 		}
 	}
-	return out.String(), nil
+	return out.String()
 }

@@ -36,6 +36,12 @@ func TestLineHasNoBreak(t *testing.T) {
 	assert.Equal(t, "損失 🚨", plaintext.Line("損失 🚨"))
 }
 
+func TestEscapeJSONKeepsWhiteSpace(t *testing.T) {
+	const text = "{\n  \"a\": \"é\"\n}"
+	require.Equal(t, text, plaintext.EscapeJSON(text))
+	require.Equal(t, "{\n\t\"a\": \"\\u007f\\u202eé\" }\n", plaintext.EscapeJSON("{\n\t\"a\": \"\x7f\u202eé\" }\n"))
+}
+
 func TestJSONKeepsTheValue(t *testing.T) {
 	got, err := plaintext.JSON([]byte("{\n \"a\": [1.50, \"\u009b31m\u202e\U000e0041\\u0000 損失\"] }"))
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"alertd/internal/alerting"
+	"alertd/internal/plaintext"
 )
 
 type csvEncoder struct {
@@ -24,7 +25,7 @@ func (e *csvEncoder) encode(event *alerting.Event) error {
 	}
 	e.cells = [...]string{
 		event.ID().String(), alerting.FormatTime(event.Timestamp()), event.Severity().String(), event.Category().String(),
-		harmless(event.Source()), harmless(event.Message()), event.Context().String(),
+		harmless(event.Source()), harmless(event.Message()), plaintext.EscapeJSON(event.Context().String()),
 		strconv.FormatInt(int64(event.Seq()), 10), alerting.FormatTime(event.ReceivedAt()), harmless(event.DedupKey()),
 	}
 	return e.out.Write(e.cells[:])
@@ -53,10 +54,11 @@ func (e *csvEncoder) flush() error {
 // the last four in Japanese (OWASP, CSV Injection).
 const formulaStarts = "=+-@＝＋－＠"
 
-// harmless puts an apostrophe before a text that a spreadsheet could read as a formula, or
-// that begins with a tab or a line break. White space before these is ignored, as
-// spreadsheets may drop it.
+// harmless makes a text plain, and puts an apostrophe before one that a spreadsheet could
+// read as a formula, or that begins with a tab or a line break. White space before these is
+// ignored, as spreadsheets may drop it.
 func harmless(text string) string {
+	text = plaintext.Lines(text)
 	trimmed := strings.TrimLeftFunc(text, unicode.IsSpace)
 	space := text[:len(text)-len(trimmed)]
 	if strings.IndexAny(trimmed, formulaStarts) == 0 || strings.ContainsAny(space, "\t\r\n") {

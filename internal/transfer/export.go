@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"alertd/internal/alerting"
+	"alertd/internal/plaintext"
 )
 
 // Source is a log that is read in its order.
@@ -25,10 +26,11 @@ type Format string
 // The formats.
 const (
 	// NDJSON is one event a line, as [alerting.Event.JSON] has it. If a context has line
-	// breaks, the white space between its parts is removed.
+	// breaks, the white space between its parts is removed. Characters that are not visible
+	// are \u escapes, so that a terminal can show the lines.
 	NDJSON Format = "ndjson"
 	// CSV has a header and one event a row. A cell that a spreadsheet could read as a
-	// formula begins with an apostrophe.
+	// formula begins with an apostrophe. Characters that are not visible are escapes.
 	CSV Format = "csv"
 )
 
@@ -107,7 +109,7 @@ func (e *ndjsonEncoder) encode(event *alerting.Event) error {
 		}
 		line = string(value)
 	}
-	if _, err := e.out.WriteString(line); err != nil {
+	if _, err := e.out.WriteString(plaintext.EscapeJSON(line)); err != nil {
 		return err
 	}
 	return e.out.WriteByte('\n')

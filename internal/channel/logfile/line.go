@@ -9,6 +9,7 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/incident"
+	"alertd/internal/plaintext"
 )
 
 // line is a message in the file. The same message makes the same line.
@@ -29,14 +30,15 @@ type line struct {
 	ContextCut bool           `json:"context_cut,omitzero"`
 }
 
-// encode returns the line with its line break.
+// encode returns the line with its line break. People look at the file on a terminal, so it
+// has no character that is not visible.
 func encode(n channel.Notification) ([]byte, error) {
 	text, err := json.Marshal(line{
 		Time: alerting.FormatTime(n.Notice.At), Delivery: n.Key, Reason: n.Notice.Reason, Why: n.Notice.Why,
 		NewEvents: n.Notice.Since, By: n.Notice.By, Note: n.Notice.Note, URL: n.URL,
 		Incident: n.Notice.Incident.View(), Context: n.Notice.Context.Object(), ContextCut: n.Notice.Context.Cut,
 	})
-	return append(text, '\n'), err
+	return append([]byte(plaintext.EscapeJSON(string(text))), '\n'), err
 }
 
 // timeOf returns the time of a line; zero if alertd has not written it.

@@ -23,6 +23,7 @@ import (
 	"alertd/internal/channel/channeltest"
 	"alertd/internal/channel/logfile"
 	"alertd/internal/incident"
+	"alertd/internal/plaintext"
 )
 
 func start(tb testing.TB, config logfile.Config) *logfile.Channel {
@@ -74,6 +75,16 @@ func TestALineHasAllThereIsToKnow(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o640), info.Mode().Perm()|0o040, "a mask may take away from 0640, nothing adds to it")
+}
+
+func TestLineCommandsNoTerminal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "alerts.jsonl")
+	deliver(t, start(t, logfile.Config{Path: path}), channeltest.Opened(alerting.SeverityError, "gate\u202e", "\u009b31m\x1b[A", "{\"\u200b\":1}"))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, new(any)))
+	require.Equal(t, plaintext.Lines(string(text)), string(text), "nothing is left to escape")
+	require.Contains(t, string(text), `"source":"gate\u202e"`)
 }
 
 func TestRepeatIsTheSameLine(t *testing.T) {

@@ -1,7 +1,10 @@
 package pagerduty
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 
 	api "github.com/PagerDuty/go-pagerduty"
 	"github.com/go-json-experiment/json"
@@ -10,6 +13,7 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/incident"
+	"alertd/internal/plaintext"
 )
 
 // The limits of Events API v2.
@@ -142,8 +146,31 @@ func withDetails(e api.V2Event, shown details) ([]byte, error) {
 
 func marshal(e api.V2Event) ([]byte, error) {
 	body, err := json.Marshal(e, jsontext.AllowInvalidUTF8(true)) // a message is not lost for a broken character
+	if err == nil {
+		body, err = readable(body)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("encode the event: %w", err)
 	}
 	return body, nil
+}
+
+// readable makes every text of a JSON value plain: PagerDuty shows them to people.
+func readable(value []byte) ([]byte, error) {
+	var out bytes.Buffer
+	from, to := jsontext.NewDecoder(bytes.NewReader(value)), jsontext.NewEncoder(&out, jsontext.AllowDuplicateNames(true))
+	for {
+		token, err := from.ReadToken()
+		switch {
+		case errors.Is(err, io.EOF):
+			return bytes.TrimSpace(out.Bytes()), nil
+		case err != nil:
+			return nil, err
+		case token.Kind() == '"':
+			token = jsontext.String(plaintext.Lines(token.String()))
+		}
+		if err := to.WriteToken(token); err != nil {
+			return nil, err
+		}
+	}
 }

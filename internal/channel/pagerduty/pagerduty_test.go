@@ -212,6 +212,16 @@ func TestTriggerHasDetails(t *testing.T) {
 	assert.NotContains(t, details, "context_truncated")
 }
 
+func TestEveryTextIsPlain(t *testing.T) {
+	api, ch := service(t)
+	const context = "{\"a\u202e\": [\"\\u001b[31m\", 1.50, {\"\u200b\": true}]}"
+	require.Equal(t, channel.Delivered, ch.Send(t.Context(), channeltest.Opened(alerting.SeverityError, "gate\u202e", "\x1b[31mred", context)).Outcome)
+	payload := api.Alerts()[0].History[0].Payload
+	assert.Equal(t, `gate\u202e`, payload.Source)
+	assert.Equal(t, `\x1b[31mred`, payload.Details["message"])
+	assert.Equal(t, map[string]any{`a\u202e`: []any{`\x1b[31m`, 1.5, map[string]any{`\u200b`: true}}}, payload.Details["context"])
+}
+
 func TestLinkNeedsPublicURL(t *testing.T) {
 	api, ch := service(t)
 	n := channeltest.Notification(incident.Opened)
