@@ -21,9 +21,9 @@ import (
 	"alertd/internal/pgtest"
 )
 
-// updateFlag writes what the commands print into the scripts:
-// go test ./cmd/alertd -update.
-var updateFlag = flag.Bool("update", false, "write what the commands print into the scripts")
+// updateFlag writes what the commands print into the scripts, and the document of hostile
+// contents: go test ./cmd/alertd -update.
+var updateFlag = flag.Bool("update", false, "write what the commands print into the scripts, and docs/security-content.md")
 
 // TestConversations runs scripts of commands. They find the addresses of five kinds of
 // server in their environment.

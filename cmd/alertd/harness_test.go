@@ -47,6 +47,7 @@ type program struct {
 	addr   string // host:port
 	client *http.Client
 	log    *logBuffer
+	out    *logBuffer      // standard output, if it runs in this process
 	end    func()          // asks it to end
 	signal func(os.Signal) // nil if it runs in this process
 	done   chan struct{}   // closed when it has ended
@@ -70,7 +71,7 @@ func launch(tb testing.TB, toml string, args ...string) *program {
 	p.end = cancel
 	go func() {
 		defer close(p.done)
-		p.code = run(ctx, p.args(args), io.Discard, p.log)
+		p.code = run(ctx, p.args(args), p.out, p.log)
 	}()
 	return p
 }
@@ -108,7 +109,7 @@ func (p *program) launchProcess(name string, stderr io.Writer) {
 func newProgram(tb testing.TB, toml string) *program {
 	tb.Helper()
 	p := &program{
-		tb: tb, config: filepath.Join(tb.TempDir(), "config.toml"), log: newLogBuffer(), done: make(chan struct{}),
+		tb: tb, config: filepath.Join(tb.TempDir(), "config.toml"), log: newLogBuffer(), out: newLogBuffer(), done: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
 	}
 	if toml == noFile {
