@@ -68,6 +68,7 @@ func (h *hostile) readAPI() {
 				if strings.Contains(pattern, "{") {
 					h.ask(method, pattern, inPath.ReplaceAllLiteralString(pattern, url.PathEscape(c.fit(200))), "")
 				}
+				h.ask(method, pattern, paths[0], "", badCredentials(c)...)
 				h.ask(method, pattern, paths[0]+"?"+badQuery(c), "", badHeaders(c)...)
 				if method != http.MethodGet {
 					h.ask(method, pattern, paths[0], c.text, badHeaders(c)...)
@@ -98,7 +99,7 @@ func (h *hostile) paths(pattern string) []string {
 // learnParameters asks for the values of parameters that alertd has made.
 func (h *hostile) learnParameters() {
 	var channels struct{ Channels []struct{ Name string } }
-	h.get("/channels").into(h.t, &channels)
+	h.read("/channels", &channels)
 	for _, channel := range channels.Channels {
 		h.parameters["name"] = append(h.parameters["name"], channel.Name)
 	}
@@ -107,7 +108,7 @@ func (h *hostile) learnParameters() {
 			ID string `json:"delivery_id"`
 		}
 	}
-	h.get("/deliveries?channel=refused&limit=1000").into(h.t, &deliveries)
+	h.read("/deliveries?channel=refused&limit=1000", &deliveries)
 	for _, d := range deliveries.Deliveries {
 		h.parameters["delivery_id"] = append(h.parameters["delivery_id"], d.ID)
 	}
@@ -122,19 +123,28 @@ func badQuery(c hostileContent) string {
 	return query.Encode()
 }
 
-// badHeaders has the content in headers, without what a header cannot have.
+// badHeaders has the content in headers.
 func badHeaders(c hostileContent) []string {
-	value := strings.TrimSpace(strings.Map(func(r rune) rune {
+	var headers []string
+	for _, name := range strings.Fields("User-Agent Referer X-Request-Id Idempotency-Key Last-Event-Id X-Forwarded-For Forwarded Cookie Accept Content-Type Content-Encoding") {
+		headers = append(headers, name, c.header())
+	}
+	return headers
+}
+
+// badCredentials shows the content in place of a credential.
+func badCredentials(c hostileContent) []string {
+	return []string{"Authorization", "Bearer " + c.header(), "Cookie", "alertd_session=" + c.header(), "Origin", c.header()}
+}
+
+// header returns the content without what a header cannot have.
+func (c hostileContent) header() string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return -1
 		}
 		return r
 	}, c.fit(200)))
-	var headers []string
-	for _, name := range strings.Fields("User-Agent Referer X-Request-Id Idempotency-Key Last-Event-Id X-Forwarded-For Forwarded Cookie Accept Content-Type Content-Encoding") {
-		headers = append(headers, name, value)
-	}
-	return headers
 }
 
 // badObject has the content as the name and the value of a member.
@@ -151,6 +161,7 @@ func (h *hostile) ask(method, pattern, path, body string, headers ...string) ans
 	h.t.Helper()
 	request, err := http.NewRequestWithContext(h.t.Context(), method, "http://"+h.addr+path, strings.NewReader(body))
 	require.NoError(h.t, err)
+	request.Header.Set("Authorization", h.authorization)
 	request.Header.Set("Last-Event-Id", "0") // a stream begins with the first event
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])

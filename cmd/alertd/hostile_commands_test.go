@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"os"
 	"slices"
@@ -46,6 +47,44 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 		}
 		return runs
 	},
+	"alertd events":          func(h *hostile) []hostileRun { return h.remote("events", "--limit", "0") },
+	"alertd incidents":       func(h *hostile) []hostileRun { return h.remote("incidents", "--limit", "0") },
+	"alertd incidents list":  func(h *hostile) []hostileRun { return h.remote("incidents", "list", "--limit", "0") },
+	"alertd channels":        func(h *hostile) []hostileRun { return h.remote("channels") },
+	"alertd channels list":   func(h *hostile) []hostileRun { return h.remote("channels", "list") },
+	"alertd deliveries":      func(h *hostile) []hostileRun { return h.remote("deliveries", "--limit", "0") },
+	"alertd deliveries list": func(h *hostile) []hostileRun { return h.remote("deliveries", "list", "--limit", "0") },
+	"alertd stats":           func(h *hostile) []hostileRun { return h.remote("stats") },
+	"alertd incidents show":  func(h *hostile) []hostileRun { return h.remoteEach("incident_id", "incidents", "show") },
+	"alertd incidents ack":   func(h *hostile) []hostileRun { return h.remoteEach("incident_id", "incidents", "ack") },
+	"alertd incidents resolve": func(h *hostile) []hostileRun {
+		return h.remoteEach("incident_id", "incidents", "resolve")
+	},
+	"alertd channels test":    func(h *hostile) []hostileRun { return h.remoteEach("", "channels", "test") },
+	"alertd deliveries retry": func(h *hostile) []hostileRun { return h.remoteEach("delivery_id", "deliveries", "retry") },
+	"alertd send": func(h *hostile) []hostileRun {
+		return append(h.remoteEach("", "send", "--severity", "debug", "--category", "other", "--source", "gate", "--retry-for", "0s"),
+			h.remoteEach("", "send", "--retry-for", "0s", "--severity")...)
+	},
+}
+
+// remote are the uses of a command that asks a running alertd, as a table and as JSON.
+func (h *hostile) remote(args ...string) []hostileRun {
+	at := append(slices.Clone(args), "--token-file", h.tokenFile, "--url", "http://"+h.addr)
+	return []hostileRun{{at, onTerminal}, {append(slices.Clone(at), "--output", "json"), asLines}}
+}
+
+// remoteEach are those of a command with an argument: each value of a parameter of the API,
+// and each content.
+func (h *hostile) remoteEach(parameter string, args ...string) []hostileRun {
+	var runs []hostileRun
+	for _, value := range h.parameters[parameter] {
+		runs = append(runs, h.remote(append(slices.Clone(args), value)...)...)
+	}
+	for _, c := range hostileContents {
+		runs = append(runs, h.remote(append(slices.Clone(args), c.fit(2000))...)...)
+	}
+	return runs
 }
 
 // fixedCommands show nothing that comes from outside.
@@ -61,13 +100,25 @@ var fixedCommands = map[string]string{
 
 // runCommands runs every command that could show contents.
 func (h *hostile) runCommands() {
+	var liars []string // servers that answer with contents
+	for _, c := range hostileContents {
+		liars = append(liars, refusingServer(h.t, c), unready(h.t, c))
+	}
 	for _, name := range commandNames(newRootCommand(nil, nil)) {
 		if fixedCommands[name] != "" {
 			continue
 		}
 		require.Contains(h.t, hostileRuns, name, "nothing looks at what this command shows")
-		for _, run := range hostileRuns[name](h) {
+		runs := hostileRuns[name](h)
+		for _, run := range runs {
 			h.runCommand(name, run)
+		}
+		if first := runs[0]; slices.Contains(first.args, "--url") {
+			for _, url := range liars {
+				lied := slices.Clone(first.args)
+				lied[slices.Index(lied, "--url")+1] = url
+				h.runCommand(name, hostileRun{lied, first.stdout})
+			}
 		}
 	}
 }
@@ -83,14 +134,29 @@ func (h *hostile) runCommand(name string, r hostileRun) {
 func commandNames(cmd *cobra.Command) []string {
 	var names []string
 	for _, sub := range cmd.Commands() {
-		if sub.HasSubCommands() && sub.Name() != "completion" {
+		if sub.Name() != "completion" {
 			names = append(names, commandNames(sub)...)
-		} else {
+		}
+		if sub.Runnable() {
 			names = append(names, sub.CommandPath())
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+// refusingServer starts a server that refuses everything with a content, as alertd would.
+func refusingServer(t *testing.T, c hostileContent) string {
+	body, err := json.Marshal(map[string]any{
+		"type": "about:blank", "title": c.fit(200), "status": http.StatusForbidden, "detail": c.text, "request_id": c.fit(50),
+		"errors": []map[string]string{{"field": c.fit(200), "message": c.text}},
+	})
+	require.NoError(t, err)
+	return serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write(body) // a command may have enough of it
+	}))
 }
 
 // unready starts a server that says in a content why it is not ready.

@@ -2,13 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"alertd/internal/access"
 )
 
 // TestHostileContentIsInertOnEveryWayOut sends each content through alertd as an alert, as the
@@ -66,6 +71,9 @@ type hostile struct {
 	*program
 	t *testing.T
 	o *outputs
+	// authorization is what an administrator shows.
+	authorization string
+	tokenFile     string
 	// parameters are the values of the parameters in the paths of the API.
 	parameters map[string][]string
 }
@@ -73,7 +81,11 @@ type hostile struct {
 // gather runs an alertd whose log has a format, and gathers what comes out of it.
 func gather(t *testing.T, o *outputs, format string) {
 	receivers, toml := openReceivers(t)
-	h := &hostile{t: t, o: o, parameters: map[string][]string{"asset": {"docs.css"}}}
+	secret := access.NewSecret()
+	toml += fmt.Sprintf("[[server.tokens]]\nname = \"desk\"\nrole = \"admin\"\nhash = %q\n", secret.Hash())
+	h := &hostile{t: t, o: o, authorization: "Bearer " + secret.Reveal(), parameters: map[string][]string{"asset": {"docs.css"}}}
+	h.tokenFile = filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(h.tokenFile, []byte(secret.Reveal()), 0o600))
 	h.program = start(t, toml, "--log-format", format, "--log-level", "debug")
 
 	var incidents []string
@@ -88,7 +100,7 @@ func gather(t *testing.T, o *outputs, format string) {
 		var event struct {
 			Incident string `json:"incident_id"`
 		}
-		h.get("/events/"+id).into(t, &event)
+		h.read("/events/"+id, &event)
 		incidents = append(incidents, event.Incident)
 	}
 	h.parameters["incident_id"] = incidents
@@ -111,17 +123,23 @@ func gather(t *testing.T, o *outputs, format string) {
 	o.add("log", "as "+format, map[string]medium{"json": asLines, "text": asTextLog}[format], h.log.String())
 }
 
+// read asks for what the test itself needs.
+func (h *hostile) read(path string, into any) {
+	h.t.Helper()
+	h.do(http.MethodGet, path, "", "Authorization", h.authorization).into(h.t, into)
+}
+
 // settle waits until nothing is left to be folded or sent.
 func (h *hostile) settle() {
 	h.t.Helper()
 	eventually(h.t, func() bool {
 		var page struct{ Deliveries []struct{} }
-		h.get("/deliveries?limit=1&status=waiting&status=sending").into(h.t, &page)
+		h.read("/deliveries?limit=1&status=waiting&status=sending", &page)
 		var event struct {
 			Incident string `json:"incident_id"`
 		}
 		last := h.parameters["event_id"][len(h.parameters["event_id"])-1]
-		h.get("/events/"+last).into(h.t, &event)
+		h.read("/events/"+last, &event)
 		return len(page.Deliveries) == 0 && event.Incident != ""
 	}, "everything is sent")
 }
