@@ -98,7 +98,7 @@ var imports = map[string]row{
 		why: "moves events between files and a log",
 	},
 	"internal/client": {
-		may: []string{"internal/access", "internal/alerting"},
+		may: []string{"internal/access", "internal/alerting", "internal/plaintext"},
 		why: "asks a running alertd by its HTTP API",
 	},
 	"internal/spool": {

@@ -122,6 +122,15 @@ func TestProblemIsToldInFull(t *testing.T) {
 	require.True(t, client.Temporary(err))
 }
 
+func TestProblemAddsNoLines(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"detail":"no\nalertd: all is well","errors":[{"field":"a\u001b","message":"b\r\nc"}]}`))
+	})
+	_, err := c.Get(t.Context(), "/x", nil)
+	require.EqualError(t, err, `no\nalertd: all is well (403 Forbidden)`+"\n"+`  a\x1b: b\r\nc`)
+}
+
 func TestWhatIsNotAlertdIsNotTaken(t *testing.T) {
 	for _, body := range []string{"<html>sign in</html>", "", `{"other":[]}`, `{"events":7}`, `{"events":[],"next_cursor":7}`, `[]`} {
 		c := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"alertd/internal/alerting"
+	"alertd/internal/plaintext"
 )
 
 // Error is the answer of an alertd that refuses, or that cannot at the moment.
@@ -30,11 +31,11 @@ type Error struct {
 }
 
 // Error has the detail, the status and the request on its first line, and each field on a
-// line of its own.
+// line of its own. What the answer says adds no further lines.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s (%d %s", e.Detail, e.Status, http.StatusText(e.Status))
+	text := fmt.Sprintf("%s (%d %s", plaintext.Line(e.Detail), e.Status, http.StatusText(e.Status))
 	if e.RequestID != "" {
-		text += ", request " + e.RequestID
+		text += ", request " + plaintext.Line(e.RequestID)
 	}
 	return text + ")" + FieldLines(e.Fields)
 }
@@ -46,9 +47,9 @@ func FieldLines(fields []alerting.FieldError) string {
 	for _, f := range fields {
 		text.WriteString("\n  ")
 		if f.Field != "" {
-			text.WriteString(f.Field + ": ")
+			text.WriteString(plaintext.Line(f.Field) + ": ")
 		}
-		text.WriteString(f.Message)
+		text.WriteString(plaintext.Line(f.Message))
 	}
 	return text.String()
 }
