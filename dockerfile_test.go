@@ -4,8 +4,9 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"net"
-	"path"
+	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -156,28 +157,82 @@ func TestImageStartsAndIsHealthy(t *testing.T) {
 	require.Contains(t, i.files, flagOf(t, i.command, "--config"), "the configuration must be in the image")
 
 	requireBuilt(t)
+	token, hash := newToken(t)
 	start := i.here(slices.Concat(i.entrypoint, i.command), listen, "127.0.0.1:0")
-	start[slices.Index(start, "config/config.toml")] = ownConfig(t)
+	start[slices.Index(start, imageConfig)] = ownCopy(t, imageConfig)
+	t.Setenv("ALERTD_ADMIN_HASH", hash)
 	d := startDaemon(t, start[0], start[1:]...)
 	health := i.here(i.healthcheck, net.JoinHostPort("127.0.0.1", port), d.addr)
 	require.Contains(t, health, d.addr, "the health check must ask where alertd listens")
 	output, err := command(t.Context(), health[0], health[1:]...).CombinedOutput()
 	require.NoError(t, err, "%s", output)
+	for authorization, want := range map[string]int{"": http.StatusUnauthorized, "Bearer " + token: http.StatusOK} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url()+"/config", nil)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", authorization)
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, want, answer.StatusCode, "with %q", authorization)
+	}
 }
 
-// checkDocker checks the README's commands against the Dockerfile.
+// imageConfig is the configuration in the image.
+const imageConfig = "config/docker.toml"
+
+func TestImageNeedsAToken(t *testing.T) {
+	i := readImage(t)
+	requireBuilt(t)
+	serve := func(config string) string {
+		t.Helper()
+		start := i.here(slices.Concat(i.entrypoint, i.command), flagOf(t, i.command, "--listen"), "0.0.0.0:0")
+		start[slices.Index(start, imageConfig)] = config
+		cmd := command(t.Context(), start[0], start[1:]...)
+		cmd.Env = slices.DeleteFunc(cmd.Env, func(variable string) bool { return strings.HasPrefix(variable, "ALERTD_ADMIN_HASH=") })
+		output, err := cmd.CombinedOutput()
+		require.Error(t, err, "%s", output)
+		require.Equal(t, 2, cmd.ProcessState.ExitCode(), "%s", output)
+		return string(output)
+	}
+	require.Contains(t, serve(ownCopy(t, imageConfig)), "server.tokens[0].hash: environment variable ALERTD_ADMIN_HASH is not set")
+	require.Contains(t, serve(ownConfig(t)), `server.listen: "0.0.0.0:0" can be reached from other machines`)
+}
+
+// newToken makes a token.
+func newToken(tb testing.TB) (token, hash string) {
+	tb.Helper()
+	output, err := command(tb.Context(), "bin/alertd", "token", "new", "--name", "admin", "--role", "admin").Output()
+	require.NoError(tb, err)
+	token, _, _ = strings.Cut(string(output), "\n")
+	hash = regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(string(output))
+	require.NotEmpty(tb, hash)
+	return token, hash
+}
+
+// checkDocker checks the README's commands against the Dockerfile: build the image, make a
+// token, run the image with its hash.
 func checkDocker(t *testing.T, text string) {
 	t.Helper()
 	i := readImage(t)
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	require.Len(t, lines, 2)
-	built, ran := strings.Fields(lines[0]), strings.Fields(lines[1])
+	require.Len(t, lines, 3)
+	built, made, ran := strings.Fields(lines[0]), strings.Fields(lines[1]), strings.Fields(lines[2])
 	require.Equal(t, []string{"docker", "build"}, built[:2])
 	require.Equal(t, ".", built[len(built)-1])
+	name := flagOf(t, built, "-t")
+	require.Equal(t, []string{"docker", "run", "--rm", name}, made[:4])
+	output, err := command(t.Context(), "bin/alertd", made[4:]...).CombinedOutput()
+	require.NoError(t, err, "%s", output)
+
 	require.Equal(t, []string{"docker", "run"}, ran[:2])
-	require.Equal(t, flagOf(t, built, "-t"), ran[len(ran)-1])
+	require.Equal(t, name, ran[len(ran)-1])
 	require.Equal(t, readmeAddr+":"+i.port, flagOf(t, ran, "-p"))
-	mount := strings.Split(strings.Trim(flagOf(t, ran, "-v"), `"`), ":")
-	require.Equal(t, flagOf(t, i.command, "--config"), mount[1])
-	require.FileExists(t, path.Join(".", strings.TrimPrefix(mount[0], "$PWD/")))
+	variable, shown, _ := strings.Cut(flagOf(t, ran, "-e"), "=")
+	require.Equal(t, "sha256:…", shown, "the reader's own hash belongs here")
+	require.Equal(t, imageConfig, i.files[flagOf(t, i.command, "--config")])
+	check := command(t.Context(), "bin/alertd", "check-config", imageConfig)
+	check.Env = append(check.Env, variable+"="+regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(string(output)))
+	output, err = check.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	require.Contains(t, string(output), "1 token (1 admin)")
 }

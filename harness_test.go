@@ -98,8 +98,14 @@ func startDaemon(tb testing.TB, name string, args ...string) *daemon {
 // ownConfig returns a copy of config/config.toml with an event log of the test's own.
 func ownConfig(tb testing.TB) string {
 	tb.Helper()
+	return ownCopy(tb, "config/config.toml")
+}
+
+// ownCopy is ownConfig of another file.
+func ownCopy(tb testing.TB, name string) string {
+	tb.Helper()
 	const line = `path = "data/alertd.db"`
-	config := readFile(tb, "config/config.toml")
+	config := readFile(tb, name)
 	require.Contains(tb, config, line)
 	directory := tb.TempDir()
 	path := filepath.Join(directory, "config.toml")
