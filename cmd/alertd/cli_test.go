@@ -9,15 +9,19 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/access"
 	"alertd/internal/pgtest"
 )
 
@@ -25,7 +29,25 @@ import (
 // contents: go test ./cmd/alertd -update.
 var updateFlag = flag.Bool("update", false, "write what the commands print into the scripts, and docs/security-content.md")
 
-// TestConversations runs scripts of commands. They find the addresses of five kinds of
+// guarded is the configuration of an alertd that asks for a token: one of each role, by
+// the name in capital letters, and one more that is of no use.
+func guarded(t *testing.T, folder string, tokens map[string]string) string {
+	t.Helper()
+	toml := fmt.Sprintf("[alerting]\nenabled = true\nmin_severity = \"info\"\n[alerting.channels.log]\nkind = \"logfile\"\nenabled = true\npath = %q\n",
+		filepath.Join(folder, "messages.ndjson"))
+	for _, role := range access.Roles() {
+		secret := access.NewSecret()
+		tokens[strings.ToUpper(string(role))+"_TOKEN"] = secret.Reveal()
+		toml += fmt.Sprintf("[[server.tokens]]\nname = \"the-%s\"\nrole = %[1]q\nhash = %q\n", role, secret.Hash())
+		if role == access.RoleIngest {
+			toml += "sources = [\"var_*\"]\n"
+		}
+	}
+	tokens["UNKNOWN_TOKEN"] = access.NewSecret().Reveal()
+	return toml
+}
+
+// TestConversations runs scripts of commands. They find the addresses of six kinds of
 // server in their environment.
 func TestConversations(t *testing.T) {
 	notReady := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -35,14 +57,18 @@ func TestConversations(t *testing.T) {
 	up := start(t, "")
 	_, port, err := net.SplitHostPort(up.addr)
 	require.NoError(t, err)
-	runScripts(t, "testdata/script", map[string]string{
+	environment := map[string]string{
 		"UP":        "127.0.0.1:" + port, // an alertd
 		"UP_PORT":   port,
 		"UP_CONFIG": up.config,
 		"NOT_READY": strings.TrimPrefix(notReady.URL, "http://"), // answers with 503
 		"SILENT":    silent(t),                                   // accepts connections and never answers
 		"DOWN":      refusing(t),                                 // refuses connections
-	})
+	}
+	asks := start(t, guarded(t, t.TempDir(), environment))
+	environment["HOSTILE"] = "red \x1b[31m \u202etxt \r\n FAKE"
+	environment["GUARDED"] = "http://" + asks.addr // an alertd that asks for a token
+	runScripts(t, "testdata/script", environment)
 }
 
 // TestConversationsPostgreSQL runs scripts of commands with an event log in a PostgreSQL
@@ -51,9 +77,10 @@ func TestConversationsPostgreSQL(t *testing.T) {
 	runScripts(t, "testdata/postgres", map[string]string{"DSN": pgtest.DSN(t), "DSN_2": pgtest.DSN(t)})
 }
 
-// runScripts runs the scripts of a folder. They have one additional command:
+// runScripts runs the scripts of a folder. They have two additional commands:
 //
 //	exits STATUS PROGRAM [ARG...]
+//	eventually PATTERN PROGRAM [ARG...]
 func runScripts(t *testing.T, folder string, environment map[string]string) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
@@ -68,7 +95,7 @@ func runScripts(t *testing.T, folder string, environment map[string]string) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventuallyShows},
 	})
 }
 
@@ -88,6 +115,23 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// eventuallyShows runs a program again and again until its output matches a pattern.
+func eventuallyShows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually PATTERN PROGRAM [ARG...]")
+	}
+	pattern := regexp.MustCompile(args[0])
+	for end := time.Now().Add(patience); ; {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("the output does not match %s", pattern)
+		}
 	}
 }
 

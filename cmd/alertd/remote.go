@@ -172,7 +172,7 @@ func someArguments(what string, most int, check func(string) error) cobra.Positi
 		var problems []error
 		for _, arg := range args {
 			if err := check(arg); err != nil {
-				problems = append(problems, err)
+				problems = append(problems, fmt.Errorf("%q: %w", arg, err))
 			}
 		}
 		if len(problems) > 0 {

@@ -104,7 +104,7 @@ func (f *sendFlags) send(ctx context.Context, cmd *cobra.Command, alertd *client
 	if err != nil {
 		return usageError{err}
 	}
-	return errors.Join(s.ship(ctx, []numbered{{alert, 0}}), s.verdict())
+	return s.verdict(s.ship(ctx, []numbered{{alert, 0}}))
 }
 
 // waiting tells why something is tried again, unless it told the same last time.
@@ -209,8 +209,8 @@ func (s *shipment) drain(ctx context.Context, path string) error {
 		s.out.line("sent %d, refused %d", drained.Sent, drained.Refused)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("%w\nwhat was not sent stays in %s", err, path), s.out.failure())
+		err = fmt.Errorf("%w\nwhat was not sent stays in %s", err, path)
 	}
 	s.refused = drained.Refused > 0
-	return s.verdict()
+	return s.verdict(err)
 }

@@ -50,9 +50,10 @@ type outcome struct {
 // errRefused ends a shipment of which alertd has refused an alert. It was told before.
 var errRefused = toldError{errors.New("alerts were refused")}
 
-// verdict returns an error if an alert was refused, or if the output has failed.
-func (s *shipment) verdict() error {
-	if err := s.out.failure(); err != nil {
+// verdict returns the error that ended a shipment, or else one if the output has failed, or
+// if an alert was refused.
+func (s *shipment) verdict(err error) error {
+	if err = errors.Join(err, s.out.failure()); err != nil {
 		return err
 	}
 	if s.refused {
@@ -109,7 +110,7 @@ func (s *shipment) lines(ctx context.Context, in io.Reader) error {
 		case next, open := <-inputs:
 			switch {
 			case !open:
-				return errors.Join(ship(), s.verdict())
+				return s.verdict(ship())
 			case next.err != nil:
 				return errors.Join(ship(), fmt.Errorf("read standard input after line %d: %w", next.line, next.err))
 			case next.problems != nil:
