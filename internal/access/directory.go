@@ -44,6 +44,7 @@ var (
 type Directory struct {
 	tokens   map[Hash]*Identity
 	subjects map[string]*Identity
+	people   People
 	open     bool
 }
 
@@ -107,9 +108,12 @@ func (d *Directory) BySubject(subject string, now time.Time) (*Identity, error) 
 }
 
 // Renew returns what an identity of an earlier directory is in this one: its entry may be
-// gone, have expired, or have another role. A person's session knows them; this directory does
-// not. The error is [ErrUnknown] or [ErrExpired].
+// gone, have expired, or have another role. It does not know of sessions that have been ended.
+// The error is [ErrUnknown], [ErrExpired] or [ErrNoRole].
 func (d *Directory) Renew(i *Identity, now time.Time) (*Identity, error) {
+	if i.Login != nil {
+		return d.ByLogin(*i.Login, now)
+	}
 	switch i.Kind {
 	case Token:
 		return d.ByHash(i.Hash, now)

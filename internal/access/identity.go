@@ -39,6 +39,8 @@ type Identity struct {
 	Hash Hash
 	// Subject is that of its client certificate, "" if it has none.
 	Subject string
+	// Login is how its session began, nil if it did not come by a session.
+	Login *Login
 }
 
 // MaySend reports whether it may send alerts for a source. * in a pattern stands for any
