@@ -48,6 +48,10 @@ var imports = map[string]row{
 		strict: true,
 		why:    "pure: the records of who did what, and the chain that they make",
 	},
+	"internal/session": {
+		may: []string{"internal/access"},
+		why: "keeps people signed in; cmd gives it a store",
+	},
 	"internal/incident": {
 		may: []string{"internal/alerting"},
 		why: "pure: how events fold into incidents, and which notices that makes",
