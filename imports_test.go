@@ -117,7 +117,7 @@ var imports = map[string]row{
 		may: []string{
 			"internal/access", "internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
 			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
-			"internal/delivery", "internal/listen",
+			"internal/delivery", "internal/listen", "internal/plaintext",
 		},
 		why: "reads the file into the Config of each part",
 	},

@@ -47,6 +47,7 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 		}
 		return runs
 	},
+	"alertd token new":       tokenRuns,
 	"alertd events":          func(h *hostile) []hostileRun { return h.remote("events", "--limit", "0") },
 	"alertd incidents":       func(h *hostile) []hostileRun { return h.remote("incidents", "--limit", "0") },
 	"alertd incidents list":  func(h *hostile) []hostileRun { return h.remote("incidents", "list", "--limit", "0") },
@@ -67,6 +68,16 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 		return append(h.remoteEach("", "send", "--severity", "debug", "--category", "other", "--source", "gate", "--retry-for", "0s"),
 			h.remoteEach("", "send", "--retry-for", "0s", "--severity")...)
 	},
+}
+
+// tokenRuns make tokens with names and patterns of sources that are contents.
+func tokenRuns(*hostile) []hostileRun {
+	var runs []hostileRun
+	for _, c := range hostileContents {
+		runs = append(runs, hostileRun{[]string{"token", "new", "--role", "ingest", "--name", c.fit(60)}, onTerminal},
+			hostileRun{[]string{"token", "new", "--role", "ingest", "--name", "gate", "--source", c.fit(255)}, onTerminal})
+	}
+	return runs
 }
 
 // remote are the uses of a command that asks a running alertd, as a table and as JSON.
@@ -96,6 +107,8 @@ var fixedCommands = map[string]string{
 	"alertd backup":       "writes a copy of the database, and says of which events",
 	"alertd migrate":      "shows the version of the database",
 	"alertd help":         "shows the program",
+	"alertd token":        "only names its subcommands",
+	"alertd token hash":   "shows a hash, and no error quotes what it has read",
 	"alertd completion":   "shows the program",
 }
 

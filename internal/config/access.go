@@ -12,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"alertd/internal/access"
+	"alertd/internal/plaintext"
 )
 
 // Directory returns the directory of those who may do something: the owners of tokens and
@@ -86,8 +87,11 @@ func readEntry(t *table) access.Entry {
 	}
 	t.strings("sources", &e.Sources)
 	t.each("sources", e.Sources, func(pattern string) string {
-		if pattern == "" {
+		switch {
+		case pattern == "":
 			return "a source, or a pattern of sources such as var_*"
+		case pattern != plaintext.Line(pattern):
+			return "of characters that can be seen; * stands for others"
 		}
 		return ""
 	})

@@ -88,6 +88,13 @@ func TestWrongEntryIsReported(t *testing.T) {
 	}
 }
 
+func TestPatternOfSourcesCanBeSeen(t *testing.T) {
+	for _, pattern := range []string{`var\u202egate`, `var\u009b`, `var\ngate`, `var\u200b_*`} {
+		_, err := config.Parse([]byte("[[server.tokens]]\nname = \"gate\"\nrole = \"ingest\"\nhash = \""+hashes[0]+"\"\nsources = [\""+pattern+"\"]\n"), config.Options{})
+		require.ErrorContains(t, err, `server.tokens[0].sources[0]: "`+pattern+`" is not allowed, must be of characters that can be seen; * stands for others`)
+	}
+}
+
 func TestEntriesMustBeTables(t *testing.T) {
 	for value, want := range map[string]string{"5": "a single value", `"x"`: "a string", "[5]": "a list", "[{}, 5]": "a list"} {
 		requireProblems(t, "[server]\ntokens = "+value, nil, "server.tokens: is "+want+", must be tables, each beginning with [[server.tokens]]")
