@@ -137,7 +137,7 @@ func checkConsole(t *testing.T, r *reader, b block) {
 		if c.output == "" && !*updateFlag {
 			require.NoError(t, err, "%s%s", c.command, output)
 		}
-		if regexp.MustCompile(`^[a-z]+=`).MatchString(c.command) {
+		if regexp.MustCompile(`^(export )?[A-Za-z_]+=`).MatchString(c.command) {
 			variables += c.command
 		}
 		text += "$ " + c.command + output
@@ -151,11 +151,12 @@ func checkConsole(t *testing.T, r *reader, b block) {
 	}
 }
 
-// normal replaces ids and times in an output.
+// normal replaces ids, times and ages in an output.
 func normal(output string) string {
 	for _, pattern := range []string{
 		`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`,
 		`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`,
+		` +\d+[smhd] `,
 	} {
 		output = regexp.MustCompile(pattern).ReplaceAllString(output, "…")
 	}
