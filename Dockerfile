@@ -17,7 +17,7 @@ USER 65532:65532
 # data/alertd.db, where the configuration has the event log, is in here.
 VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/alertd", "healthcheck", "--listen", "127.0.0.1:8080"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/alertd", "healthcheck", "--config", "/etc/alertd/config.toml", "--listen", "127.0.0.1:8080"]
 # The configuration needs ALERTD_ADMIN_HASH: without a token alertd does not listen beyond loopback.
 ENTRYPOINT ["/alertd"]
 CMD ["serve", "--config", "/etc/alertd/config.toml", "--listen", "0.0.0.0:8080", "--log-format", "json"]

@@ -15,6 +15,7 @@ import (
 	"alertd/internal/config"
 	"alertd/internal/engine"
 	"alertd/internal/httpapi"
+	"alertd/internal/listen"
 	"alertd/internal/metrics"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
@@ -26,6 +27,7 @@ type daemonConfig struct {
 	loaded config.Config
 	log    daemonLog
 	shared config.Shared // by the channels
+	ways   *ways
 }
 
 // daemon is a running alertd.
@@ -35,7 +37,10 @@ type daemon struct {
 	engine   *engine.Engine
 	reloader *reloader
 	api      *httpapi.API
-	server   *http.Server
+	ways     *ways
+
+	server, admin          *http.Server
+	limiter, adminsLimiter *listen.Limiter
 
 	timeout  time.Duration // bounds requests under way when it stops
 	limit    time.Duration // bounds the whole stop
@@ -105,8 +110,14 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		return nil, err
 	}
 	reloader := newReloader(c, manager, deliver, registry)
+	refusals := metrics.NewRefusals(registry)
+	limiter, adminsLimiter := limiters(&loaded.Server, reloader.trusts, refusals, log.Logger)
+	registry.MustRegister(metrics.NewConnections(limiter.Open))
+	if c.ways.certificates != nil {
+		registry.MustRegister(metrics.NewCertificate(c.ways.certificates.Expires))
+	}
 	api, err := httpapi.New(httpapi.Config{
-		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: log.Logger, Build: build,
+		Manager: manager, Registry: registry, Refusals: refusals, Logger: log.Logger, Build: build,
 		Ready: []httpapi.ReadyCheck{
 			{Name: "log", Err: opened.Ready},
 			{Name: "engine", Err: deliver.Ready},
@@ -128,14 +139,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	return &daemon{
 		log: log, store: opened, engine: deliver, reloader: reloader, api: api, stopping: make(chan struct{}),
 		timeout: loaded.Server.ShutdownTimeout, limit: loaded.Server.ShutdownTimeout + loaded.Storage.Timeout + stopMargin,
-		server: &http.Server{
-			Handler:           api.Handler(),
-			ReadHeaderTimeout: loaded.Server.ReadHeaderTimeout,
-			ReadTimeout:       loaded.Server.ReadTimeout,
-			WriteTimeout:      loaded.Server.WriteTimeout,
-			IdleTimeout:       loaded.Server.IdleTimeout,
-			MaxHeaderBytes:    64 << 10,
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		},
+		ways: c.ways, limiter: limiter, adminsLimiter: adminsLimiter,
+		server: newServer(&loaded.Server, api.Handler(), log.Logger), admin: newServer(&loaded.Server, api.AdminHandler(), log.Logger),
 	}, nil
 }

@@ -89,11 +89,17 @@ func startProcess(tb testing.TB, toml string) *program {
 // launchProcess runs the test binary under one of the names of [TestMain].
 func (p *program) launchProcess(name string, stderr io.Writer) {
 	p.tb.Helper()
+	p.run(stderr, nil, name, p.args(nil)...)
+}
+
+// run starts a process that is alertd, or becomes it, with open files from 3 on.
+func (p *program) run(stderr io.Writer, files []*os.File, name string, args ...string) {
+	p.tb.Helper()
 	ctx, cancel := context.WithCancel(p.tb.Context())
 	p.end = cancel
-	cmd := exec.CommandContext(ctx, name, p.args(nil)...)
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), noRaceSleep)
-	cmd.Stderr = stderr
+	cmd.Stderr, cmd.ExtraFiles = stderr, files
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
 	require.NoError(p.tb, cmd.Start())
@@ -265,10 +271,14 @@ type halfPost struct {
 
 // beginPost sends a request and half of its body, the breach. When it returns, alertd is
 // reading the body: it has answered 100 Continue.
-func (p *program) beginPost() *halfPost {
+func (p *program) beginPost(header ...string) *halfPost {
 	p.tb.Helper()
 	conn := p.dial()
-	write(p.tb, conn, "POST /alerts HTTP/1.1\r\nHost: alertd\r\nExpect: 100-continue\r\nContent-Length: "+strconv.Itoa(len(breach))+"\r\n\r\n")
+	write(p.tb, conn, "POST /alerts HTTP/1.1\r\nHost: alertd\r\n")
+	for i := 0; i < len(header); i += 2 {
+		write(p.tb, conn, header[i]+": "+header[i+1]+"\r\n")
+	}
+	write(p.tb, conn, "Expect: 100-continue\r\nContent-Length: "+strconv.Itoa(len(breach))+"\r\n\r\n")
 	post := &halfPost{tb: p.tb, conn: conn, reader: bufio.NewReader(conn), rest: breach[len(breach)/2:]}
 	line, err := post.reader.ReadString('\n')
 	require.NoError(p.tb, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alertd/internal/config"
+	"alertd/internal/listen"
 	"alertd/internal/plaintext"
 )
 
@@ -22,20 +24,19 @@ func newHealthcheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "healthcheck",
 		Short:             "Ask a running alertd whether it is ready",
-		Long:              "Exit status 0 if /readyz answers 200, else 1. Made for a container's HEALTHCHECK.",
+		Long:              "Exit status 0 if /readyz answers 200, else 1. Made for a container's HEALTHCHECK. It asks where the\nconfiguration says that alertd listens, over TLS if it says so.",
 		Example:           "  alertd healthcheck\n  alertd healthcheck --listen 127.0.0.1:9000 --timeout 1s",
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			address := flags.listen
-			if address == "" {
-				loaded, err := config.Load(flags.options())
-				if err != nil {
-					return usageError{fmt.Errorf("%s is not valid:\n%w", flags.config, err)}
-				}
-				address = loaded.Server.Listen
+			loaded, err := config.Load(flags.options())
+			switch {
+			case err != nil && flags.listen == "":
+				return usageError{fmt.Errorf("%s is not valid:\n%w", flags.config, err)}
+			case err != nil: // the address is enough to ask
+				loaded.Server = config.Server{Listen: flags.listen}
 			}
-			target, err := localAddress(address)
+			target, err := targetOf(&loaded.Server)
 			if err != nil {
 				return usageError{err}
 			}
@@ -54,12 +55,36 @@ func newHealthcheckCommand() *cobra.Command {
 	return cmd
 }
 
+// target is where and how alertd is asked.
+type target struct {
+	address listen.Address
+	tls     bool
+}
+
+// targetOf returns where a server is reached from the same machine.
+func targetOf(s *config.Server) (target, error) {
+	for _, text := range []string{s.Listen, s.AdminListen} {
+		address, err := listen.ParseAddress(text)
+		if err == nil && address.Network == listen.Systemd && s.AdminListen != "" {
+			continue // only systemd knows where that is
+		}
+		if err == nil && address.Network == listen.TCP {
+			address.Target, err = localAddress(address.Target)
+		}
+		if err != nil || address.Network == listen.Systemd {
+			return target{}, fmt.Errorf("%q is not an address that can be asked, must be host:port with the port in use, or unix: and a path; --listen names one", text)
+		}
+		return target{address, s.TLS.CertFile != "" && address.Network == listen.TCP}, nil
+	}
+	return target{}, fmt.Errorf("systemd opens both %s and %s, and only it knows where they are; --listen names one", s.Listen, s.AdminListen)
+}
+
 // localAddress returns where a server that listens on address is reached from
 // the same machine.
 func localAddress(address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || port == "0" || port == "" {
-		return "", fmt.Errorf("%q is not an address that can be asked, must be host:port with the port in use", address)
+	if err == nil && port == "0" {
+		err = errors.New("port 0 is any")
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "127.0.0.1"
@@ -67,22 +92,37 @@ func localAddress(address string) (string, error) {
 			host = "::1"
 		}
 	}
-	return net.JoinHostPort(host, port), nil
+	return net.JoinHostPort(host, port), err
 }
 
-func askReady(ctx context.Context, address string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
-	if err != nil {
-		return fmt.Errorf("ask %s: %w", address, err)
+func askReady(ctx context.Context, to target) error {
+	scheme, host := "http", to.address.Target
+	transport := &http.Transport{DisableKeepAlives: true}
+	if to.tls {
+		scheme = "https"
+		// It asks its own machine and sends no secret. A certificate that has expired, or does not
+		// name this address, is no reason to end alertd.
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	if to.address.Network == listen.Unix {
+		host = "alertd"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var dialer net.Dialer
+			return dialer.DialContext(ctx, "unix", to.address.Target)
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+host+"/readyz", nil)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", to.address, err)
+	}
+	client := &http.Client{Transport: transport}
 	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("not ready: %w", err)
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 4096))
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
-		return fmt.Errorf("read answer of %s: %w", address, err)
+		return fmt.Errorf("read answer of %s: %w", to.address, err)
 	}
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("not ready: %s: %s", plaintext.Line(answer.Status), plaintext.Line(strings.TrimSpace(string(body))))

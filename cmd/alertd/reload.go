@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +27,7 @@ type reloader struct {
 	log     daemonLog
 	good    prometheus.Gauge
 	at      prometheus.Gauge
+	proxies atomic.Pointer[[]netip.Prefix] // those that are trusted
 
 	mu      sync.Mutex
 	started config.Config // what needs a restart is as it was at the start
@@ -43,7 +47,13 @@ func newReloader(c daemonConfig, manager *alerting.Manager, deliver *engine.Engi
 	registry.MustRegister(r.good, r.at)
 	r.good.Set(1)
 	r.at.SetToCurrentTime()
+	r.proxies.Store(&c.loaded.Server.TrustedProxies.Prefixes)
 	return r
+}
+
+// trusts reports whether an address is a trusted proxy's.
+func (r *reloader) trusts(address netip.Addr) bool {
+	return slices.ContainsFunc(*r.proxies.Load(), func(p netip.Prefix) bool { return p.Contains(address) })
 }
 
 // effective returns the configuration in force, without secrets.
@@ -82,6 +92,7 @@ func (r *reloader) reload(_ context.Context) ([]string, error) {
 		r.log.Error("configuration not reloaded, nothing has changed", "error", err)
 		return nil, err
 	}
+	r.proxies.Store(&inForce.Server.TrustedProxies.Prefixes)
 	r.api.Reconfigure(settings)
 	r.current = inForce
 	r.good.Set(1)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,21 +65,19 @@ func serve(ctx context.Context, c daemonConfig) error {
 	build := buildInfo()
 	c.log.Info("starting", "version", build.Version, "commit", build.Commit, "config", c.loaded.Path, "effective", c.loaded.Redacted())
 	c.log.warn(c.loaded.Warnings)
-	var listen net.ListenConfig
-	listener, err := listen.Listen(asked, "tcp", c.loaded.Server.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w; choose another address with --listen or [server] listen", c.loaded.Server.Listen, err)
+	if c.ways, err = openWays(asked, &c.loaded.Server, c.log.Logger); err != nil {
+		return err
 	}
 	d, err := startDaemon(asked, again, c)
 	if err != nil && asked.Err() != nil && !errors.Is(err, errStartGoesOn) {
 		c.log.Info("stopped before it had started", "cause", context.Cause(asked), "error", err)
-		return listener.Close()
+		return c.ways.close()
 	}
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, c.ways.close())
 	}
-	c.log.Info("listening", "addr", listener.Addr().String())
-	return d.runUntil(asked, again, listener, hangups)
+	c.ways.log(c.log.Logger)
+	return d.runUntil(asked, again, hangups)
 }
 
 // errStartGoesOn says that a start did not end after alertd was asked to.

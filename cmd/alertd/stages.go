@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"time"
 
@@ -23,9 +21,9 @@ const (
 // runUntil serves until asked ends and then stops in stages: HTTP, then the engine, then the
 // event log, which both need. It returns when all of them have ended, and otherwise with an
 // error: when the limit of the stop is over, or soon after again has ended.
-func (d *daemon) runUntil(asked, again context.Context, listener net.Listener, hangups <-chan os.Signal) error {
+func (d *daemon) runUntil(asked, again context.Context, hangups <-chan os.Signal) error {
 	ended := make(chan error, 1)
-	go func() { ended <- d.runStages(asked, again, listener, hangups) }() // it ends with the process at the latest
+	go func() { ended <- d.runStages(asked, again, hangups) }() // it ends with the process at the latest
 	select {
 	case err := <-ended:
 		return err
@@ -50,11 +48,11 @@ func (d *daemon) runUntil(asked, again context.Context, listener net.Listener, h
 }
 
 // runStages is runUntil without the limit.
-func (d *daemon) runStages(asked, again context.Context, listener net.Listener, hangups <-chan os.Signal) error {
+func (d *daemon) runStages(asked, again context.Context, hangups <-chan os.Signal) error {
 	endLog := background(asked, d.store.Run)
 	endEngine := background(asked, d.engine.Run)
 	endReloads := background(asked, func(ctx context.Context) error { return d.reloadOn(ctx, hangups) })
-	err := d.serveHTTP(asked, again, listener)
+	err := d.serveHTTP(asked, again)
 	d.stage.Store("a reload")
 	err = errors.Join(err, endReloads())
 	d.stage.Store("deliveries")
@@ -78,18 +76,21 @@ func background(ctx context.Context, run func(ctx context.Context) error) (end f
 	}
 }
 
-// serveHTTP serves until asked ends, then lets requests finish unless again ends.
-func (d *daemon) serveHTTP(asked, again context.Context, listener net.Listener) error {
+// serveHTTP serves until asked ends, then lets requests finish unless again ends. The
+// administrators are the last to go, so that they can see what a stop waits for.
+func (d *daemon) serveHTTP(asked, again context.Context) error {
 	group, ctx := errgroup.WithContext(asked)
-	group.Go(func() error {
-		if err := d.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
+	d.ways.serve(group, d.server, d.ways.main, d.limiter)
+	d.ways.serve(group, d.admin, d.ways.admin, d.adminsLimiter)
 	group.Go(func() error {
 		<-ctx.Done()
-		return d.drain(ctx, again)
+		err := d.drain(ctx, again)
+		limit, cancel := context.WithTimeout(again, adminGrace)
+		defer cancel()
+		if d.admin.Shutdown(limit) != nil {
+			_ = d.admin.Close() // a profile may take long, and is not worth an error
+		}
+		return err
 	})
 	return group.Wait()
 }

@@ -71,6 +71,7 @@ type Config struct {
 type API struct {
 	config   Config
 	router   chi.Router
+	admin    chi.Router
 	metrics  *metrics.HTTP
 	settings atomic.Pointer[inForce]
 	searches *searches
@@ -101,7 +102,10 @@ func New(config Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.router, err = a.newRouter(); err != nil {
+	if a.router, err = a.newRouter(a.Routes()); err != nil {
+		return nil, err
+	}
+	if a.admin, err = a.newRouter(a.AdminRoutes()); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -141,8 +145,11 @@ func setDefault[T comparable](value *T, fallback T) {
 	}
 }
 
-// Handler returns the whole API as one handler.
+// Handler returns the whole API as one handler, without the profiles.
 func (a *API) Handler() http.Handler { return a.router }
+
+// AdminHandler returns what an admin listener has: metrics, health and profiles.
+func (a *API) AdminHandler() http.Handler { return a.admin }
 
 // Shutdown makes the API say that it is not ready and ends the open streams.
 // Requests under way go on. It returns at once and may be called repeatedly.

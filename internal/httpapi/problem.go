@@ -138,23 +138,25 @@ func notFound(_ *response, r *http.Request) error {
 
 // methodNotAllowed answers a request whose path takes other methods. The router also
 // calls it for methods that it does not know, at any path.
-func (a *API) methodNotAllowed(w *response, r *http.Request) error {
-	path := r.URL.RawPath // what the router matches
-	if path == "" {
-		path = r.URL.Path
-	}
-	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-		if a.router.Match(chi.NewRouteContext(), method, path) {
-			allowed = append(allowed, method)
+func methodNotAllowed(router chi.Router) handler {
+	return func(w *response, r *http.Request) error {
+		path := r.URL.RawPath // what the router matches
+		if path == "" {
+			path = r.URL.Path
 		}
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			if router.Match(chi.NewRouteContext(), method, path) {
+				allowed = append(allowed, method)
+			}
+		}
+		if len(allowed) == 0 {
+			return notFound(w, r)
+		}
+		allow := strings.Join(allowed, ", ")
+		w.Header().Set("Allow", allow)
+		return newProblem(http.StatusMethodNotAllowed, "%s does not take %s, only %s", shorten(r.URL.Path), shorten(r.Method), allow)
 	}
-	if len(allowed) == 0 {
-		return notFound(w, r)
-	}
-	allow := strings.Join(allowed, ", ")
-	w.Header().Set("Allow", allow)
-	return newProblem(http.StatusMethodNotAllowed, "%s does not take %s, only %s", shorten(r.URL.Path), shorten(r.Method), allow)
 }
 
 // shorten makes text from outside fit for a message.

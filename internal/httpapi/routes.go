@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/klauspost/compress/gzhttp"
@@ -23,6 +24,9 @@ type Route struct {
 	streams bool
 	// encodes says that the handler compresses its answers itself.
 	encodes bool
+	// watches says that those who watch over alertd ask here, so that the admin listener has
+	// it, too.
+	watches bool
 }
 
 // Changes reports whether the route changes something.
@@ -32,7 +36,7 @@ func (r Route) Changes() bool { return r.Method != http.MethodGet }
 // at that of a program that sends alerts.
 func (r Route) ByPerson() bool { return r.Changes() && r.Need >= access.NeedOperator }
 
-// Routes returns the table of routes.
+// Routes returns the table of routes, except for those that only the admin listener has.
 func (a *API) Routes() []Route {
 	get, post := http.MethodGet, http.MethodPost
 	return []Route{
@@ -51,9 +55,9 @@ func (a *API) Routes() []Route {
 		{Method: get, Pattern: "/deliveries/{delivery_id}", Need: access.NeedRead, handle: a.getDelivery},
 		{Method: post, Pattern: "/deliveries/{delivery_id}/retry", Need: access.NeedOperator, handle: a.postRetry},
 		{Method: get, Pattern: "/stats", Need: access.NeedRead, handle: a.getStats},
-		{Method: get, Pattern: "/metrics", Need: access.NeedRead, handle: a.metricsHandler(), encodes: true},
-		{Method: get, Pattern: "/healthz", Need: access.NeedNothing, handle: a.getHealthz},
-		{Method: get, Pattern: "/readyz", Need: access.NeedNothing, handle: a.getReadyz},
+		{Method: get, Pattern: "/metrics", Need: access.NeedRead, handle: a.metricsHandler(), encodes: true, watches: true},
+		{Method: get, Pattern: "/healthz", Need: access.NeedNothing, handle: a.getHealthz, watches: true},
+		{Method: get, Pattern: "/readyz", Need: access.NeedNothing, handle: a.getReadyz, watches: true},
 		{Method: get, Pattern: "/version", Need: access.NeedRead, handle: a.getVersion},
 		{Method: get, Pattern: "/config", Need: access.NeedAdmin, handle: a.getConfig},
 		{Method: post, Pattern: "/-/reload", Need: access.NeedAdmin, handle: a.postReload},
@@ -67,14 +71,20 @@ func (a *API) Routes() []Route {
 // accept it.
 const compressFrom = 1 << 10
 
-// newRouter puts the table of routes into a router.
-func (a *API) newRouter() (chi.Router, error) {
+// AdminRoutes returns the table of the routes on the admin listener: those of [API.Routes]
+// for those who watch over alertd, and the profiles.
+func (a *API) AdminRoutes() []Route {
+	return append(slices.DeleteFunc(a.Routes(), func(r Route) bool { return !r.watches }), profiles()...)
+}
+
+// newRouter puts a table of routes into a router.
+func (a *API) newRouter(rows []Route) (chi.Router, error) {
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false))
 	if err != nil {
 		return nil, fmt.Errorf("compress answers: %w", err)
 	}
 	router := chi.NewRouter()
-	for _, row := range a.Routes() {
+	for _, row := range rows {
 		methods := []string{row.Method}
 		if row.Method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
@@ -88,6 +98,6 @@ func (a *API) newRouter() (chi.Router, error) {
 		}
 	}
 	router.NotFound((&endpoint{api: a, row: Route{Method: http.MethodGet, Pattern: unmatched, Need: access.NeedNothing, handle: notFound}}).ServeHTTP)
-	router.MethodNotAllowed((&endpoint{api: a, row: Route{Method: http.MethodGet, Pattern: unmatched, Need: access.NeedNothing, handle: a.methodNotAllowed}}).ServeHTTP)
+	router.MethodNotAllowed((&endpoint{api: a, row: Route{Method: http.MethodGet, Pattern: unmatched, Need: access.NeedNothing, handle: methodNotAllowed(router)}}).ServeHTTP)
 	return router, nil
 }

@@ -29,7 +29,7 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 		return unavailable(fmt.Sprintf("%d event streams are open, which is the limit", a.config.MaxStreams))
 	}
 	s := &stream{w: w, connection: http.NewResponseController(w), timeout: a.config.WriteTimeout, lastSeq: resume.After}
-	if err := s.open(); err != nil || r.Method == http.MethodHead {
+	if err := s.open(r.ProtoMajor); err != nil || r.Method == http.MethodHead {
 		return err
 	}
 	s.buffer.WriteString("retry: 2000\n\n")
@@ -124,14 +124,16 @@ type stream struct {
 
 // open sends the header. From here on the stream sets its own deadlines: the
 // server's would end it, and its read deadline would cancel the request.
-func (s *stream) open() error {
+func (s *stream) open(protoMajor int) error {
 	if err := s.connection.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("open stream: %w", err)
 	}
 	header := s.w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("X-Accel-Buffering", "no")
-	header.Set("Connection", "close") // the last write's deadline stays with it
+	if protoMajor == 1 { // in HTTP/2 it would end the connection of the other streams
+		header.Set("Connection", "close") // the last write's deadline stays with it
+	}
 	s.w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -103,6 +103,22 @@ func NewStreams(open func() int) prometheus.Collector {
 	}, func() float64 { return float64(open()) })
 }
 
+// NewConnections returns a gauge of the open connections.
+func NewConnections(open func() int) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "alertd_http_connections",
+		Help: "Connections that are open, without those of administrators.",
+	}, func() float64 { return float64(open()) })
+}
+
+// NewCertificate returns a gauge of when the TLS certificate in force expires.
+func NewCertificate(expires func() time.Time) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "alertd_tls_certificate_expiry_timestamp_seconds",
+		Help: "When the TLS certificate in force, or the first of its chain, expires.",
+	}, func() float64 { return float64(expires().Unix()) })
+}
+
 // NewBuildInfo returns a gauge that is always 1 and says which alertd this is.
 func NewBuildInfo(version, commit, goVersion string) prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
