@@ -83,6 +83,12 @@ case "$1 $2" in
 	until ! kill -0 "$(<pid)" 2>/dev/null; do sleep 0.02; done
 	rm pid
 	;;
+"kill --signal=HUP")
+	before=$(grep -c '"msg":"configuration [nr]' log || true)
+	kill -HUP "$(<pid)"
+	until [ "$(grep -c '"msg":"configuration [nr]' log || true)" -gt "$before" ]; do sleep 0.02; done
+	if grep '"msg":"configuration not reloaded' log >&2; then exit 1; fi
+	;;
 *) exit 1 ;;
 esac
 `)
@@ -236,6 +242,42 @@ func TestStepsForAFailingChannel(t *testing.T) {
 	require.Equal(t, "test", <-told)
 	require.Equal(t, "incident.opened", <-told)
 	showsSoon("")
+}
+
+// A token is made, replaced and revoked by the document's commands.
+func TestTokensAreMadeAndReplacedAsDocumented(t *testing.T) {
+	steps := scripts(t, "Who is let in")
+	require.Len(t, steps, 2)
+	h := newHost(t)
+	h.write(t, "etc/config.toml", fmt.Sprintf("[storage]\npath = %q\n[alerting]\n", h.path("lib/alertd.db")))
+	h.run(t, "systemctl start alertd")
+	status := func(token string) int {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/config", h.addr(t)), nil)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+token)
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+		answer, err := client.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	lines := strings.Split(strings.TrimSpace(h.run(t, steps[0])), "\n")
+	first := lines[len(lines)-1]
+	require.Equal(t, http.StatusOK, status(first))
+	require.Equal(t, http.StatusUnauthorized, status(""))
+
+	shown := h.run(t, steps[1])
+	second := strings.TrimSpace(h.run(t, "head -n 1 ada-2.txt"))
+	require.NotEqual(t, first, second)
+	require.Equal(t, http.StatusOK, status(first))
+	require.Equal(t, http.StatusOK, status(second))
+
+	found := regexp.MustCompile(`(?m)^(\d+)-\[\[server\.tokens\]\]$`).FindStringSubmatch(shown)
+	require.NotNil(t, found, "the entry to delete is shown: %s", shown)
+	h.run(t, "sed -i '"+found[1]+",+3d' /etc/alertd/config.toml\nsystemctl kill --signal=HUP --kill-whom=main alertd")
+	require.Equal(t, http.StatusUnauthorized, status(first))
+	require.Equal(t, http.StatusOK, status(second))
 }
 
 func TestOperationsDocumentNamesEveryMetric(t *testing.T) {
