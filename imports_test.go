@@ -52,6 +52,10 @@ var imports = map[string]row{
 		may: []string{"internal/access"},
 		why: "keeps people signed in; cmd gives it a store",
 	},
+	"internal/limit": {
+		strict: true,
+		why:    "pure: how often a caller may do something",
+	},
 	"internal/incident": {
 		may: []string{"internal/alerting"},
 		why: "pure: how events fold into incidents, and which notices that makes",
@@ -175,7 +179,7 @@ var imports = map[string]row{
 		why: "a kind of channel: signed webhooks",
 	},
 	"internal/httpapi": {
-		may: []string{"api", "internal/access", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/metrics"},
+		may: []string{"api", "internal/access", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/limit", "internal/metrics"},
 		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
 	"internal/listen": {

@@ -14,6 +14,7 @@ import (
 	"alertd/internal/config"
 	"alertd/internal/engine"
 	"alertd/internal/httpapi"
+	"alertd/internal/limit"
 )
 
 // reloader applies a configuration while alertd runs. It does everything that can fail
@@ -108,5 +109,10 @@ func apiSettings(s config.Server) (httpapi.Settings, error) {
 	directory, err := s.Directory()
 	return httpapi.Settings{
 		AccessLog: httpapi.AccessLog(s.AccessLog), SlowRequest: s.SlowRequest, PublicURL: s.PublicURL, Access: directory,
+		AllowedOrigins: s.AllowedOrigins, TrustedProxies: httpapi.Proxies(s.TrustedProxies),
+		Limits: httpapi.Limits{
+			Rate: limit.Rate(s.Rate), AddressRate: limit.Rate(s.AddressRate), LoginFailures: limit.Rate(s.LoginFailureRate),
+			StreamsPerClient: s.MaxStreamsPerClient,
+		},
 	}, err
 }

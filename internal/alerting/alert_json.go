@@ -32,8 +32,8 @@ var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 const OwnSource = "alertd"
 
 // DecodeAlert reads one alert from a JSON object. Unknown fields, fields given
-// twice, values of the wrong type, invalid UTF-8, NUL characters and [OwnSource]
-// are refused. An optional field that is null counts as absent. In the context
+// twice, values of the wrong type, invalid UTF-8, NUL characters, nesting deeper
+// than [MaxDepth] and [OwnSource] are refused. An optional field that is null counts as absent. In the context
 // NaN, Infinity and -Infinity, which are not JSON but what Python's json module
 // writes, become strings of these names.
 //
@@ -68,6 +68,9 @@ type alertDecoder struct {
 // decode reads JSON strictly. Only if that fails does it look for words such as
 // NaN and read the JSON again with numbers in their place.
 func decode(data []byte, form alertForm) (Alert, error) {
+	if err := CheckDepth(data); err != nil {
+		return Alert{}, err
+	}
 	d := alertDecoder{form: form}
 	err := d.read(data)
 	if err != nil && err.Code == CodeMalformed {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"alertd/internal/alerting"
+	"alertd/internal/metrics"
 )
 
 // postAlerts registers one alert, or a batch as a JSON array or as NDJSON. A request
@@ -39,7 +40,7 @@ func (a *API) postAlerts(w *response, r *http.Request) error {
 func (a *API) postOne(w *response, r *http.Request, data []byte, key string) error {
 	alert, err := alerting.DecodeAlert(data)
 	if err != nil {
-		a.config.Manager.CountRejected(rejectReason(err), 1)
+		a.countRejected(err)
 		return err
 	}
 	if err := a.checkSource(w.caller, alert.Source); err != nil {
@@ -93,6 +94,19 @@ func idempotencyKey(r *http.Request, batch bool) (string, error) {
 		return "", badParameter("Idempotency-Key", err.Fields[0].Message)
 	}
 	return keys[0], nil
+}
+
+// countRejected counts an alert that is not accepted as it is.
+func (a *API) countRejected(err error) {
+	a.config.Manager.CountRejected(rejectReason(err), 1)
+	a.countDepth(err)
+}
+
+// countDepth counts a refusal if it is for JSON that is nested too deep.
+func (a *API) countDepth(err error) {
+	if errors.Is(err, alerting.ErrTooDeep) {
+		a.config.Refusals.Count(metrics.RefusedDepth)
+	}
 }
 
 // countFailed counts n valid alerts that the log did not take. An error of the

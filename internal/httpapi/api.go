@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"alertd/internal/alerting"
 	"alertd/internal/metrics"
@@ -76,11 +77,18 @@ type API struct {
 	settings atomic.Pointer[inForce]
 	searches *searches
 	started  time.Time
+	// floodRecords bounds the log of refused requests of which there may be any number.
+	floodRecords *rate.Limiter
 
-	streams     atomic.Int64
+	rates       *rates
+	streams     openStreams
 	closing     chan struct{} // closed when shutting down
 	closingOnce sync.Once
 }
+
+// floodRecords is how many records a second there are at most of requests that are too
+// many, or refused to callers who are not known.
+const floodRecords = 10
 
 // New returns the API. It registers its metrics with the config's registry.
 func New(config Config) (*API, error) {
@@ -96,9 +104,11 @@ func New(config Config) (*API, error) {
 	a := &API{
 		config: config, metrics: metrics.NewHTTP(config.Registry), searches: newSearches(config.MaxSearches, config.SearchTimeout),
 		started: time.Now(), closing: make(chan struct{}),
+		rates: newRates(config.Refusals), streams: openStreams{byClient: map[client]int{}},
+		floodRecords: rate.NewLimiter(floodRecords, floodRecords),
 	}
 	a.Reconfigure(config.Settings)
-	err := config.Registry.Register(metrics.NewStreams(func() int { return int(a.streams.Load()) }))
+	err := config.Registry.Register(metrics.NewStreams(a.streams.count))
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func (a *API) registerBatch(caller *access.Caller, r *http.Request, batch []deco
 			results[i], registered = registered[0], registered[1:]
 		}
 		if err := results[i].Err; err != nil {
-			a.config.Manager.CountRejected(rejectReason(err), 1)
+			a.countRejected(err)
 		}
 	}
 	return results, nil

@@ -47,6 +47,10 @@ func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyRe
 	if len(data) == 0 && optional {
 		return body, nil
 	}
+	if err := alerting.CheckDepth(data); err != nil {
+		a.countDepth(err)
+		return nil, err
+	}
 	return body, body.decode(data)
 }
 

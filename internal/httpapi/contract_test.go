@@ -37,6 +37,7 @@ type contract struct {
 	validator validator.Validator
 	schemas   schema_validation.SchemaValidator
 	unmatched *v3.PathItem
+	always    map[string]*base.Schema // the headers that every answer has, also where the document does not list them
 }
 
 // unmatchedPath stands for every path and method that the document lacks.
@@ -68,6 +69,13 @@ func newContract(tb testing.TB) *contract {
 	}
 	c.validator.SetDocument(document)
 	c.unmatched = unmatched(tb, c.document)
+	c.always = map[string]*base.Schema{}
+	for name, header := range c.document.Components.Headers.FromOldest() {
+		if header.Extensions.GetOrZero("x-on-every-answer") != nil {
+			c.always[name] = header.Schema.Schema()
+		}
+	}
+	require.Len(tb, c.always, 3)
 	return c
 }
 
@@ -178,9 +186,15 @@ func (c *contract) judgeAnswer(path string, r *http.Request, a answer) []string 
 	breaches := inWords(problems)
 	if documented := operation.Responses.Codes.GetOrZero(strconv.Itoa(a.status)); documented != nil {
 		for name := range a.header {
-			if !hasHeader(documented, name) && !slices.Contains(answersOfHTTP(), name) {
+			if !hasHeader(documented, name) && !slices.Contains(answersOfHTTP(), name) && c.always[name] == nil {
 				breaches = append(breaches, fmt.Sprintf("the header %s is not in the document", name))
 			}
+		}
+	}
+	for name, schema := range c.always {
+		value, err := json.Marshal(a.header.Get(name))
+		if err != nil || len(a.header[name]) != 1 || len(c.judge(schema, value)) > 0 {
+			breaches = append(breaches, fmt.Sprintf("the header %s is not as on every answer", name))
 		}
 	}
 	return append(breaches, judgeBody(a)...)
@@ -297,6 +311,9 @@ func TestContractDetectsBadAnswers(t *testing.T) {
 		"a problem as plain JSON":                        {"refusal", set("Content-Type", "application/json"), "content type"},
 		"a header that the document lacks":               {"alert", set("Server", "alertd"), "the header Server is not in the document"},
 		"a header less":                                  {"alert", drop("X-Request-Id"), "X-Request-Id"},
+		"no policy for browsers":                         {"alert", drop("Content-Security-Policy"), "Content-Security-Policy"},
+		"a policy that allows frames":                    {"alert", set("Content-Security-Policy", "default-src 'none'"), "Content-Security-Policy"},
+		"an answer that others may embed":                {"nothing", drop("Cross-Origin-Resource-Policy"), "Cross-Origin-Resource-Policy"},
 		"no Location":                                    {"alert", drop("Location"), "Location"},
 		"a Location elsewhere":                           {"root", set("Location", "https://elsewhere.example"), "location"},
 		"a request id that could forge a record":         {"alert", set("X-Request-Id", `a"b`), "x-request-id"},

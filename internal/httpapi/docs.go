@@ -35,7 +35,6 @@ func getDocs(w *response, r *http.Request) error {
 	}
 	header := w.Header()
 	header.Set("Content-Security-Policy", api.DocsPolicy)
-	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cache-Control", "no-cache")
 	w.send(http.StatusOK, contentTypeOf(name), content)
 	return nil

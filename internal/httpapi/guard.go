@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -22,12 +21,15 @@ var errNoCredential = errors.New("no credential")
 func (e *endpoint) admit(w *response, r *http.Request) (*http.Request, error) {
 	settings := e.api.settings.Load()
 	identity, refusal := settings.identify(r, time.Now())
-	caller := &access.Caller{Identity: identity, Address: addressOf(r)}
+	caller := &access.Caller{Identity: identity, Address: settings.forwarding.address(r)}
 	if identity == nil { // on a route that is open to all
 		caller.Identity = nobody
 	}
 	w.caller = caller
 	r = r.WithContext(access.NewContext(r.Context(), caller))
+	if err := e.limit(caller, refusal); err != nil {
+		return r, err
+	}
 	// Only the headers that browsers set tell a page of another site from a program.
 	if err := settings.origins.Check(r); e.row.Changes() && err != nil {
 		e.api.config.Refusals.Count(metrics.RefusedOrigin)
@@ -46,6 +48,20 @@ func (e *endpoint) admit(w *response, r *http.Request) (*http.Request, error) {
 		return r, forbidden(identity, need)
 	}
 	return r, nil
+}
+
+// limit counts a request against the limits of its caller. The refusal is why no
+// credential was accepted, if that is so.
+func (e *endpoint) limit(c *access.Caller, refusal error) error {
+	if e.row.probes {
+		return nil
+	}
+	if isWrong(refusal) {
+		if err := e.api.rates.loginFailed(c.Address); err != nil {
+			return errors.Join(err, refusal)
+		}
+	}
+	return e.api.rates.request(c, refusal != nil)
 }
 
 // nobody is the identity on open routes of a caller who has shown none. It may do nothing
@@ -125,14 +141,4 @@ func (a *API) checkSource(caller *access.Caller, source string) error {
 	p.authenticate = `Bearer realm="alertd", error="insufficient_scope"`
 	p.Errors = []alerting.FieldError{{Field: "source", Message: fmt.Sprintf("%q is not allowed, must match one of %s", shorten(source), allowed)}}
 	return p
-}
-
-// addressOf returns the address that a request's connection comes from. It is not valid
-// for a Unix socket.
-func addressOf(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return peer.Addr().Unmap()
 }

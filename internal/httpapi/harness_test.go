@@ -39,6 +39,8 @@ type harness struct {
 	manager *alerting.Manager
 	log     *logBuffer
 	desk    *desk
+	// settings are those that it began with, to be changed and put into force.
+	settings httpapi.Settings
 }
 
 // logBuffer is a log that a test can read while it is written.
@@ -81,7 +83,7 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	registry.MustRegister(metrics.NewEvents(config.Manager))
 	api, err := httpapi.New(config)
 	require.NoError(tb, err)
-	return &harness{tb: tb, api: api, manager: config.Manager, log: log, desk: desk}
+	return &harness{tb: tb, api: api, manager: config.Manager, log: log, desk: desk, settings: config.Settings}
 }
 
 // working is a check of something that works.

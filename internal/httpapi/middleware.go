@@ -42,8 +42,8 @@ func (e *endpoint) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.fields.requestID[0] = w.requestID
 	header := rw.Header()
 	header["X-Request-Id"] = w.fields.requestID[:]
-	header["X-Content-Type-Options"] = noSniff
-	header["Cache-Control"] = noStore
+	secure(header, r)
+	e.api.settings.Load().share(rw, r)
 
 	aborted := e.run(w, r)
 	took := time.Since(began)
@@ -100,19 +100,14 @@ func statusOf(w *response, r *http.Request) int {
 	return w.status
 }
 
-// These are shared: nothing changes a header's values in place.
-var (
-	noSniff   = []string{"nosniff"}
-	noStore   = []string{"no-store"}
-	jsonField = []string{contentJSON}
-)
-
 // logged decides whether a request gets a record. See [AccessLog].
 func (e *endpoint) logged(w *response, status int, took time.Duration) bool {
 	settings := e.api.settings.Load()
 	failed := status >= http.StatusInternalServerError || w.cause != nil && status < http.StatusBadRequest
 	slow := took >= settings.SlowRequest && !e.row.streams
-	if failed || slow || e.row.ByPerson() {
+	// A flood shall not fill the disk; the metrics count all of it.
+	flood := status == http.StatusTooManyRequests || status >= http.StatusBadRequest && w.caller != nil && w.caller.Identity == nobody
+	if failed || slow || e.row.ByPerson() && !flood {
 		return true
 	}
 	switch settings.AccessLog {
@@ -122,7 +117,7 @@ func (e *endpoint) logged(w *response, status int, took time.Duration) bool {
 		return false
 	case AccessLogErrors:
 	}
-	return status >= http.StatusBadRequest
+	return status >= http.StatusBadRequest && (!flood || e.api.floodRecords.Allow())
 }
 
 // logAccess writes the one record of a request. What comes from outside is cut
@@ -135,13 +130,16 @@ func (e *endpoint) logAccess(w *response, r *http.Request, status int, took time
 	if !log.Enabled(r.Context(), level) {
 		return
 	}
-	var space [12]slog.Attr
+	var space [13]slog.Attr
 	attrs := append(space[:0],
 		slog.String("method", shorten(r.Method)), slog.String("path", shorten(r.URL.EscapedPath())), slog.String("route", e.row.Pattern),
 		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("request_id", w.requestID), slog.String("remote", r.RemoteAddr))
 	if w.caller != nil && w.caller.Kind != access.Anonymous {
 		attrs = append(attrs, slog.String("caller", w.caller.Name))
+	}
+	if w.caller != nil && w.caller.Address != peerOf(r) {
+		attrs = append(attrs, slog.String("client", w.caller.Address.String()))
 	}
 	if w.cause != nil {
 		attrs = append(attrs, slog.String("error", w.cause.Error()))

@@ -138,11 +138,14 @@ func notFound(_ *response, r *http.Request) error {
 
 // methodNotAllowed answers a request whose path takes other methods. The router also
 // calls it for methods that it does not know, at any path.
-func methodNotAllowed(router chi.Router) handler {
+func (a *API) methodNotAllowed(router chi.Router) handler {
 	return func(w *response, r *http.Request) error {
 		path := r.URL.RawPath // what the router matches
 		if path == "" {
 			path = r.URL.Path
+		}
+		if a.preflight(w, r, router, path) {
+			return nil
 		}
 		var allowed []string
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {

@@ -87,6 +87,9 @@ const (
 	contentNDJSON = "application/x-ndjson"
 )
 
+// jsonField is shared: nothing changes a header's values in place.
+var jsonField = []string{contentJSON}
+
 // sendJSON answers with a value. It is for answers that are not made of events.
 func (w *response) sendJSON(status int, value any) error {
 	body, err := appendJSON(nil, value)

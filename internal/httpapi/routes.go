@@ -22,6 +22,9 @@ type Route struct {
 	handle handler
 	// streams says that the answer goes on until one side ends it.
 	streams bool
+	// probes says that a load balancer asks here whether alertd works. It is answered
+	// whatever others do behind the same address: that costs next to nothing.
+	probes bool
 	// encodes says that the handler compresses its answers itself.
 	encodes bool
 	// watches says that those who watch over alertd ask here, so that the admin listener has
@@ -56,8 +59,8 @@ func (a *API) Routes() []Route {
 		{Method: post, Pattern: "/deliveries/{delivery_id}/retry", Need: access.NeedOperator, handle: a.postRetry},
 		{Method: get, Pattern: "/stats", Need: access.NeedRead, handle: a.getStats},
 		{Method: get, Pattern: "/metrics", Need: access.NeedRead, handle: a.metricsHandler(), encodes: true, watches: true},
-		{Method: get, Pattern: "/healthz", Need: access.NeedNothing, handle: a.getHealthz, watches: true},
-		{Method: get, Pattern: "/readyz", Need: access.NeedNothing, handle: a.getReadyz, watches: true},
+		{Method: get, Pattern: "/healthz", Need: access.NeedNothing, handle: a.getHealthz, probes: true, watches: true},
+		{Method: get, Pattern: "/readyz", Need: access.NeedNothing, handle: a.getReadyz, probes: true, watches: true},
 		{Method: get, Pattern: "/version", Need: access.NeedRead, handle: a.getVersion},
 		{Method: get, Pattern: "/config", Need: access.NeedAdmin, handle: a.getConfig},
 		{Method: post, Pattern: "/-/reload", Need: access.NeedAdmin, handle: a.postReload},
@@ -98,6 +101,6 @@ func (a *API) newRouter(rows []Route) (chi.Router, error) {
 		}
 	}
 	router.NotFound((&endpoint{api: a, row: Route{Method: http.MethodGet, Pattern: unmatched, Need: access.NeedNothing, handle: notFound}}).ServeHTTP)
-	router.MethodNotAllowed((&endpoint{api: a, row: Route{Method: http.MethodGet, Pattern: unmatched, Need: access.NeedNothing, handle: methodNotAllowed(router)}}).ServeHTTP)
+	router.MethodNotAllowed((&endpoint{api: a, row: Route{Method: http.MethodGet, Pattern: unmatched, Need: access.NeedNothing, handle: a.methodNotAllowed(router)}}).ServeHTTP)
 	return router, nil
 }

@@ -7,15 +7,18 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/access"
 	"alertd/internal/httpapi"
+	"alertd/internal/limit"
 )
 
 // schemes are the ways to show who one is; each is enough for every operation.
@@ -103,13 +106,31 @@ func (o documentedOperation) example(tb testing.TB) exchange {
 	return x
 }
 
-// exchanges returns those of the table, and for every guarded operation its refusals.
+// oneRequest allows one request an hour.
+func oneRequest(c *httpapi.Config) { c.Settings.Limits.Rate = limit.Rate{Count: 1, Per: time.Hour} }
+
+func spendOneRequest(h *harness, server *httptest.Server) {
+	request, err := http.NewRequestWithContext(h.tb.Context(), http.MethodGet, server.URL+"/openapi.yaml", nil)
+	require.NoError(h.tb, err)
+	answer, err := server.Client().Do(request)
+	require.NoError(h.tb, err)
+	readAll(h.tb, answer.Body)
+	require.Equal(h.tb, http.StatusOK, answer.StatusCode)
+}
+
+// exchanges returns those of the table, and for every operation its refusals of callers.
 func (c *contract) exchanges(tb testing.TB) map[string]exchange {
 	tb.Helper()
 	all := exchanges()
 	directory, tokens := tokensOfRoles(tb)
 	known := func(config *httpapi.Config) { config.Settings.Access = directory }
 	for _, o := range c.documentedOperations() {
+		if o.Responses.Codes.GetOrZero("429") != nil {
+			flood := o.example(tb)
+			flood.config, flood.given, flood.status, flood.says = oneRequest, spendOneRequest, http.StatusTooManyRequests, "rate allows 1 an hour"
+			flood.want = []string{"Retry-After", "3600"}
+			all[fmt.Sprintf("%s %s too often", o.method, o.path)] = flood
+		}
 		need := needOf(tb, o.Operation)
 		if need == access.NeedNothing {
 			continue

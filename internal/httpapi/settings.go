@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/cors"
 	"golang.org/x/net/idna"
 
 	"alertd/internal/access"
@@ -15,7 +16,8 @@ import (
 // AccessLog says which requests are logged. Three kinds are logged whatever it
 // says: those that alertd failed to answer (5xx, or an answer that could not be
 // given whole), those that took [Settings.SlowRequest] or longer, and those by which
-// a person changes something.
+// a person changes something. What is refused to callers who are not known, or because it is too
+// much, gets at most 10 records a second.
 type AccessLog string
 
 // The access logs.
@@ -38,6 +40,12 @@ type Settings struct {
 	// PublicURL is where browsers reach alertd, perhaps through a proxy; "" if that
 	// is not known. Web pages of its origin may change things.
 	PublicURL string
+	// AllowedOrigins are the other origins whose web pages may read, in the form
+	// scheme://host:port, or "*" for all.
+	AllowedOrigins []string
+	// TrustedProxies may say where a request comes from.
+	TrustedProxies Proxies
+	Limits         Limits
 	// Access says who may do what; nil stands for one in which anybody may do everything.
 	Access *access.Directory
 }
@@ -45,7 +53,9 @@ type Settings struct {
 // inForce is [Settings] prepared for requests.
 type inForce struct {
 	Settings
-	origins *http.CrossOriginProtection
+	origins    *http.CrossOriginProtection
+	sharing    *cors.Cors // nil: with no other origin
+	forwarding *forwarding
 }
 
 // Reconfigure puts settings into force for the requests that come after it. Safe for
@@ -59,7 +69,10 @@ func (a *API) Reconfigure(settings Settings) {
 	if origin := originOf(settings.PublicURL); origin != "" {
 		_ = origins.AddTrustedOrigin(origin) // it has the form of an origin
 	}
-	a.settings.Store(&inForce{settings, origins})
+	setDefault(&settings.Limits.StreamsPerClient, 32)
+	a.rates.set(settings.Limits)
+	sharing := newSharing(settings.AllowedOrigins)
+	a.settings.Store(&inForce{settings, origins, sharing, newForwarding(settings.TrustedProxies)})
 }
 
 // originOf returns the origin of a URL as browsers write it: scheme, host in lower

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"alertd/internal/access"
 	"alertd/internal/alerting"
 )
 
@@ -24,10 +25,11 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 	if a.shuttingDown() {
 		return unavailable("alertd is shutting down")
 	}
-	defer a.streams.Add(-1)
-	if a.streams.Add(1) > int64(a.config.MaxStreams) {
-		return unavailable(fmt.Sprintf("%d event streams are open, which is the limit", a.config.MaxStreams))
+	client := clientOf(access.FromContext(r.Context()))
+	if err := a.streams.enter(client, a.config.MaxStreams, a.settings.Load().Limits.StreamsPerClient, a.config.Refusals); err != nil {
+		return err
 	}
+	defer a.streams.leave(client)
 	s := &stream{w: w, connection: http.NewResponseController(w), timeout: a.config.WriteTimeout, lastSeq: resume.After}
 	if err := s.open(r.ProtoMajor); err != nil || r.Method == http.MethodHead {
 		return err

@@ -23,6 +23,8 @@ type reader struct {
 	tb    testing.TB
 	lines *bufio.Scanner
 	close func()
+	// header is the answer's.
+	header http.Header
 }
 
 // message is one event of the stream, or a comment.
@@ -39,7 +41,7 @@ func listen(tb testing.TB, server *httptest.Server, query string, header ...stri
 	}
 	response, err := server.Client().Do(request) //nolint:bodyclose // close does
 	require.NoError(tb, err)
-	r := &reader{tb: tb, lines: bufio.NewScanner(response.Body), close: func() { _ = response.Body.Close(); cancel() }}
+	r := &reader{tb: tb, lines: bufio.NewScanner(response.Body), close: func() { _ = response.Body.Close(); cancel() }, header: response.Header}
 	r.lines.Buffer(nil, 1<<20)
 	tb.Cleanup(r.close)
 	require.Equal(tb, http.StatusOK, response.StatusCode)
