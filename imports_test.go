@@ -73,7 +73,7 @@ var imports = map[string]row{
 		why: "pure: which channels get a notice, and what follows from an attempt",
 	},
 	"internal/engine": {
-		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store", "internal/store/work"},
+		may: []string{"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/store", "internal/store/work"},
 		why: "ties the decisions to the store and the channels; no HTTP of its own",
 	},
 	"internal/wholefile": {
@@ -88,7 +88,7 @@ var imports = map[string]row{
 		why: "finds events by their content; it knows no database",
 	},
 	"internal/store/work": {
-		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
+		may: []string{"internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
 		why: "loads and saves the state of the engine; it has no rules",
 	},
 	"internal/store/failuretest": {
@@ -179,7 +179,7 @@ var imports = map[string]row{
 		why: "a kind of channel: signed webhooks",
 	},
 	"internal/httpapi": {
-		may: []string{"api", "internal/access", "internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/limit", "internal/metrics"},
+		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/limit", "internal/metrics"},
 		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
 	"internal/listen": {

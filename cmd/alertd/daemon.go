@@ -53,7 +53,7 @@ func storeConfig(loaded config.Config, log *slog.Logger) store.Config {
 	s := loaded.Storage
 	return store.Config{
 		Driver: s.Driver, Path: s.Path, DSN: s.DSN, MaxConnections: s.MaxConnections,
-		Retention: s.Retention, RetentionEvents: s.RetentionEvents, MaxQueue: s.QueueSize, Timeout: s.Timeout, Logger: log,
+		Retention: s.Retention, RetentionEvents: s.RetentionEvents, AuditRetention: s.AuditRetention, MaxQueue: s.QueueSize, Timeout: s.Timeout, Logger: log,
 	}
 }
 
@@ -109,7 +109,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	if err != nil {
 		return nil, err
 	}
-	reloader := newReloader(c, manager, deliver, registry)
+	reloader := newReloader(c, manager, deliver, opened, registry)
 	refusals := metrics.NewRefusals(registry)
 	limiter, adminsLimiter := limiters(&loaded.Server, reloader.trusts, refusals, log.Logger)
 	registry.MustRegister(metrics.NewConnections(limiter.Open))
@@ -124,7 +124,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 			{Name: "timers", Err: deliver.TimersReady},
 			{Name: "deliveries", Err: deliver.DeliveriesReady},
 		},
-		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks,
+		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: opened,
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
 		Settings: settings,
 		MaxBody:  loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,

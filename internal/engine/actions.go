@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"alertd/internal/access"
 	"alertd/internal/alerting"
+	"alertd/internal/audit"
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
@@ -16,7 +18,7 @@ import (
 // [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict] if it is
 // resolved.
 func (e *Engine) Acknowledge(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error) {
-	return e.act(ctx, id, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
+	return e.act(ctx, audit.Acknowledge, id, a, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
 		return i.Acknowledge(a, last, now)
 	})
 }
@@ -24,12 +26,14 @@ func (e *Engine) Acknowledge(ctx context.Context, id incident.ID, a incident.Act
 // Resolve ends an incident, and tells the channels. The error is an [*alerting.Error] with
 // [alerting.CodeNotFound] if there is none.
 func (e *Engine) Resolve(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error) {
-	return e.act(ctx, id, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
+	return e.act(ctx, audit.Resolve, id, a, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
 		return i.Resolve(a, last, now), nil
 	})
 }
 
-func (e *Engine) act(ctx context.Context, id incident.ID,
+// act does something to an incident, with a record of it in the audit log if that changes
+// anything.
+func (e *Engine) act(ctx context.Context, does audit.Action, id incident.ID, a incident.Action,
 	f func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error),
 ) (i incident.Incident, err error) {
 	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
@@ -40,6 +44,7 @@ func (e *Engine) act(ctx context.Context, id incident.ID,
 		if err != nil {
 			return err
 		}
+		before := standingOf(i)
 		change, err := f(&i, last, t.tx.Now())
 		if err != nil || change.Notice == nil {
 			return err
@@ -49,9 +54,27 @@ func (e *Engine) act(ctx context.Context, id incident.ID,
 		}
 		t.set(i, true)
 		t.tell(i.Number, change)
+		t.audit(audit.By(ctx, does, id.String()).Claiming(a.By).Changing(before, standingOf(i)))
 		return nil
 	})
 	return i, err
+}
+
+// standing is what the audit log shows of an incident before and after an action.
+type standing struct {
+	Status incident.Status `json:"status"`
+	By     string          `json:"by,omitzero"`
+}
+
+func standingOf(i incident.Incident) standing {
+	switch i.Status {
+	case incident.Acknowledged:
+		return standing{i.Status, i.AcknowledgedBy}
+	case incident.Resolved:
+		return standing{i.Status, i.ResolvedBy}
+	case incident.Triggered:
+	}
+	return standing{Status: i.Status}
 }
 
 // RetryDelivery sends a failed delivery again. If its incident was resolved since, the
@@ -77,11 +100,17 @@ func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (retried del
 		if err != nil {
 			return err
 		}
+		type attempted struct {
+			Status   delivery.Status `json:"status"`
+			Attempts int             `json:"attempts"`
+		}
+		before := attempted{d.Status, d.Attempts}
 		changes, err := story.Retry(d, resolution, *policy, t.tx.Mint, t.tx.Now())
 		if err != nil {
 			return err
 		}
 		t.note(about, changes...)
+		t.audit(audit.By(ctx, audit.RetryDelivery, id.String()).Changing(before, attempted{d.Status, d.Attempts}))
 		return nil
 	})
 	if err != nil {
@@ -102,7 +131,9 @@ func (t *turn) resolution(ctx context.Context, number incident.Number) (*inciden
 }
 
 // TestChannel sends one test message and returns its outcome. It is not retried, and it is
-// sent even if the breaker is open. The error is an
+// sent even if the breaker is open. The message is out before its outcome is recorded, in
+// one transaction with the record in the audit log: if that fails, only the log tells of the
+// test. The error is an
 // [*alerting.Error]: [alerting.CodeNotFound] if there is no such channel, or
 // [alerting.CodeConflict] if it is off.
 func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestResult, error) {
@@ -123,7 +154,9 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 		}
 		e.free(o)
 	}()
-	err = e.transact(ctx, e.work.Transact, func(_ context.Context, t *turn) error {
+	// In turn, as others may wait with it to append to the audit log.
+	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
+		t.audit(audit.By(ctx, audit.TestChannel, name).Changing(nil, tested{id, attempt.Outcome.String(), attempt.Code, attempt.Error}))
 		t.changes.Outcomes = []work.Outcome{{Channel: name, Result: result}}
 		if result.Outcome == channel.Delivered {
 			t.changes.Recovered = []string{name}
@@ -132,9 +165,18 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 		return nil
 	})
 	if err != nil {
-		e.log.Warn("outcome of a channel test not recorded", "channel", name, "error", withCause(err))
+		e.log.Error("a channel was tested, and that is not in the audit log", "channel", name, "delivery_id", id, "outcome", attempt.Outcome.String(),
+			"by", access.FromContext(ctx).Name, "error", withCause(err))
 	}
 	return delivery.TestResult{Channel: name, Attempt: attempt, Delivery: id}, nil
+}
+
+// tested is what the audit log shows of a test.
+type tested struct {
+	Delivery delivery.ID `json:"delivery_id"`
+	Outcome  string      `json:"outcome"`
+	Code     int         `json:"code,omitzero"`
+	Error    string      `json:"error,omitzero"`
 }
 
 // outlet returns a channel that is on.

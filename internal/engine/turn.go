@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"alertd/internal/audit"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 	"alertd/internal/store/work"
@@ -144,6 +145,9 @@ func (t *turn) enter(number incident.Number, entries ...incident.Entry) {
 		t.changes.Entries = append(t.changes.Entries, work.Entry{Incident: number, Entry: entry})
 	}
 }
+
+// audit adds to the audit log.
+func (t *turn) audit(entries ...audit.Entry) { t.changes.Audit = append(t.changes.Audit, entries...) }
 
 // note adds what has happened to deliveries to the timeline.
 func (t *turn) note(number incident.Number, changes ...delivery.Change) {

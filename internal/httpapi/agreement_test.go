@@ -173,6 +173,12 @@ func queryValues() map[string]map[string][]string {
 			"cursor":      append([]string{"ZDEuMQ", "ZDEuNDI", "ZDEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
 			"more":        {"1"},
 		},
+		"/audit": {
+			"limit": limits, "actor": texts, "action": texts, "object": texts, "since": times, "until": times,
+			"order":  {"", "asc", "desc", "ASC", "up"},
+			"cursor": append([]string{"dTEuMQ", "dTEuNDI", "dTEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
+			"more":   {"1"},
+		},
 	}
 }
 

@@ -60,6 +60,7 @@ type Config struct {
 	Retries         Retrier
 	Channels        ChannelReader
 	ChannelTests    ChannelTester
+	Audit           AuditReader
 	// EffectiveConfig returns what GET /config shows, without secrets.
 	EffectiveConfig func() map[string]any
 	// Reload reads the configuration again and returns the keys whose change
@@ -138,6 +139,7 @@ func (c *Config) complete() error {
 		{"Retries", c.Retries == nil},
 		{"Channels", c.Channels == nil},
 		{"ChannelTests", c.ChannelTests == nil},
+		{"Audit", c.Audit == nil},
 		{"EffectiveConfig", c.EffectiveConfig == nil},
 		{"Reload", c.Reload == nil},
 	} {

@@ -17,6 +17,8 @@ const (
 	ascendingEventCursor cursorKind = "a1."
 	incidentCursor       cursorKind = "i1."
 	deliveryCursor       cursorKind = "d1."
+	auditCursor          cursorKind = "u1."
+	ascendingAuditCursor cursorKind = "w1."
 )
 
 func (k cursorKind) encode(number int64) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/audit"
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
@@ -29,8 +30,10 @@ type desk struct {
 	attempts   map[delivery.ID][]delivery.Attempt
 	channels   []delivery.ChannelStatus
 	// result is what becomes of a test, after wait has ended.
-	result delivery.TestResult
-	wait   func(context.Context) error
+	result     delivery.TestResult
+	wait       func(context.Context) error
+	records    []audit.Record
+	unreadable int
 	// err is what every call is answered with, if it is not nil; away is for
 	// IncidentsOf alone.
 	err, away error

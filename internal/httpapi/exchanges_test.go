@@ -109,6 +109,7 @@ func exchanges() map[string]exchange {
 		x.target = "/incidents/" + incidentText + "/" + does
 		return adding(x, told)
 	}
+	audited := given(func(h *harness, _ *httptest.Server) { h.desk.audit() })
 	acknowledged := given(func(h *harness, _ *httptest.Server) {
 		h.folded(breach).desk.act(h.tb, "acknowledge")
 	})
@@ -270,6 +271,20 @@ func exchanges() map[string]exchange {
 		"get where to post":       adding(get("/alerts", 405), want("Allow", "POST")),
 		"get where to reload":     adding(get("/-/reload", 405), want("Allow", "POST")),
 		"get where to test":       adding(get(test, 405), want("Allow", "POST")),
+
+		// GET /audit
+		"the audit log":               adding(get("/audit", 200), audited, want("Content-Type", asJSON), says(`{"records":[{"action":"incident.acknowledge","actor":"desk-bot","address":"192.0.2.7"`)),
+		"an empty audit log":          adding(get("/audit", 200), want("Content-Type", asJSON), says(`{"records":[],"next_cursor":null}`)),
+		"a page of the audit log":     adding(get("/audit?limit=1", 200), audited, want("Content-Type", asJSON), says(`"next_cursor":"dTEuMg"`)),
+		"the audit log by filters":    adding(get("/audit?actor=desk-bot&actor=eve&action=incident.acknowledge&object="+incidentText+"&since=2020-01-01T00:00:00Z&until=2030-01-01T00:00:00Z&order=desc&limit=5&cursor=dTEuOQ", 200), audited, want("Content-Type", asJSON), says(`"for":"ada"`)),
+		"damage in the audit log":     adding(get("/audit", 200), audited, given(func(h *harness, _ *httptest.Server) { h.desk.audit(); h.desk.unreadable = 2 }), want("Content-Type", asJSON), says(`"unreadable":2`)),
+		"an export of the audit log":  adding(get("/audit", 200), audited, header("Accept", asNDJSON), want("Content-Type", asNDJSON, "Connection", ""), says(`"number":1,`)),
+		"the audit log in no order":   adding(get("/audit?order=up", 400), says("must be asc or desc")),
+		"the audit log by no object":  adding(get("/audit?object=", 400), says("must have 1 to 255")),
+		"the audit log, all of it":    adding(get("/audit?limit=0", 400), says("must be a number from 1 to 1000")),
+		"audit log, another's cursor": adding(get("/audit?order=asc&cursor=dTEuMg", 400), says("not a cursor of this list"), despite("what a cursor holds is alertd's own")),
+		"audit log, database away":    adding(get("/audit", 503), away),
+		"an export, database away":    adding(get("/audit", 503), away, header("Accept", asNDJSON)),
 
 		// GET /incidents
 		"incidents":                    adding(get("/incidents", 200), told, says(`"incidents":[{"incident_id":"`+incidentText+`","number":1,"status":"triggered"`)),

@@ -73,6 +73,9 @@ func (e *endpoint) run(w *response, r *http.Request) (abort bool) {
 			return
 		}
 		abort = w.status != 0 || value == http.ErrAbortHandler //nolint:errorlint // a panic's value
+		if value == http.ErrAbortHandler && w.cause != nil {   //nolint:errorlint // a panic's value
+			return // the handler has said why
+		}
 		w.cause, w.stack = fmt.Errorf("panic: %v", value), debug.Stack()
 		if !abort {
 			writeProblem(w, w.cause)

@@ -169,6 +169,18 @@ func (q *queryReader) filter() alerting.Filter {
 	return f
 }
 
+// ascending reads whether the oldest are wanted first.
+func (q *queryReader) ascending(otherwise bool) bool {
+	order, ok := q.one("order")
+	if !ok {
+		return otherwise
+	}
+	if order != "asc" && order != "desc" {
+		q.problem("order", "%s is not allowed, must be asc or desc", strconv.Quote(shorten(order)))
+	}
+	return order == "asc"
+}
+
 // limit reads how many are wanted.
 func (q *queryReader) limit() int {
 	text, ok := q.one("limit")
@@ -233,13 +245,7 @@ func (q eventQuery) cursorKind() cursorKind {
 // parseEventQuery reads the query of GET /events.
 func parseEventQuery(raw string) (eventQuery, error) {
 	q := newQueryReader(raw, eventParameters)
-	query := eventQuery{filter: q.filter(), limit: q.limit()}
-	if order, ok := q.one("order"); ok {
-		query.ascending = order == "asc"
-		if order != "asc" && order != "desc" {
-			q.problem("order", "%s is not allowed, must be asc or desc", strconv.Quote(shorten(order)))
-		}
-	}
+	query := eventQuery{filter: q.filter(), limit: q.limit(), ascending: q.ascending(false)}
 	query.cursor = alerting.Seq(q.cursor(query.cursorKind()))
 	return query, q.err()
 }

@@ -63,6 +63,7 @@ func (a *API) Routes() []Route {
 		{Method: get, Pattern: "/readyz", Need: access.NeedNothing, handle: a.getReadyz, probes: true, watches: true},
 		{Method: get, Pattern: "/version", Need: access.NeedRead, handle: a.getVersion},
 		{Method: get, Pattern: "/config", Need: access.NeedAdmin, handle: a.getConfig},
+		{Method: get, Pattern: "/audit", Need: access.NeedAdmin, handle: a.getAudit},
 		{Method: post, Pattern: "/-/reload", Need: access.NeedAdmin, handle: a.postReload},
 		{Method: get, Pattern: "/openapi.yaml", Need: access.NeedNothing, handle: getOpenAPI},
 		{Method: get, Pattern: "/docs", Need: access.NeedNothing, handle: getDocs},

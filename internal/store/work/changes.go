@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"alertd/internal/alerting"
+	"alertd/internal/audit"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 )
@@ -28,6 +29,8 @@ type Changes struct {
 	Recovered []string
 	// Folded are the events that were folded.
 	Folded []Membership
+	// Audit is what people have done, for the audit log.
+	Audit []audit.Entry
 }
 
 // Entry is a line of an incident's timeline.
@@ -113,7 +116,8 @@ var digestsTable = table{name: "delivery_incidents", columns: []column{
 	{"incident", numbers, true},
 }}
 
-// Save writes changes.
+// Save writes changes. It is the last thing that a transaction does if it writes to the
+// audit log, whose end it locks: see [store.Store.Record].
 func (t *Tx) Save(ctx context.Context, c Changes) error {
 	if t.numbered {
 		_, err := t.exec(ctx, `UPDATE engine SET incidents = ?, deliveries = ? WHERE id = 1`, t.incidents, t.deliveries)
@@ -166,7 +170,7 @@ func (t *Tx) Save(ctx context.Context, c Changes) error {
 			return err
 		}
 	}
-	return nil
+	return t.work.store.Record(ctx, t.tx, t.now, c.Audit...)
 }
 
 // statusNumbers are what queries look at; the name is in the state.

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"alertd/internal/alerting"
+	"alertd/internal/audit"
 )
 
 const (
@@ -14,6 +17,9 @@ const (
 	retainIncidents  = 100
 	retainDeliveries = 100
 	retainRows       = 500
+	// retainParts is into how many parts the retention is divided, for the audit log. Each
+	// has one record, however often retention runs.
+	retainParts = 24
 )
 
 // What retention keeps to: an open incident is never deleted, nor one with a delivery
@@ -67,13 +73,17 @@ func (w *Work) deleteOldIncidents(ctx context.Context, retention time.Duration) 
 		var rows int64
 		for more := len(old) > 0; more; {
 			var incidents int64
+			announced := w.announced
 			err := w.deleting(ctx, func(ctx context.Context, t *Tx) (err error) {
-				rows, incidents, err = t.deleteSomeOf(ctx, old)
+				if rows, incidents, err = t.deleteSomeOf(ctx, old); err == nil && rows > 0 {
+					announced, err = t.announce(ctx, retention)
+				}
 				return err
 			})
 			if err != nil {
 				return deleted, fmt.Errorf("delete old incidents: %w", err)
 			}
+			w.announced = announced
 			deleted += incidents
 			w.deleted.Add(incidents)
 			all += rows
@@ -87,6 +97,22 @@ func (w *Work) deleteOldIncidents(ctx context.Context, retention time.Duration) 
 		return deleted, nil
 	}
 	return deleted, w.store.GiveBack(ctx)
+}
+
+// announce writes to the audit log that incidents are deleted that were resolved before a
+// time, unless it says so already. As with events, a record covers more than is deleted
+// now, so that not each run has one: each transaction that deletes is covered by a record
+// that was written in it or before it.
+func (t *Tx) announce(ctx context.Context, retention time.Duration) (announced time.Time, err error) {
+	announced = t.work.announced
+	if resolved := t.now.Add(-retention); resolved.After(announced) {
+		announced = resolved.Add(retention / retainParts)
+		err = t.work.store.Record(ctx, t.tx, t.now, audit.By(ctx, audit.RetainIncidents, "").Changing(nil, struct {
+			ResolvedBefore string `json:"resolved_before"`
+			Retention      string `json:"retention"`
+		}{alerting.FormatTime(announced), retention.String()}))
+	}
+	return announced, err
 }
 
 // oldIncidents returns the numbers of some that are to be deleted.

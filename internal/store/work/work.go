@@ -23,6 +23,9 @@ const cursorName = "engine"
 type Work struct {
 	store   *store.Store
 	deleted atomic.Int64
+	// announced is until when incidents may have been resolved that retention deletes, as
+	// the audit log says. It belongs to the one run of retention.
+	announced time.Time
 	// each calls scan for each row of a query outside of any transaction. eachOfOwn does
 	// so for what the engine itself asks: queries of users cannot hold it up.
 	each, eachOfOwn func(ctx context.Context, scan func(rows *sql.Rows) error, query string, args ...any) error
