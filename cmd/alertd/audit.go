@@ -173,7 +173,7 @@ func newAuditExportCommand() *cobra.Command {
 		Long: "Writes the records of the audit log in their order, one a line (NDJSON), as GET /audit answers\n" +
 			"them. FILE must not exist; without it, or with -, they go to standard output. alertd audit\n" +
 			"verify reads it.",
-		Example: "  alertd audit export audit.ndjson\n  alertd audit export --config /etc/alertd/config.toml | gzip > audit.ndjson.gz",
+		Example: "  alertd audit export audit.ndjson\n  alertd audit export --config /etc/alertd/config.toml",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError{fmt.Errorf("export takes one file, not %d; see %s --help", len(args), cmd.CommandPath())}
