@@ -22,7 +22,7 @@ func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
 			"POST /incidents/{incident_id}/acknowledge", "POST /incidents/{incident_id}/resolve",
 			"POST /channels/{name}/test", "POST /deliveries/{delivery_id}/retry",
 		},
-		access.NeedAdmin: {"GET /config", "POST /-/reload"},
+		access.NeedAdmin: {"GET /audit", "GET /config", "POST /-/reload"},
 	}
 	got := map[access.Need][]string{}
 	for _, row := range newHarness(t).api.Routes() {
