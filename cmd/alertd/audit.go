@@ -29,14 +29,15 @@ func newAuditCommand() *cobra.Command {
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.AddCommand(newAuditVerifyCommand(), newAuditExportCommand())
+	cmd.AddCommand(newAuditListCommand(), newAuditVerifyCommand(), newAuditExportCommand())
 	return cmd
 }
 
 // auditVerifyFlags say what is verified.
 type auditVerifyFlags struct {
 	commonFlags
-	heads []string
+	remote remoteFlags
+	heads  []string
 }
 
 func newAuditVerifyCommand() *cobra.Command {
@@ -45,14 +46,16 @@ func newAuditVerifyCommand() *cobra.Command {
 		Use:   "verify [FILE]",
 		Short: "Find the first record that was changed, removed or moved",
 		Long: "Walks the chain of the audit log in the database of [storage], also while alertd runs, or in\n" +
-			"FILE, an export; FILE - is standard input. It prints how many records there are, and the head:\n" +
+			"FILE, an export; FILE - is standard input. With --url it walks the log that a running alertd\n" +
+			"answers. It prints how many records there are, and the head:\n" +
 			"the number and the hash of the last one. If a record was changed, removed or moved, it names\n" +
 			"the first, with exit status 1.\n\n" +
 			"Who can write to the database can also cut off the end of the log, or make all of it anew. Note\n" +
 			"the head elsewhere now and then, and give it to --head: then both are found.",
 		Example: "  alertd audit verify --config /etc/alertd/config.toml\n" +
 			"  alertd audit verify --head 1204:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n" +
-			"  alertd audit verify audit.ndjson",
+			"  alertd audit verify audit.ndjson\n" +
+			"  alertd audit verify --url https://alerts.example.com --token-file admin.token",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError{fmt.Errorf("verify takes one file, not %d; see %s --help", len(args), cmd.CommandPath())}
@@ -67,9 +70,14 @@ func newAuditVerifyCommand() *cobra.Command {
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			var seen audit.Verified
-			if len(args) == 1 {
+			switch {
+			case flags.remote.url != "" && len(args) == 1:
+				return usageError{errors.New("verify takes either a file or --url")}
+			case flags.remote.url != "":
+				seen, err = flags.remote.verifyRemote(ctx, cmd, noted)
+			case len(args) == 1:
 				seen, err = verifyExport(ctx, cmd.InOrStdin(), args[0], noted)
-			} else {
+			default:
 				seen, err = flags.verifyDatabase(ctx, cmd, noted)
 			}
 			if err != nil && ctx.Err() != nil {
@@ -79,6 +87,7 @@ func newAuditVerifyCommand() *cobra.Command {
 		},
 	}
 	flags.addFile(cmd)
+	flags.remote.addAddress(cmd, "`address` of a running alertd to ask, also unix:/PATH (default: the database)")
 	cmd.Flags().StringArrayVar(&flags.heads, "head", nil, "a head that was noted, as `NUMBER:HASH`; repeatable")
 	completeFlag(cmd, "head", nil, cobra.ShellCompDirectiveNoFileComp)
 	return cmd

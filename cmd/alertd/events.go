@@ -24,7 +24,7 @@ func newEventsCommand() *cobra.Command {
 	l := list{path: "/events", name: "events", columns: eventColumns, pages: true}
 	l.filters = []filter{
 		minSeverityFilter, categoryFilter, sourceFilter, sinceFilter, untilFilter, textFilter,
-		{flag: "order", parameter: "order", usage: "`order` by registration: desc, the newest first, or asc", values: []string{"desc", "asc"}},
+		orderFilter,
 	}
 	var follow bool
 	cmd := &cobra.Command{

@@ -49,6 +49,7 @@ var (
 	sourceFilter      = filter{flag: "source", parameter: "source", usage: "only this `source`; may be given several times", several: true}
 	textFilter        = filter{flag: "query", short: "q", parameter: "q", usage: "only messages with this `text`, in any case"}
 	sinceFilter       = filter{flag: "since", parameter: "since", usage: "only since this `time`, such as 2026-01-31T08:00:00Z, or 90m for so long ago", time: true}
+	orderFilter       = filter{flag: "order", parameter: "order", usage: "in this `order`: desc, the newest first, or asc", values: []string{"desc", "asc"}}
 	untilFilter       = filter{flag: "until", parameter: "until", usage: "only before this `time`, or so long ago", time: true}
 )
 

@@ -32,20 +32,26 @@ type remoteFlags struct {
 	timeout                                           time.Duration
 }
 
+// add adds all flags.
 func (f *remoteFlags) add(cmd *cobra.Command) {
+	f.addAddress(cmd, "`address` of alertd, also unix:/PATH (default $ALERTD_URL, or else http://127.0.0.1:8080)")
+	cmd.Flags().StringVarP(&f.output, "output", "o", outputTable, "`form` of the output: table or json")
+	completeFlag(cmd, "output", []string{outputTable, outputJSON}, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// addAddress adds the flags that say which alertd to ask.
+func (f *remoteFlags) addAddress(cmd *cobra.Command, usage string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "url", "", "`address` of alertd, also unix:/PATH (default $ALERTD_URL, or else http://127.0.0.1:8080)")
+	flags.StringVar(&f.url, "url", "", usage)
 	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the token (default: the token in $ALERTD_TOKEN)")
 	flags.StringVar(&f.caFile, "ca-file", "", "`file` of certificates in PEM to trust beside the system's (default $ALERTD_CA_FILE)")
 	flags.StringVar(&f.certFile, "cert-file", "", "`file` of a client certificate in PEM")
 	flags.StringVar(&f.keyFile, "key-file", "", "`file` of its key in PEM")
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "send the token to another machine without TLS")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
-	flags.StringVarP(&f.output, "output", "o", outputTable, "`form` of the output: table or json")
 	for _, name := range []string{"url", "timeout"} {
 		completeFlag(cmd, name, nil, cobra.ShellCompDirectiveNoFileComp)
 	}
-	completeFlag(cmd, "output", []string{outputTable, outputJSON}, cobra.ShellCompDirectiveNoFileComp)
 }
 
 // action is what a command does with an alertd.

@@ -189,6 +189,34 @@ func (c *Client) ask(ctx context.Context, method, path string, query url.Values,
 	return data, nil
 }
 
+// Lines returns what is at a path as lines of JSON, of any length. Reading fails with an
+// [*UnreachableError] if the answer is cut off.
+func (c *Client) Lines(ctx context.Context, path string) (io.ReadCloser, error) {
+	const media = "application/x-ndjson"
+	response, err := c.do(ctx, http.MethodGet, path, nil, func(h http.Header) { h.Set("Accept", media) }, nil)
+	if err != nil {
+		return nil, c.orInterrupted(ctx, err)
+	}
+	if got := response.Header.Get("Content-Type"); !strings.HasPrefix(got, media) {
+		return nil, errors.Join(c.stranger(fmt.Sprintf("the answer is %q and not %s", got, media)), response.Body.Close())
+	}
+	return lines{response.Body, c.shown}, nil
+}
+
+// lines is an answer that may be cut off.
+type lines struct {
+	io.ReadCloser
+	from string
+}
+
+func (l lines) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &UnreachableError{l.from, fmt.Errorf("the answer was cut off: %w", err)}
+	}
+	return n, err
+}
+
 // do sends a request. The answer is a success; its body is the caller's to close.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, headers func(http.Header), body []byte) (*http.Response, error) {
 	address := c.base.String() + path

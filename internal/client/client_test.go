@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -394,4 +395,27 @@ func TestBatchThatIsTooLargeIsSplit(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, results[0].Rejected())
 	require.Equal(t, "too large", results[0].Errors[0].Message)
+}
+
+func TestLinesAreWholeOrAnError(t *testing.T) {
+	cut := false
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "application/x-ndjson", r.Header.Get("Accept"))
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		_, _ = w.Write([]byte("{}\n"))
+		if cut {
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
+	})
+	for _, cut = range []bool{false, true} {
+		lines, err := c.Lines(t.Context(), "/audit")
+		require.NoError(t, err)
+		data, err := io.ReadAll(lines)
+		require.Equal(t, "{}\n", string(data))
+		require.Equal(t, cut, client.Temporary(err), err)
+		require.NoError(t, lines.Close())
+	}
+	_, err := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }).Lines(t.Context(), "/audit")
+	require.ErrorContains(t, err, "not application/x-ndjson")
 }
