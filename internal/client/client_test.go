@@ -79,11 +79,11 @@ func TestAddressIsChecked(t *testing.T) {
 func TestTokenIsSentToTheAddressAlone(t *testing.T) {
 	token := access.NewSecret()
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		require.Fail(t, "a redirect was followed", "with %v", r.Header)
+		assert.Fail(t, "a redirect was followed", "with %v", r.Header)
 	}))
 	t.Cleanup(other.Close)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		require.Equal(t, "Bearer "+token.Reveal(), r.Header.Get("Authorization"))
+		assert.Equal(t, "Bearer "+token.Reveal(), r.Header.Get("Authorization"))
 		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(server.Close)
@@ -174,12 +174,12 @@ func TestPagesAreFollowedAsFarAsWanted(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked++
 		query := r.URL.Query()
-		require.Equal(t, "error", query.Get("min_severity"))
+		assert.Equal(t, "error", query.Get("min_severity"))
 		from := 0
 		_, _ = fmt.Sscan(query.Get("cursor"), &from)
 		var limit int
 		_, err := fmt.Sscan(query.Get("limit"), &limit)
-		require.NoError(t, err)
+		assert.NoError(t, err)
 		var elements []string
 		for i := from; i < min(from+limit, 450); i++ {
 			elements = append(elements, fmt.Sprint(i))
@@ -309,13 +309,13 @@ func takes(t *testing.T, w http.ResponseWriter, body string) {
 	for i := range results {
 		results[i].Status = "registered"
 	}
-	require.NoError(t, json.NewEncoder(w).Encode(map[string]any{"results": results}))
+	assert.NoError(t, json.NewEncoder(w).Encode(map[string]any{"results": results}))
 }
 
 func body(t *testing.T, r *http.Request) string {
 	t.Helper()
 	data, err := io.ReadAll(r.Body)
-	require.NoError(t, err)
+	assert.NoError(t, err)
 	return string(data)
 }
 
@@ -330,7 +330,7 @@ func TestSenderRepeatsTheSameAlertsUntilTheyAreTaken(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		case 2:
 			conn, _, err := http.NewResponseController(w).Hijack()
-			require.NoError(t, err)
+			assert.NoError(t, err)
 			_ = conn.Close()
 		case 3:
 			_, _ = w.Write([]byte(`{"results":[]}`)) // of something else
