@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,12 +123,12 @@ func (s screen) paint(word string) string {
 // facts writes names and values, one a line, without those that are empty.
 func (s screen) facts(pairs ...string) {
 	width := 0
-	for i := 0; i < len(pairs); i += 2 {
-		width = max(width, len(pairs[i]))
+	for pair := range slices.Chunk(pairs, 2) {
+		width = max(width, len(pair[0]))
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if value := plaintext.Line(pairs[i+1]); value != "" {
-			_, _ = fmt.Fprintf(s.out, "%-*s  %s\n", width, pairs[i], s.paint(value)) // failure returns the error
+	for pair := range slices.Chunk(pairs, 2) {
+		if value := plaintext.Line(pair[1]); value != "" {
+			_, _ = fmt.Fprintf(s.out, "%-*s  %s\n", width, pair[0], s.paint(value)) // failure returns the error
 		}
 	}
 }

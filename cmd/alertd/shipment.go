@@ -186,8 +186,8 @@ func (s *shipment) ship(ctx context.Context, batch []numbered) error {
 		return s.keep(ctx, batch, alerts, err)
 	}
 	s.sender.RetryFor = s.flags.retryFor
-	for i, result := range results {
-		s.tell(outcome{batch[i].ID.String(), batch[i].line, result})
+	for i, one := range batch {
+		s.tell(outcome{one.ID.String(), one.line, results[i]})
 	}
 	return s.out.failure()
 }
