@@ -111,7 +111,7 @@ func (d Dir) Drain(ctx context.Context, send Send, refused func(Refused)) (drain
 
 func (d Dir) drainFile(ctx context.Context, name string, send Send, refused func(Refused)) (drained Drained, err error) {
 	data, err := os.ReadFile(filepath.Join(d.path, name)) //nolint:gosec // the user names the folder
-	if err != nil || len(data) == 0 { // an empty file has its name before its content: it is being written
+	if err != nil || len(data) == 0 {                     // an empty file has its name before its content: it is being written
 		return drained, err
 	}
 	alerts, problems := readAlerts(data)
