@@ -310,10 +310,13 @@ type stream struct {
 }
 
 // openStream opens a stream and waits until alertd begins to answer.
-func (p *program) openStream() *stream {
+func (p *program) openStream(header ...string) *stream {
 	p.tb.Helper()
 	request, err := http.NewRequestWithContext(p.tb.Context(), http.MethodGet, "http://"+p.addr+"/events/stream", nil)
 	require.NoError(p.tb, err)
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Add(header[i], header[i+1])
+	}
 	response, err := p.client.Do(request)
 	require.NoError(p.tb, err)
 	p.tb.Cleanup(func() { _ = response.Body.Close() })

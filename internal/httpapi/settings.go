@@ -56,10 +56,11 @@ type inForce struct {
 	origins    *http.CrossOriginProtection
 	sharing    *cors.Cors // nil: with no other origin
 	forwarding *forwarding
+	replaced   chan struct{} // closed when others are in force
 }
 
-// Reconfigure puts settings into force for the requests that come after it. Safe for
-// concurrent use.
+// Reconfigure puts settings into force for the requests that come after it, and ends the
+// streams of callers who may not read any more. Safe for concurrent use.
 func (a *API) Reconfigure(settings Settings) {
 	setDefault(&settings.SlowRequest, time.Second)
 	if settings.Access == nil {
@@ -71,8 +72,13 @@ func (a *API) Reconfigure(settings Settings) {
 	}
 	setDefault(&settings.Limits.StreamsPerClient, 32)
 	a.rates.set(settings.Limits)
-	sharing := newSharing(settings.AllowedOrigins)
-	a.settings.Store(&inForce{settings, origins, sharing, newForwarding(settings.TrustedProxies)})
+	before := a.settings.Swap(&inForce{
+		Settings: settings, origins: origins, sharing: newSharing(settings.AllowedOrigins), forwarding: newForwarding(settings.TrustedProxies),
+		replaced: make(chan struct{}),
+	})
+	if before != nil {
+		close(before.replaced)
+	}
 }
 
 // originOf returns the origin of a URL as browsers write it: scheme, host in lower

@@ -46,7 +46,9 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 		return nil
 	}
 	defer subscription.Close()
-	w.cause = a.feed(r, s, subscription)
+	lease := a.lease(w.caller.Identity, access.NeedRead)
+	defer lease.stop()
+	w.cause = a.feed(r, s, subscription, lease)
 	return nil
 }
 
@@ -68,10 +70,12 @@ func (a *API) replay(s *stream, missed alerting.Replay) error {
 	return s.flush()
 }
 
-// shutdownMessage is the last message of a stream that alertd ends.
-var shutdownMessage = struct {
+// lastMessage is that of a stream that alertd ends.
+type lastMessage struct {
 	Reason string `json:"reason"`
-}{"alertd is shutting down"}
+}
+
+var shutdownMessage = lastMessage{"alertd is shutting down"}
 
 func unavailable(detail string) *problem {
 	p := newProblem(http.StatusServiceUnavailable, "%s", detail)
@@ -81,9 +85,12 @@ func unavailable(detail string) *problem {
 
 // feed writes to the stream until it ends. The error is nil if the client or alertd
 // ended it.
-func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscription) error {
+func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscription, lease *lease) error {
 	heartbeat := time.NewTicker(a.config.StreamHeartbeat)
 	defer heartbeat.Stop()
+	if err := lease.renew(); err != nil { // it took a while to come here
+		return s.revoke(err)
+	}
 	for _, event := range subscription.Backlog() {
 		if err := s.event(event); err != nil {
 			return err
@@ -99,6 +106,14 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 		case <-a.closing:
 			s.message("shutdown", shutdownMessage)
 			return s.flush()
+		case <-lease.changed():
+			if err := lease.renew(); err != nil {
+				return s.revoke(err)
+			}
+		case <-lease.expired():
+			if err := lease.renew(); err != nil {
+				return s.revoke(err)
+			}
 		case <-heartbeat.C:
 			s.buffer.WriteString(": heartbeat\n\n")
 		case event, open := <-subscription.Events():
@@ -150,6 +165,12 @@ func (s *stream) waiting(subscription *alerting.Subscription) error {
 		}
 	}
 	return nil
+}
+
+// revoke tells a reader why it may not read any more.
+func (s *stream) revoke(reason error) error {
+	s.message("revoked", lastMessage{reason.Error()})
+	return s.flush()
 }
 
 // drop tells a reader that it was too slow.
