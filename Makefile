@@ -81,7 +81,7 @@ bench: ## the benchmarks
 bench-log: build ## the event log: ingest, start, size and queries of 1,000,000 events, in 5 min; ARGS="-many 100000" adds flags
 	$(GO) run ./bench/log -alertd bin/alertd $(ARGS)
 
-bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARGS="-rounds 9 -min-ratio 0.6" adds flags
+bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARGS="-rounds 9 -min-ratio 0.6" adds flags, -token compares with a token
 	$(GO) run ./bench/http -alertd bin/alertd $(ARGS)
 
 bench-delivery: build ## from the answer to the webhook, a storm of events, a dead channel, in 6 min; ARGS="-only storm -rounds 3" adds flags

@@ -211,7 +211,7 @@ var imports = map[string]row{
 		why: "measures the binary from outside, between a client and a receiver",
 	},
 	"bench/http": {
-		may: []string{"bench/internal/answer", "bench/internal/child", "bench/internal/figures"},
+		may: []string{"bench/internal/answer", "bench/internal/child", "bench/internal/figures", "internal/access"},
 		why: "measures the binary from outside, as a user meets it",
 	},
 	"bench/internal/answer": {

@@ -16,10 +16,15 @@ const example = `{"severity": "error", "category": "risk_limit", "source": "var_
 	`"message": "VaR limit breached: 0.05 > 0.03", ` +
 	`"context": {"position": "BTC-EUR", "current_var": 0.05, "limit": 0.03}}`
 
-// newRequest returns the bytes of the request, as curl would send it.
-func newRequest(host string) []byte {
-	return fmt.Appendf(nil, "POST /alerts HTTP/1.1\r\nHost: %s\r\nUser-Agent: curl/8.14.1\r\nAccept: */*\r\n"+
-		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(example), example)
+// newRequest returns the bytes of the request, as curl would send it, with a token unless that
+// is "".
+func newRequest(host, token string) []byte {
+	var authorization string
+	if token != "" {
+		authorization = "Authorization: Bearer " + token + "\r\n"
+	}
+	return fmt.Appendf(nil, "POST /alerts HTTP/1.1\r\nHost: %s\r\n%sUser-Agent: curl/8.14.1\r\nAccept: */*\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, authorization, len(example), example)
 }
 
 // load is the result of sending requests for a while.
@@ -45,8 +50,9 @@ type connection struct {
 // connections are open connections to one server.
 type connections []*connection
 
-// dial opens n connections to a server, to each of its addresses in turn.
-func dial(ctx context.Context, addrs []string, n int) (connections, error) {
+// dial opens n connections to a server, to each of its addresses in turn. Their requests show a
+// token unless that is "".
+func dial(ctx context.Context, addrs []string, token string, n int) (connections, error) {
 	var dialer net.Dialer
 	open := make(connections, 0, n)
 	for i := range n {
@@ -57,7 +63,7 @@ func dial(ctx context.Context, addrs []string, n int) (connections, error) {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 		open = append(open, &connection{
-			Conn: conn, request: newRequest(addr), space: make([]byte, answer.Most),
+			Conn: conn, request: newRequest(addr, token), space: make([]byte, answer.Most),
 			latencies: make([]time.Duration, 0, 1<<13),
 		})
 	}

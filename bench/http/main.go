@@ -9,7 +9,8 @@
 //     folded into its incident, which a log file channel reports; requests that fail or are
 //     slow are logged to a pipe, which this program reads and discards;
 //   - alertd with alerting off, which only stores the events; or, with -dsn, two replicas on
-//     PostgreSQL with alerting on, which share the connections;
+//     PostgreSQL with alerting on, which share the connections; or, with -token, alertd as the
+//     first one, where every request shows a token;
 //   - bare, the minimal handler that gives the same answer with net/http and encoding/json:
 //     it reads the body, decodes it, and encodes an event. It does not validate, store,
 //     count or log anything.
@@ -64,6 +65,7 @@ type options struct {
 	duration    time.Duration
 	connections int
 	minRatio    float64
+	token       bool
 }
 
 func parseOptions(args []string) (options, error) {
@@ -76,12 +78,15 @@ func parseOptions(args []string) (options, error) {
 	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long each server has its turn in a round; a quarter of it with one connection")
 	flags.IntVar(&o.connections, "connections", 64, "how many connections send at once")
 	flags.Float64Var(&o.minRatio, "min-ratio", 0, "fail if alertd takes less than this share of the bare server's requests/s")
+	flags.BoolVar(&o.token, "token", false, "compare alertd with one that wants a token, in place of one with alerting off")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
 	switch {
 	case flags.NArg() > 0:
 		return options{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case o.token && o.dsn != "":
+		return options{}, errors.New("-token and -dsn cannot be combined")
 	case o.rounds < 1, o.connections < 1, o.duration < 100*time.Millisecond:
 		return options{}, errors.New("-rounds and -connections must be at least 1, -duration at least 100ms")
 	}
@@ -119,7 +124,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := report(out, results, sync); err != nil {
+	if err := report(out, results, sync, o.token); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	if got := results[0].ratio(firstServer, requestRate).Median; o.minRatio > 0 && got < o.minRatio {

@@ -109,7 +109,7 @@ func (p plan) checkSizes(round [serverCount]turn) error {
 
 // takeTurn loads one server and measures it.
 func takeTurn(ctx context.Context, server *server, s series) (turn, error) {
-	open, err := dial(ctx, server.addrs(), s.connections)
+	open, err := dial(ctx, server.addrs(), server.token, s.connections)
 	if err != nil {
 		return turn{}, fmt.Errorf("load %s: %w\nits log ends: %s", server.name, err, server.parts[0].Log())
 	}

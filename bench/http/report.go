@@ -17,9 +17,14 @@ func cpuTime(t turn) float64     { return float64(t.cpu) }
 
 // ratio compares a server with the bare one within each round.
 func (r result) ratio(server int, value func(turn) float64) figures.Spread {
+	return r.ratioTo(bareServer, server, value)
+}
+
+// ratioTo compares a server with another one within each round.
+func (r result) ratioTo(other, server int, value func(turn) float64) figures.Spread {
 	ratios := make([]float64, len(r.rounds))
 	for i, round := range r.rounds {
-		ratios[i] = value(round[server]) / value(round[bareServer])
+		ratios[i] = value(round[server]) / value(round[other])
 	}
 	return figures.SpreadOf(ratios)
 }
@@ -33,8 +38,9 @@ func medianOf[T cmp.Ordered](r result, server int, value func(turn) T) T {
 	return figures.Median(values)
 }
 
-// report prints a table and the ratios for each series.
-func report(out io.Writer, results []result, sync time.Duration) error {
+// report prints a table and the ratios for each series, also of the server with a token if there
+// is one.
+func report(out io.Writer, results []result, sync time.Duration, token bool) error {
 	var text bytes.Buffer
 	for _, r := range results {
 		_, _ = fmt.Fprintf(&text, "\nPOST /alerts: connections %d, rounds %d, turns of %s\n\n", r.series.connections, len(r.rounds), r.series.duration)
@@ -56,6 +62,10 @@ func report(out io.Writer, results []result, sync time.Duration) error {
 		for i := range bareServer {
 			_, _ = fmt.Fprintf(&text, "%s / %s: requests/s %s, CPU %s\n", r.names[i], r.names[bareServer],
 				r.ratio(i, requestRate), r.ratio(i, cpuTime))
+		}
+		if token {
+			_, _ = fmt.Fprintf(&text, "with a token, of without: requests/s %s, CPU %s\n",
+				r.ratioTo(firstServer, secondServer, requestRate), r.ratioTo(firstServer, secondServer, cpuTime))
 		}
 	}
 	lone := results[len(results)-1]

@@ -57,11 +57,12 @@ func TestReportNamesEveryServerAndRatio(t *testing.T) {
 	measured := round(80, 100)
 	measured[firstServer].p50, measured[bareServer].p50 = 600*time.Microsecond, 100*time.Microsecond
 	results := []result{{names: names, series: series{1, time.Second}, rounds: [][serverCount]turn{measured}}}
-	require.NoError(t, report(&out, results, 300*time.Microsecond))
+	require.NoError(t, report(&out, results, 300*time.Microsecond, true))
 	require.Contains(t, out.String(), "POST /alerts: connections 1, rounds 1, turns of 1s")
 	for _, name := range names {
 		require.Contains(t, out.String(), name)
 	}
 	require.Contains(t, out.String(), "alertd / bare net/http: requests/s 0.80 (0.80 to 0.80), CPU 1.50 (1.50 to 1.50)")
+	require.Contains(t, out.String(), "with a token, of without: requests/s 1.00 (1.00 to 1.00), CPU 0.83 (0.83 to 0.83)")
 	require.Contains(t, out.String(), "p50 of alertd at connections 1 / (bare + one sync): 1.50")
 }

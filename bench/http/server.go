@@ -8,12 +8,13 @@ import (
 	"sync"
 
 	"alertd/bench/internal/child"
+	"alertd/internal/access"
 )
 
 // The servers, in the order of the table.
 const (
 	firstServer  = iota // alertd as users run it, with alerting on
-	secondServer        // with alerting off; on PostgreSQL two replicas
+	secondServer        // with alerting off, or with a token; on PostgreSQL two replicas
 	bareServer
 	serverCount
 )
@@ -23,6 +24,9 @@ func namesOf(o options) [serverCount]string {
 	if o.dsn != "" {
 		return [serverCount]string{"alertd", "two alertd together", "bare net/http"}
 	}
+	if o.token {
+		return [serverCount]string{"alertd", "alertd with a token", "bare net/http"}
+	}
 	return [serverCount]string{"alertd", "alertd, alerting off", "bare net/http"}
 }
 
@@ -30,6 +34,7 @@ func namesOf(o options) [serverCount]string {
 type server struct {
 	name  string
 	parts []*child.Child
+	token string // that requests show; "": none
 }
 
 const alertingOff = "[alerting]\nmin_severity = \"info\"\n"
@@ -37,6 +42,13 @@ const alertingOff = "[alerting]\nmin_severity = \"info\"\n"
 // alertingOn returns a configuration with alerting on and a log file channel.
 func alertingOn(directory, name string) string {
 	return alertingOff + fmt.Sprintf("enabled = true\n[alerting.channels.logfile]\nenabled = true\npath = %q\n", filepath.Join(directory, name+".jsonl"))
+}
+
+// withToken returns a configuration in which alertd wants a token, which may do nothing but
+// send, and the token.
+func withToken(text string) (config, token string) {
+	secret := access.NewSecret()
+	return text + fmt.Sprintf("[[server.tokens]]\nname = \"bench\"\nrole = %q\nhash = %q\n", access.RoleIngest, secret.Hash()), secret.Reveal()
 }
 
 // startServers starts all servers. With an error it returns those that run. The caller calls
@@ -51,9 +63,13 @@ func startServers(ctx context.Context, o options, directory string) ([]*server, 
 	if err != nil {
 		return nil, err
 	}
+	var token string
 	config := alertingOff
-	if o.dsn != "" {
+	if o.dsn != "" || o.token {
 		config = alertingOn(directory, "second")
+	}
+	if o.token {
+		config, token = withToken(config)
 	}
 	second, err := alertd.Command("second", config)
 	if err != nil {
@@ -75,6 +91,7 @@ func startServers(ctx context.Context, o options, directory string) ([]*server, 
 			s.parts = append(s.parts, c)
 		}
 	}
+	servers[secondServer].token = token
 	return servers, nil
 }
 

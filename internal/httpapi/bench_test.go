@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/access"
 	"alertd/internal/alerting"
 	"alertd/internal/httpapi"
 )
@@ -80,6 +81,19 @@ func BenchmarkMiddleware(b *testing.B) {
 	})
 	b.Run("post, logged", func(b *testing.B) {
 		newHarness(b, logged).bench(b, http.MethodPost, "/-/reload", "", http.StatusOK)
+	})
+}
+
+// BenchmarkGuard measures what it costs to know a caller, around a handler that does next to
+// nothing.
+func BenchmarkGuard(b *testing.B) {
+	b.Run("nobody is configured", func(b *testing.B) {
+		newHarness(b, logged).bench(b, http.MethodGet, "/version", "", http.StatusOK)
+	})
+	directory, tokens := tokensOfRoles(b)
+	guarded := func(c *httpapi.Config) { c.Settings.Access = directory }
+	b.Run("token", func(b *testing.B) {
+		newHarness(b, logged, guarded).bench(b, http.MethodGet, "/version", "", http.StatusOK, "Authorization", tokens[access.RoleRead])
 	})
 }
 
