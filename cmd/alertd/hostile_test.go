@@ -94,7 +94,9 @@ func gather(t *testing.T, o *outputs, format string) {
 		require.Equal(t, http.StatusCreated, created.status, created.body)
 		h.parameters["event_id"] = append(h.parameters["event_id"], strings.TrimPrefix(created.header.Get("Location"), "/events/"))
 		h.settle()
-		h.ask(http.MethodGet, "/channels", "/channels", "") // a channel shows its last error
+		eventually(t, func() bool { // a channel shows its last error
+			return strings.Contains(h.ask(http.MethodGet, "/channels", "/channels", "").body, c.word())
+		}, "the refusal is shown")
 	}
 	for _, id := range h.parameters["event_id"] {
 		var event struct {
