@@ -76,10 +76,11 @@ var besides = map[string]struct {
 		"127.0.0.1:9001": regexp.MustCompile(`webhook listens on (\S+)`),
 		"127.0.0.1:9002": regexp.MustCompile(`slack listens on (\S+)`),
 	}},
-	"bin/alertd serve": {" --listen 127.0.0.1:0", map[string]*regexp.Regexp{
-		"127.0.0.1:8081": regexp.MustCompile(`"msg":"listening","addr":"([^"]+)"`),
-	}},
+	"bin/alertd serve --config data/deliver.toml":    {" --listen 127.0.0.1:0", map[string]*regexp.Regexp{"127.0.0.1:8081": listens}},
+	"bin/alertd serve --config data/net/alertd.toml": {" --listen 127.0.0.1:0", map[string]*regexp.Regexp{"127.0.0.1:8443": listens}},
 }
+
+var listens = regexp.MustCompile(`"msg":"listening","addr":"([^"]+)"`)
 
 // startBeside starts a program that the README runs in the background, and waits until it
 // listens. The program ends with the test.
@@ -93,7 +94,7 @@ func (r *reader) startBeside(script string) {
 			continue
 		}
 		ctx, cancel := context.WithCancel(context.WithoutCancel(r.tb.Context()))
-		cmd := command(ctx, "bash", "-c", "exec "+program+p.flags+r.translate(arguments))
+		cmd := command(ctx, "bash", "-c", "exec "+r.translate(program)+p.flags+r.translate(arguments))
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run has a child
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 		cmd.WaitDelay = patience
