@@ -87,9 +87,9 @@ var atOnce = []string{
 	"server.trusted_proxies",
 }
 
-// fields calls change with each field of a configuration, and of the structs in it. It has
-// another value each time.
-func fields(tb testing.TB, c *config.Config, part reflect.Value, changed func(name string)) {
+// fields calls changed with the name of each field of a struct, and of the structs in it,
+// while that field has another value.
+func fields(tb testing.TB, part reflect.Value, changed func(name string)) {
 	tb.Helper()
 	for i := range part.NumField() {
 		field := part.Field(i)
@@ -108,7 +108,7 @@ func fields(tb testing.TB, c *config.Config, part reflect.Value, changed func(na
 		case field.Kind() == reflect.Map:
 			field.Set(reflect.ValueOf(map[string]access.Role{"x": access.RoleRead}))
 		case field.Kind() == reflect.Struct:
-			fields(tb, c, field, changed)
+			fields(tb, field, changed)
 			continue
 		default:
 			require.Fail(tb, "cannot change a field of kind "+field.Kind().String())
@@ -141,7 +141,7 @@ func TestChangesAreNamed(t *testing.T) {
 		func(c *config.Config) any { return &c.Storage },
 	} {
 		after := requireGood(t, "", nil)
-		fields(t, &after, reflect.ValueOf(section(&after)).Elem(), func(field string) {
+		fields(t, reflect.ValueOf(section(&after)).Elem(), func(field string) {
 			keys := before.Changed(after)
 			require.Len(t, keys, 1, field)
 			require.Equal(t, keys, after.Changed(before), field)
