@@ -19,7 +19,7 @@ OPENAPI     := tools/openapi
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery crash crash-test fuzz pictures static check clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery bench-hostile crash crash-test fuzz pictures static check clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench-http: build ## POST /alerts over HTTP beside a bare handler, in 1 min; ARG
 
 bench-delivery: build ## from the answer to the webhook, a storm of events, a dead channel, in 6 min; ARGS="-only storm -rounds 3" adds flags
 	$(GO) run ./bench/delivery -alertd bin/alertd $(ARGS)
+
+bench-hostile: build ## POST /alerts while 10,000 idle connections and 200 slow clients are there, in 2 min; ARGS="-check" fails if a goal is missed
+	$(GO) run ./bench/hostile -alertd bin/alertd $(ARGS)
 
 crash-test: ## the tests of the crash campaign, against miniature alertds, and of pgtest
 	$(GO) test -shuffle=on ./test/crash ./internal/pgtest

@@ -210,6 +210,10 @@ var imports = map[string]row{
 		may: []string{"bench/internal/answer", "bench/internal/child", "bench/internal/figures"},
 		why: "measures the binary from outside, between a client and a receiver",
 	},
+	"bench/hostile": {
+		may: []string{"bench/internal/answer", "bench/internal/child", "bench/internal/figures"},
+		why: "measures the binary from outside, while strangers hold connections to it",
+	},
 	"bench/http": {
 		may: []string{"bench/internal/answer", "bench/internal/child", "bench/internal/figures", "internal/access"},
 		why: "measures the binary from outside, as a user meets it",
