@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alertd/internal/audit"
+	"alertd/internal/plaintext"
 	"alertd/internal/store"
 	"alertd/internal/wholefile"
 )
@@ -251,7 +252,7 @@ func writeRecords(ctx context.Context, log *store.Reader, out io.Writer) (unread
 		if err != nil {
 			return err
 		}
-		_, err = lines.Write(append(line, '\n'))
+		_, err = lines.WriteString(plaintext.EscapeJSON(string(line)) + "\n")
 		return err
 	})
 	return unreadable, errors.Join(err, lines.Flush())

@@ -47,6 +47,10 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 		}
 		return runs
 	},
+	"alertd audit export": func(h *hostile) []hostileRun {
+		return []hostileRun{{[]string{"audit", "export", "--config", h.config}, asLines}}
+	},
+	"alertd audit verify":    auditRuns,
 	"alertd token new":       tokenRuns,
 	"alertd events":          func(h *hostile) []hostileRun { return h.remote("events", "--limit", "0") },
 	"alertd incidents":       func(h *hostile) []hostileRun { return h.remote("incidents", "--limit", "0") },
@@ -68,6 +72,17 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 		return append(h.remoteEach("", "send", "--severity", "debug", "--category", "other", "--source", "gate", "--retry-for", "0s"),
 			h.remoteEach("", "send", "--retry-for", "0s", "--severity")...)
 	},
+}
+
+// auditRuns verify the audit log, and exports and heads that are contents.
+func auditRuns(h *hostile) []hostileRun {
+	runs := []hostileRun{{[]string{"audit", "verify", "--config", h.config}, onTerminal}}
+	for _, c := range hostileContents {
+		name := h.beside("audit-" + c.word() + ".ndjson")
+		require.NoError(h.t, os.WriteFile(name, []byte(badObject(c)+"\n"+c.text), 0o600))
+		runs = append(runs, hostileRun{[]string{"audit", "verify", name}, onTerminal}, hostileRun{[]string{"audit", "verify", "--head", c.fit(200), name}, onTerminal})
+	}
+	return runs
 }
 
 // tokenRuns make tokens with names and patterns of sources that are contents.
@@ -107,6 +122,7 @@ var fixedCommands = map[string]string{
 	"alertd backup":       "writes a copy of the database, and says of which events",
 	"alertd migrate":      "shows the version of the database",
 	"alertd help":         "shows the program",
+	"alertd audit":        "only names its subcommands",
 	"alertd token":        "only names its subcommands",
 	"alertd token hash":   "shows a hash, and no error quotes what it has read",
 	"alertd completion":   "shows the program",

@@ -141,8 +141,8 @@ func (r Record) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what [Record.MarshalJSON] returns, perhaps with other space between
-// the values or its members in another order. Anything else is an error: a record that
-// somebody has written in another way was changed. Whether it has the right hash is for a
+// the values, with more escapes, or with its members in another order. Anything else is an
+// error: a record that somebody has written in another way was changed. Whether it has the right hash is for a
 // [Verifier].
 func (r *Record) UnmarshalJSON(text []byte) error {
 	canonical, err := canonicalOf(text)
@@ -183,19 +183,20 @@ func (r *Record) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ReadValue returns Before or After as it was sealed, from JSON in which only space may
-// have changed; null stands for nothing. The error says that something else has: the
-// canonical form alone would not tell one long number from another.
+// ReadValue returns Before or After as it was sealed, from JSON of the same value; null
+// stands for nothing. The error says that it cannot have been sealed so: the canonical
+// form alone would not tell one long number from another.
 func ReadValue(text jsontext.Value) (jsontext.Value, error) {
-	compact := text.Clone()
-	if err := compact.Compact(); err != nil {
+	canonical, err := canonicalOf(text)
+	if err != nil {
 		return nil, fmt.Errorf("is not JSON: %w", err)
 	}
-	if string(compact) == "null" {
+	digits := text.Clone() // all is canonical but the numbers
+	if err := digits.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)); err != nil || !bytes.Equal(digits, canonical) {
+		return nil, errors.New("has a number that is not in its canonical form")
+	}
+	if string(canonical) == "null" {
 		return nil, nil
 	}
-	if canonical, err := canonicalOf(text); err != nil || !bytes.Equal(canonical, compact) {
-		return nil, errors.New("is not canonical JSON")
-	}
-	return compact, nil
+	return canonical, nil
 }

@@ -99,13 +99,14 @@ func TestRecordThatWasWrittenOtherwiseIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	var r audit.Record
 	require.NoError(t, r.UnmarshalJSON([]byte(strings.ReplaceAll(string(text), `,"`, ` , "`))), "space says nothing")
+	require.NoError(t, r.UnmarshalJSON([]byte(strings.Replace(string(text), "é", `\u00e9`, 1))), "nor does an escape")
+	require.JSONEq(t, `{"n":9007199254740992,"s":"é"}`, string(r.After))
 	for old, changed := range map[string]string{
 		`"ada"`:               `null`,
 		`"for":null`:          `"for":""`,
 		`"number":1`:          `"number":1.0`,
 		`"number":1,`:         `"number":"1",`,
 		`.123456Z`:            `.123456+00:00`,
-		`"s":"é"`:             `"s":"\u00e9"`,
 		`9007199254740992`:    `9007199254740993`,
 		`"object":null`:       `"object":null,"x":1`,
 		`"object":null,`:      ``,

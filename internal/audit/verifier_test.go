@@ -3,6 +3,7 @@ package audit_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -81,6 +82,9 @@ func TestEachChangedByteOfAnExportIsFound(t *testing.T) {
 		var read audit.Record
 		if json.Unmarshal(changed, &read) != nil {
 			return // it is not a record any more
+		}
+		if reflect.DeepEqual(chain[n], read) {
+			return // such as an escape in capitals
 		}
 		chain[n] = read
 		require.Error(t, verify(chain), "%s", changed)
