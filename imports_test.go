@@ -197,7 +197,7 @@ var imports = map[string]row{
 	"cmd/alertd": {
 		may: []string{
 			"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/channel/console", "internal/client", "internal/config", "internal/delivery", "internal/engine",
-			"internal/httpapi", "internal/incident", "internal/listen", "internal/metrics", "internal/outqueue", "internal/plaintext", "internal/spool", "internal/store", "internal/store/work", "internal/transfer",
+			"internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/metrics", "internal/outqueue", "internal/plaintext", "internal/spool", "internal/store", "internal/store/work", "internal/transfer",
 			"internal/wholefile",
 		},
 		why: "connects the parts; nothing imports it",
