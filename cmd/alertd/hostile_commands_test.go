@@ -50,6 +50,7 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 	"alertd audit export": func(h *hostile) []hostileRun {
 		return []hostileRun{{[]string{"audit", "export", "--config", h.config}, asLines}}
 	},
+	"alertd audit list":      func(h *hostile) []hostileRun { return h.remote("audit", "list", "--limit", "0") },
 	"alertd audit verify":    auditRuns,
 	"alertd token new":       tokenRuns,
 	"alertd events":          func(h *hostile) []hostileRun { return h.remote("events", "--limit", "0") },

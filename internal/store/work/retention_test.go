@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"alertd/internal/alerting"
+	"alertd/internal/audit"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 	"alertd/internal/store/storetest"
@@ -101,6 +102,35 @@ func TestWithoutRetentionIncidentsStay(t *testing.T) {
 	before := b.rows()
 	require.Zero(t, b.retains(0))
 	require.Equal(t, before, b.rows())
+}
+
+// TestRetentionOfIncidentsIsRecordedOnceForManyRuns deletes an incident a run, as each
+// minute does.
+func TestRetentionOfIncidentsIsRecordedOnceForManyRuns(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		const retention = 10 * day
+		for n := range 6 {
+			i := b.tells(alerting.Seq(n+1), fmt.Sprintf("alert %c", 'a'+rune(n)))
+			b.resolves(&i)
+			b.db.Advance(t, 4*time.Hour)
+		}
+		b.db.Advance(t, retention-24*time.Hour)
+		require.Zero(t, b.retains(retention+time.Hour))
+		for range 6 {
+			require.Equal(t, int64(1), b.retains(retention))
+			b.db.Advance(t, 4*time.Hour)
+		}
+		page, err := b.log.AuditLog(t.Context(), audit.Query{Limit: 10, Ascending: true})
+		require.NoError(t, err)
+		require.NotEmpty(t, page.Records)
+		require.LessOrEqual(t, len(page.Records), 2, "each covers ten hours")
+		for _, r := range page.Records {
+			require.Equal(t, audit.RetainIncidents, r.Action)
+			require.Contains(t, string(r.After), `"retention":"240h0m0s"`)
+		}
+		_, err = b.db.VerifyAudit(t)
+		require.NoError(t, err)
+	})
 }
 
 func TestWhatWaitsKeepsItsIncident(t *testing.T) {
