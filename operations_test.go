@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"alertd/internal/needs"
 	"alertd/internal/pgtest"
 )
 
@@ -280,6 +282,39 @@ func TestTokensAreMadeAndReplacedAsDocumented(t *testing.T) {
 	require.Equal(t, http.StatusOK, status(second))
 }
 
+// The document's commands make certificates, and a program sends with its own.
+func TestProgramIsLetInByItsCertificateAsDocumented(t *testing.T) {
+	steps := scripts(t, "Ways in")
+	require.Len(t, steps, 2)
+	h := newHost(t)
+	require.Contains(t, h.run(t, steps[0]), "subject=CN=var-gate,O=Desk\n")
+	h.run(t, "systemctl start alertd")
+	send := strings.ReplaceAll(steps[1], "127.0.0.1:8080", h.addr(t))
+	require.Contains(t, h.run(t, send), `"source":"var_gate"`)
+	without := strings.NewReplacer("--cert var-gate.crt --key var-gate.key", "").Replace(send)
+	require.Contains(t, h.run(t, without), `"status":401`)
+}
+
+func TestUnitsOfSystemdAreValid(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		needs.Lacking(t, "it needs systemd-analyze")
+	}
+	requireBuilt(t)
+	binary, err := filepath.Abs("bin/alertd")
+	require.NoError(t, err)
+	in := t.TempDir()
+	var units []string
+	for _, name := range []string{"alertd.service", "alertd.socket"} {
+		unit := strings.ReplaceAll(readFile(t, "config/systemd/"+name), "/usr/local/bin/alertd", binary)
+		units = append(units, filepath.Join(in, name))
+		require.NoError(t, os.WriteFile(units[len(units)-1], []byte(unit), 0o600))
+	}
+	out, err := command(t.Context(), analyze, append([]string{"verify"}, units...)...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Empty(t, string(out))
+}
+
 func TestOperationsDocumentNamesEveryMetric(t *testing.T) {
 	requireBuilt(t)
 	config := ownConfig(t)
@@ -301,6 +336,7 @@ func TestOperationsDocumentNamesEveryMetric(t *testing.T) {
 		slices.Sort(found)
 		return slices.Compact(found)
 	}
+	metrics += "# TYPE alertd_tls_certificate_expiry_timestamp_seconds gauge\n" // there is no TLS
 	require.Equal(t, names(`(?m)^# TYPE (alertd_\w+) `, metrics), names(`\b(alertd_[a-z_]+)`, text))
 	for _, labels := range regexp.MustCompile(`(alertd_[a-z_]+)\{([a-z_,]+)\}`).FindAllStringSubmatch(text, -1) {
 		series := regexp.MustCompile(`(?m)^` + labels[1] + `\{.*$`).FindString(metrics)

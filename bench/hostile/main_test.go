@@ -25,7 +25,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 // The same as make bench-hostile, in small.
 func TestAlertsComeInWhileStrangersHoldConnections(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "alertd")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "alertd/cmd/alertd") //nolint:gosec // our own
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "alertd/cmd/alertd")
 	build.Stderr = os.Stderr
 	require.NoError(t, build.Run())
 	var out bytes.Buffer

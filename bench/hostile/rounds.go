@@ -120,7 +120,7 @@ func probe(ctx context.Context, addr string) ([]time.Duration, error) {
 	var times []time.Duration
 	for {
 		began := time.Now()
-		if err := probeOnce(addr, space); err != nil {
+		if err := probeOnce(context.WithoutCancel(ctx), addr, space); err != nil {
 			return nil, err
 		}
 		times = append(times, time.Since(began))
@@ -132,8 +132,9 @@ func probe(ctx context.Context, addr string) ([]time.Duration, error) {
 	}
 }
 
-func probeOnce(addr string, space []byte) error {
-	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
+func probeOnce(ctx context.Context, addr string, space []byte) error {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("ask for /healthz: %w", err)
 	}

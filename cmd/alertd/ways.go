@@ -98,7 +98,7 @@ func newServer(s *config.Server, handler http.Handler, log *slog.Logger) *http.S
 		WriteTimeout:      s.WriteTimeout,
 		IdleTimeout:       s.IdleTimeout,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          listen.Quiet(log),
+		ErrorLog:          slog.NewLogLogger(listen.Quiet(log.Handler()), slog.LevelWarn),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100}, // as many as RFC 9113 asks for at least
 	}
 }

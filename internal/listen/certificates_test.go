@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -85,7 +84,7 @@ func TestServerHasNewCertificateWithoutRestart(t *testing.T) {
 		first := serial()
 		f.put(ca.Server(t))
 		require.Equal(t, first, serial(), "the files are not looked at for each connection")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		second := serial()
 		require.NotEqual(t, first, second)
 		require.Contains(t, f.log.String(), "TLS files read again")
@@ -94,15 +93,15 @@ func TestServerHasNewCertificateWithoutRestart(t *testing.T) {
 		third := ca.Server(t)
 		require.NoError(t, os.WriteFile(f.files.Certificate, third.Chain, 0o600))
 		for range 3 {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			require.Equal(t, second, serial())
 		}
 		require.Equal(t, 1, strings.Count(f.log.String(), "stays in force"), "once: %s", f.log.String())
 		require.NoError(t, os.Remove(f.files.Certificate))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		require.Equal(t, second, serial())
 		f.put(third)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		require.Equal(t, third.Serial(t), serial())
 	})
 }
@@ -126,7 +125,7 @@ func TestSecretOfKubernetesIsSwappedByItsLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := f.load()
 		next := mount("..2026_01_03")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		seen, _, err := connect(t, c.TLS(), &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost"})
 		require.NoError(t, err)
 		require.Equal(t, next.Serial(t), seen.PeerCertificates[0].SerialNumber.String())
@@ -157,7 +156,7 @@ func TestClientIsNamedByItsVerifiedCertificate(t *testing.T) {
 		require.ErrorContains(t, err, "unknown authority")
 
 		require.NoError(t, os.WriteFile(f.files.ClientCA, strangers.PEM, 0o600))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		_, err = as(gate)
 		require.ErrorContains(t, err, "unknown authority", "its authority is gone")
 		subject, err = as(stranger)
@@ -165,7 +164,7 @@ func TestClientIsNamedByItsVerifiedCertificate(t *testing.T) {
 		require.Equal(t, "CN=var-gate,O=Desk", subject)
 
 		require.NoError(t, os.WriteFile(f.files.ClientCA, []byte("nothing"), 0o600))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		_, err = as(stranger)
 		require.NoError(t, err, "a bad file changes nothing")
 	})
@@ -201,7 +200,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	f.put(ca.Server(t))
 	server := f.load().TLS()
 	for version, works := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		_, _, err := connect(t, server, &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost", MinVersion: version, MaxVersion: version}) //nolint:gosec // that is the point
+		_, _, err := connect(t, server, &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost", MinVersion: version, MaxVersion: version})
 		require.Equal(t, works, err == nil, "%s: %v", tls.VersionName(version), err)
 	}
 }
@@ -214,18 +213,18 @@ func TestExpiryIsWarnedOfOnceADay(t *testing.T) {
 		c := f.load()
 		require.WithinDuration(t, time.Now().Add(15*24*time.Hour), c.Expires(), time.Minute)
 		require.Empty(t, f.log.String())
-		time.Sleep(25 * time.Hour)
+		pass(25 * time.Hour)
 		for range 10 {
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			c.Expires() // as each look at the metrics does
 		}
 		require.Equal(t, 1, strings.Count(f.log.String(), "the TLS certificate expires soon"), f.log.String())
 		require.Contains(t, f.log.String(), "days_left=13")
-		time.Sleep(24 * time.Hour)
+		pass(24 * time.Hour)
 		c.Expires()
 		require.Equal(t, 2, strings.Count(f.log.String(), "the TLS certificate expires soon"), f.log.String())
 		f.put(ca.ServerUntil(t, time.Now().Add(90*24*time.Hour)))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		require.WithinDuration(t, time.Now().Add(90*24*time.Hour), c.Expires(), time.Minute)
 	})
 }
@@ -255,7 +254,7 @@ func TestCertificateChangesUnderLoad(t *testing.T) {
 	f := newFolder(t)
 	ca := listentest.NewAuthority(t, "Desk CA")
 	f.put(ca.Server(t))
-	c, err := listen.LoadCertificates(f.files, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	c, err := listen.LoadCertificates(f.files, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	var clients sync.WaitGroup
 	var failed atomic.Pointer[error]

@@ -52,16 +52,14 @@ type note struct {
 	refused   atomic.Int64 // since the start
 }
 
+func newNote() *note { return &note{sometimes: rate.Sometimes{First: 1, Interval: noteInterval}} }
+
 // noteInterval is the least time between two records in the log about one limit.
 const noteInterval = time.Minute
 
 // NewLimiter returns a limiter. All fields of limits are required.
 func NewLimiter(limits Limits) *Limiter {
-	l := &Limiter{limits: limits, addresses: map[netip.Addr]int{}, notes: map[Reason]*note{}}
-	for _, reason := range []Reason{TooMany, TooManyOfAddress} {
-		l.notes[reason] = &note{sometimes: rate.Sometimes{First: 1, Interval: noteInterval}}
-	}
-	return l
+	return &Limiter{limits: limits, addresses: map[netip.Addr]int{}, notes: map[Reason]*note{TooMany: newNote(), TooManyOfAddress: newNote()}}
 }
 
 // Open returns how many connections are open.

@@ -39,14 +39,14 @@ func serveAddresses(texts []string) {
 	}
 	opened, err := listen.Open(context.Background(), 0o600, addresses...)
 	if err != nil {
-		fmt.Println(err)
+		_, _ = fmt.Fprintln(os.Stdout, err)
 		return
 	}
 	var counts []string
 	for i, listeners := range opened {
 		counts = append(counts, fmt.Sprintf("%s=%d", texts[i], len(listeners)))
 	}
-	fmt.Println(strings.Join(counts, " "))
+	_, _ = fmt.Fprintln(os.Stdout, strings.Join(counts, " "))
 	for i, listeners := range opened {
 		for _, l := range listeners {
 			answerOnce(l, texts[i])

@@ -1,31 +1,30 @@
 package listen
 
 import (
-	"log"
+	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 )
 
-// Quiet returns a logger for what net/http has to say about connections. It logs a few
-// messages a minute and how many it has left out: strangers cause them, and would fill a
-// disk.
-func Quiet(to *slog.Logger) *log.Logger { return log.New(&quiet{log: to}, "", 0) }
+// Quiet returns a handler for what net/http logs about connections. It passes on a few
+// records a minute and says how many it has left out: strangers cause them, and would fill
+// a disk.
+func Quiet(to slog.Handler) slog.Handler { return &quiet{Handler: to} }
 
-// quietMost is how many messages are logged in one noteInterval.
+// quietMost is how many records are passed on in one noteInterval.
 const quietMost = 10
 
 type quiet struct {
-	log *slog.Logger
+	slog.Handler
 
 	mu    sync.Mutex
 	began time.Time
 	count int
 }
 
-// Write logs a message.
-func (q *quiet) Write(message []byte) (int, error) {
+// Handle passes a record on, unless there were too many.
+func (q *quiet) Handle(ctx context.Context, record slog.Record) error {
 	q.mu.Lock()
 	now, left := time.Now(), 0
 	if now.Sub(q.began) >= noteInterval {
@@ -35,11 +34,11 @@ func (q *quiet) Write(message []byte) (int, error) {
 	q.count++
 	count := q.count
 	q.mu.Unlock()
+	if count > quietMost {
+		return nil
+	}
 	if left > 0 {
-		q.log.Warn("messages about connections were left out", "count", left)
+		record.AddAttrs(slog.Int("left_out_before", left))
 	}
-	if count <= quietMost {
-		q.log.Warn(strings.TrimSpace(string(message)))
-	}
-	return len(message), nil
+	return q.Handler.Handle(ctx, record)
 }

@@ -53,7 +53,7 @@ func makeReady(file *os.File, path string, mode fs.FileMode) (net.Listener, erro
 	if err := os.Chmod(path, mode.Perm()); err != nil {
 		return nil, err
 	}
-	if err := syscall.Listen(int(file.Fd()), backlog); err != nil { //nolint:gosec // a descriptor is an int
+	if err := syscall.Listen(int(file.Fd()), backlog); err != nil {
 		return nil, os.NewSyscallError("listen", err)
 	}
 	own, err := os.Lstat(path)
