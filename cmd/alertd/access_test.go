@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,6 +37,10 @@ func TestReloadTakesTokensOverAtOnce(t *testing.T) {
 	require.Equal(t, http.StatusOK, p.do(http.MethodPost, "/-/reload", "", "Authorization", root).status)
 	require.Equal(t, "event: revoked\ndata: {\"reason\":\"the credential is not known\"}\n", stream.message())
 	stream.requireEnd()
+	require.Eventually(t, func() bool {
+		log := p.do(http.MethodGet, "/audit", "", "Authorization", root).body
+		return strings.Count(log, `"action":"token.first_use"`) == 3 && strings.Contains(log, `"action":"token.refused"`)
+	}, patience, 10*time.Millisecond, "it is written behind the requests")
 	require.Equal(t, http.StatusUnauthorized, p.do(http.MethodGet, "/events", "", "Authorization", view).status)
 	require.Equal(t, http.StatusOK, p.do(http.MethodGet, "/events", "", "Authorization", next).status)
 }

@@ -124,7 +124,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 			{Name: "timers", Err: deliver.TimersReady},
 			{Name: "deliveries", Err: deliver.DeliveriesReady},
 		},
-		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: opened,
+		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: opened, Credentials: opened,
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
 		Settings: settings,
 		MaxBody:  loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,

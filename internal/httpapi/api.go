@@ -61,6 +61,7 @@ type Config struct {
 	Channels        ChannelReader
 	ChannelTests    ChannelTester
 	Audit           AuditReader
+	Credentials     CredentialLog
 	// EffectiveConfig returns what GET /config shows, without secrets.
 	EffectiveConfig func() map[string]any
 	// Reload reads the configuration again and returns the keys whose change
@@ -140,6 +141,7 @@ func (c *Config) complete() error {
 		{"Channels", c.Channels == nil},
 		{"ChannelTests", c.ChannelTests == nil},
 		{"Audit", c.Audit == nil},
+		{"Credentials", c.Credentials == nil},
 		{"EffectiveConfig", c.EffectiveConfig == nil},
 		{"Reload", c.Reload == nil},
 	} {

@@ -70,7 +70,7 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	registry := prometheus.NewRegistry()
 	desk := newDesk()
 	config := httpapi.Config{
-		Incidents: desk, EventIncidents: desk, IncidentActions: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk, Audit: desk,
+		Incidents: desk, EventIncidents: desk, IncidentActions: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk, Audit: desk, Credentials: &credentials{},
 		Ready:   []httpapi.ReadyCheck{working("log"), working("engine")},
 		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: slog.New(slog.NewJSONHandler(log, nil)),
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/cors"
@@ -57,6 +58,7 @@ type inForce struct {
 	sharing    *cors.Cors // nil: with no other origin
 	forwarding *forwarding
 	replaced   chan struct{} // closed when others are in force
+	used       sync.Map      // by *access.Identity: those whose use is noted
 }
 
 // Reconfigure puts settings into force for the requests that come after it, and ends the
