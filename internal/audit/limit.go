@@ -46,7 +46,7 @@ func (l *Limit) Count(now time.Time, a Action) {
 
 func (l *Limit) count(now time.Time, a Action) {
 	if l.left == nil {
-		l.left, l.since = map[Action]int{}, now
+		l.left, l.since = make(map[Action]int), now
 	}
 	l.left[a]++
 }

@@ -1,7 +1,6 @@
 package audit_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/netip"
 	"strings"
@@ -38,7 +37,7 @@ func TestEntryIsByTheCaller(t *testing.T) {
 	e := audit.By(t.Context(), audit.RetainEvents, "")
 	require.Equal(t, audit.Entry{Actor: "alertd", Kind: access.Own, Action: audit.RetainEvents}, e)
 
-	ctx := access.NewContext(context.Background(), &access.Caller{
+	ctx := access.NewContext(t.Context(), &access.Caller{
 		Identity: &access.Identity{Kind: access.Token, Name: "desk-bot"}, Address: netip.MustParseAddr("2001:db8::1"),
 	})
 	e = audit.By(ctx, audit.Acknowledge, "x")

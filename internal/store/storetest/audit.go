@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +34,7 @@ var auditCases = []testCase{
 	{"retention of events is recorded once for many runs", eventRetentionRecorded},
 	{"a token's first use is recorded once", firstUses},
 	{"a flood of failures is counted", failureFlood},
+	{"what cannot be written behind requests is written or counted later", writtenLater},
 }
 
 // entry is like any other.
@@ -449,6 +452,37 @@ func firstUses(t *testing.T, db Database) {
 	}, records[0].Entry)
 	require.Equal(t, "gate", records[1].Actor)
 	require.EqualValues(t, 1, db.Number(t, `SELECT count(*) FROM token_uses WHERE hash = '`+hash.String()+`'`))
+}
+
+// noticed is a log that says once that something was written to it.
+type noticed struct {
+	once sync.Once
+	some chan struct{}
+}
+
+func (n *noticed) Write(p []byte) (int, error) {
+	n.once.Do(func() { close(n.some) })
+	return len(p), nil
+}
+
+func writtenLater(t *testing.T, db Database) {
+	warned := &noticed{some: make(chan struct{})}
+	log := db.Start(t, func(c *store.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(warned, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
+	db.Exec(t, `ALTER TABLE audit RENAME TO hidden`)
+	require.Error(t, log.Audit(t.Context(), entry(1)))
+	require.True(t, log.FirstUse(t.Context(), &access.Identity{Kind: access.Certificate, Name: "gate", Subject: "CN=gate"}))
+	<-warned.some
+	log.AuditFailure(audit.By(t.Context(), audit.LoginFailed, ""))
+	db.Exec(t, `ALTER TABLE hidden RENAME TO audit`)
+	log.Stop()
+	seen := map[audit.Action]int{}
+	for _, r := range db.Open(t).auditLog(t) {
+		seen[r.Action]++
+	}
+	require.Equal(t, 1, seen[audit.TokenFirstUse])
+	require.Equal(t, 1, seen[audit.LoginFailed]+seen[audit.LeftOut])
 }
 
 func failureFlood(t *testing.T, db Database) {
