@@ -23,7 +23,7 @@ func (a *API) noteCredential(ctx context.Context, settings *inForce, i *access.I
 	switch {
 	case isWrong(refusal):
 		a.config.Credentials.AuditFailure(audit.By(ctx, audit.CredentialRefused, "").Changing(nil, map[string]any{"reason": "the credential " + refusal.Error()}))
-	case refusal == nil && (i.Kind == access.Token || i.Kind == access.Certificate):
+	case refusal == nil && i.Login == nil && (i.Kind == access.Token || i.Kind == access.Certificate): // a session's token was used to sign in
 		if _, noted := settings.used.Load(i); !noted && a.config.Credentials.FirstUse(ctx, i) {
 			settings.used.Store(i, nil)
 		}
