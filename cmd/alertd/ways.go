@@ -135,7 +135,7 @@ func connectionLimit(wanted int, log *slog.Logger) int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return wanted
 	}
-	allowed := max(int(min(files.Cur, 1<<30))-filesForRest, int(min(files.Cur, 1<<30))/2) //nolint:gosec // it fits
+	allowed := max(int(min(files.Cur, 1<<30))-filesForRest, int(min(files.Cur, 1<<30))/2)
 	if allowed >= wanted {
 		return wanted
 	}

@@ -22,15 +22,6 @@ import (
 	"alertd/internal/listen/listentest"
 )
 
-// folder returns a folder whose path is short enough for a Unix socket.
-func folder(tb testing.TB) string {
-	tb.Helper()
-	path, err := os.MkdirTemp("", "alertd-")
-	require.NoError(tb, err)
-	tb.Cleanup(func() { _ = os.RemoveAll(path) })
-	return path
-}
-
 // onSocket returns a client of a Unix socket.
 func onSocket(path string) *http.Client {
 	return &http.Client{Timeout: patience, Transport: &http.Transport{
@@ -46,7 +37,7 @@ func onSocket(path string) *http.Client {
 // HTTP/2, as browsers do.
 func overTLS(tb testing.TB, ca *listentest.Authority, certificates ...tls.Certificate) *http.Client {
 	tb.Helper()
-	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: ca.Pool(), Certificates: certificates}} //nolint:gosec // the default
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: ca.Pool(), Certificates: certificates}}
 	tb.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Timeout: patience, Transport: transport}
 }
@@ -65,7 +56,7 @@ func ask(tb testing.TB, client *http.Client, method, url, body string, header ..
 }
 
 func TestAlertComesInByUnixSocket(t *testing.T) {
-	socket := filepath.Join(folder(t), "alertd.sock")
+	socket := filepath.Join(t.TempDir(), "alertd.sock")
 	p := launch(t, "[server]\nsocket_mode = \"0600\"\naccess_log = \"all\"\nmax_connections_per_address = 1\n", "--listen", "unix:"+socket)
 	p.awaitLog("listening")
 	info, err := os.Lstat(socket)
@@ -192,8 +183,8 @@ func TestCertificateIsRenewedUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: s.ca.Pool(), Certificates: []tls.Certificate{gate}}}} //nolint:gosec // the default
-				response, err := client.Post(s.url("/alerts"), "application/json", strings.NewReader(breach))                                                                                             //nolint:noctx // it has a timeout
+				client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: s.ca.Pool(), Certificates: []tls.Certificate{gate}}}}
+				response, err := client.Post(s.url("/alerts"), "application/json", strings.NewReader(breach)) //nolint:noctx // it has a timeout
 				if err != nil || response.StatusCode != http.StatusCreated {
 					ended <- fmt.Errorf("%v: %w", response, err)
 					return
@@ -206,7 +197,7 @@ func TestCertificateIsRenewedUnderLoad(t *testing.T) {
 	next := s.ca.Server(t)
 	next.Write(t, s.cert, s.key)
 	require.Eventually(t, func() bool {
-		conn, err := (&tls.Dialer{Config: &tls.Config{RootCAs: s.ca.Pool()}}).DialContext(t.Context(), "tcp", s.addr) //nolint:gosec // the default
+		conn, err := (&tls.Dialer{Config: &tls.Config{RootCAs: s.ca.Pool()}}).DialContext(t.Context(), "tcp", s.addr)
 		require.NoError(t, err)
 		defer func() { _ = conn.Close() }()
 		secure, ok := conn.(*tls.Conn)
@@ -221,7 +212,7 @@ func TestCertificateIsRenewedUnderLoad(t *testing.T) {
 }
 
 func TestAdministratorsHaveListenerOfTheirOwn(t *testing.T) {
-	socket := filepath.Join(folder(t), "admin.sock")
+	socket := filepath.Join(t.TempDir(), "admin.sock")
 	admin := access.NewSecret()
 	p := start(t, fmt.Sprintf("[server]\nadmin_listen = %q\nmax_connections = 2\n[[server.tokens]]\nname = \"ada\"\nrole = \"admin\"\nhash = %q\n", "unix:"+socket, admin.Hash().String()))
 	authorization := []string{"Authorization", "Bearer " + admin.Reveal()}
