@@ -61,7 +61,7 @@ search_timeout = "1500ms"
 admin_listen = "unix:/admin.sock"
 socket_mode = "0600"
 allowed_origins = ["https://desk.example.com", "http://10.0.0.1:3000", "*"]
-trusted_proxies = ["10.0.0.7", "10.1.2.3/8", "::ffff:10.0.0.9", "2001:db8::/32", "unix"]
+trusted_proxies = ["10.0.0.7", "10.1.2.3/8", "::ffff:10.0.0.9", "::ffff:10.2.0.0/112", "2001:db8::/32", "unix"]
 max_streams_per_client = 10
 max_connections = 11
 max_connections_per_address = 12
@@ -123,7 +123,7 @@ x = 9
 		AdminListen: "unix:/admin.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "cert.pem", KeyFile: "key.pem", ClientCAFile: "ca.pem"},
 		AllowedOrigins: []string{"https://desk.example.com", "http://10.0.0.1:3000", "*"},
 		TrustedProxies: config.Proxies{Unix: true, Prefixes: []netip.Prefix{
-			netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.0.0.9/32"), netip.MustParsePrefix("2001:db8::/32"),
+			netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.0.0.9/32"), netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("2001:db8::/32"),
 		}},
 		MaxStreamsPerClient: 10, MaxConnections: 11, MaxConnectionsPerAddress: 12,
 		Rate: delivery.Rate{Count: 13, Per: time.Second}, AddressRate: delivery.Rate{Count: 14, Per: time.Minute}, LoginFailureRate: delivery.Rate{Count: 15, Per: 10 * time.Second},
@@ -143,7 +143,7 @@ x = 9
 		"name_claim": "name", "roles": {"risk desk": "operator", "it": "admin"}, "ca_file": "login.pem"}`, marshal(t, redactedValue(c, "server", "oidc")))
 	require.Equal(t, "15/10s", redactedText(c, "server", "login_failure_rate"))
 	require.Equal(t, "14/min", redactedText(c, "server", "address_rate"))
-	require.Equal(t, []any{"10.0.0.7/32", "10.0.0.0/8", "10.0.0.9/32", "2001:db8::/32", "unix"}, redactedValue(c, "server", "trusted_proxies"))
+	require.Equal(t, []any{"10.0.0.7/32", "10.0.0.0/8", "10.0.0.9/32", "10.2.0.0/16", "2001:db8::/32", "unix"}, redactedValue(c, "server", "trusted_proxies"))
 	require.Equal(t, config.Storage{
 		Driver: "postgres", Path: "elsewhere.db", DSN: "postgres://db/alertd", Retention: day,
 		RetentionEvents: 1000, AuditRetention: 2 * day, MaxConnections: 4, QueueSize: 2 << 20, Timeout: time.Second,
