@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/http"
 
 	"alertd/internal/access"
 	"alertd/internal/audit"
@@ -19,12 +20,12 @@ type CredentialLog interface {
 
 // noteCredential tells the log of a credential that is wrong, or is used for the first time
 // since the settings are in force.
-func (a *API) noteCredential(ctx context.Context, settings *inForce, i *access.Identity, refusal error) {
+func (a *API) noteCredential(r *http.Request, settings *inForce, i *access.Identity, refusal error) {
 	switch {
 	case isWrong(refusal):
-		a.config.Credentials.AuditFailure(audit.By(ctx, audit.CredentialRefused, "").Changing(nil, map[string]any{"reason": "the credential " + refusal.Error()}))
+		a.config.Credentials.AuditFailure(audit.By(r.Context(), audit.CredentialRefused, "").Changing(nil, map[string]any{"reason": "the credential " + refusal.Error()}))
 	case refusal == nil && i.Login == nil && (i.Kind == access.Token || i.Kind == access.Certificate): // a session's token was used to sign in
-		if _, noted := settings.used.Load(i); !noted && a.config.Credentials.FirstUse(ctx, i) {
+		if _, noted := settings.used.Load(i); !noted && a.config.Credentials.FirstUse(r.Context(), i) {
 			settings.used.Store(i, nil)
 		}
 	}

@@ -30,7 +30,7 @@ func (e *endpoint) admit(w *response, r *http.Request) (*http.Request, error) {
 	if err := e.limit(caller, refusal); err != nil {
 		return r, err
 	}
-	e.api.noteCredential(r.Context(), settings, identity, refusal)
+	e.api.noteCredential(r, settings, identity, refusal)
 	// Only the headers that browsers set tell a page of another site from a program.
 	if err := settings.origins.Check(r); e.row.Changes() && err != nil {
 		e.api.config.Refusals.Count(metrics.RefusedOrigin)

@@ -194,7 +194,7 @@ func TestMatrixOfOperationsAndCallers(t *testing.T) {
 	}
 	text := matrixHead + table.String()
 	if *update {
-		require.NoError(t, os.WriteFile(matrixFile, []byte(text), 0o644)) //nolint:gosec // a document
+		require.NoError(t, os.WriteFile(matrixFile, []byte(text), 0o644))
 	}
 	written, err := os.ReadFile(matrixFile)
 	require.NoError(t, err)
