@@ -179,7 +179,7 @@ var imports = map[string]row{
 		why: "a kind of channel: signed webhooks",
 	},
 	"internal/httpapi": {
-		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/limit", "internal/metrics"},
+		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/limit", "internal/metrics", "internal/session"},
 		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
 	"internal/listen": {
@@ -197,7 +197,7 @@ var imports = map[string]row{
 	"cmd/alertd": {
 		may: []string{
 			"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/channel/console", "internal/client", "internal/config", "internal/delivery", "internal/engine",
-			"internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/metrics", "internal/outqueue", "internal/plaintext", "internal/spool", "internal/store", "internal/store/work", "internal/transfer",
+			"internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/metrics", "internal/outqueue", "internal/plaintext", "internal/session", "internal/spool", "internal/store", "internal/store/work", "internal/transfer",
 			"internal/wholefile",
 		},
 		why: "connects the parts; nothing imports it",

@@ -17,6 +17,7 @@ import (
 	"alertd/internal/httpapi"
 	"alertd/internal/listen"
 	"alertd/internal/metrics"
+	"alertd/internal/session"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
 )
@@ -126,6 +127,10 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		},
 		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: opened, Credentials: opened,
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
+		Sessions: session.New(session.Config{
+			Store: store.NewSessions(opened), Idle: loaded.Server.Session.Idle, Absolute: loaded.Server.Session.Absolute,
+		}),
+		AuditLog: opened,
 		Settings: settings,
 		MaxBody:  loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		MaxSearches: loaded.Server.MaxSearches, SearchTimeout: loaded.Server.SearchTimeout,

@@ -15,6 +15,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/metrics"
+	"alertd/internal/session"
 )
 
 // BuildInfo says which alertd this is.
@@ -62,6 +63,9 @@ type Config struct {
 	ChannelTests    ChannelTester
 	Audit           AuditReader
 	Credentials     CredentialLog
+	// Sessions are those of people in a browser, and AuditLog has who signs in and out.
+	Sessions *session.Sessions
+	AuditLog AuditLog
 	// EffectiveConfig returns what GET /config shows, without secrets.
 	EffectiveConfig func() map[string]any
 	// Reload reads the configuration again and returns the keys whose change
@@ -78,6 +82,7 @@ type API struct {
 	metrics  *metrics.HTTP
 	settings atomic.Pointer[inForce]
 	searches *searches
+	login    *loginPage
 	started  time.Time
 	// floodRecords bounds the log of refused requests of which there may be any number.
 	floodRecords *rate.Limiter
@@ -114,6 +119,9 @@ func New(config Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.login, err = newLoginPage(); err != nil {
+		return nil, err
+	}
 	if a.router, err = a.newRouter(a.Routes()); err != nil {
 		return nil, err
 	}
@@ -142,6 +150,8 @@ func (c *Config) complete() error {
 		{"ChannelTests", c.ChannelTests == nil},
 		{"Audit", c.Audit == nil},
 		{"Credentials", c.Credentials == nil},
+		{"Sessions", c.Sessions == nil},
+		{"AuditLog", c.AuditLog == nil},
 		{"EffectiveConfig", c.EffectiveConfig == nil},
 		{"Reload", c.Reload == nil},
 	} {

@@ -35,7 +35,7 @@ func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyRe
 	if err := a.readBody(w, r, buffer); err != nil {
 		return nil, err
 	}
-	body := &bodyReader{known: known, values: map[string]jsontext.Value{}}
+	body := newBodyReader(known...)
 	optional := len(known) == 0 || w.caller.Kind != access.Anonymous
 	if buffer.Len() == 0 && optional {
 		return body, nil
@@ -52,6 +52,10 @@ func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyRe
 		return nil, err
 	}
 	return body, body.decode(data)
+}
+
+func newBodyReader(known ...string) *bodyReader {
+	return &bodyReader{known: known, values: map[string]jsontext.Value{}}
 }
 
 // readNothing reads the body of a call that needs none: it must be empty, of any

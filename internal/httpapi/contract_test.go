@@ -59,7 +59,7 @@ func newContract(tb testing.TB) *contract {
 		config.WithFormatAssertions(), config.WithRejectUnsupportedBodyContent(), config.WithoutRequestQueryParameterValidation(),
 		config.WithoutSecurityValidation(), // without tokens alertd takes anybody
 	}
-	for _, text := range []string{"application/x-ndjson", "application/yaml", "application/openmetrics-text", "text/*"} { // their schemas are of the text itself
+	for _, text := range []string{"application/x-ndjson", "application/yaml", "application/openmetrics-text", "application/x-www-form-urlencoded", "text/*"} { // their schemas are of the text itself
 		options = append(options, config.WithBodyDecoder(text, content.TextDecoder()))
 	}
 	c := &contract{

@@ -19,10 +19,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/access"
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/httpapi"
+	"alertd/internal/limit"
+	"alertd/internal/session"
 )
 
 // exchange is one request and what must come back beyond what the document requires
@@ -122,6 +125,24 @@ func exchanges() map[string]exchange {
 	asJSONBody := header("Content-Type", asJSON)
 	retry, test := "/deliveries/"+deliveryText+"/retry", "/channels/slack/test"
 	foreign := header("Origin", "https://elsewhere.example")
+	desk := access.NewSecret()
+	directory, err := access.NewDirectory([]access.Entry{{Name: "desk", Role: access.RoleOperator, Hash: desk.Hash()}}, false)
+	if err != nil {
+		panic(err) // it is a good one
+	}
+	known := config(func(c *httpapi.Config) { c.Settings.Access = directory })
+	strict := config(func(c *httpapi.Config) {
+		c.Settings.Access, c.Settings.Limits.LoginFailures = directory, limit.Rate{Count: 1, Per: time.Hour}
+	})
+	login := func(body string, status int) exchange {
+		return adding(exchange{method: http.MethodPost, target: "/login", header: []string{"Content-Type", asJSON}, body: body, status: status}, known)
+	}
+	form := func(x exchange) exchange {
+		x.header = []string{"Content-Type", asForm}
+		return x
+	}
+	tokenBody, wrongBody := `{"token":"`+desk.Reveal()+`"}`, `{"token":"`+access.NewSecret().Reveal()+`"}`
+	logout := exchange{method: http.MethodPost, target: "/logout", body: "{}", header: []string{"Content-Type", asJSON}}
 	const ada = `{"by":"Ada","note":"Looking at it"}`
 
 	return map[string]exchange{
@@ -362,6 +383,31 @@ func exchanges() map[string]exchange {
 		"a delivery without an id":      adding(get("/deliveries/7", 400), says("must be a UUID")),
 		"a delivery, the engine away":   adding(get("/deliveries/"+deliveryText, 503), away),
 
+		// /login, /logout
+		"the page to sign in":               adding(get("/login?next=/events", 200), known, says("Sign in"), despite(onlyInWords)),
+		"the page, nobody being configured": adding(get("/login", 200), says("No sign-in is needed")),
+		"a login":                           adding(login(tokenBody, 200), says(`"name":"desk","role":"operator"`)),
+		"a login by a form":                 adding(form(login("token="+desk.Reveal()+"&next=/events", 303)), want("Location", "/events")),
+		"a login by half a body":            login(`{"token"`, 400),
+		"a login by half a form":            adding(form(login("token=%", 400)), despite(onlyInWords)),
+		"a login with a wrong token":        adding(login(wrongBody, 401), says("the token is not known"), want("Content-Type", "application/problem+json")),
+		"a login with no token":             adding(form(login("token=hunter2", 401)), says("The token is not a token of alertd"), want("Content-Type", "text/html; charset=utf-8")),
+		"a login from a foreign page":       adding(login(tokenBody, 403), foreign),
+		"a login to an open alertd":         adding(login(tokenBody, 409), config(func(*httpapi.Config) {}), want("Content-Type", "application/problem+json")),
+		"a login to an open alertd by form": adding(form(login("token=x", 409)), config(func(*httpapi.Config) {}), says("No sign-in is needed"), want("Content-Type", "text/html; charset=utf-8")),
+		"a login of great length":           adding(login(`{"token":"`+strings.Repeat("x", 20<<10)+`"}`, 413), despite("its length comes first")),
+		"a login by text":                   adding(login(tokenBody, 415), func(x *exchange) { x.header = []string{"Content-Type", "text/plain"} }),
+		"a login by a number":               login(`{"token":7}`, 422),
+		"one login too many":                adding(login(wrongBody, 429), strict, given(failedLogin), want("Content-Type", "application/problem+json")),
+		"one login too many by form":        adding(form(login("token=x", 429)), strict, given(failedLogin), says("Too many wrong credentials"), want("Content-Type", "text/html; charset=utf-8")),
+		"a login that cannot be written":    adding(login(tokenBody, 503), given(func(h *harness, _ *httptest.Server) { h.journal.broken = errDiskFull })),
+		"a logout":                          adding(logout, status(200), says("signed out")),
+		"a logout by a form":                adding(form(logout), func(x *exchange) { x.body = "" }, status(303), want("Location", "/login")),
+		"a logout from a foreign page":      adding(logout, foreign, status(403)),
+		"a logout, the store away": adding(logout, header("Cookie", "alertd_session="+strings.Repeat("A", 43)), status(503), config(func(c *httpapi.Config) {
+			c.Sessions = session.New(session.Config{Store: brokenSessions{}, Idle: time.Hour, Absolute: time.Hour})
+		})),
+
 		// POST /deliveries/{delivery_id}/retry
 		"a retry":                   adding(ask(retry, "", 200), says(`"status":"waiting"`)),
 		"a retry, by an object":     adding(ask(retry, "{ }", 200), asJSONBody, says(`"due_at":"2025-12-27T14:00:00.000000Z","finished_at":null`)),
@@ -376,6 +422,21 @@ func exchanges() map[string]exchange {
 		"not ready, without engine": adding(get("/readyz", 503), config(func(c *httpapi.Config) { c.Ready = []httpapi.ReadyCheck{working("log"), full("engine")} }), want("Retry-After", "5"), says(`"engine":{"ok":false,"reason":"the event log is not available: the disk is full"}`)),
 	}
 }
+
+// failedLogin uses up what is allowed of wrong credentials.
+func failedLogin(h *harness, server *httptest.Server) {
+	response, err := server.Client().Post(server.URL+"/login", asForm, strings.NewReader("token=x")) //nolint:noctx // of a test
+	require.NoError(h.tb, err)
+	require.NoError(h.tb, response.Body.Close())
+	require.Equal(h.tb, http.StatusUnauthorized, response.StatusCode)
+}
+
+// brokenSessions is a store of sessions that does not work.
+type brokenSessions struct{}
+
+func (brokenSessions) Find(string) ([]byte, bool, error)      { return nil, false, errDiskFull }
+func (brokenSessions) Commit(string, []byte, time.Time) error { return errDiskFull }
+func (brokenSessions) Delete(string) error                    { return errDiskFull }
 
 // delivered is an attempt that worked, by a channel that knows no codes.
 func delivered() delivery.Attempt {

@@ -10,6 +10,7 @@ import (
 	"alertd/internal/access"
 	"alertd/internal/alerting"
 	"alertd/internal/metrics"
+	"alertd/internal/session"
 )
 
 // errNoCredential says that a request shows nothing by which its caller is known.
@@ -20,7 +21,7 @@ var errNoCredential = errors.New("no credential")
 // context, see [access.FromContext].
 func (e *endpoint) admit(w *response, r *http.Request) (*http.Request, error) {
 	settings := e.api.settings.Load()
-	identity, refusal := settings.identify(r, time.Now())
+	identity, refusal := e.api.identify(settings, r, time.Now())
 	caller := &access.Caller{Identity: identity, Address: settings.forwarding.address(r)}
 	if identity == nil { // on a route that is open to all
 		caller.Identity = nobody
@@ -42,8 +43,7 @@ func (e *endpoint) admit(w *response, r *http.Request) (*http.Request, error) {
 	case need == access.NeedNothing:
 		return r, nil
 	case identity == nil:
-		e.api.config.Refusals.Count(metrics.RefusedUnauthenticated)
-		return r, unauthenticated(refusal)
+		return r, e.api.refuse(refusal)
 	case !identity.Role.Allows(need):
 		e.api.config.Refusals.Count(metrics.RefusedForbidden)
 		return r, forbidden(identity, need)
@@ -69,8 +69,9 @@ func (e *endpoint) limit(c *access.Caller, refusal error) error {
 // else.
 var nobody = &access.Identity{Kind: access.Anonymous, Name: "anonymous"}
 
-// identify returns who makes a request, or why that is not known.
-func (s *inForce) identify(r *http.Request, now time.Time) (*access.Identity, error) {
+// identify returns who makes a request, or why that is not known. What a program says of
+// itself comes before what a browser sends by itself.
+func (a *API) identify(s *inForce, r *http.Request, now time.Time) (*access.Identity, error) {
 	if s.Access.Open() {
 		return anybody, nil
 	}
@@ -80,6 +81,9 @@ func (s *inForce) identify(r *http.Request, now time.Time) (*access.Identity, er
 			return nil, err
 		}
 		return s.Access.ByToken(token, now)
+	}
+	if token := s.sessionCookie(r); token != "" {
+		return a.bySession(r, s, token, now)
 	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		return s.Access.BySubject(r.TLS.VerifiedChains[0][0].Subject.String(), now)
@@ -101,6 +105,19 @@ func bearer(values []string) (string, error) {
 	return strings.TrimLeft(token, " "), nil
 }
 
+// refuse answers a caller who is not known, for the reason that [API.identify] has given.
+func (a *API) refuse(reason error) error {
+	if _, known := errors.AsType[*alerting.Error](reason); known {
+		return reason // the store of sessions is not available
+	}
+	if errors.Is(reason, access.ErrNoRole) {
+		a.config.Refusals.Count(metrics.RefusedForbidden)
+		return newProblem(http.StatusForbidden, "%s", reason)
+	}
+	a.config.Refusals.Count(metrics.RefusedUnauthenticated)
+	return unauthenticated(reason)
+}
+
 // unauthenticated answers a caller who is not known. The header says what to show (RFC 6750,
 // section 3).
 func unauthenticated(reason error) *problem {
@@ -110,6 +127,8 @@ func unauthenticated(reason error) *problem {
 		return p
 	}
 	switch p.cause = reason; {
+	case errors.Is(reason, session.ErrEnded):
+		p.Detail = session.ErrEnded.Error() + ": sign in again at /login"
 	case errors.Is(reason, errNotBearer):
 		p.Detail = reason.Error()
 		p.authenticate += `, error="invalid_request"`

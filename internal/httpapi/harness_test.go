@@ -11,14 +11,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/audit"
 	"alertd/internal/httpapi"
 	"alertd/internal/metrics"
+	"alertd/internal/session"
 )
 
 const breach = `{"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","context":{"current_var":0.0500}}`
@@ -41,7 +45,27 @@ type harness struct {
 	desk    *desk
 	// settings are those that it began with, to be changed and put into force.
 	settings httpapi.Settings
+	journal  *journal
 }
+
+// journal is an audit log.
+type journal struct {
+	mu      sync.Mutex
+	entries []audit.Entry
+	broken  error
+}
+
+func (j *journal) Audit(_ context.Context, entries ...audit.Entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.broken != nil {
+		return j.broken
+	}
+	j.entries = append(j.entries, entries...)
+	return nil
+}
+
+func (j *journal) AuditFailure(entry audit.Entry) { _ = j.Audit(context.Background(), entry) }
 
 // logBuffer is a log that a test can read while it is written.
 type logBuffer struct {
@@ -68,9 +92,10 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	require.NoError(tb, err)
 	log := &logBuffer{}
 	registry := prometheus.NewRegistry()
-	desk := newDesk()
+	desk, journal := newDesk(), &journal{}
 	config := httpapi.Config{
 		Incidents: desk, EventIncidents: desk, IncidentActions: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk, Audit: desk, Credentials: &credentials{},
+		Sessions: session.New(session.Config{Store: memstore.NewWithCleanupInterval(0), Idle: 8 * time.Hour, Absolute: 7 * 24 * time.Hour}), AuditLog: journal,
 		Ready:   []httpapi.ReadyCheck{working("log"), working("engine")},
 		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: slog.New(slog.NewJSONHandler(log, nil)),
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
@@ -83,7 +108,7 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	registry.MustRegister(metrics.NewEvents(config.Manager))
 	api, err := httpapi.New(config)
 	require.NoError(tb, err)
-	return &harness{tb: tb, api: api, manager: config.Manager, log: log, desk: desk, settings: config.Settings}
+	return &harness{tb: tb, api: api, manager: config.Manager, log: log, desk: desk, journal: journal, settings: config.Settings}
 }
 
 // working is a check of something that works.

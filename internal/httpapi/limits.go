@@ -84,8 +84,15 @@ func tooMany(wait time.Duration, format string, args ...any) *problem {
 }
 
 // isWrong reports whether the reason for which a caller is not known is a credential that
-// is wrong, rather than none.
-func isWrong(refusal error) bool { return refusal != nil && !errors.Is(refusal, errNoCredential) }
+// is wrong, rather than none. A session that has ended is nobody's guess.
+func isWrong(refusal error) bool {
+	for _, wrong := range []error{errNotBearer, access.ErrNotSecret, access.ErrUnknown, access.ErrExpired} {
+		if errors.Is(refusal, wrong) {
+			return true
+		}
+	}
+	return false
+}
 
 // openStreams counts the event streams that are open.
 type openStreams struct {

@@ -47,11 +47,15 @@ type building struct {
 	keys map[string]string // what visitors send as Authorization, by their names
 }
 
+// tokenOfExample is the token with which the document's example signs in.
+const tokenOfExample = "alertd_000000000000000000000000000000000000000000035oihA"
+
 // visitors returns the columns of the matrix.
 func visitors() []visitor {
 	token := func(name string) func(*building) []string {
 		return func(b *building) []string { return []string{"Authorization", b.keys[name]} }
 	}
+	session := func(b *building) []string { return []string{"Cookie", b.signIn(b.keys[string(access.RoleOperator)])} }
 	all := []visitor{{name: "no token", header: func(*building) []string { return nil }}}
 	for _, role := range access.Roles() {
 		all = append(all, visitor{name: string(role), role: role, header: token(string(role))})
@@ -60,6 +64,8 @@ func visitors() []visitor {
 		visitor{name: "expired", header: token("expired")},
 		visitor{name: "revoked", header: token("revoked")},
 		visitor{name: "wrong source", role: access.RoleIngest, elsewhere: true, header: token("wrong source")},
+		visitor{name: "session", role: access.RoleOperator, header: session},
+		visitor{name: "session, another origin", role: access.RoleOperator, foreign: true, header: session},
 	)
 }
 
@@ -76,7 +82,9 @@ func newBuilding(tb testing.TB) *building {
 	revoked, expired, elsewhere := entry("revoked", access.RoleAdmin), entry("expired", access.RoleAdmin), entry("wrong source", access.RoleIngest)
 	expired.Expires = time.Now().Add(-time.Second)
 	elsewhere.Sources = []string{"elsewhere_*"}
-	entries := []access.Entry{expired, elsewhere}
+	signsIn, err := access.ParseSecret(tokenOfExample)
+	require.NoError(tb, err)
+	entries := []access.Entry{expired, elsewhere, {Name: "example", Role: access.RoleRead, Hash: signsIn.Hash()}}
 	for _, role := range access.Roles() {
 		entries = append(entries, entry(string(role), role))
 	}
@@ -211,7 +219,9 @@ the document, or the document has one that alertd lacks.
 Each cell is the status of the answer to the document's example: 200, 201 and 302 are success, 401 means that the caller is not known,
 403 that it may not. *needs* is the role that the operation names; [operations.md](operations.md) says which roles include it. *expired* and
 *revoked* had the role admin: the token of the first has passed its ` + "`expires`" + `, that of the second is gone since a reload. *wrong source* is
-a token with the role ingest whose ` + "`sources`" + ` do not match the alert's. Without tokens and OpenID Connect in the configuration
+a token with the role ingest whose ` + "`sources`" + ` do not match the alert's. *session* is the session of a person
+who has signed in with a token of the role operator; *another origin*: its requests come from a web page of another site, whose answers the
+browser then keeps from that page. Without tokens and OpenID Connect in the configuration
 anybody is answered as admin.
 
 `

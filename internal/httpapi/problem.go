@@ -121,15 +121,19 @@ func writeProblem(w *response, err error) {
 	if err != nil { // cannot be: it is made of texts and numbers
 		body = []byte(`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"an internal error occurred"}`)
 	}
-	header := w.Header()
+	p.setHeader(w.Header())
+	w.send(p.Status, "application/problem+json", body)
+	w.discardBody()
+}
+
+// setHeader adds the header fields of a problem's answer.
+func (p *problem) setHeader(header http.Header) {
 	if p.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
 	if p.authenticate != "" {
 		header.Set("WWW-Authenticate", p.authenticate)
 	}
-	w.send(p.Status, "application/problem+json", body)
-	w.discardBody()
 }
 
 func notFound(_ *response, r *http.Request) error {

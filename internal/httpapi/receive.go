@@ -31,7 +31,10 @@ const maxZstdWindow = 8 << 20
 // readBody reads the whole body as it was sent. The error is a problem: 413 for a
 // body over the limit, else 400.
 func (a *API) readBody(w *response, r *http.Request, body *bytes.Buffer) error {
-	most := a.config.MaxBody
+	return readBody(w, r, body, a.config.MaxBody)
+}
+
+func readBody(w *response, r *http.Request, body *bytes.Buffer, most int64) error {
 	err := error(&http.MaxBytesError{Limit: most})
 	if r.ContentLength <= most { // else it is not even begun
 		// MaxBytesReader knows net/http's own writer only.
@@ -114,6 +117,8 @@ func aliasOf(media string) string {
 		return contentJSON
 	case "ndjson", "jsonl", "jsonlines":
 		return contentNDJSON
+	case "www-form-urlencoded":
+		return contentForm
 	}
 	if strings.HasSuffix(name, "+json") {
 		return contentJSON

@@ -85,6 +85,7 @@ func (w *response) send(status int, contentType string, body []byte) {
 const (
 	contentJSON   = "application/json"
 	contentNDJSON = "application/x-ndjson"
+	contentForm   = "application/x-www-form-urlencoded"
 )
 
 // jsonField is shared: nothing changes a header's values in place.

@@ -37,13 +37,16 @@ func (r Route) Changes() bool { return r.Method != http.MethodGet }
 
 // ByPerson reports whether the route changes something at a person's wish, not
 // at that of a program that sends alerts.
-func (r Route) ByPerson() bool { return r.Changes() && r.Need >= access.NeedOperator }
+func (r Route) ByPerson() bool { return r.Changes() && r.Need != access.NeedIngest }
 
 // Routes returns the table of routes, except for those that only the admin listener has.
 func (a *API) Routes() []Route {
 	get, post := http.MethodGet, http.MethodPost
 	return []Route{
 		{Method: get, Pattern: "/", Need: access.NeedNothing, handle: redirectToDocs},
+		{Method: get, Pattern: "/login", Need: access.NeedNothing, handle: a.getLogin},
+		{Method: post, Pattern: "/login", Need: access.NeedNothing, handle: a.postLogin},
+		{Method: post, Pattern: "/logout", Need: access.NeedNothing, handle: a.postLogout},
 		{Method: post, Pattern: "/alerts", Need: access.NeedIngest, handle: a.postAlerts},
 		{Method: get, Pattern: "/events", Need: access.NeedRead, handle: a.getEvents},
 		{Method: get, Pattern: "/events/stream", Need: access.NeedRead, handle: a.streamEvents, streams: true},

@@ -51,27 +51,32 @@ const (
 	keySeen  = "seen"  // when it was last noted to be in use, in microseconds since 1970
 )
 
-// Begin begins a session and returns its token and the time at which it ends at the latest.
-// The session that the browser held before, if any, ends: a token from before is worth
-// nothing after a login.
-func (s *Sessions) Begin(ctx context.Context, before string, login access.Login) (token string, until time.Time, err error) {
+// Bounded returns a login with the time at which its session ends at the latest.
+func (s *Sessions) Bounded(login access.Login) access.Login {
+	login.Until = login.At.Add(s.manager.Lifetime)
+	return login
+}
+
+// Begin begins a session and returns its token. The session that the browser held before, if
+// any, ends: a token from before is worth nothing after a login.
+func (s *Sessions) Begin(ctx context.Context, before string, login access.Login) (token string, err error) {
 	text, err := json.Marshal(login)
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("begin session: %w", err)
+		return "", fmt.Errorf("begin session: %w", err)
 	}
 	if !wellFormed(before) {
 		before = ""
 	}
 	if ctx, err = s.manager.Load(ctx, before); err != nil {
-		return "", time.Time{}, err
+		return "", err
 	}
 	if err := s.manager.RenewToken(ctx); err != nil {
-		return "", time.Time{}, err
+		return "", err
 	}
 	s.manager.Put(ctx, keyLogin, text)
 	s.manager.Put(ctx, keySeen, login.At.UnixMicro())
 	token, _, err = s.manager.Commit(ctx)
-	return token, login.At.Add(s.manager.Lifetime), err
+	return token, err
 }
 
 // Find returns how the session with a token began. The error is [ErrEnded], or says that
@@ -113,8 +118,7 @@ func (s *Sessions) find(ctx context.Context, token string, now time.Time) (conte
 	if err := json.Unmarshal(text, &login); err != nil {
 		return nil, login, fmt.Errorf("read session: %w", err)
 	}
-	// The timeouts may have been longer when it began.
-	login.Until = login.At.Add(s.manager.Lifetime)
+	login = s.Bounded(login) // the timeouts may have been longer when it began
 	if idle := now.Sub(time.UnixMicro(s.manager.GetInt64(ctx, keySeen))); idle >= s.manager.IdleTimeout || !now.Before(login.Until) {
 		return nil, login, ErrEnded
 	}

@@ -20,6 +20,7 @@ import (
 	"alertd/internal/engine"
 	"alertd/internal/httpapi"
 	"alertd/internal/metrics"
+	"alertd/internal/session"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
 )
@@ -80,6 +81,7 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 		Manager: s.manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: config.Logger, Ready: []httpapi.ReadyCheck{{Name: "log", Err: s.store.Ready}, {Name: "engine", Err: idle.Ready}},
 		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: s.store, Credentials: s.store,
 		IncidentActions: idle, Retries: idle, Channels: idle, ChannelTests: idle,
+		Sessions: session.New(session.Config{Store: store.NewSessions(s.store), Idle: time.Hour, Absolute: time.Hour}), AuditLog: s.store,
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
 		EffectiveConfig: func() map[string]any { return nil },
 		Reload:          func(context.Context) ([]string, error) { return nil, nil },
