@@ -151,7 +151,7 @@ func (a *API) putRecords(w *response, records []audit.Record) error {
 
 // wantsLines reports whether a request accepts NDJSON.
 func wantsLines(r *http.Request) bool {
-	for _, accepted := range strings.Split(strings.Join(r.Header["Accept"], ","), ",") {
+	for accepted := range strings.SplitSeq(strings.Join(r.Header["Accept"], ","), ",") {
 		if kind, _, err := mime.ParseMediaType(accepted); err == nil && kind == contentNDJSON {
 			return true
 		}

@@ -419,8 +419,9 @@ func eventRetentionRecorded(t *testing.T, db Database) {
 	for _, r := range records {
 		require.Equal(t, audit.RetainEvents, r.Action)
 		var after struct {
-			From, Through alerting.Seq
-			Events        int `json:"retention_events"`
+			From    alerting.Seq `json:"from"`
+			Through alerting.Seq `json:"through"`
+			Events  int          `json:"retention_events"`
 		}
 		require.NoError(t, json.Unmarshal(r.After, &after))
 		require.Equal(t, most, after.Events)
@@ -477,7 +478,7 @@ func writtenLater(t *testing.T, db Database) {
 	log.AuditFailure(audit.By(t.Context(), audit.LoginFailed, ""))
 	db.Exec(t, `ALTER TABLE hidden RENAME TO audit`)
 	log.Stop()
-	seen := map[audit.Action]int{}
+	seen := make(map[audit.Action]int)
 	for _, r := range db.Open(t).auditLog(t) {
 		seen[r.Action]++
 	}
@@ -503,8 +504,8 @@ func failureFlood(t *testing.T, db Database) {
 	require.LessOrEqual(t, len(records), 121, "60 in each minute that it has taken")
 	require.Equal(t, audit.LeftOut, last.Action)
 	var after struct {
-		Left map[audit.Action]int `json:"left_out"`
+		Left map[string]int `json:"left_out"`
 	}
 	require.NoError(t, json.Unmarshal(last.After, &after))
-	require.Equal(t, map[audit.Action]int{audit.LoginFailed: 1000 - len(records) + 1}, after.Left)
+	require.Equal(t, map[string]int{string(audit.LoginFailed): 1000 - len(records) + 1}, after.Left)
 }
