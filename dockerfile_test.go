@@ -166,11 +166,12 @@ func TestImageStartsAndIsHealthy(t *testing.T) {
 	require.Contains(t, health, d.addr, "the health check must ask where alertd listens")
 	output, err := command(t.Context(), health[0], health[1:]...).CombinedOutput()
 	require.NoError(t, err, "%s", output)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	for authorization, want := range map[string]int{"": http.StatusUnauthorized, "Bearer " + token: http.StatusOK} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url()+"/config", nil)
 		require.NoError(t, err)
 		request.Header.Set("Authorization", authorization)
-		answer, err := http.DefaultClient.Do(request)
+		answer, err := client.Do(request)
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
 		require.Equal(t, want, answer.StatusCode, "with %q", authorization)
