@@ -90,3 +90,29 @@ func TestTableOfPackagesMatchesTheCode(t *testing.T) {
 		}
 	}
 }
+
+// Each claim of docs/security.md about what stops an attacker names the tests that show it.
+func TestEveryClaimOfSecurityHasItsTest(t *testing.T) {
+	const file = "docs/security.md"
+	link := regexp.MustCompile("\\[`((?:Test|Fuzz)\\w+)`\\]\\(([^)]+_test\\.go)\\)")
+	claims, attackers := 0, 0
+	for part := range strings.SplitSeq(readFile(t, file), "\n## ") {
+		heading, text, _ := strings.Cut(part, "\n")
+		if _, rows, found := strings.Cut(text, "| what stops them | shown by |\n|---|---|\n"); found {
+			attackers++
+			require.Contains(t, text, "**What does not.**", heading)
+			for row := range strings.Lines(rows) {
+				if !strings.HasPrefix(row, "|") {
+					break
+				}
+				claims++
+				require.Regexp(t, link, row, "a claim without a test")
+			}
+		}
+		for _, test := range link.FindAllStringSubmatch(text, -1) {
+			require.Contains(t, readFile(t, filepath.Join("docs", test[2])), "\nfunc "+test[1]+"(", "%s: there is no such test in %s", heading, test[2])
+		}
+	}
+	require.GreaterOrEqual(t, attackers, 9)
+	require.Greater(t, claims, 30)
+}

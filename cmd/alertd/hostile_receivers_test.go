@@ -45,7 +45,7 @@ var receiverOf = map[string]func(t *testing.T) receiver{
 // to all of them.
 func openReceivers(t *testing.T) ([]receiver, string) {
 	t.Helper()
-	toml := "[server]\naccess_log = \"all\"\nstream_heartbeat = \"100ms\"\n[alerting]\nenabled = true\n"
+	toml := "[server]\naccess_log = \"all\"\nstream_heartbeat = \"100ms\"\nlogin_failure_rate = \"\"\naddress_rate = \"\"\n[alerting]\nenabled = true\n"
 	var receivers []receiver
 	for _, kind := range kindsOfChannels(t) {
 		require.Contains(t, receiverOf, kind, "nothing looks at what arrives by channels of this kind")
