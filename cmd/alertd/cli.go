@@ -222,7 +222,7 @@ func describe(out io.Writer, c config.Config) {
 func accessOf(s config.Server) string {
 	var ways []string
 	if len(s.Tokens) > 0 {
-		numbers := map[access.Role]int{}
+		numbers := make(map[access.Role]int)
 		for _, token := range s.Tokens {
 			numbers[token.Role]++
 		}

@@ -117,7 +117,7 @@ func (h *hostile) learnParameters() {
 // badQuery has the content as the name and the value of parameters.
 func badQuery(c hostileContent) string {
 	query := url.Values{c.fit(50): {c.fit(50)}}
-	for _, name := range strings.Fields("q source category cursor status since limit min_severity actor action next error error_description state code") {
+	for name := range strings.FieldsSeq("q source category cursor status since limit min_severity actor action next error error_description state code") {
 		query.Set(name, c.fit(200))
 	}
 	return query.Encode()
@@ -126,7 +126,7 @@ func badQuery(c hostileContent) string {
 // badHeaders has the content in headers.
 func badHeaders(c hostileContent) []string {
 	var headers []string
-	for _, name := range strings.Fields("User-Agent Referer X-Request-Id Idempotency-Key Last-Event-Id X-Forwarded-For Forwarded Cookie Accept Content-Type Content-Encoding") {
+	for name := range strings.FieldsSeq("User-Agent Referer X-Request-Id Idempotency-Key Last-Event-Id X-Forwarded-For Forwarded Cookie Accept Content-Type Content-Encoding") {
 		headers = append(headers, name, c.header())
 	}
 	return headers

@@ -1,9 +1,9 @@
 package access_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +22,7 @@ func TestRoleAllowsWhatItSaysAndNoMore(t *testing.T) {
 	}
 	for _, role := range access.Roles() {
 		for need := access.NeedNothing; need <= access.NeedAdmin; need++ {
-			require.Equal(t, contains(allowed[role], need), role.Allows(need), "%s, %s", role, need)
+			require.Equal(t, slices.Contains(allowed[role], need), role.Allows(need), "%s, %s", role, need)
 		}
 	}
 	require.False(t, access.Role("").Allows(access.NeedIngest))
@@ -31,15 +31,6 @@ func TestRoleAllowsWhatItSaysAndNoMore(t *testing.T) {
 	require.Equal(t, "admin", access.Need(77).String(), "an unknown need is the greatest")
 	_, err := access.ParseRole("root")
 	require.EqualError(t, err, `"root" is not one of ingest, read, operator or admin`)
-}
-
-func contains(needs []access.Need, need access.Need) bool {
-	for _, n := range needs {
-		if n == need {
-			return true
-		}
-	}
-	return false
 }
 
 func TestSecretIsReadBackAndHidden(t *testing.T) {
@@ -180,7 +171,7 @@ func TestNameHasNoSpaceAndNoControl(t *testing.T) {
 }
 
 func TestContextCarriesTheCaller(t *testing.T) {
-	require.Equal(t, access.Own, access.FromContext(context.Background()).Kind)
+	require.Equal(t, access.Own, access.FromContext(t.Context()).Kind)
 	c := &access.Caller{Identity: access.Anybody()}
 	require.Same(t, c, access.FromContext(access.NewContext(t.Context(), c)))
 }

@@ -57,14 +57,14 @@ func TestAdminListenerAsksForRolesAsTheOtherDoes(t *testing.T) {
 			case role == "":
 				want = http.StatusUnauthorized
 			}
-			require.Equal(t, want, through(t, h.api.AdminHandler(), path, token).StatusCode, "%s, %q", path, role)
+			require.Equal(t, want, through(t, h.api.AdminHandler(), path, token).StatusCode, "%s, %q", path, role) //nolint:bodyclose // it is closed there
 		}
 		if isProfile {
-			require.Equal(t, http.StatusNotFound, through(t, h.api.Handler(), path, tokens[access.RoleAdmin]).StatusCode, "%s on the other listener", path)
+			require.Equal(t, http.StatusNotFound, through(t, h.api.Handler(), path, tokens[access.RoleAdmin]).StatusCode, "%s on the other listener", path) //nolint:bodyclose // it is closed there
 		}
 	}
-	require.Equal(t, http.StatusNotFound, through(t, h.api.AdminHandler(), "/events", tokens[access.RoleAdmin]).StatusCode)
-	require.Equal(t, http.StatusNotFound, through(t, h.api.AdminHandler(), "/debug/pprof/nothing", tokens[access.RoleAdmin]).StatusCode)
+	require.Equal(t, http.StatusNotFound, through(t, h.api.AdminHandler(), "/events", tokens[access.RoleAdmin]).StatusCode) //nolint:bodyclose // it is closed there
+	require.Equal(t, http.StatusNotFound, through(t, h.api.AdminHandler(), "/debug/pprof/nothing", tokens[access.RoleAdmin]).StatusCode) //nolint:bodyclose // it is closed there
 }
 
 // The deadlines of the server are shorter than the profile takes.
@@ -113,14 +113,14 @@ func TestStreamsShareConnectionOfHTTP2(t *testing.T) {
 	}
 	var streams []*bufio.Scanner
 	for range 3 {
-		response := get("/events/stream")
+		response := get("/events/stream") //nolint:bodyclose // it is closed there
 		require.Empty(t, response.Header.Get("Connection"))
 		streams = append(streams, bufio.NewScanner(response.Body))
 	}
 	longest := time.After(time.Second) // they outlive the deadlines of the server
 	<-longest
 	require.Equal(t, http.StatusCreated, h.post(breach).status)
-	require.Equal(t, http.StatusOK, get("/stats").StatusCode)
+	require.Equal(t, http.StatusOK, get("/stats").StatusCode) //nolint:bodyclose // it is closed there
 	for _, s := range streams {
 		var seen strings.Builder
 		for s.Scan() && !strings.HasPrefix(s.Text(), "data: ") {

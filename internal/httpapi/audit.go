@@ -50,7 +50,7 @@ func parseAuditQuery(raw string, export bool) (auditQuery, error) {
 		Since: q.time("since"), Until: q.time("until"), Ascending: q.ascending(export), Limit: q.limit(),
 	}}
 	if object, ok := q.one("object"); ok {
-		q.key("object", object, maxText)
+		q.key("object", object)
 		query.Object = object
 	}
 	query.From = q.cursor(query.cursorKind())
@@ -61,7 +61,7 @@ func parseAuditQuery(raw string, export bool) (auditQuery, error) {
 func (q *queryReader) keys(name string, most int) []string {
 	values := q.several(name, most)
 	for _, value := range values {
-		q.key(name, value, maxText)
+		q.key(name, value)
 	}
 	return values
 }

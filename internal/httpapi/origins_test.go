@@ -194,7 +194,7 @@ func TestTLSStaysTLS(t *testing.T) {
 	t.Cleanup(server.Close)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/nothing", nil)
 	require.NoError(t, err)
-	response, err := server.Client().Do(request)
+	response, err := server.Client().Do(request) //nolint:bodyclose // readAll closes it
 	require.NoError(t, err)
 	readAll(t, response.Body)
 	require.Equal(t, "max-age=31536000", response.Header.Get("Strict-Transport-Security"))

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // nothing serves the mux that it registers with
+	"net/http/pprof"
 	"time"
 
 	"alertd/internal/access"

@@ -93,8 +93,8 @@ func (q *queryReader) text(name, text string, most int) {
 }
 
 // key checks a text that the database looks up: PostgreSQL takes no NUL character.
-func (q *queryReader) key(name, text string, most int) {
-	q.text(name, text, most)
+func (q *queryReader) key(name, text string) {
+	q.text(name, text, maxText)
 	if strings.IndexByte(text, 0) >= 0 {
 		q.problem(name, "contains a NUL character, which is not allowed")
 	}
@@ -158,7 +158,7 @@ func (q *queryReader) filter() alerting.Filter {
 	f.Categories = names(q, "category", maxCategories, alerting.ParseCategory)
 	for _, source := range q.several("source", maxSources) {
 		source = strings.TrimSpace(source) // as when an alert is registered
-		q.key("source", source, alerting.MaxSourceLength)
+		q.key("source", source)
 		f.Sources = append(f.Sources, source)
 	}
 	f.Since, f.Until = q.time("since"), q.time("until")
@@ -270,7 +270,7 @@ func parseDeliveryQuery(raw string) (delivery.Query, error) {
 		Before:   delivery.Number(q.cursor(deliveryCursor)), Limit: q.limit(),
 	}
 	if name, ok := q.one("channel"); ok {
-		q.key("channel", name, maxText)
+		q.key("channel", name)
 		query.Channel = name
 	}
 	if text, ok := q.one("incident_id"); ok {

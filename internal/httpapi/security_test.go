@@ -112,7 +112,7 @@ func oneRequest(c *httpapi.Config) { c.Settings.Limits.Rate = limit.Rate{Count: 
 func spendOneRequest(h *harness, server *httptest.Server) {
 	request, err := http.NewRequestWithContext(h.tb.Context(), http.MethodGet, server.URL+"/openapi.yaml", nil)
 	require.NoError(h.tb, err)
-	answer, err := server.Client().Do(request)
+	answer, err := server.Client().Do(request) //nolint:bodyclose // readAll closes it
 	require.NoError(h.tb, err)
 	readAll(h.tb, answer.Body)
 	require.Equal(h.tb, http.StatusOK, answer.StatusCode)

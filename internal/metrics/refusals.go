@@ -42,7 +42,7 @@ func NewRefusals(registry prometheus.Registerer) *Refusals {
 		Help: "Connections and requests that were refused because of their caller, by reason.",
 	}, []string{"reason"})
 	registry.MustRegister(refused)
-	r := &Refusals{map[Refusal]prometheus.Counter{}}
+	r := &Refusals{make(map[Refusal]prometheus.Counter)}
 	for _, reason := range refusals() {
 		r.counters[reason] = refused.WithLabelValues(string(reason))
 	}
