@@ -63,7 +63,7 @@ func TestAdminListenerAsksForRolesAsTheOtherDoes(t *testing.T) {
 			require.Equal(t, http.StatusNotFound, through(t, h.api.Handler(), path, tokens[access.RoleAdmin]).StatusCode, "%s on the other listener", path) //nolint:bodyclose // it is closed there
 		}
 	}
-	require.Equal(t, http.StatusNotFound, through(t, h.api.AdminHandler(), "/events", tokens[access.RoleAdmin]).StatusCode) //nolint:bodyclose // it is closed there
+	require.Equal(t, http.StatusNotFound, through(t, h.api.AdminHandler(), "/events", tokens[access.RoleAdmin]).StatusCode)              //nolint:bodyclose // it is closed there
 	require.Equal(t, http.StatusNotFound, through(t, h.api.AdminHandler(), "/debug/pprof/nothing", tokens[access.RoleAdmin]).StatusCode) //nolint:bodyclose // it is closed there
 }
 

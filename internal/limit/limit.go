@@ -20,8 +20,13 @@ type Rate struct {
 
 // String is in words, such as "100 a second".
 func (r Rate) String() string {
-	if period := map[time.Duration]string{time.Second: "a second", time.Minute: "a minute", time.Hour: "an hour"}[r.Per]; period != "" {
-		return fmt.Sprintf("%d %s", r.Count, period)
+	switch r.Per { //nolint:exhaustive // any period has words
+	case time.Second:
+		return fmt.Sprintf("%d a second", r.Count)
+	case time.Minute:
+		return fmt.Sprintf("%d a minute", r.Count)
+	case time.Hour:
+		return fmt.Sprintf("%d an hour", r.Count)
 	}
 	return fmt.Sprintf("%d in %s", r.Count, r.Per)
 }
