@@ -73,6 +73,7 @@ func (h *hostile) readAPI() {
 				if method != http.MethodGet {
 					h.ask(method, pattern, paths[0], c.text, badHeaders(c)...)
 					h.ask(method, pattern, paths[0], badObject(c))
+					h.ask(method, pattern, paths[0], badForm(c), "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
 				}
 			}
 		}
@@ -121,6 +122,11 @@ func badQuery(c hostileContent) string {
 		query.Set(name, c.fit(200))
 	}
 	return query.Encode()
+}
+
+// badForm is what a page sends whose fields are the content.
+func badForm(c hostileContent) string {
+	return url.Values{"token": {c.fit(200)}, "next": {c.fit(200)}, c.fit(50): {c.fit(50)}}.Encode()
 }
 
 // badHeaders has the content in headers.
