@@ -48,6 +48,13 @@ var imports = map[string]row{
 		strict: true,
 		why:    "pure: the records of who did what, and the chain that they make",
 	},
+	"internal/openid": {
+		may: []string{"internal/access"},
+		why: "signs people in by OpenID Connect; knows no page and no session",
+	},
+	"internal/openid/openidtest": {
+		why: "a provider of OpenID Connect that misbehaves on demand; it knows the protocol, not alertd",
+	},
 	"internal/session": {
 		may: []string{"internal/access"},
 		why: "keeps people signed in; cmd gives it a store",
@@ -179,7 +186,7 @@ var imports = map[string]row{
 		why: "a kind of channel: signed webhooks",
 	},
 	"internal/httpapi": {
-		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/limit", "internal/metrics", "internal/session"},
+		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/limit", "internal/metrics", "internal/openid", "internal/session"},
 		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
 	"internal/listen": {
@@ -197,7 +204,7 @@ var imports = map[string]row{
 	"cmd/alertd": {
 		may: []string{
 			"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/channel/console", "internal/client", "internal/config", "internal/delivery", "internal/engine",
-			"internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/metrics", "internal/outqueue", "internal/plaintext", "internal/session", "internal/spool", "internal/store", "internal/store/work", "internal/transfer",
+			"internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/metrics", "internal/openid", "internal/outqueue", "internal/plaintext", "internal/session", "internal/spool", "internal/store", "internal/store/work", "internal/transfer",
 			"internal/wholefile",
 		},
 		why: "connects the parts; nothing imports it",

@@ -17,6 +17,7 @@ import (
 	"alertd/internal/httpapi"
 	"alertd/internal/listen"
 	"alertd/internal/metrics"
+	"alertd/internal/openid"
 	"alertd/internal/session"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
@@ -110,6 +111,10 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	if err != nil {
 		return nil, err
 	}
+	provider, err := openID(loaded.Server.OIDC)
+	if err != nil {
+		return nil, err
+	}
 	reloader := newReloader(c, manager, deliver, opened, registry)
 	refusals := metrics.NewRefusals(registry)
 	limiter, adminsLimiter := limiters(&loaded.Server, reloader.trusts, refusals, log.Logger)
@@ -130,7 +135,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		Sessions: session.New(session.Config{
 			Store: store.NewSessions(opened), Idle: loaded.Server.Session.Idle, Absolute: loaded.Server.Session.Absolute,
 		}),
-		AuditLog: opened,
+		AuditLog: opened, OpenID: provider,
 		Settings: settings,
 		MaxBody:  loaded.Server.MaxBody, MaxStreams: loaded.Server.MaxStreams,
 		MaxSearches: loaded.Server.MaxSearches, SearchTimeout: loaded.Server.SearchTimeout,
@@ -147,4 +152,16 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		ways: c.ways, limiter: limiter, adminsLimiter: adminsLimiter,
 		server: newServer(&loaded.Server, api.Handler(), log.Logger), admin: newServer(&loaded.Server, api.AdminHandler(), log.Logger),
 	}, nil
+}
+
+// openID returns the provider by which people sign in, nil if there is none. It asks it for
+// nothing yet.
+func openID(c config.OIDC) (*openid.Provider, error) {
+	if c.Issuer == "" {
+		return nil, nil //nolint:nilnil // none is not an error
+	}
+	return openid.New(openid.Config{
+		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Scopes: c.Scopes,
+		Claim: c.Claim, NameClaim: c.NameClaim, CAFile: c.CAFile,
+	})
 }

@@ -18,7 +18,11 @@ import (
 // Directory returns the directory of those who may do something: the owners of tokens and
 // client certificates, and people who sign in.
 func (s *Server) Directory() (*access.Directory, error) {
-	return access.NewDirectory(s.Tokens, s.OIDC.Issuer != "")
+	directory, err := access.NewDirectory(s.Tokens, s.OIDC.Issuer != "")
+	if err != nil || s.OIDC.Issuer == "" {
+		return directory, err
+	}
+	return directory.WithPeople(access.People{Issuer: s.OIDC.Issuer, Roles: s.OIDC.Roles}), nil
 }
 
 // somebody reports whether anybody is configured, so that others may do nothing.

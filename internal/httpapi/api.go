@@ -15,6 +15,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/metrics"
+	"alertd/internal/openid"
 	"alertd/internal/session"
 )
 
@@ -66,6 +67,8 @@ type Config struct {
 	// Sessions are those of people in a browser, and AuditLog has who signs in and out.
 	Sessions *session.Sessions
 	AuditLog AuditLog
+	// OpenID is the provider by which people can sign in; nil: there is none.
+	OpenID *openid.Provider
 	// EffectiveConfig returns what GET /config shows, without secrets.
 	EffectiveConfig func() map[string]any
 	// Reload reads the configuration again and returns the keys whose change

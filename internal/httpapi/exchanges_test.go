@@ -25,6 +25,7 @@ import (
 	"alertd/internal/delivery"
 	"alertd/internal/httpapi"
 	"alertd/internal/limit"
+	"alertd/internal/openid/openidtest"
 	"alertd/internal/session"
 )
 
@@ -37,6 +38,8 @@ type exchange struct {
 	chunked        bool // the body is sent without its length
 	config         func(*httpapi.Config)
 	given          func(*harness, *httptest.Server) // what has happened before
+	// asks, if set, makes the target and the header when all that has happened.
+	asks func(*harness) (target string, header []string)
 
 	status int
 	want   []string // headers of the answer, names and values in turn
@@ -55,7 +58,23 @@ const (
 
 // exchanges has every documented status of every operation, except those in
 // undriven.
-func exchanges() map[string]exchange {
+func exchanges(tb testing.TB) map[string]exchange {
+	tb.Helper()
+	provider := openidtest.Start(tb, callback)
+	ada := map[string]any{"email": "ada@example.com", "groups": "risk-desk"}
+	acting := func(b openidtest.Behaviour) func(*exchange) {
+		return func(x *exchange) { x.given = func(*harness, *httptest.Server) { provider.Act(b) } }
+	}
+	comesBack := func(status int) exchange {
+		return exchange{
+			method: http.MethodGet, target: "/login/callback", status: status, despite: onlyInWords, want: []string{"Content-Type", "text/html; charset=utf-8"},
+			config: func(c *httpapi.Config) { byProvider(tb, c, provider) },
+			asks: func(h *harness) (string, []string) {
+				target, cookie := h.startAt(provider, "/events")
+				return target, []string{"Cookie", cookie}
+			},
+		}
+	}
 	post := func(body string, status int) exchange {
 		return exchange{method: http.MethodPost, target: "/alerts", header: []string{"Content-Type", asJSON}, body: body, status: status}
 	}
@@ -141,9 +160,22 @@ func exchanges() map[string]exchange {
 		x.header = []string{"Content-Type", asForm}
 		return x
 	}
+	provided := config(func(c *httpapi.Config) { byProvider(tb, c, provider) })
+	once := config(func(c *httpapi.Config) {
+		byProvider(tb, c, provider)
+		c.Settings.Limits.LoginFailures = limit.Rate{Count: 1, Per: time.Hour}
+	})
+	goneAfter := func(x *exchange) {
+		asks := x.asks
+		x.asks = func(h *harness) (string, []string) {
+			target, header := asks(h)
+			provider.Act(openidtest.Behaviour{Down: true})
+			return target, header
+		}
+	}
 	tokenBody, wrongBody := `{"token":"`+desk.Reveal()+`"}`, `{"token":"`+access.NewSecret().Reveal()+`"}`
 	logout := exchange{method: http.MethodPost, target: "/logout", body: "{}", header: []string{"Content-Type", asJSON}}
-	const ada = `{"by":"Ada","note":"Looking at it"}`
+	const byAda = `{"by":"Ada","note":"Looking at it"}`
 
 	return map[string]exchange{
 		// GET /
@@ -327,32 +359,32 @@ func exchanges() map[string]exchange {
 		"events, the engine away":      adding(get("/events", 200), says("var_gate"), given(func(h *harness, _ *httptest.Server) { h.folded(breach).desk.err = errDiskFull })),
 
 		// POST /incidents/{incident_id}/acknowledge
-		"acknowledged":                     adding(act("acknowledge", ada, 200), says(`"acknowledged_by":"Ada"`)),
+		"acknowledged":                     adding(act("acknowledge", byAda, 200), says(`"acknowledged_by":"Ada"`)),
 		"acknowledged, no note":            adding(act("acknowledge", `{"by":" Ada "}`, 200), says(`"acknowledged_by":"Ada"`)),
-		"acknowledged, no content type":    ask("/incidents/"+incidentText+"/acknowledge", ada, 200),
-		"acknowledged twice":               adding(act("acknowledge", ada, 200), acknowledged),
+		"acknowledged, no content type":    ask("/incidents/"+incidentText+"/acknowledge", byAda, 200),
+		"acknowledged twice":               adding(act("acknowledge", byAda, 200), acknowledged),
 		"acknowledged by no JSON":          adding(act("acknowledge", "by=Ada", 400), says("malformed JSON")),
 		"acknowledged by nothing":          adding(act("acknowledge", "", 400), says("ends too soon"), despite(onlyInWords)),
 		"acknowledged by two":              adding(act("acknowledge", `{"by":"Ada","by":"Eve"}`, 400), says("a field twice"), despite(onlyInWords)),
-		"acknowledged from a foreign page": adding(act("acknowledge", ada, 403), foreign),
-		"acknowledged, but not there":      adding(act("acknowledge", ada, 404), given(func(*harness, *httptest.Server) {})),
-		"acknowledged, but resolved":       adding(act("acknowledge", ada, 409), resolved, says("was resolved by Ada")),
+		"acknowledged from a foreign page": adding(act("acknowledge", byAda, 403), foreign),
+		"acknowledged, but not there":      adding(act("acknowledge", byAda, 404), given(func(*harness, *httptest.Server) {})),
+		"acknowledged, but resolved":       adding(act("acknowledge", byAda, 409), resolved, says("was resolved by Ada")),
 		"acknowledged at length":           adding(act("acknowledge", `{"by":"Ada","note":"`+strings.Repeat("x", 2000)+`"}`, 413), small, given(func(*harness, *httptest.Server) {})),
 		"acknowledged by a form":           {method: http.MethodPost, target: "/incidents/" + incidentText + "/acknowledge", header: []string{"Content-Type", "application/x-www-form-urlencoded"}, body: "by=Ada", status: 415, says: "must be application/json"},
 		"acknowledged by nobody":           adding(act("acknowledge", `{"note":"n"}`, 422), says(`"by","message":"is missing or empty, must have 1 to 255 characters"`), despite(onlyInWords)),
 		"acknowledged with more":           adding(act("acknowledge", `{"by":"Ada","until":"noon"}`, 422), says("not a known field, must be one of by, note")),
-		"acknowledged, the engine away":    adding(act("acknowledge", ada, 503), away, want("Retry-After", "5")),
+		"acknowledged, the engine away":    adding(act("acknowledge", byAda, 503), away, want("Retry-After", "5")),
 
 		// POST /incidents/{incident_id}/resolve
-		"resolved":                     adding(act("resolve", ada, 200), says(`"resolved_by":"Ada"`)),
-		"resolved twice":               adding(act("resolve", ada, 200), resolved),
+		"resolved":                     adding(act("resolve", byAda, 200), says(`"resolved_by":"Ada"`)),
+		"resolved twice":               adding(act("resolve", byAda, 200), resolved),
 		"resolved by an array":         adding(act("resolve", "[", 400), says("ends too soon")),
-		"resolved from a foreign page": adding(act("resolve", ada, 403), foreign),
-		"resolved, but not there":      adding(act("resolve", ada, 404), given(func(*harness, *httptest.Server) {})),
+		"resolved from a foreign page": adding(act("resolve", byAda, 403), foreign),
+		"resolved, but not there":      adding(act("resolve", byAda, 404), given(func(*harness, *httptest.Server) {})),
 		"resolved at length":           adding(act("resolve", `{"by":"Ada","note":"`+strings.Repeat("x", 2000)+`"}`, 413), small, given(func(*harness, *httptest.Server) {})),
-		"resolved by lines":            {method: http.MethodPost, target: "/incidents/" + incidentText + "/resolve", header: []string{"Content-Type", asNDJSON}, body: ada, status: 415},
+		"resolved by lines":            {method: http.MethodPost, target: "/incidents/" + incidentText + "/resolve", header: []string{"Content-Type", asNDJSON}, body: byAda, status: 415},
 		"resolved by a number":         adding(act("resolve", `{"by":7}`, 422), says(`"by","message":"must be a string"`)),
-		"resolved, the engine away":    adding(act("resolve", ada, 503), away),
+		"resolved, the engine away":    adding(act("resolve", byAda, 503), away),
 
 		// GET /channels, POST /channels/{name}/test
 		"channels":                     adding(get("/channels", 200), told, says(`"breaker":"half_open"`)),
@@ -391,7 +423,7 @@ func exchanges() map[string]exchange {
 		"a login by half a body":            login(`{"token"`, 400),
 		"a login by half a form":            adding(form(login("token=%", 400)), despite(onlyInWords)),
 		"a login with a wrong token":        adding(login(wrongBody, 401), says("the token is not known"), want("Content-Type", "application/problem+json")),
-		"a login with no token":             adding(form(login("token=hunter2", 401)), says("The token is not a token of alertd"), want("Content-Type", "text/html; charset=utf-8")),
+		"a login with no token":             adding(form(login("token=hunter2", 401)), says("the token is not a token of alertd"), want("Content-Type", "text/html; charset=utf-8")),
 		"a login from a foreign page":       adding(login(tokenBody, 403), foreign),
 		"a login to an open alertd":         adding(login(tokenBody, 409), config(func(*httpapi.Config) {}), want("Content-Type", "application/problem+json")),
 		"a login to an open alertd by form": adding(form(login("token=x", 409)), config(func(*httpapi.Config) {}), says("No sign-in is needed"), want("Content-Type", "text/html; charset=utf-8")),
@@ -399,11 +431,24 @@ func exchanges() map[string]exchange {
 		"a login by text":                   adding(login(tokenBody, 415), func(x *exchange) { x.header = []string{"Content-Type", "text/plain"} }),
 		"a login by a number":               login(`{"token":7}`, 422),
 		"one login too many":                adding(login(wrongBody, 429), strict, given(failedLogin), want("Content-Type", "application/problem+json")),
-		"one login too many by form":        adding(form(login("token=x", 429)), strict, given(failedLogin), says("Too many wrong credentials"), want("Content-Type", "text/html; charset=utf-8")),
+		"one login too many by form":        adding(form(login("token=x", 429)), strict, given(failedLogin), says("too many wrong credentials"), want("Content-Type", "text/html; charset=utf-8")),
 		"a login that cannot be written":    adding(login(tokenBody, 503), given(func(h *harness, _ *httptest.Server) { h.journal.broken = errDiskFull })),
-		"a logout":                          adding(logout, status(200), says("signed out")),
-		"a logout by a form":                adding(form(logout), func(x *exchange) { x.body = "" }, status(303), want("Location", "/login")),
-		"a logout from a foreign page":      adding(logout, foreign, status(403)),
+		"a sign-in that begins":             adding(get("/login/oidc", 303), acting(openidtest.Behaviour{}), provided),
+		"a sign-in by no provider":          get("/login/oidc", 404),
+		"a sign-in, the provider away":      adding(get("/login/oidc", 503), acting(openidtest.Behaviour{Down: true}), provided, says("cannot be asked")),
+		"a sign-in":                         adding(comesBack(303), acting(openidtest.Behaviour{Claims: ada}), want("Location", "/events")),
+		"a sign-in of nobody":               adding(get("/login/callback", 401), provided, says("did not begin in this browser")),
+		"a sign-in without a role":          adding(comesBack(403), acting(openidtest.Behaviour{Claims: map[string]any{"email": "ada@example.com", "groups": "others"}}), says("has no role")),
+		"a callback by no provider":         get("/login/callback", 404),
+		"a sign-in too many":                adding(get("/login/callback", 429), provided, once, given(failedLogin), want("Content-Type", "text/html; charset=utf-8")),
+		"a sign-in, the provider gone":      adding(comesBack(503), acting(openidtest.Behaviour{}), goneAfter),
+		"a sign-in that is not written": adding(comesBack(503), given(func(h *harness, _ *httptest.Server) {
+			provider.Act(openidtest.Behaviour{Claims: ada})
+			h.journal.broken = errDiskFull
+		}), want("Content-Type", "application/problem+json")),
+		"a logout":                     adding(logout, status(200), says("signed out")),
+		"a logout by a form":           adding(form(logout), func(x *exchange) { x.body = "" }, status(303), want("Location", "/login")),
+		"a logout from a foreign page": adding(logout, foreign, status(403)),
 		"a logout, the store away": adding(logout, header("Cookie", "alertd_session="+strings.Repeat("A", 43)), status(503), config(func(c *httpapi.Config) {
 			c.Sessions = session.New(session.Config{Store: brokenSessions{}, Idle: time.Hour, Absolute: time.Hour})
 		})),
@@ -484,6 +529,9 @@ func (x exchange) run(t *testing.T, c *contract) {
 	if x.given != nil {
 		x.given(h, server)
 	}
+	if x.asks != nil {
+		x.target, x.header = x.asks(h)
+	}
 	a := x.send(t, server)
 
 	path := pathOf(h.routes(), x.method, x.request(t, "").URL.Path)
@@ -496,7 +544,7 @@ func (x exchange) run(t *testing.T, c *contract) {
 	if path != unmatchedPath {
 		x.requireJudgement(t, c.judgeRequest(path, x.request(t, "")))
 	}
-	if x.method == http.MethodGet {
+	if x.method == http.MethodGet && x.asks == nil { // what it asks for is good once
 		x.method = http.MethodHead
 		requireHead(t, x.send(t, server), a)
 	}

@@ -140,7 +140,7 @@ func (a *API) refuseLogin(w *response, r *http.Request, in loginRequest, p *prob
 // showRefusal shows a problem on the page.
 func (a *API) showRefusal(w *response, r *http.Request, next string, p *problem) error {
 	view := a.view(r, next)
-	view.Signed, view.Error = nil, strings.ToUpper(p.Detail[:1])+p.Detail[1:]+"."
+	view.Signed, view.Error = nil, "Not signed in: "+p.Detail+"."
 	w.cause = p
 	p.setHeader(w.Header())
 	return a.showLogin(w, p.Status, view)

@@ -78,6 +78,9 @@ func (a *API) showLogin(w *response, status int, view loginView) error {
 // view is what the page shows to a caller who has done nothing yet.
 func (a *API) view(r *http.Request, next string) loginView {
 	v := loginView{Open: a.settings.Load().Access.Open(), Next: ownPath(next)}
+	if a.config.OpenID != nil {
+		v.Provider = a.config.OpenID.Name()
+	}
 	if caller := access.FromContext(r.Context()); caller.Login != nil {
 		v.Signed = caller.Identity
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"alertd/internal/access"
 	"alertd/internal/audit"
 	"alertd/internal/httpapi"
+	"alertd/internal/openid"
+	"alertd/internal/openid/openidtest"
 )
 
 const asForm = "application/x-www-form-urlencoded"
@@ -156,7 +159,7 @@ func TestPageSignsInWithoutScript(t *testing.T) {
 	}
 	wrong := send(access.NewSecret().Reveal(), "/events")
 	require.Equal(t, http.StatusUnauthorized, wrong.status)
-	require.Contains(t, wrong.body, "The token is not known.")
+	require.Contains(t, wrong.body, "Not signed in: the token is not known.")
 	require.Contains(t, wrong.body, `value="/events"`)
 	require.Empty(t, wrong.header.Get("Set-Cookie"))
 
@@ -237,4 +240,115 @@ func FuzzSessionCookie(f *testing.F) {
 		}
 		require.Equal(t, http.StatusUnauthorized, recorder.Code)
 	})
+}
+
+const callback = "https://alertd.example.com/login/callback"
+
+// withProvider returns an API by whose provider people sign in, those of the group risk-desk
+// as operators.
+func withProvider(tb testing.TB) (*harness, *openidtest.Provider) {
+	tb.Helper()
+	p := openidtest.Start(tb, callback)
+	p.Act(openidtest.Behaviour{Claims: map[string]any{"email": "ada@example.com", "groups": []string{"staff", "risk-desk"}}})
+	h := newHarness(tb, func(c *httpapi.Config) { byProvider(tb, c, p) })
+	return h, p
+}
+
+func byProvider(tb testing.TB, c *httpapi.Config, p *openidtest.Provider) {
+	tb.Helper()
+	client, err := openid.New(openid.Config{
+		Issuer: p.URL, ClientID: openidtest.ClientID, ClientSecret: openidtest.ClientSecret, CAFile: p.CAFile,
+		Scopes: []string{"openid", "email"}, Claim: "groups", NameClaim: "email",
+	})
+	require.NoError(tb, err)
+	c.OpenID = client
+	directory, err := access.NewDirectory(nil, true)
+	require.NoError(tb, err)
+	c.Settings.PublicURL = "https://alertd.example.com"
+	c.Settings.Access = directory.WithPeople(access.People{Issuer: p.URL, Roles: map[string]access.Role{"risk-desk": access.RoleOperator}})
+}
+
+// startAt begins a sign-in, and returns what the provider sends back and the cookie for it.
+func (h *harness) startAt(p *openidtest.Provider, next string) (target, cookie string) {
+	h.tb.Helper()
+	a := h.get("/login/oidc?next=" + url.QueryEscape(next))
+	require.Equal(h.tb, http.StatusSeeOther, a.status, a.body)
+	back := p.Browse(a.header.Get("Location"))
+	require.True(h.tb, strings.HasPrefix(back.String(), callback+"?"), back)
+	return "/login/callback?" + back.RawQuery, a.cookieOf(h.tb)
+}
+
+// sessionOf returns the cookie of the session that an answer begins.
+func (a answer) sessionOf(tb testing.TB) string {
+	tb.Helper()
+	for _, line := range a.header["Set-Cookie"] {
+		cookie, err := http.ParseSetCookie(line)
+		require.NoError(tb, err)
+		if cookie.Name == "__Host-alertd_session" && cookie.Value != "" {
+			return cookie.Name + "=" + cookie.Value
+		}
+	}
+	return ""
+}
+
+func TestPersonSignsInByTheProvider(t *testing.T) {
+	h, p := withProvider(t)
+	require.Contains(t, h.get("/login?next=/events").body, "/login/oidc?next=%2fevents")
+	target, flow := h.startAt(p, "/events?limit=1")
+	a := h.do(http.MethodGet, target, "", "Cookie", flow)
+	require.Equal(t, http.StatusSeeOther, a.status, a.body)
+	require.Equal(t, "/events?limit=1", a.header.Get("Location"))
+	cookie := a.sessionOf(t)
+	require.Equal(t, http.StatusOK, h.do(http.MethodGet, "/events", "", "Cookie", cookie).status)
+	require.Contains(t, h.do(http.MethodGet, "/login", "", "Cookie", cookie).body, "ada@example.com")
+	require.Equal(t, http.StatusForbidden, h.do(http.MethodGet, "/config", "", "Cookie", cookie).status)
+	require.Equal(t, "ada@example.com", h.journal.entries[0].Actor)
+	require.Equal(t, access.Person, h.journal.entries[0].Kind)
+
+	again := h.do(http.MethodGet, target, "", "Cookie", flow)
+	require.Equal(t, http.StatusUnauthorized, again.status, "a code is good once")
+	require.Empty(t, again.sessionOf(t))
+	without := h.do(http.MethodGet, target, "")
+	require.Equal(t, http.StatusUnauthorized, without.status)
+	require.Contains(t, without.body, "did not begin in this browser")
+
+	// The table of roles counts at once.
+	roles := map[string]access.Role{"staff": access.RoleAdmin}
+	h.reconfigure(access.People{Issuer: p.URL, Roles: roles})
+	cookie = strings.TrimPrefix(cookie, "__Host-") // it is reached without TLS now
+	require.Equal(t, http.StatusOK, h.do(http.MethodGet, "/config", "", "Cookie", cookie).status)
+	h.reconfigure(access.People{Issuer: p.URL, Roles: map[string]access.Role{"others": access.RoleAdmin}})
+	a = h.do(http.MethodGet, "/events", "", "Cookie", cookie)
+	require.Contains(t, requireProblem(t, a, http.StatusForbidden).Detail, "ada@example.com has no role")
+}
+
+func TestSignInThatComesToNothingSaysWhyInertly(t *testing.T) {
+	h, p := withProvider(t)
+	target, flow := h.startAt(p, "/events")
+	state := regexp.MustCompile(`state=([^&]+)`).FindStringSubmatch(target)[1]
+	a := h.do(http.MethodGet, "/login/callback?state="+state+"&error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E", "", "Cookie", flow)
+	require.Equal(t, http.StatusUnauthorized, a.status)
+	require.Contains(t, a.body, "access_denied (&lt;script&gt;")
+	require.NotContains(t, a.body, "<script")
+
+	p.Act(openidtest.Behaviour{Claims: map[string]any{"email": "ada@example.com", "groups": "others"}})
+	target, flow = h.startAt(p, "/")
+	a = h.do(http.MethodGet, target, "", "Cookie", flow)
+	require.Equal(t, http.StatusForbidden, a.status)
+	require.Contains(t, a.body, "ada@example.com has no role")
+	require.Empty(t, a.sessionOf(t))
+	last := h.journal.entries[len(h.journal.entries)-1]
+	require.Equal(t, audit.LoginFailed, last.Action)
+	require.Equal(t, "ada@example.com", last.Actor)
+
+	h, p = withProvider(t)
+	p.Act(openidtest.Behaviour{Down: true})
+	a = h.get("/login/oidc")
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+	require.Equal(t, "5", a.header.Get("Retry-After"))
+	require.Contains(t, a.body, "try again later")
+	require.Equal(t, http.StatusOK, h.get("/login").status)
+
+	require.Equal(t, http.StatusNotFound, newHarness(t).get("/login/oidc").status)
+	require.Equal(t, http.StatusNotFound, newHarness(t).get("/login/callback").status)
 }

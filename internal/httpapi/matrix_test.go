@@ -22,6 +22,8 @@ import (
 	"alertd/internal/access"
 	"alertd/internal/alerting"
 	"alertd/internal/httpapi"
+	"alertd/internal/openid"
+	"alertd/internal/openid/openidtest"
 )
 
 var update = flag.Bool("update", false, "write docs/security-matrix.md anew")
@@ -71,7 +73,7 @@ func visitors() []visitor {
 
 // newBuilding returns an API in which everything is there that the document's examples ask
 // for, after a reload that has taken a token away.
-func newBuilding(tb testing.TB) *building {
+func newBuilding(tb testing.TB, provider *openid.Provider) *building {
 	tb.Helper()
 	b := &building{keys: map[string]string{}}
 	entry := func(name string, role access.Role) access.Entry {
@@ -92,7 +94,7 @@ func newBuilding(tb testing.TB) *building {
 	require.NoError(tb, err)
 	after, err := access.NewDirectory(entries, false)
 	require.NoError(tb, err)
-	b.harness = newHarness(tb, quiet, func(c *httpapi.Config) { c.Settings.Access = before })
+	b.harness = newHarness(tb, quiet, func(c *httpapi.Config) { c.Settings.Access, c.OpenID = before, provider })
 	require.Equal(tb, http.StatusOK, b.do(http.MethodGet, "/config", "", "Authorization", b.keys["revoked"]).status)
 	b.api.Reconfigure(httpapi.Settings{Access: after})
 
@@ -167,6 +169,9 @@ func (v visitor) refusal(tb testing.TB, o documentedOperation) int {
 // distinguishes, is answered as the document says.
 func TestMatrixOfOperationsAndCallers(t *testing.T) {
 	c := newContract(t)
+	var provided httpapi.Config
+	byProvider(t, &provided, openidtest.Start(t, callback))
+	provider := provided.OpenID
 	var table strings.Builder
 	columns := visitors()
 	table.WriteString("| operation | needs |")
@@ -186,8 +191,10 @@ func TestMatrixOfOperationsAndCallers(t *testing.T) {
 		for _, v := range columns {
 			want, shown := v.refusal(t, o), 0
 			for _, method := range methods {
-				got := newBuilding(t).visit(t, v, method, o)
-				if want != 0 {
+				got := newBuilding(t, provider).visit(t, v, method, o)
+				if o.OperationId == "getLoginCallback" && want == 0 { // nobody of them comes from the provider
+					assert.Equal(t, http.StatusUnauthorized, got, "%s %s by %s", method, o.path, v.name)
+				} else if want != 0 {
 					assert.Equal(t, want, got, "%s %s by %s", method, o.path, v.name)
 				} else {
 					assert.Less(t, got, 400, "%s %s by %s", method, o.path, v.name)
@@ -216,12 +223,12 @@ This table is written by a test (TestMatrixOfOperationsAndCallers in internal/ht
 api/openapi.yaml as every kind of caller and compares the answer with the operation's ` + "`security`" + `. It fails if a route is not in
 the document, or the document has one that alertd lacks.
 
-Each cell is the status of the answer to the document's example: 200, 201 and 302 are success, 401 means that the caller is not known,
+Each cell is the status of the answer to the document's example: 200, 201, 302 and 303 are success, 401 means that the caller is not known,
 403 that it may not. *needs* is the role that the operation names; [operations.md](operations.md) says which roles include it. *expired* and
 *revoked* had the role admin: the token of the first has passed its ` + "`expires`" + `, that of the second is gone since a reload. *wrong source* is
 a token with the role ingest whose ` + "`sources`" + ` do not match the alert's. *session* is the session of a person
 who has signed in with a token of the role operator; *another origin*: its requests come from a web page of another site, whose answers the
-browser then keeps from that page. Without tokens and OpenID Connect in the configuration
+browser then keeps from that page. To /login/callback nobody of them comes from the provider. Without tokens and OpenID Connect in the configuration
 anybody is answered as admin.
 
 `

@@ -46,6 +46,8 @@ func (a *API) Routes() []Route {
 		{Method: get, Pattern: "/", Need: access.NeedNothing, handle: redirectToDocs},
 		{Method: get, Pattern: "/login", Need: access.NeedNothing, handle: a.getLogin},
 		{Method: post, Pattern: "/login", Need: access.NeedNothing, handle: a.postLogin},
+		{Method: get, Pattern: "/login/oidc", Need: access.NeedNothing, handle: a.getLoginStart},
+		{Method: get, Pattern: "/login/callback", Need: access.NeedNothing, handle: a.getLoginCallback},
 		{Method: post, Pattern: "/logout", Need: access.NeedNothing, handle: a.postLogout},
 		{Method: post, Pattern: "/alerts", Need: access.NeedIngest, handle: a.postAlerts},
 		{Method: get, Pattern: "/events", Need: access.NeedRead, handle: a.getEvents},

@@ -121,7 +121,7 @@ func spendOneRequest(h *harness, server *httptest.Server) {
 // exchanges returns those of the table, and for every operation its refusals of callers.
 func (c *contract) exchanges(tb testing.TB) map[string]exchange {
 	tb.Helper()
-	all := exchanges()
+	all := exchanges(tb)
 	directory, tokens := tokensOfRoles(tb)
 	known := func(config *httpapi.Config) { config.Settings.Access = directory }
 	for _, o := range c.documentedOperations() {
