@@ -71,7 +71,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 			config: func(c *httpapi.Config) { byProvider(tb, c, provider) },
 			asks: func(h *harness) (string, []string) {
 				target, cookie := h.startAt(provider, "/events")
-				return target, []string{"Cookie", cookie}
+				return target, []string{"Cookie", cookie, "Accept", "text/html"}
 			},
 		}
 	}
@@ -165,6 +165,16 @@ func exchanges(tb testing.TB) map[string]exchange {
 		byProvider(tb, c, provider)
 		c.Settings.Limits.LoginFailures = limit.Rate{Count: 1, Per: time.Hour}
 	})
+	anew := func(x *exchange) {
+		x.asks = func(*harness) (string, []string) { return x.target, nil } // HEAD begins another one
+	}
+	asProgram := func(x *exchange) {
+		asks := x.asks
+		x.asks = func(h *harness) (string, []string) {
+			target, header := asks(h)
+			return target, header[:2]
+		}
+	}
 	goneAfter := func(x *exchange) {
 		asks := x.asks
 		x.asks = func(h *harness) (string, []string) {
@@ -433,15 +443,20 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"one login too many":                adding(login(wrongBody, 429), strict, given(failedLogin), want("Content-Type", "application/problem+json")),
 		"one login too many by form":        adding(form(login("token=x", 429)), strict, given(failedLogin), says("too many wrong credentials"), want("Content-Type", "text/html; charset=utf-8")),
 		"a login that cannot be written":    adding(login(tokenBody, 503), given(func(h *harness, _ *httptest.Server) { h.journal.broken = errDiskFull })),
-		"a sign-in that begins":             adding(get("/login/oidc", 303), acting(openidtest.Behaviour{}), provided),
+		"a sign-in that begins":             adding(get("/login/oidc", 303), acting(openidtest.Behaviour{}), provided, anew),
 		"a sign-in by no provider":          get("/login/oidc", 404),
-		"a sign-in, the provider away":      adding(get("/login/oidc", 503), acting(openidtest.Behaviour{Down: true}), provided, says("cannot be asked")),
-		"a sign-in":                         adding(comesBack(303), acting(openidtest.Behaviour{Claims: ada}), want("Location", "/events")),
-		"a sign-in of nobody":               adding(get("/login/callback", 401), provided, says("did not begin in this browser")),
-		"a sign-in without a role":          adding(comesBack(403), acting(openidtest.Behaviour{Claims: map[string]any{"email": "ada@example.com", "groups": "others"}}), says("has no role")),
-		"a callback by no provider":         get("/login/callback", 404),
-		"a sign-in too many":                adding(get("/login/callback", 429), provided, once, given(failedLogin), want("Content-Type", "text/html; charset=utf-8")),
-		"a sign-in, the provider gone":      adding(comesBack(503), acting(openidtest.Behaviour{}), goneAfter),
+		"a sign-in, the provider away":      adding(get("/login/oidc", 503), acting(openidtest.Behaviour{Down: true}), provided, says("cannot be asked"), want("Content-Type", "application/problem+json")),
+		"the page, the provider away":       adding(get("/login/oidc", 503), acting(openidtest.Behaviour{Down: true}), provided, header("Accept", "text/html,*/*"), want("Content-Type", "text/html; charset=utf-8")),
+
+		"a sign-in":                adding(comesBack(303), acting(openidtest.Behaviour{Claims: ada}), want("Location", "/events")),
+		"a sign-in of nobody":      adding(get("/login/callback", 401), provided, says("did not begin in this browser"), want("Content-Type", "application/problem+json")),
+		"a page for nobody":        adding(get("/login/callback", 401), provided, says("did not begin in this browser"), header("Accept", "text/html"), want("Content-Type", "text/html; charset=utf-8")),
+		"a program without a role": adding(comesBack(403), acting(openidtest.Behaviour{Claims: map[string]any{"email": "ada@example.com", "groups": "others"}}), asProgram, want("Content-Type", "application/problem+json")),
+
+		"a sign-in without a role":     adding(comesBack(403), acting(openidtest.Behaviour{Claims: map[string]any{"email": "ada@example.com", "groups": "others"}}), says("has no role")),
+		"a callback by no provider":    get("/login/callback", 404),
+		"a sign-in too many":           adding(get("/login/callback", 429), once, given(failedLogin), header("Accept", "text/html"), want("Content-Type", "text/html; charset=utf-8")),
+		"a sign-in, the provider gone": adding(comesBack(503), acting(openidtest.Behaviour{}), goneAfter),
 		"a sign-in that is not written": adding(comesBack(503), given(func(h *harness, _ *httptest.Server) {
 			provider.Act(openidtest.Behaviour{Claims: ada})
 			h.journal.broken = errDiskFull

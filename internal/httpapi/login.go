@@ -129,17 +129,12 @@ func (a *API) loginFailed(r *http.Request, actor, reason string) *problem {
 	return p
 }
 
-// refuseLogin answers with the page if a form was sent, else with the problem itself.
+// refuseLogin answers with the page if that is wanted, else with the problem itself.
 func (a *API) refuseLogin(w *response, r *http.Request, in loginRequest, p *problem) error {
 	if !in.page {
 		return p
 	}
-	return a.showRefusal(w, r, in.next, p)
-}
-
-// showRefusal shows a problem on the page.
-func (a *API) showRefusal(w *response, r *http.Request, next string, p *problem) error {
-	view := a.view(r, next)
+	view := a.view(r, in.next)
 	view.Signed, view.Error = nil, "Not signed in: "+p.Detail+"."
 	w.cause = p
 	p.setHeader(w.Header())

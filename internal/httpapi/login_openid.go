@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"alertd/internal/access"
@@ -57,9 +58,9 @@ func (a *API) getLoginCallback(w *response, r *http.Request) error {
 	if errors.Is(err, access.ErrNoRole) {
 		p := a.loginFailed(r, account.Name, account.Name+" "+err.Error())
 		if p.Status == http.StatusUnauthorized {
-			p.Status, p.authenticate = http.StatusForbidden, ""
+			p = newProblem(http.StatusForbidden, "%s", p.Detail)
 		}
-		return a.showRefusal(w, r, flow.Next, p)
+		return a.refuseVisit(w, r, flow.Next, p)
 	}
 	if err != nil {
 		return err
@@ -83,5 +84,10 @@ func (a *API) refuseOpenID(w *response, r *http.Request, next string, err error)
 		p = a.loginFailed(r, "", known.Message)
 	}
 	p.cause = errors.New(shorten(err.Error())) // which may have a whole answer
-	return a.showRefusal(w, r, next, p)
+	return a.refuseVisit(w, r, next, p)
+}
+
+// refuseVisit answers a browser with the page, and a program with the problem itself.
+func (a *API) refuseVisit(w *response, r *http.Request, next string, p *problem) error {
+	return a.refuseLogin(w, r, loginRequest{next: next, page: strings.Contains(r.Header.Get("Accept"), "text/html")}, p)
 }

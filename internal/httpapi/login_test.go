@@ -295,7 +295,7 @@ func TestPersonSignsInByTheProvider(t *testing.T) {
 	h, p := withProvider(t)
 	require.Contains(t, h.get("/login?next=/events").body, "/login/oidc?next=%2fevents")
 	target, flow := h.startAt(p, "/events?limit=1")
-	a := h.do(http.MethodGet, target, "", "Cookie", flow)
+	a := h.do(http.MethodGet, target, "", "Cookie", flow, "Accept", "text/html")
 	require.Equal(t, http.StatusSeeOther, a.status, a.body)
 	require.Equal(t, "/events?limit=1", a.header.Get("Location"))
 	cookie := a.sessionOf(t)
@@ -305,10 +305,10 @@ func TestPersonSignsInByTheProvider(t *testing.T) {
 	require.Equal(t, "ada@example.com", h.journal.entries[0].Actor)
 	require.Equal(t, access.Person, h.journal.entries[0].Kind)
 
-	again := h.do(http.MethodGet, target, "", "Cookie", flow)
+	again := h.do(http.MethodGet, target, "", "Cookie", flow, "Accept", "text/html")
 	require.Equal(t, http.StatusUnauthorized, again.status, "a code is good once")
 	require.Empty(t, again.sessionOf(t))
-	without := h.do(http.MethodGet, target, "")
+	without := h.do(http.MethodGet, target, "", "Accept", "text/html")
 	require.Equal(t, http.StatusUnauthorized, without.status)
 	require.Contains(t, without.body, "did not begin in this browser")
 
@@ -326,14 +326,14 @@ func TestSignInThatComesToNothingSaysWhyInertly(t *testing.T) {
 	h, p := withProvider(t)
 	target, flow := h.startAt(p, "/events")
 	state := regexp.MustCompile(`state=([^&]+)`).FindStringSubmatch(target)[1]
-	a := h.do(http.MethodGet, "/login/callback?state="+state+"&error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E", "", "Cookie", flow)
+	a := h.do(http.MethodGet, "/login/callback?state="+state+"&error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E", "", "Cookie", flow, "Accept", "text/html")
 	require.Equal(t, http.StatusUnauthorized, a.status)
 	require.Contains(t, a.body, "access_denied (&lt;script&gt;")
 	require.NotContains(t, a.body, "<script")
 
 	p.Act(openidtest.Behaviour{Claims: map[string]any{"email": "ada@example.com", "groups": "others"}})
 	target, flow = h.startAt(p, "/")
-	a = h.do(http.MethodGet, target, "", "Cookie", flow)
+	a = h.do(http.MethodGet, target, "", "Cookie", flow, "Accept", "text/html")
 	require.Equal(t, http.StatusForbidden, a.status)
 	require.Contains(t, a.body, "ada@example.com has no role")
 	require.Empty(t, a.sessionOf(t))
@@ -343,7 +343,7 @@ func TestSignInThatComesToNothingSaysWhyInertly(t *testing.T) {
 
 	h, p = withProvider(t)
 	p.Act(openidtest.Behaviour{Down: true})
-	a = h.get("/login/oidc")
+	a = h.do(http.MethodGet, "/login/oidc", "", "Accept", "text/html")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.Equal(t, "5", a.header.Get("Retry-After"))
 	require.Contains(t, a.body, "try again later")

@@ -128,7 +128,7 @@ func (c *contract) exchanges(tb testing.TB) map[string]exchange {
 		if o.Responses.Codes.GetOrZero("429") != nil {
 			flood := o.example(tb)
 			flood.config, flood.given, flood.status, flood.says = oneRequest, spendOneRequest, http.StatusTooManyRequests, "rate allows 1 an hour"
-			flood.want = []string{"Retry-After", "3600"}
+			flood.want = []string{"Retry-After", "3600", "Content-Type", "application/problem+json"}
 			all[fmt.Sprintf("%s %s too often", o.method, o.path)] = flood
 		}
 		need := needOf(tb, o.Operation)
