@@ -194,7 +194,7 @@ func TestStatisticsFollowTheBufferAndTheCountersDoNot(t *testing.T) {
 		totals := manager.Totals()
 		require.Equal(t, uint64(41), totals.Registered.Sum())
 		require.Equal(t, uint64(2), totals.Rejected[alerting.RejectMalformed])
-		require.Len(t, totals.Rejected, 5)
+		require.Len(t, totals.Rejected, 6)
 		require.Equal(t, 20, totals.BufferSize)
 		require.Equal(t, 20, totals.BufferCapacity)
 		require.Positive(t, totals.BufferBytes)
