@@ -1,10 +1,14 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"alertd/internal/access"
+	"alertd/internal/session"
 )
 
 // lease is the permission to go on with what was admitted a while ago, such as a stream. Its
@@ -13,13 +17,17 @@ type lease struct {
 	api      *API
 	identity *access.Identity
 	need     access.Need
+	session  string   // the token of the session that the identity came by, "" if by none
 	settings *inForce // of the last look
 	expiry   *time.Timer
 }
 
-// lease returns the permission of an identity. The caller stops it.
-func (a *API) lease(i *access.Identity, need access.Need) *lease {
-	l := &lease{api: a, identity: i, need: need, expiry: time.NewTimer(time.Hour)}
+// lease returns the permission of a request's caller. The caller stops it.
+func (a *API) lease(r *http.Request, need access.Need) *lease {
+	l := &lease{api: a, identity: access.FromContext(r.Context()).Identity, need: need, expiry: time.NewTimer(time.Hour)}
+	if l.identity.Login != nil {
+		l.session = a.settings.Load().sessionCookie(r)
+	}
 	l.expiry.Stop() // until it is renewed
 	return l
 }
@@ -39,6 +47,18 @@ func (l *lease) renew() error {
 	l.expiry.Stop()
 	if !identity.Expires.IsZero() {
 		l.expiry.Reset(time.Until(identity.Expires))
+	}
+	return nil
+}
+
+// signedIn returns nil unless the session has ended, be it on another replica. To go on is no
+// use of it. If the store cannot say, it goes on.
+func (l *lease) signedIn(ctx context.Context) error {
+	if l.session == "" {
+		return nil
+	}
+	if _, err := l.api.config.Sessions.Find(ctx, l.session); errors.Is(err, session.ErrEnded) {
+		return err
 	}
 	return nil
 }

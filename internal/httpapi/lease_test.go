@@ -93,3 +93,31 @@ func TestStreamEndsWhenItsTokenExpires(t *testing.T) {
 		require.Equal(t, 3*time.Hour, time.Since(began))
 	})
 }
+
+// A stream ends soon after its session, wherever that was ended, and does not keep it alive.
+func TestStreamEndsWithItsSession(t *testing.T) {
+	directory, tokens := tokensOfRoles(t)
+	h := newHarness(t, func(c *httpapi.Config) {
+		c.Settings.Access, c.StreamHeartbeat = directory, 10*time.Millisecond
+	})
+	cookie := h.signIn(tokens[access.RoleRead])
+	r := listen(t, h.serve(), "", "Cookie", cookie)
+	h.register("s")
+	require.Equal(t, "alert", r.next().event)
+	require.Equal(t, http.StatusOK, h.do(http.MethodPost, "/logout", "", "Cookie", cookie).status)
+	m := r.next()
+	require.Equal(t, "revoked", m.event)
+	require.JSONEq(t, `{"reason":"the session has ended"}`, m.data)
+	require.Equal(t, "end", r.next().event)
+
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, func(c *httpapi.Config) { c.Settings.Access = directory })
+		cookie, began := h.signIn(tokens[access.RoleRead]), time.Now()
+		recorder := httptest.NewRecorder()
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events/stream", nil)
+		request.Header.Set("Cookie", cookie)
+		h.api.Handler().ServeHTTP(recorder, request)
+		require.InDelta(t, 8, time.Since(began).Hours(), 0.01)
+		require.Contains(t, recorder.Body.String(), "event: revoked")
+	})
+}

@@ -46,7 +46,7 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 		return nil
 	}
 	defer subscription.Close()
-	lease := a.lease(w.caller.Identity, access.NeedRead)
+	lease := a.lease(r, access.NeedRead)
 	defer lease.stop()
 	w.cause = a.feed(r, s, subscription, lease)
 	return nil
@@ -115,6 +115,9 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 				return s.revoke(err)
 			}
 		case <-heartbeat.C:
+			if err := lease.signedIn(r.Context()); err != nil {
+				return s.revoke(err)
+			}
 			s.buffer.WriteString(": heartbeat\n\n")
 		case event, open := <-subscription.Events():
 			if !open {
