@@ -44,7 +44,7 @@ func (s *inForce) sessionCookie(r *http.Request) string { return s.cookie(r, ses
 // setCookie gives the browser a cookie until a time, or takes it away. Pages of other sites
 // send it with links alone, see [http.SameSiteLaxMode].
 func (s *inForce) setCookie(w http.ResponseWriter, r *http.Request, name, value string, until time.Time) {
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // Secure only where TLS is: a browser would not keep it
 		Name: s.nameFor(r, name), Value: value, Path: "/", MaxAge: -1,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secure(r),
 	}

@@ -130,7 +130,7 @@ func TestCookieIsSecureOverTLS(t *testing.T) {
 		"a plain public_url": {"http://alertd.example.com", "http://127.0.0.1/", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, tokens := guarded(t)
+			h, _ := guarded(t)
 			directory, tokens := tokensOfRoles(t)
 			h.api.Reconfigure(httpapi.Settings{PublicURL: c.publicURL, Access: directory})
 			a := h.do(http.MethodPost, c.target+"login", `{"token":"`+tokens[access.RoleRead][7:]+`"}`, "Content-Type", asJSON)
