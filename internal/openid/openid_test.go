@@ -252,7 +252,7 @@ func TestFlowIsGoodForAWhile(t *testing.T) {
 		back, err := openid.ParseFlow(flow.String())
 		require.NoError(t, err)
 		require.Equal(t, flow, back)
-		time.Sleep(openid.FlowLifetime) //nolint:forbidigo // in a bubble
+		time.Sleep(openid.FlowLifetime)
 		_, err = openid.ParseFlow(flow.String())
 		require.ErrorIs(t, err, openid.ErrNoFlow)
 	})
