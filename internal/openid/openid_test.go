@@ -220,13 +220,9 @@ func TestProviderThatIsNotInOrderIsNotUsed(t *testing.T) {
 		"another issuer": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"issuer":"https://other.example.com"}`))
 		},
-		"endless": func(w http.ResponseWriter, _ *http.Request) {
-			for range 2 << 10 {
-				if _, err := w.Write([]byte(strings.Repeat(" ", 1<<10))); err != nil {
-					return
-				}
-			}
-			_, _ = w.Write([]byte(`{"issuer":"https://` + "x" + `"}`))
+		"an answer that is too long": func(w http.ResponseWriter, r *http.Request) {
+			endpoints := `"authorization_endpoint":"https://` + r.Host + `/a","token_endpoint":"https://` + r.Host + `/t"`
+			_, _ = w.Write([]byte(strings.Repeat(" ", 1<<20) + `{"issuer":"https://` + r.Host + `",` + endpoints + `}`))
 		},
 		"plain endpoints": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte(`{"issuer":"https://` + r.Host + `","authorization_endpoint":"http://` + r.Host + `/a","token_endpoint":"http://` + r.Host + `/t"}`))
