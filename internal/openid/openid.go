@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ import (
 // Config has the parameters of [New]. Issuer, ClientID, Scopes, Claim and NameClaim are
 // required.
 type Config struct {
-	// Issuer is the provider's URL.
+	// Issuer is the provider's URL. Its endpoints must have https://, unless the issuer has not.
 	Issuer string
 	// ClientID and ClientSecret are what the provider has given to alertd. A public client
 	// has no secret.
@@ -174,7 +175,7 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	}
 	for _, endpoint := range []string{found.Endpoint().AuthURL, found.Endpoint().TokenURL} {
 		u, err := url.Parse(endpoint)
-		if err != nil || u.Scheme != "https" || u.Host == "" {
+		if err != nil || u.Host == "" || u.Scheme != "https" && !strings.HasPrefix(p.config.Issuer, u.Scheme+"://") {
 			return nil, fmt.Errorf("discover: the endpoint %q has no URL with https://", endpoint)
 		}
 	}

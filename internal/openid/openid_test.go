@@ -290,3 +290,15 @@ func FuzzCallback(f *testing.F) {
 		require.Less(t, len([]rune(err.Error())), 300)
 	})
 }
+
+// The configuration takes such an issuer on loopback alone.
+func TestIssuerWithoutTLSHasEndpointsWithout(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(`{"issuer":"http://` + r.Host + `","authorization_endpoint":"http://` + r.Host + `/a","token_endpoint":"http://` + r.Host + `/t"}`))
+	}))
+	defer server.Close()
+	client := newClient(t, openid.Config{Issuer: server.URL, ClientID: "alertd", Claim: "groups", NameClaim: "email"})
+	to, _, err := client.Start(t.Context(), back, "/")
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(to, server.URL+"/a?"), to)
+}
