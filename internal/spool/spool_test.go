@@ -46,10 +46,17 @@ func filled(t *testing.T, files int) (dir spool.Dir, path string, ids []alerting
 	return dir, path, ids
 }
 
-// taken is an alertd that notes what it is sent.
-type taken struct{ ids []alerting.EventID }
+// taken is an alertd that notes what it is sent, one drain at a time.
+type taken struct {
+	turn sync.Mutex
+	ids  []alerting.EventID
+}
 
 func (k *taken) send(_ context.Context, alerts []client.Alert) ([]client.Result, error) {
+	if !k.turn.TryLock() {
+		return nil, errors.New("another drain sends at the same time")
+	}
+	defer k.turn.Unlock()
 	results := make([]client.Result, len(alerts))
 	for i, alert := range alerts {
 		k.ids = append(k.ids, alert.ID)
