@@ -120,7 +120,7 @@ var fixedCommands = map[string]string{
 	"alertd serve":        "its outputs are the log and the channels",
 	"alertd check-config": "shows the configuration, which is the operator's",
 	"alertd version":      "shows the program",
-	"alertd backup":       "writes a copy of the database, and says of which events",
+	"alertd backup":       "writes a copy of the database, and names its first and last event",
 	"alertd migrate":      "shows the version of the database",
 	"alertd help":         "shows the program",
 	"alertd audit":        "only names its subcommands",

@@ -169,7 +169,7 @@ func severally(ctx context.Context, cmd *cobra.Command, args []string, do func(a
 	return worst
 }
 
-// someArguments wants at least one argument, each of which is valid.
+// someArguments wants at least one argument, and checks each of them.
 func someArguments(what string, most int, check func(string) error) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 || most > 0 && len(args) > most {

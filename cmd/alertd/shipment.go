@@ -47,7 +47,7 @@ type outcome struct {
 	client.Result
 }
 
-// errRefused ends a shipment of which alertd has refused an alert. It was told before.
+// errRefused ends a shipment after alertd has refused one of its alerts. The refusal is on standard error already.
 var errRefused = toldError{errors.New("alerts were refused")}
 
 // verdict returns the error that ended a shipment, or else one if the output has failed, or

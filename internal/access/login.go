@@ -24,7 +24,7 @@ type Login struct {
 	Until time.Time `json:"-"`
 }
 
-// Account is somebody of whom a provider of OpenID Connect tells.
+// Account is what a provider of OpenID Connect says about a person.
 type Account struct {
 	Issuer  string `json:"issuer"`
 	Subject string `json:"subject"`
@@ -34,7 +34,7 @@ type Account struct {
 	Values []string `json:"values"`
 }
 
-// People says which role people have of whom a provider tells.
+// People says which roles the accounts of a provider have.
 type People struct {
 	Issuer string
 	// Roles are by the values of the claim. Of several the greatest counts.

@@ -29,7 +29,7 @@ type Secret struct{ text string }
 
 // ErrNotSecret says that a text is not a token: it was cut, mistyped, or is something else.
 var ErrNotSecret = errors.New("is not a token of alertd: a token is " + SecretPrefix +
-	" and 49 letters and digits, the last 6 of which are a checksum")
+	" and 49 letters and digits; the last 6 are a checksum")
 
 // NewSecret makes a token.
 func NewSecret() Secret {

@@ -56,7 +56,7 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	if config.Token != (access.Secret{}) && !config.PlainHTTP && socket == "" && base.Scheme == "http" && !loopback(base.Hostname()) {
-		return nil, fmt.Errorf("%s is plain http to another machine: whoever listens on the way could take the token and use it; use https, or allow it by --plain-http", base)
+		return nil, fmt.Errorf("%s is plain http to another machine: a listener on the way could take the token and use it; use https, or allow it by --plain-http", base)
 	}
 	settings, err := config.tls()
 	if err != nil {

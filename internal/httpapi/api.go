@@ -87,7 +87,7 @@ type API struct {
 	searches *searches
 	login    *loginPage
 	started  time.Time
-	// floodRecords bounds the log of refused requests of which there may be any number.
+	// floodRecords bounds how many refused requests are logged: there may be any number of them.
 	floodRecords *rate.Limiter
 
 	rates       *rates

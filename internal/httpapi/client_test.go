@@ -97,8 +97,8 @@ var forwardedPieces = []struct{ text, address string }{
 	{"for=192.0.2.1", ""},
 }
 
-// FuzzForwardedFor looks at headers of which the beginning is anything, which the client has made
-// up, and the end is made of known pieces.
+// FuzzForwardedFor looks at headers that begin with anything, which the client has made up, and
+// end with known pieces.
 func FuzzForwardedFor(f *testing.F) {
 	f.Add("203.0.113.1", []byte{0, 6})
 	f.Add("10.0.0.1, <script>", []byte{6, 7, 8})

@@ -74,8 +74,8 @@ func (c *Cluster) Promote(ctx context.Context) error {
 	return nil
 }
 
-// FailoverDSN returns how to connect to a database of whichever of the clusters
-// takes writes.
+// FailoverDSN returns how to connect to a database on the one of the clusters
+// that takes writes.
 func FailoverDSN(database string, clusters ...*Cluster) string {
 	return dsn(database, url.Values{"target_session_attrs": {"read-write"}}, clusters...)
 }

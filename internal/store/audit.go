@@ -13,8 +13,8 @@ import (
 	"alertd/internal/audit"
 )
 
-// The chain of the audit log has no fork and no gap: whoever appends holds the one row of
-// audit_head until its transaction has ended, and its number is taken once. The row is the
+// The chain of the audit log has no fork and no gap: a transaction that appends holds the one row of
+// audit_head until it has ended, and each number is taken once. The row is the
 // last that a transaction locks. So nobody who waits for it holds up one who has it.
 
 // Record appends entries to the audit log within a transaction, so that they are kept if

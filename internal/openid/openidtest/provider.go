@@ -34,7 +34,7 @@ const (
 type Behaviour struct {
 	// Claims are in the id token, and Info in the answer of userinfo.
 	Claims, Info map[string]any
-	// InfoSubject is of whom userinfo tells, if not empty.
+	// InfoSubject is the subject in the answer of userinfo, if not empty.
 	InfoSubject string
 	// Nonce, Audience and Party, which is whom the id token is given to, take the place of
 	// those of the request, if not empty.
@@ -217,7 +217,7 @@ func (s *store) CreateAccessToken(ctx context.Context, request op.TokenRequest) 
 	return s.Storage.CreateAccessToken(ctx, request)
 }
 
-// changed is a request of which the provider remembers something else.
+// changed is a request as the provider remembers it wrongly.
 type changed struct {
 	*storage.AuthRequest
 	acts Behaviour
