@@ -60,6 +60,8 @@ func labelOf(notice incident.Notice) string {
 		return "ACKNOWLEDGED"
 	case incident.Test:
 		return "TEST"
+	case incident.Digested:
+		return "DIGEST"
 	case incident.Opened, incident.SeverityRaised, incident.Updated:
 	}
 	return strings.ToUpper(notice.Incident.Severity.String())
@@ -84,6 +86,7 @@ func headlineOf(notice incident.Notice) string {
 		return number + " resolved by " + line(notice.By)
 	case incident.Test:
 		return "A test of this channel, nothing has happened"
+	case incident.Digested:
 	}
 	return number
 }

@@ -68,8 +68,13 @@ type Notice struct {
 	// Event is the number of the event that the notice shows.
 	Event alerting.Seq `json:"event"`
 	// Context is that event's, cut to a size that channels can take.
-	Context  Context  `json:"context"`
-	Incident Incident `json:"incident"`
+	Context Context `json:"context"`
+	// Incident is not shown if there is a digest.
+	Incident Incident `json:"incident,omitzero"`
+	// Route is the name of the route that the incident took; "" if there was none.
+	Route string `json:"route,omitzero"`
+	// Digest is what [Digested] tells of; nil for the other reasons.
+	Digest *Digest `json:"digest,omitzero"`
 }
 
 // EntryKind says what an entry of a timeline is about.

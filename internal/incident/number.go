@@ -6,6 +6,6 @@ type Number int64
 
 // Ref identifies an incident by number and id.
 type Ref struct {
-	Number Number
-	ID     ID
+	Number Number `json:"number"`
+	ID     ID     `json:"incident_id"`
 }

@@ -18,11 +18,14 @@ const (
 	WasResolved Reason = "resolved"
 	// Test: somebody tests a channel; there is no incident.
 	Test Reason = "test"
+	// Digested: incidents were held back, and one message tells of all of them: see
+	// [Notice.Digest].
+	Digested Reason = "digest"
 )
 
 // Reasons returns every reason.
 func Reasons() []Reason {
-	return []Reason{Opened, SeverityRaised, Updated, WasAcknowledged, WasResolved, Test}
+	return []Reason{Opened, SeverityRaised, Updated, WasAcknowledged, WasResolved, Test, Digested}
 }
 
 // String returns the name.
@@ -42,15 +45,16 @@ func (r Reason) AsksToAct() bool { return r == Updated }
 // other reason unnecessary, for recipients who have heard of the incident. For others the
 // reason must also be one that [Reason.Introduces]. Nothing overtakes an opening or a
 // resolution: without the first people know nothing, without the second they keep waiting.
+// A digest is about other incidents too: it overtakes nothing, and nothing overtakes it.
 func (r Reason) Overtakes(earlier Reason) bool {
 	switch earlier {
 	case Updated:
-		return r != Test
+		return r != Test && r != Digested
 	case SeverityRaised:
 		return r == SeverityRaised || r == WasResolved
 	case WasAcknowledged:
 		return r == WasAcknowledged || r == WasResolved
-	case Opened, WasResolved, Test:
+	case Opened, WasResolved, Test, Digested:
 	}
 	return false
 }

@@ -90,7 +90,7 @@ func as(n channel.Notification, reason incident.Reason, by, note string) channel
 	case incident.WasResolved:
 		notice.By, notice.Note, notice.Why = by, note, "resolved by "+by
 		notice.Incident.Status, notice.Incident.ResolvedBy, notice.Incident.ResolvedAt = incident.Resolved, by, notice.At
-	case incident.Opened, incident.SeverityRaised, incident.Updated, incident.Test:
+	case incident.Opened, incident.SeverityRaised, incident.Updated, incident.Test, incident.Digested:
 	}
 	return Rendered(n)
 }

@@ -75,7 +75,7 @@ func events(n channel.Notification, routingKey string) []api.V2Event {
 		return []api.V2Event{e}
 	case incident.Opened, incident.SeverityRaised, incident.Updated:
 		return []api.V2Event{triggered(e, n)}
-	case incident.Test:
+	case incident.Test, incident.Digested:
 	}
 	e.DedupKey = "alertd-test-" + n.Key
 	first := triggered(e, n)

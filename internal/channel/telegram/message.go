@@ -86,7 +86,7 @@ func (p *page) link(address, label string) {
 // silent reports whether a message comes without a sound.
 func silent(r incident.Reason) bool {
 	switch r {
-	case incident.Updated, incident.WasAcknowledged, incident.WasResolved:
+	case incident.Updated, incident.WasAcknowledged, incident.WasResolved, incident.Digested:
 		return true
 	case incident.Opened, incident.SeverityRaised, incident.Test:
 	}
