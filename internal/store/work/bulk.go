@@ -11,9 +11,18 @@ import (
 type column struct {
 	name string
 	kind columnKind
-	// kept says that a row that is there keeps its value.
-	kept bool
+	onto conflict
 }
+
+// conflict says what becomes of the value of a row that is there already.
+type conflict int
+
+const (
+	replaced conflict = iota
+	kept
+	// summed: the new value is added to it.
+	summed
+)
 
 type columnKind string
 
@@ -43,8 +52,12 @@ func (t *Tx) write(ctx context.Context, to table, rows [][]any) error {
 	var sets []string
 	for i, c := range to.columns {
 		names[i], kinds[i] = c.name, string(c.kind)
-		if !c.kept {
+		switch c.onto {
+		case replaced:
 			sets = append(sets, c.name+" = excluded."+c.name)
+		case summed:
+			sets = append(sets, c.name+" = "+to.name+"."+c.name+" + excluded."+c.name)
+		case kept:
 		}
 	}
 	conflict := ""

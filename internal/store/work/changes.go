@@ -29,6 +29,10 @@ type Changes struct {
 	Recovered []string
 	// Folded are the events that were folded.
 	Folded []Membership
+	// States are saved with their timers, each once.
+	States []State
+	// Holds say what is held back, or is not any more.
+	Holds []Hold
 	// Audit is what people have done, for the audit log.
 	Audit []audit.Entry
 }
@@ -52,68 +56,68 @@ type Membership struct {
 }
 
 var incidentsTable = table{name: "incidents", key: "number", columns: []column{
-	{"number", numbers, true},
-	{"incident_id", ids, true},
-	{"fingerprint", texts, true},
-	{"status", numbers, false},
-	{"severity", numbers, false},
-	{"category", numbers, true},
-	{"source", texts, true},
-	{"last_seen", numbers, false},
-	{"resolved", numbers, false},
-	{"generation", numbers, false},
-	{"state", texts, false},
+	{"number", numbers, kept},
+	{"incident_id", ids, kept},
+	{"fingerprint", texts, kept},
+	{"status", numbers, replaced},
+	{"severity", numbers, replaced},
+	{"category", numbers, kept},
+	{"source", texts, kept},
+	{"last_seen", numbers, replaced},
+	{"resolved", numbers, replaced},
+	{"generation", numbers, replaced},
+	{"state", texts, replaced},
 }}
 
 var noticesTable = table{name: "notices", columns: []column{
-	{"incident", numbers, true},
-	{"number", numbers, true},
-	{"notice", texts, true},
+	{"incident", numbers, kept},
+	{"number", numbers, kept},
+	{"notice", texts, kept},
 }}
 
 var entriesTable = table{name: "incident_entries", columns: []column{
-	{"incident", numbers, true},
-	{"entry", texts, true},
+	{"incident", numbers, kept},
+	{"entry", texts, kept},
 }}
 
 var deliveriesTable = table{name: "deliveries", key: "number", columns: []column{
-	{"number", numbers, true},
-	{"delivery_id", ids, true},
-	{"incident", numbers, true},
-	{"generation", numbers, true},
-	{"notice", numbers, true},
-	{"reason", texts, true},
-	{"channel", texts, true},
-	{"target", texts, true},
-	{"status", numbers, false},
-	{"ready", numbers, false},
-	{"created", numbers, true},
-	{"due", numbers, false},
-	{"give_up", numbers, false},
-	{"finished", numbers, false},
-	{"attempts", numbers, false},
-	{"tried", numbers, false},
-	{"claim", ids, false},
-	{"lease", numbers, false},
-	{"error", texts, false},
-	{"thread", texts, false},
-	{"fallback_for", ids, true},
-	{"reported", numbers, false},
+	{"number", numbers, kept},
+	{"delivery_id", ids, kept},
+	{"incident", numbers, kept},
+	{"generation", numbers, kept},
+	{"notice", numbers, kept},
+	{"reason", texts, kept},
+	{"channel", texts, kept},
+	{"target", texts, kept},
+	{"status", numbers, replaced},
+	{"ready", numbers, replaced},
+	{"created", numbers, kept},
+	{"due", numbers, replaced},
+	{"give_up", numbers, replaced},
+	{"finished", numbers, replaced},
+	{"attempts", numbers, replaced},
+	{"tried", numbers, replaced},
+	{"claim", ids, replaced},
+	{"lease", numbers, replaced},
+	{"error", texts, replaced},
+	{"thread", texts, replaced},
+	{"fallback_for", ids, kept},
+	{"reported", numbers, replaced},
 }}
 
 var attemptsTable = table{name: "delivery_attempts", columns: []column{
-	{"delivery_id", ids, true},
-	{"number", numbers, true},
-	{"at", numbers, true},
-	{"took", numbers, true},
-	{"outcome", numbers, true},
-	{"code", numbers, true},
-	{"error", texts, true},
+	{"delivery_id", ids, kept},
+	{"number", numbers, kept},
+	{"at", numbers, kept},
+	{"took", numbers, kept},
+	{"outcome", numbers, kept},
+	{"code", numbers, kept},
+	{"error", texts, kept},
 }}
 
 var digestsTable = table{name: "delivery_incidents", columns: []column{
-	{"delivery", numbers, true},
-	{"incident", numbers, true},
+	{"delivery", numbers, kept},
+	{"incident", numbers, kept},
 }}
 
 // Save writes changes. It is the last thing that a transaction does if it writes to the
@@ -141,6 +145,9 @@ func (t *Tx) Save(ctx context.Context, c Changes) error {
 	for number, due := range c.Reminders {
 		timers.set(reminderTimer, int64(number), due)
 	}
+	if err := t.saveStates(ctx, c.States, &timers); err != nil {
+		return err
+	}
 	for _, part := range []struct {
 		to   table
 		rows [][]any
@@ -151,6 +158,7 @@ func (t *Tx) Save(ctx context.Context, c Changes) error {
 		{deliveriesTable, deliveries},
 		{digestsTable, digests},
 		{attemptsTable, t.attemptRows(c.Attempts)},
+		{holdsTable, holdRows(c.Holds)},
 	} {
 		if err := t.write(ctx, part.to, part.rows); err != nil {
 			return err

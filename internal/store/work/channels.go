@@ -78,15 +78,15 @@ func (t *Tx) SaveChannels(ctx context.Context, policies []delivery.Policy) error
 }
 
 var channelsTable = table{name: "channel_records", key: "channel", columns: []column{
-	{"channel", texts, true},
-	{"successes", numbers, true},
-	{"failures", numbers, true},
-	{"consecutive", numbers, true},
-	{"last_error", texts, true},
-	{"last_failure", numbers, true},
-	{"last_success", numbers, true},
-	{"fallback", texts, false},
-	{"seen", numbers, false},
+	{"channel", texts, kept},
+	{"successes", numbers, kept},
+	{"failures", numbers, kept},
+	{"consecutive", numbers, kept},
+	{"last_error", texts, kept},
+	{"last_failure", numbers, kept},
+	{"last_success", numbers, kept},
+	{"fallback", texts, replaced},
+	{"seen", numbers, replaced},
 }}
 
 // Stranger is a channel with messages that wait and that this alertd does not have.

@@ -50,9 +50,9 @@ func unpackFold(packed []byte, each func(m Membership)) error {
 	return nil
 }
 
-var foldsTable = table{name: "folds", columns: []column{{"through", numbers, true}, {"events", binaries, true}}}
+var foldsTable = table{name: "folds", columns: []column{{"through", numbers, kept}, {"events", binaries, kept}}}
 
-var incidentFoldsTable = table{name: "incident_folds", columns: []column{{"incident", numbers, true}, {"through", numbers, true}}}
+var incidentFoldsTable = table{name: "incident_folds", columns: []column{{"incident", numbers, kept}, {"through", numbers, kept}}}
 
 // addFold notes which incidents events belong to. The events' numbers ascend, and come
 // after those of earlier calls, unless it is one event alone that was skipped.

@@ -150,6 +150,7 @@ func (t *Tx) deleteSomeOf(ctx context.Context, old []int64) (rows, incidents int
 	for _, statement := range []string{
 		`DELETE FROM incident_folds WHERE (incident, through) IN (SELECT incident, through FROM incident_folds WHERE incident ` + d.AnyOf + ` LIMIT ?)`,
 		`DELETE FROM incident_entries WHERE id IN (SELECT id FROM incident_entries WHERE incident ` + d.AnyOf + ` LIMIT ?)`,
+		`DELETE FROM holds WHERE (holder, incident) IN (SELECT holder, incident FROM holds WHERE incident ` + d.AnyOf + ` LIMIT ?)`,
 		`DELETE FROM notices WHERE (incident, number) IN (SELECT incident, number FROM notices WHERE incident ` + d.AnyOf + ` LIMIT ?)`,
 		`DELETE FROM timers WHERE kind = 1 AND subject IN (SELECT subject FROM timers WHERE kind = 1 AND subject ` + d.AnyOf + ` LIMIT ?)`,
 	} {

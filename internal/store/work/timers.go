@@ -18,12 +18,13 @@ const (
 	reminderTimer TimerKind = 1
 	deliveryTimer TimerKind = 2
 	eventTimer    TimerKind = 3
+	stateTimer    TimerKind = 4
 )
 
 var timersTable = table{name: "timers", key: "kind, subject", columns: []column{
-	{"kind", numbers, true},
-	{"subject", numbers, true},
-	{"due", numbers, false},
+	{"kind", numbers, kept},
+	{"subject", numbers, kept},
+	{"due", numbers, replaced},
 }}
 
 // timerChanges are timers to be set, and to be taken back.
@@ -70,18 +71,20 @@ type Due struct {
 	Deliveries []delivery.Number
 	// Events could not be folded in their turn.
 	Events []alerting.Seq
+	States []State
 }
 
 // Len returns how many they are.
-func (d Due) Len() int { return len(d.Reminders) + len(d.Deliveries) + len(d.Events) }
+func (d Due) Len() int { return len(d.Reminders) + len(d.Deliveries) + len(d.Events) + len(d.States) }
 
 // Due returns what waits for timers that have run out, the longest due first, at most
-// limit. Without deliveries it leaves those and events out.
+// limit. Without deliveries it leaves those, events and states out.
 func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err error) {
-	last := eventTimer
+	last := stateTimer
 	if !deliveries {
 		last = reminderTimer
 	}
+	var states []int64
 	err = t.each(ctx, func(rows *sql.Rows) error {
 		var kind TimerKind
 		var subject int64
@@ -95,21 +98,26 @@ func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err 
 			due.Deliveries = append(due.Deliveries, delivery.Number(subject))
 		case eventTimer:
 			due.Events = append(due.Events, alerting.Seq(subject))
+		case stateTimer:
+			states = append(states, subject)
 		}
 		return nil
 	}, `SELECT kind, subject FROM timers WHERE due <= ? AND +kind <= ? ORDER BY due LIMIT ?`, instant(t.now), int64(last), limit)
+	if err == nil {
+		due.States, err = t.dueStates(ctx, states)
+	}
 	return due, wrap("look for timers that have run out", err)
 }
 
 // NextTimer returns how long it is until the next timer runs out; negative: it should
 // have gone off that long ago. It returns false if there is none. Without deliveries it
-// leaves those and events out.
+// leaves those, events and states out.
 func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration, found bool, err error) {
 	now, err := w.now(ctx)
 	if err != nil {
 		return 0, false, err
 	}
-	last := eventTimer
+	last := stateTimer
 	if !deliveries {
 		last = reminderTimer
 	}
@@ -134,6 +142,9 @@ func (t *Tx) Forget(ctx context.Context, gone Due) error {
 	for _, seq := range gone.Events {
 		c.set(eventTimer, int64(seq), time.Time{})
 	}
+	for _, s := range gone.States {
+		c.set(stateTimer, s.number(), time.Time{})
+	}
 	return t.saveTimers(ctx, c)
 }
 
@@ -148,6 +159,9 @@ func (t *Tx) Postpone(ctx context.Context, due Due, by time.Duration) error {
 	}
 	for _, seq := range due.Events {
 		c.set(eventTimer, int64(seq), t.now.Add(by))
+	}
+	for _, s := range due.States {
+		c.set(stateTimer, s.number(), t.now.Add(by))
 	}
 	return t.saveTimers(ctx, c)
 }

@@ -47,6 +47,7 @@ type Tx struct {
 	incidents  incident.Number // the last one's, in a transaction of InTurn
 	deliveries delivery.Number
 	numbered   bool // they have changed
+	standing   int64
 }
 
 // Now is the time of all that happens in the transaction, in UTC, to the microsecond:
@@ -70,7 +71,7 @@ func (w *Work) run(ctx context.Context, inTurn bool, f func(ctx context.Context,
 	return w.store.Transact(ctx, inTurn, func(ctx context.Context, tx store.Transaction, now time.Time) error {
 		t := &Tx{work: w, tx: tx, now: now.UTC().Truncate(time.Microsecond)}
 		if inTurn {
-			err := t.one(ctx, `SELECT incidents, deliveries FROM engine WHERE id = 1`+w.dialect().Hold).Scan(&t.incidents, &t.deliveries)
+			err := t.one(ctx, `SELECT incidents, deliveries, standing FROM engine WHERE id = 1`+w.dialect().Hold).Scan(&t.incidents, &t.deliveries, &t.standing)
 			if err != nil {
 				return fmt.Errorf("take the engine's turn: %w", err)
 			}
