@@ -31,10 +31,11 @@ type sendFlags struct {
 type alertFlags struct {
 	severity, category, source, contextJSON, dedupKey, timestamp, eventID string
 	context                                                               []string
+	resolves                                                              bool
 }
 
 // alertFlagNames are those of alertFlags.
-var alertFlagNames = []string{"severity", "category", "source", "context", "context-json", "dedup-key", "timestamp", "event-id"}
+var alertFlagNames = []string{"severity", "category", "source", "context", "context-json", "dedup-key", "resolves", "timestamp", "event-id"}
 
 func newSendCommand() *cobra.Command {
 	var flags sendFlags
@@ -61,6 +62,7 @@ func newSendCommand() *cobra.Command {
 	f.StringArrayVar(&flags.context, "context", nil, "`KEY=VALUE` of the context; may be given several times")
 	f.StringVar(&flags.contextJSON, "context-json", "", "the context as a JSON `object`")
 	f.StringVar(&flags.dedupKey, "dedup-key", "", "`text` that says which alerts are alike")
+	f.BoolVar(&flags.resolves, "resolves", false, "resolve the open incident of such alerts; opens none, at any severity")
 	f.StringVar(&flags.timestamp, "timestamp", "", "`time` when it happened, such as 2026-01-31T08:00:00Z (default now)")
 	f.StringVar(&flags.eventID, "event-id", "", "`UUID` of the event (default a new one)")
 	f.DurationVar(&flags.retryFor, "retry-for", time.Minute, "how long to try again; 0s tries once")
@@ -129,7 +131,7 @@ func (f *alertFlags) alert(message string) (client.Alert, error) {
 	if err != nil {
 		return client.Alert{}, err
 	}
-	fields := map[string]any{"message": message, "context": members}
+	fields := map[string]any{"message": message, "context": members, "resolves": f.resolves}
 	for name, value := range map[string]string{
 		"severity": f.severity, "category": f.category, "source": f.source, "dedup_key": f.dedupKey, "timestamp": f.timestamp, "event_id": f.eventID,
 	} {

@@ -65,6 +65,9 @@ type Alert struct {
 	// DedupKey, if given (1 to 255 characters), says which alerts are alike,
 	// in place of the fingerprint that alertd works out.
 	DedupKey string
+	// Resolves says that what is alike is over: the open incident with the same
+	// fingerprint is resolved, and none is opened.
+	Resolves bool
 	// IdempotencyKey, if given (1 to 255 printable ASCII characters), does
 	// the same as EventID, for clients that do not make UUIDs.
 	IdempotencyKey string

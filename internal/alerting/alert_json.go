@@ -15,14 +15,14 @@ import (
 // recordFields are the fields that an event's JSON may have. The first
 // alertFieldCount are those that an alert may have.
 var recordFields = [...]string{
-	"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key",
+	"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key", "resolves",
 	"seq", "received_at", "incident_id",
 }
 
-const alertFieldCount = 8
+const alertFieldCount = 9
 
 // optionalFields may be null, which is the same as leaving them out.
-var optionalFields = [...]string{"context", "timestamp", "event_id", "dedup_key", "received_at"}
+var optionalFields = [...]string{"context", "timestamp", "event_id", "dedup_key", "resolves", "received_at"}
 
 // decoders keeps JSON decoders with their state for reuse.
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
@@ -158,6 +158,12 @@ func (d *alertDecoder) decode(key string, value jsontext.Value) *Error {
 		return err
 	case key == "seq" || key == "incident_id":
 		return nil
+	case key == "resolves":
+		if value.Kind() != 't' && value.Kind() != 'f' {
+			return invalidField(key, "must be true or false, not %s", kindName(value.Kind()))
+		}
+		d.alert.Resolves = value.Kind() == 't'
+		return nil
 	}
 	if value.Kind() != '"' {
 		return invalidField(key, "must be a string, not %s", kindName(value.Kind()))
@@ -223,6 +229,8 @@ func kindName(kind jsontext.Kind) string {
 		return "an object"
 	case '[':
 		return "an array"
+	case '"':
+		return "a string"
 	case '0':
 		return "a number"
 	case 'n':

@@ -15,7 +15,7 @@ func TestDecodeReadsEveryField(t *testing.T) {
 	alert, err := alerting.DecodeAlert([]byte(` {
 		"severity": "ERROR", "category": "Risk_Limit", "source": " var_gate ", "message": "VaR \u00e9",
 		"context": {"var": 0.0500, "n": [1,2]}, "timestamp": "2025-12-27T11:30:00.1234567+01:00",
-		"event_id": "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55", "dedup_key": "k"
+		"event_id": "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55", "dedup_key": "k", "resolves": true
 	} `))
 	require.NoError(t, err)
 	require.Equal(t, alerting.SeverityError, alert.Severity)
@@ -26,6 +26,7 @@ func TestDecodeReadsEveryField(t *testing.T) {
 	require.Equal(t, at(t, "2025-12-27T10:30:00.123456Z"), alert.Timestamp)
 	require.Equal(t, "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55", alert.EventID.String())
 	require.Equal(t, "k", alert.DedupKey)
+	require.True(t, alert.Resolves)
 }
 
 func TestMalformedIsNotInvalid(t *testing.T) {
@@ -88,6 +89,8 @@ func TestInvalidFieldsAreNamed(t *testing.T) {
 		"a bad id":               {minimal + `,"event_id":"7"}`, "event_id", "must be a UUID"},
 		"a number for an id":     {minimal + `,"event_id":7}`, "event_id", "must be a string"},
 		"an empty dedup_key":     {minimal + `,"dedup_key":""}`, "dedup_key", "1 to 255"},
+		"a text for a boolean":   {minimal + `,"resolves":"true"}`, "resolves", "must be true or false, not a string"},
+		"a number for a boolean": {minimal + `,"resolves":1}`, "resolves", "must be true or false, not a number"},
 		"an escaped NUL":         {`{"source":"a\u0000"}`, "source", "NUL"},
 		"alertd's own source":    {`{"source":"alertd"}`, "source", "the name of alertd's own alerts"},
 		"its source in disguise": {`{"source":" \u0041lertD\n"}`, "source", "the name of alertd's own alerts"},
@@ -126,7 +129,10 @@ func TestDecoderIsReusableAfterAnError(t *testing.T) {
 func TestOptionalFieldsMayBeNull(t *testing.T) {
 	want, err := alerting.DecodeAlert([]byte(minimal + `}`))
 	require.NoError(t, err)
-	got, err := alerting.DecodeAlert([]byte(minimal + `,"context":null,"timestamp":null,"event_id":null,"dedup_key":null}`))
+	got, err := alerting.DecodeAlert([]byte(minimal + `,"context":null,"timestamp":null,"event_id":null,"dedup_key":null,"resolves":null}`))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	got, err = alerting.DecodeAlert([]byte(minimal + `,"resolves":false}`))
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	got, err = alerting.DecodeRecord([]byte(minimal + `,"received_at":null,"seq":null,"incident_id":null}`))

@@ -33,7 +33,7 @@ func newDraft(alert *Alert, now time.Time) *Draft {
 	d := &Draft{idempotencyKey: alert.IdempotencyKey, idGiven: !alert.EventID.IsZero(), event: Event{
 		id: alert.EventID, timestamp: alert.Timestamp, receivedAt: alert.ReceivedAt,
 		severity: alert.Severity, category: alert.Category,
-		source: alert.Source, message: alert.Message, dedupKey: alert.DedupKey,
+		source: alert.Source, message: alert.Message, dedupKey: alert.DedupKey, resolves: alert.Resolves,
 	}}
 	e := &d.event
 	if e.id.IsZero() {
@@ -65,13 +65,16 @@ func newDraft(alert *Alert, now time.Time) *Draft {
 	e.contextEnd = len(head)
 	head = append(head, layoutSeq...)
 
-	tail := make([]byte, 0, 64+len(e.dedupKey))
+	tail := make([]byte, 0, 96+len(e.dedupKey))
 	tail = append(tail, layoutReceivedAt...)
 	tail = e.receivedAt.AppendFormat(tail, timeFormat)
 	tail = append(tail, '"')
 	if e.dedupKey != "" {
 		tail = append(tail, layoutDedupKey...)
 		tail = appendQuoted(tail, e.dedupKey)
+	}
+	if e.resolves {
+		tail = append(tail, layoutResolves...)
 	}
 	d.head, d.tail = head, append(tail, '}')
 	return d

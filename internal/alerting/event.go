@@ -24,6 +24,7 @@ type Event struct {
 	source     string
 	message    string
 	dedupKey   string
+	resolves   bool
 	seq        Seq
 	dispatch   bool
 
@@ -59,6 +60,9 @@ func (e *Event) Message() string { return e.message }
 // DedupKey returns the key that the client gave, or "".
 func (e *Event) DedupKey() string { return e.dedupKey }
 
+// Resolves reports whether it says that what is alike is over, see [Alert].
+func (e *Event) Resolves() bool { return e.resolves }
+
 // Dispatch reports whether alerting was enabled when the alert was registered, so that
 // people are to be told of the event.
 func (e *Event) Dispatch() bool { return e.dispatch }
@@ -68,7 +72,8 @@ func (e *Event) Context() Context { return Context{raw: e.json[e.contextStart:e.
 
 // JSON returns the event as one JSON object: the seed's to_dict fields
 // (event_id, timestamp, severity, category, source, message, context), then
-// seq, received_at and, where given, dedup_key. It is encoded once and shared.
+// seq, received_at and, where given, dedup_key and resolves (only ever true). It
+// is encoded once and shared.
 func (e *Event) JSON() string { return e.json }
 
 // MarshalJSON returns a copy of [Event.JSON].

@@ -17,12 +17,12 @@ func TestAnEventsJSONIsTheSeedsDictThenTheLogsFields(t *testing.T) {
 		alert.Context, _ = alerting.ParseContext([]byte(`{ "position":"BTC-EUR", "current_var": 0.0500 }`))
 		alert.EventID, _ = alerting.ParseEventID("019B5F2C-7A3E-7C4D-9F10-2B6C8D1E4A55")
 		alert.Timestamp = time.Date(2025, 12, 27, 11, 30, 0, 123456789, time.FixedZone("", 3600))
-		alert.DedupKey = `desk "7"`
+		alert.DedupKey, alert.Resolves = `desk "7"`, true
 		event := register(t, newManager(t, everything(10)), alert)
 		const want = `{"event_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55","timestamp":"2025-12-27T10:30:00.123456Z",` +
 			`"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03",` +
 			`"context":{ "position":"BTC-EUR", "current_var": 0.0500 },"seq":1,"received_at":"2000-01-01T00:00:00.000000Z",` +
-			`"dedup_key":"desk \"7\""}`
+			`"dedup_key":"desk \"7\"","resolves":true}`
 		require.Equal(t, want, event.JSON())
 		text, err := event.MarshalJSON()
 		require.NoError(t, err)
@@ -43,7 +43,9 @@ func TestAnEventGetsIDTimeAndAnEmptyContextByItself(t *testing.T) {
 		require.Equal(t, "var_gate", event.Source())
 		require.Equal(t, "VaR limit breached: 0.05 > 0.03", event.Message())
 		require.Empty(t, event.DedupKey())
+		require.False(t, event.Resolves())
 		require.NotContains(t, decodeEvent(t, event), "dedup_key")
+		require.NotContains(t, decodeEvent(t, event), "resolves")
 		require.Equal(t, event.ID().String(), decodeEvent(t, event)["event_id"])
 	})
 }

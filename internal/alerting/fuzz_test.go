@@ -84,10 +84,10 @@ func readTime(text string) (time.Time, bool) {
 // allowed reports whether the alert is one by the words of the contract.
 func (r read) allowed() bool {
 	for field, value := range r {
-		if string(value) == "null" && slices.Contains([]string{"context", "timestamp", "event_id", "dedup_key"}, field) {
+		if string(value) == "null" && slices.Contains([]string{"context", "timestamp", "event_id", "dedup_key", "resolves"}, field) {
 			delete(r, field)
 		}
-		if !slices.Contains([]string{"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key"}, field) {
+		if !slices.Contains([]string{"severity", "category", "source", "message", "context", "timestamp", "event_id", "dedup_key", "resolves"}, field) {
 			return false
 		}
 	}
@@ -121,6 +121,9 @@ func (r read) allowed() bool {
 		if !ok || at.Year() < 1970 || at.Year() > 9999 {
 			return false
 		}
+	}
+	if resolves, given := r["resolves"]; given && string(resolves) != "true" && string(resolves) != "false" {
+		return false
 	}
 	context, given := r["context"]
 	return !given || context[0] == '{' && depth(context) <= 32 && !hasNUL(context)
@@ -247,7 +250,7 @@ func FuzzDecodeAlert(f *testing.F) {
 		minimal + `,"context":` + strings.Repeat(`{"a":`, 31) + `{}` + strings.Repeat(`}`, 31) + `}`, minimal + `,"context":` + strings.Repeat(`{"a":`, 32) + `{}` + strings.Repeat(`}`, 32) + `}`, minimal + `,"context":{"a":` + strings.Repeat(`[`, 31) + strings.Repeat(`]`, 31) + `}}`,
 		minimal + `,"context":` + strings.Repeat(`[`, 11_000), minimal + `,"context":[]}`, minimal + `,"context":null}`, minimal + `,"context":"{}"}`, minimal + `,"Context":{}}`, `{"` + strings.Repeat("x", 100_000) + `":1}`, `{"severity":3,"category":[],"source":{},"message":true,"more":null}`,
 		minimal + `,"context":{"a":NaN,"b":[-Infinity,{"c":Infinity}],"NaN":"NaN \" Infinity"}}`, minimal + `,"context":{"a":nan,"b":-inf,"c":+INF,"d":NaN1,"e":1NaN}}`, minimal + `,"context":{NaN:1}}`, minimal + `,"context":NaN}`, minimal + `,"dedup_key":Infinity}`, minimal + `,"context":{"a":NaN}`, minimal + `,"context":{"a":007}}`, minimal + `,"context":{"a":[.5,NaN]}}`, minimal + `,"context":{"a":NaN,"a":1}}`,
-		minimal + `,"context":null,"timestamp":null,"event_id":null,"dedup_key":null}`, `{"severity":null,"category":null,"source":null,"message":null}`, strings.Replace(minimal, "error", "WARN", 1) + `}`, strings.Replace(minimal, "error", "fatal", 1) + `}`, strings.Replace(minimal, "var_gate", " Alertd ", 1) + `}`,
+		minimal + `,"context":null,"timestamp":null,"event_id":null,"dedup_key":null}`, minimal + `,"dedup_key":"k","resolves":true}`, minimal + `,"resolves":false}`, minimal + `,"resolves":null}`, minimal + `,"resolves":"true"}`, minimal + `,"resolves":0}`, minimal + `,"resolves":NaN}`, `{"severity":null,"category":null,"source":null,"message":null}`, strings.Replace(minimal, "error", "WARN", 1) + `}`, strings.Replace(minimal, "error", "fatal", 1) + `}`, strings.Replace(minimal, "var_gate", " Alertd ", 1) + `}`,
 		minimal + `,"timestamp":"2025-12-27 10:30:00,25"}`, minimal + `,"timestamp":"2025-12-27t10:30:00 +0100"}`, minimal + `,"timestamp":"2025-12-31T24:00:00.0-01"}`, minimal + `,"timestamp":"2025-12-31T24:00:00.1"}`, minimal + `,"timestamp":"9999-12-31T24:00:00"}`,
 	} {
 		f.Add([]byte(seed))
@@ -314,6 +317,7 @@ func requireRead(t *testing.T, other read, alert alerting.Alert) {
 	require.Equal(t, strings.TrimSpace(text("source")), alert.Source)
 	require.Equal(t, text("message"), alert.Message)
 	require.Equal(t, text("dedup_key"), alert.DedupKey)
+	require.Equal(t, string(other["resolves"]) == "true", alert.Resolves)
 	require.Empty(t, alert.IdempotencyKey)
 	if context, ok := other["context"]; ok {
 		require.Equal(t, string(context), alert.Context.String(), "byte for byte")
@@ -343,6 +347,10 @@ func requireMade(t *testing.T, alert alerting.Alert, event *alerting.Event) {
 	if alert.DedupKey != "" {
 		want = append(want, "dedup_key")
 		require.Equal(t, alert.DedupKey, values["dedup_key"])
+	}
+	if alert.Resolves {
+		want = append(want, "resolves")
+		require.Equal(t, true, values["resolves"])
 	}
 	require.Equal(t, want, names)
 	if !alert.EventID.IsZero() {

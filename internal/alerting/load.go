@@ -21,6 +21,7 @@ const (
 	layoutSeq        = `,"seq":`
 	layoutReceivedAt = `,"received_at":"`
 	layoutDedupKey   = `,"dedup_key":`
+	layoutResolves   = `,"resolves":true`
 )
 
 // errNotAnEvent says that a text is not what [Event.JSON] returns.
@@ -54,10 +55,11 @@ func LoadEvent(json string, dispatch bool) (*Event, error) {
 	e.seq, err = ParseSeq(l.until(layoutReceivedAt))
 	l.check(err)
 	e.receivedAt = l.time(`"`)
-	if l.rest != "}" {
-		l.skip(layoutDedupKey)
+	if rest, found := strings.CutPrefix(l.rest, layoutDedupKey); found {
+		l.rest = rest
 		e.dedupKey = l.quoted()
 	}
+	l.rest, e.resolves = strings.CutPrefix(l.rest, layoutResolves)
 	if l.rest != "}" || !l.ok {
 		return nil, errNotAnEvent
 	}

@@ -27,6 +27,7 @@ func anyAlert(t *rapid.T) alerting.Alert {
 	if rapid.Bool().Draw(t, "has dedup key") {
 		alert.DedupKey = `,"seq":7,` + text.Draw(t, "dedup key")
 	}
+	alert.Resolves = rapid.Bool().Draw(t, "resolves")
 	if rapid.Bool().Draw(t, "has times") {
 		alert.Timestamp = time.UnixMicro(rapid.Int64Range(1, 253_402_300_799_999_999).Draw(t, "timestamp"))
 		alert.ReceivedAt = time.UnixMicro(rapid.Int64Range(1, 253_402_300_799_999_999).Draw(t, "received at"))
@@ -47,7 +48,7 @@ func TestWhatAnEventWritesIsReadBackTheSame(t *testing.T) {
 
 func TestADamagedEventIsNotReadBack(t *testing.T) {
 	draft, err := alerting.NewDraft(alerting.Alert{
-		Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: `s"`, Message: "m", DedupKey: "k",
+		Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: `s"`, Message: "m", DedupKey: "k", Resolves: true,
 	}, time.UnixMicro(1_766_831_400_000_812))
 	require.NoError(t, err)
 	whole := draft.Finish(7).JSON()
@@ -62,7 +63,9 @@ func TestADamagedEventIsNotReadBack(t *testing.T) {
 		{`"seq":7`, `"seq":-7`},
 		{`"seq":7`, `"sex":7`},
 		{`"message":"m"`, `"message":m`},
-		{`"dedup_key":"k"}`, `"dedup_key":"k"} `},
+		{`"dedup_key":"k"`, `"dedup_key":"k" `},
+		{`"resolves":true}`, `"resolves":true} `},
+		{`"resolves":true`, `"resolves":false`},
 		{`"dedup_key"`, `"other_key"`},
 	} {
 		_, err := alerting.LoadEvent(strings.Replace(whole, damage[0], damage[1], 1), false)
@@ -74,7 +77,7 @@ func TestADamagedEventIsNotReadBack(t *testing.T) {
 
 func TestARecordIsAnAlertWithWhatItsLogKnew(t *testing.T) {
 	alert := varBreach()
-	alert.DedupKey = "desk"
+	alert.DedupKey, alert.Resolves = "desk", true
 	event := register(t, newManager(t, everything(1)), alert)
 	record, err := alerting.DecodeRecord([]byte(strings.TrimSuffix(event.JSON(), "}") + `,"incident_id":"x"}`))
 	require.NoError(t, err)
@@ -82,6 +85,7 @@ func TestARecordIsAnAlertWithWhatItsLogKnew(t *testing.T) {
 	require.Equal(t, event.Timestamp(), record.Timestamp)
 	require.Equal(t, event.ReceivedAt(), record.ReceivedAt)
 	require.Equal(t, "desk", record.DedupKey)
+	require.True(t, record.Resolves)
 
 	draft, err := alerting.NewDraft(record, time.Now())
 	require.NoError(t, err)

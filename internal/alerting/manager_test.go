@@ -28,6 +28,15 @@ func TestAnAlertBelowTheMinimumMakesNoEvent(t *testing.T) {
 	register(t, manager, alert)
 }
 
+func TestTheEndOfAnIncidentIsAnEventAtAnySeverity(t *testing.T) {
+	manager := newManager(t, alerting.Config{Enabled: true, MinSeverity: alerting.SeverityCritical, BufferSize: 10})
+	alert := varBreach()
+	alert.Severity, alert.Resolves = alerting.SeverityDebug, true
+	event := register(t, manager, alert)
+	require.True(t, event.Resolves())
+	require.Equal(t, true, decodeEvent(t, event)["resolves"])
+}
+
 func TestDisabledAlertingKeepsEventsAndDispatchesNone(t *testing.T) {
 	dispatcher := alerting.NewMemoryDispatcher(10)
 	config := alerting.Config{Enabled: false, MinSeverity: alerting.SeverityDebug, BufferSize: 10}

@@ -41,9 +41,10 @@ func NewAlert(data []byte, now time.Time) (Alert, error) {
 		Message   string            `json:"message"`
 		Context   alerting.Context  `json:"context"`
 		DedupKey  string            `json:"dedup_key,omitzero"`
+		Resolves  bool              `json:"resolves,omitzero"`
 	}{
 		alert.EventID.String(), alerting.FormatTime(alert.Timestamp), alert.Severity, alert.Category, alert.Source, alert.Message,
-		alert.Context, alert.DedupKey,
+		alert.Context, alert.DedupKey, alert.Resolves,
 	})
 	return Alert{alert.EventID, bytes.TrimSuffix(line.Bytes(), []byte("\n"))}, err
 }

@@ -277,9 +277,9 @@ func TestStreamThatIsNoneIsNotRead(t *testing.T) {
 
 func TestAlertGetsAnIDAndATime(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	alert, err := client.NewAlert([]byte(`{"severity":"ERROR","category":"risk_limit","source":" var_gate ","message":"a < b","context":{"x": 0.0300, "nan": NaN, "t": "</x>"}}`), now)
+	alert, err := client.NewAlert([]byte(`{"severity":"ERROR","category":"risk_limit","source":" var_gate ","message":"a < b","context":{"x": 0.0300, "nan": NaN, "t": "</x>"},"resolves":true}`), now)
 	require.NoError(t, err)
-	require.Equal(t, `{"event_id":"`+alert.ID.String()+`","timestamp":"2026-01-02T03:04:05.000000Z","severity":"error","category":"risk_limit","source":"var_gate","message":"a < b","context":{"x":0.0300,"nan":"NaN","t":"</x>"}}`, string(alert.JSON))
+	require.Equal(t, `{"event_id":"`+alert.ID.String()+`","timestamp":"2026-01-02T03:04:05.000000Z","severity":"error","category":"risk_limit","source":"var_gate","message":"a < b","context":{"x":0.0300,"nan":"NaN","t":"</x>"},"resolves":true}`, string(alert.JSON))
 	again, err := client.NewAlert(alert.JSON, now.Add(time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, alert, again, "what it has it keeps")

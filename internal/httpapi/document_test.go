@@ -261,7 +261,7 @@ func TestEveryInputHasALimit(t *testing.T) {
 	visit := func(where string, schema *base.Schema) {
 		seen++
 		switch {
-		case len(schema.Enum) > 0 || slices.Contains(schema.Type, "object") || slices.Equal(schema.Type, []string{"null"}):
+		case len(schema.Enum) > 0 || slices.Contains(schema.Type, "object") || slices.Contains(schema.Type, "boolean") || slices.Equal(schema.Type, []string{"null"}):
 		case slices.Contains(schema.Type, "array"):
 			assert.NotNil(t, schema.MaxItems, "%s may have any number of items", where)
 		case slices.Contains(schema.Type, "integer"):
@@ -269,7 +269,7 @@ func TestEveryInputHasALimit(t *testing.T) {
 		case slices.Contains(schema.Type, "string"):
 			assert.True(t, schema.MaxLength != nil || schema.Pattern != "" || schema.Format != "", "%s may be any text", where)
 		case len(schema.Type) > 0:
-			assert.Fail(t, "neither text, number, list nor object", "%s: %v", where, schema.Type)
+			assert.Fail(t, "neither text, number, list, object nor a choice", "%s: %v", where, schema.Type)
 		}
 	}
 	for _, operation := range c.operations() {

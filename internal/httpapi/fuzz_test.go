@@ -417,7 +417,7 @@ func FuzzBatch(f *testing.F) {
 	for _, seed := range []string{
 		"", "\n", "\r\n \t\r\n", breach, breach + "\n" + breach, breach + "\r\n\r\n" + breach + "\r\n", breach + "\r" + breach, breach + " " + breach, identified + "\n" + identified,
 		"{\n}", "{}", "[\n]", "[]", "[[]]", "null", "7", `"x"`, "\x00", "\ufeff" + breach, breach + "\n{", "\xff\n" + breach, "{\"source\":\"\xff\"}\n" + breach, `{"source":"\ud800"}`, `{"a":1,"a":2}` + "\n" + breach,
-		strings.Replace(breach, "error", "debug", 1) + "\n" + breach, strings.Replace(breach, "error", "loud", 1), with(`"x":1,"y":2`) + "\n" + with(`"dedup_key":""`), breach + "\u2028" + breach, breach + "\v\n\f" + breach,
+		strings.Replace(breach, "error", "debug", 1) + "\n" + breach, strings.Replace(breach, "error", "loud", 1), with(`"x":1,"y":2`) + "\n" + with(`"dedup_key":""`), with(`"resolves":true`) + "\n" + with(`"resolves":"true"`), breach + "\u2028" + breach, breach + "\v\n\f" + breach,
 	} {
 		f.Add(seed, true)
 		f.Add("["+strings.ReplaceAll(seed, "\n", ",")+"]", false)

@@ -14,7 +14,7 @@ import (
 type csvEncoder struct {
 	out    *csv.Writer
 	header bool // has been written
-	cells  [10]string
+	cells  [11]string
 }
 
 func newCSVEncoder(out io.Writer) *csvEncoder { return &csvEncoder{out: csv.NewWriter(out)} }
@@ -27,6 +27,7 @@ func (e *csvEncoder) encode(event *alerting.Event) error {
 		event.ID().String(), alerting.FormatTime(event.Timestamp()), event.Severity().String(), event.Category().String(),
 		harmless(event.Source()), harmless(event.Message()), plaintext.EscapeJSON(event.Context().String()),
 		strconv.FormatInt(int64(event.Seq()), 10), alerting.FormatTime(event.ReceivedAt()), harmless(event.DedupKey()),
+		strconv.FormatBool(event.Resolves()),
 	}
 	return e.out.Write(e.cells[:])
 }
@@ -37,7 +38,7 @@ func (e *csvEncoder) writeHeader() error {
 	}
 	e.header = true
 	e.cells = [...]string{
-		"event_id", "timestamp", "severity", "category", "source", "message", "context", "seq", "received_at", "dedup_key",
+		"event_id", "timestamp", "severity", "category", "source", "message", "context", "seq", "received_at", "dedup_key", "resolves",
 	}
 	return e.out.Write(e.cells[:])
 }

@@ -24,7 +24,7 @@ func TestExportIsOneEventALine(t *testing.T) {
 	log := newLog(t)
 	events := add(t, log,
 		`{"severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03","context":{"limit": 0.030, "big":12345678901234567890.5e+0}}`,
-		`{"severity":"debug","category":"other","source":"a \" b","message":"two\nlines","dedup_key":"k"}`,
+		`{"severity":"debug","category":"other","source":"a \" b","message":"two\nlines","dedup_key":"k","resolves":true}`,
 		`{"severity":"critical","category":"compliance","source":"kill_switch","message":"halt"}`,
 	)
 	var want strings.Builder
@@ -82,15 +82,15 @@ func TestExportIsBoundedByTimestamp(t *testing.T) {
 
 func TestCSVHasAHeaderAndARowAnEvent(t *testing.T) {
 	log := newLog(t)
-	const header = "event_id,timestamp,severity,category,source,message,context,seq,received_at,dedup_key\n"
+	const header = "event_id,timestamp,severity,category,source,message,context,seq,received_at,dedup_key,resolves\n"
 	require.Equal(t, header, export(t, log, alerting.Filter{}, transfer.CSV))
 	event := add(t, log, `{"event_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55","severity":"error","category":"risk_limit","source":"var_gate",`+
-		`"message":"=HYPERLINK(\"http://x\"), \"now\"","context":{"limit": 0.030},"timestamp":"2025-12-27T10:30:00Z","dedup_key":"-1"}`)[0]
+		`"message":"=HYPERLINK(\"http://x\"), \"now\"","context":{"limit": 0.030},"timestamp":"2025-12-27T10:30:00Z","dedup_key":"-1","resolves":true}`)[0]
 	require.Equal(t, header+`019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55,2025-12-27T10:30:00.000000Z,error,risk_limit,var_gate,"'=HYPERLINK(""http://x""), ""now""",`+
-		`"{""limit"": 0.030}",1,`+alerting.FormatTime(event.ReceivedAt())+",'-1\n", export(t, log, alerting.Filter{}, transfer.CSV))
+		`"{""limit"": 0.030}",1,`+alerting.FormatTime(event.ReceivedAt())+",'-1,true\n", export(t, log, alerting.Filter{}, transfer.CSV))
 }
 
-// For any texts of an event, a CSV reader finds ten cells with these texts, plain, and none that
+// For any texts of an event, a CSV reader finds eleven cells with these texts, plain, and none that
 // a spreadsheet could read as a formula.
 func TestCSVHasNoFormulas(t *testing.T) {
 	begin := rapid.SampledFrom([]string{"", "=", "+", "-", "@", "\t", "\r", "\n", "'", " =", "\u00a0@", "\"", "＝", ",", ";", " \t"})
@@ -116,7 +116,7 @@ func TestCSVHasNoFormulas(t *testing.T) {
 		rows, err := csv.NewReader(strings.NewReader(out.String())).ReadAll()
 		require.NoError(t, err)
 		require.Len(t, rows, 2)
-		require.Len(t, rows[1], 10)
+		require.Len(t, rows[1], 11)
 		for i, cell := range rows[1] {
 			seen := strings.TrimLeft(cell, " \u00a0")
 			require.False(t, seen != "" && strings.ContainsAny(seen[:1], "=+-@\t\r\n") || strings.HasPrefix(seen, "＝"), "cell %d: %q", i, cell)

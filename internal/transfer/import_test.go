@@ -18,7 +18,7 @@ import (
 
 func TestImportKeepsIdsAndTimes(t *testing.T) {
 	const line = `{"event_id":"019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55","timestamp":"2025-12-27T10:30:00.123456Z","severity":"error","category":"risk_limit",` +
-		`"source":"var_gate","message":"m","context":{"limit": 0.030},"seq":1,"received_at":"2025-12-27T10:30:01.654321Z","dedup_key":"k"}` + "\n"
+		`"source":"var_gate","message":"m","context":{"limit": 0.030},"seq":1,"received_at":"2025-12-27T10:30:01.654321Z","dedup_key":"k","resolves":true}` + "\n"
 	log := newLog(t)
 	imported, err := transfer.Import(t.Context(), log, strings.NewReader(line), transfer.ImportOptions{MaxLine: maxLine})
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestKnownIdIsADuplicate(t *testing.T) {
 func TestInvalidLineEndsTheImportAfterEarlierLines(t *testing.T) {
 	for name, test := range map[string]struct{ line, want string }{
 		"a field that is wrong":    {`{"severity":"loud","category":"other","source":"s","message":"m"}`, `line 1502: severity: "loud" is not one of the known values, must be one of debug, info, warning, error, critical`},
-		"two fields that are":      {`{"severity":"error","category":"other","source":"s","text":"m"}`, `line 1502: text: is not a known field, must be one of severity, category, source, message, context, timestamp, event_id, dedup_key, seq, received_at, incident_id; message: is missing or empty, must have 1 to 8192 characters`},
+		"two fields that are":      {`{"severity":"error","category":"other","source":"s","text":"m"}`, `line 1502: text: is not a known field, must be one of severity, category, source, message, context, timestamp, event_id, dedup_key, resolves, seq, received_at, incident_id; message: is missing or empty, must have 1 to 8192 characters`},
 		"what is no JSON":          {`event,severity`, `line 1502: malformed JSON at byte 0: invalid character 'e' at start of value`},
 		"half a line":              {`{"severity":"error"`, `line 1502: malformed JSON: it ends too soon`},
 		"an array":                 {`[]`, `line 1502: an alert must be a JSON object`},
@@ -192,7 +192,7 @@ func TestExportImportRoundTrip(t *testing.T) {
 		draft, err := alerting.NewDraft(alerting.Alert{
 			Severity: rapid.SampledFrom(alerting.Severities()).Draw(t, "severity"),
 			Category: rapid.SampledFrom(alerting.Categories()).Draw(t, "category"),
-			Source:   "s" + text.Draw(t, "source") + "s", Message: "m" + text.Draw(t, "message"), DedupKey: text.Draw(t, "dedup_key"),
+			Source:   "s" + text.Draw(t, "source") + "s", Message: "m" + text.Draw(t, "message"), DedupKey: text.Draw(t, "dedup_key"), Resolves: rapid.Bool().Draw(t, "resolves"),
 			Timestamp: aDay.AddDate(0, 0, rapid.IntRange(0, 1000).Draw(t, "day")),
 		}, aDay)
 		require.NoError(t, err)

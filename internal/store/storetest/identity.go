@@ -198,6 +198,7 @@ func jsonIsKept(t *testing.T, db Database) {
 		require.NoError(t, err)
 		alert := withID(Alert("line\nbreak, \"quoted\", \\, \u2028, <script>, ¡é日🔥!"))
 		alert.Context, alert.DedupKey, alert.Source = parsed, `a "key", \`, `so"urce\é`
+		alert.Resolves = len(alerts)%2 == 0
 		alert.Timestamp = time.Date(1999, 12, 31, 23, 59, 59, 123456789, time.FixedZone("", 3600))
 		alert.ReceivedAt = time.Date(2001, 2, 3, 4, 5, 6, 1000, time.UTC)
 		alerts = append(alerts, alert)
@@ -218,6 +219,7 @@ func jsonIsKept(t *testing.T, db Database) {
 			require.Equal(t, want[i], found.JSON())
 			require.Equal(t, alert.Context.String(), found.Context().String())
 			require.Equal(t, alert.DedupKey, found.DedupKey())
+			require.Equal(t, alert.Resolves, found.Resolves())
 			requireDuplicate(t, found, log.Add(t, alert)[0])
 		}
 		log.Stop()
