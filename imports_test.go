@@ -48,6 +48,11 @@ var imports = map[string]row{
 		strict: true,
 		why:    "pure: the records of who did what, and the chain that they make",
 	},
+	"internal/matcher": {
+		may:    []string{"internal/alerting", "internal/plaintext"},
+		strict: true,
+		why:    "pure: which events a route, a silence or an inhibition is about",
+	},
 	"internal/openid": {
 		may: []string{"internal/access"},
 		why: "signs people in by OpenID Connect; knows no page and no session",
@@ -299,7 +304,7 @@ var dependencies = map[string]string{
 	"github.com/jedib0t/go-pretty/v6":                          "tables of the command line",
 	"github.com/realclientip/realclientip-go":                  "the client's address behind trusted proxies",
 	"github.com/rs/cors":                                       "pages of other origins that may read",
-	"github.com/tidwall/match":                                 "patterns of sources",
+	"github.com/tidwall/match":                                 "patterns of sources and of values in a context",
 	"github.com/zitadel/oidc/v3":                               "tests: a provider of OpenID Connect",
 	"golang.org/x/oauth2":                                      "the authorization code flow with PKCE",
 	"modernc.org/sqlite":                                       "SQLite without cgo, so that the binary is static",
