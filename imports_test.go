@@ -72,6 +72,11 @@ var imports = map[string]row{
 		may: []string{"internal/alerting"},
 		why: "pure: how events fold into incidents, and which notices that makes",
 	},
+	"internal/heartbeat": {
+		may:    []string{"internal/alerting"},
+		strict: true,
+		why:    "pure: when a component that has gone silent is accused",
+	},
 	"internal/channel": {
 		may: []string{"internal/alerting", "internal/incident", "internal/plaintext"},
 		why: "messages and their outcomes; the kinds are below it",
