@@ -48,6 +48,11 @@ var imports = map[string]row{
 		strict: true,
 		why:    "pure: the records of who did what, and the chain that they make",
 	},
+	"internal/calendar": {
+		may:    []string{"internal/alerting"},
+		strict: true,
+		why:    "pure: recurring hours, such as those of an exchange",
+	},
 	"internal/matcher": {
 		may:    []string{"internal/alerting", "internal/plaintext"},
 		strict: true,
@@ -419,4 +424,10 @@ func TestBinaryLinksNoTestCode(t *testing.T) {
 			assert.True(t, linked[path], "cmd/alertd does not link %s: if it is for tests, its row must say so", path)
 		}
 	}
+}
+
+// The image has nothing but the binary.
+func TestBinaryHasTimeZones(t *testing.T) {
+	type goPackage struct{ ImportPath string }
+	require.Contains(t, goJSON[goPackage](t, "list", "-deps", "-json=ImportPath", "./cmd/alertd"), goPackage{"time/tzdata"})
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	_ "time/tzdata" // calendars work where the system has no time zones, as in the image
 )
 
 // Set by the linker; see the Makefile.
