@@ -90,6 +90,10 @@ var imports = map[string]row{
 		may: []string{"internal/channel"},
 		why: "the HTTP client of the kinds that need one",
 	},
+	"internal/template": {
+		may: []string{"internal/alerting", "internal/channel", "internal/incident", "internal/plaintext"},
+		why: "pure: messages in the words of the configuration",
+	},
 	"internal/delivery": {
 		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
 		why: "pure: which channels get a notice, and what follows from an attempt",
@@ -143,7 +147,7 @@ var imports = map[string]row{
 		may: []string{
 			"internal/access", "internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
 			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
-			"internal/delivery", "internal/listen", "internal/plaintext",
+			"internal/delivery", "internal/listen", "internal/plaintext", "internal/template",
 		},
 		why: "reads the file into the Config of each part",
 	},
@@ -291,6 +295,7 @@ var dependencies = map[string]string{
 	"github.com/pelletier/go-toml/v2":                          "TOML with the line and column of a mistake",
 	"github.com/pressly/goose/v3":                              "versions of the database's schema",
 	"github.com/prometheus/client_golang":                      "metrics",
+	"github.com/rivo/uniseg":                                   "characters as people count them, to cut a text in a template",
 	"github.com/rogpeppe/go-internal":                          "tests: conversations with the command line as scripts",
 	"github.com/rs/zerolog":                                    "tests: the silent logger that toxiproxy requires",
 	"github.com/schollz/progressbar/v3":                        "the progress of an import, on a terminal",

@@ -12,8 +12,10 @@ type Notification struct {
 	// Target is the recipient that the message is for, one of [Targeted.Targets]; "" is
 	// the whole channel.
 	Target string
+	// Channel is the channel's name. [Render] leaves it to the caller.
+	Channel string
 	// Thread is the [Result.Thread] of the first message about the incident that this
-	// channel has delivered; "" if there was none, or it had none.
+	// channel has delivered; "" if there was none, or it had none. A digest joins no thread.
 	Thread string
 	// Notice is the message as data, for receivers that are programs. A test
 	// ([incident.Test]) has an incident with an id that is in no list.
@@ -37,6 +39,8 @@ type Notification struct {
 	Why string
 	// Facts are what is known of the incident, in the order in which to show them.
 	Facts []Fact
+	// Items are the incidents that a digest names.
+	Items []Item
 	// Note is what the person who acknowledged or resolved had to say; "" if nothing.
 	// It may have several lines.
 	Note string
@@ -46,6 +50,16 @@ type Notification struct {
 	Cut     bool
 	// URL is where the incident can be seen; "" if alertd does not know its address.
 	URL string
+
+	// Worded is what templates have made of title and body, for receivers that are
+	// programs; "": the text is the built-in one.
+	Worded struct{ Title, Body string }
+	// HTML is what a template has made of the HTML part of an e-mail; "": it is the built-in
+	// one. It is safe to show.
+	HTML string
+	// TemplateError says in one line why templates were to word the message, and did not; "":
+	// they did, or there are none.
+	TemplateError string
 }
 
 // Subject returns label and title in one line of at most most characters, such as
@@ -57,6 +71,17 @@ func (n Notification) Subject(most int) string {
 // Fact is a name and a value to show beside a message. The value may have several
 // lines.
 type Fact struct{ Name, Value string }
+
+// Item is an incident that a message names.
+type Item struct {
+	// Name is the incident's, such as "Incident 12".
+	Name string
+	// Text is severity, source and message in one line, and the status if it is not
+	// triggered, such as "CRITICAL kill_switch: Kill switch activated (resolved)".
+	Text string
+	// URL is where the incident can be seen; "" if alertd does not know its address.
+	URL string
+}
 
 // Color is that of a message, as #rrggbb.
 type Color string

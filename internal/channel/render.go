@@ -13,6 +13,9 @@ import (
 // Render returns the message about a notice. key is the delivery's id, and
 // publicURL the address of alertd, without a slash at its end; "" leaves out the link.
 func Render(key string, notice incident.Notice, publicURL string) Notification {
+	if notice.Digest != nil {
+		return renderDigest(key, notice, publicURL)
+	}
 	i := notice.Incident
 	n := Notification{
 		Key: key, Notice: notice, Color: colorOf(i), Label: labelOf(notice), Title: line(i.Source + ": " + i.Message),
@@ -25,9 +28,13 @@ func Render(key string, notice incident.Notice, publicURL string) Notification {
 		n.Note = note
 	}
 	if publicURL != "" && notice.Reason != incident.Test {
-		n.URL = publicURL + "/incidents/" + i.ID.String()
+		n.URL = incidentURL(publicURL, i.ID)
 	}
 	return n
+}
+
+func incidentURL(publicURL string, id incident.ID) string {
+	return publicURL + "/incidents/" + id.String()
 }
 
 // colorOf returns green for what is resolved, blue for what is acknowledged, and
@@ -40,7 +47,11 @@ func colorOf(i incident.Incident) Color {
 		return Blue
 	case incident.Triggered:
 	}
-	switch i.Severity {
+	return colorOfSeverity(i.Severity)
+}
+
+func colorOfSeverity(s alerting.Severity) Color {
+	switch s {
 	case alerting.SeverityCritical:
 		return Red
 	case alerting.SeverityError:

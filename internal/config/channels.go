@@ -18,6 +18,7 @@ import (
 	"alertd/internal/channel/telegram"
 	"alertd/internal/channel/webhook"
 	"alertd/internal/delivery"
+	"alertd/internal/template"
 )
 
 // Channel is one channel's settings.
@@ -28,6 +29,8 @@ type Channel struct {
 	Settings Settings
 	// Open makes the channel of its settings. The error is that of its kind's New.
 	Open func(Shared) (channel.Channel, error)
+	// Template is how its messages are worded; it is valid.
+	Template template.Spec
 	// Raw is the channel's table as it was read, after substitution. It may hold secrets.
 	Raw map[string]any
 }
@@ -145,6 +148,7 @@ func readChannel(t *table, name string) Channel {
 	}
 	c.Policy.Kind = kindName
 	c.Settings, c.Open = k.read(t)
+	c.Template = readChannelTemplate(t, kindName)
 	if targeted, ok := c.Settings.(channel.Targeted); ok {
 		c.Policy.Targets = targeted.Targets()
 	}

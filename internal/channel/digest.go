@@ -1,0 +1,65 @@
+package channel
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"alertd/internal/incident"
+)
+
+// renderDigest is [Render] for a digest. Its link shows all incidents.
+func renderDigest(key string, notice incident.Notice, publicURL string) Notification {
+	d := notice.Digest
+	held := strconv.Itoa(d.Incidents) + " incidents held back"
+	if d.Incidents == 1 {
+		held = "1 incident held back"
+	}
+	n := Notification{
+		Key: key, Notice: notice, Color: colorOfSeverity(d.Severity()), Label: labelOf(notice),
+		Title: held + ": " + tallies(d.BySeverity), Headline: held + " since " + sinceOf(d.Since, d.Until),
+		Body: fmt.Sprintf("By severity: %s\nBy category: %s\nBy source: %s", tallies(d.BySeverity), tallies(d.ByCategory), tallies(d.BySource)),
+		Facts: []Fact{
+			{"Incidents", strconv.Itoa(d.Incidents)},
+			{"Events", strconv.FormatUint(d.Events, 10)},
+			{"Held back since", showTime(d.Since)},
+			{"Until", showTime(d.Until)},
+		},
+		Why: line(d.Why),
+	}
+	for _, item := range d.Worst {
+		shown := Item{
+			Name: "Incident " + strconv.FormatInt(int64(item.Number), 10),
+			Text: strings.ToUpper(item.Severity.String()) + " " + line(item.Source+": "+item.Message),
+		}
+		if item.Status != incident.Triggered {
+			shown.Text += " (" + line(item.Status.String()) + ")"
+		}
+		if publicURL != "" {
+			shown.URL = incidentURL(publicURL, item.ID)
+		}
+		n.Items = append(n.Items, shown)
+	}
+	if publicURL != "" {
+		n.URL = publicURL + "/incidents"
+	}
+	return n
+}
+
+// tallies returns counts in one line, such as "3 critical, 14 error".
+func tallies(counted []incident.Tally) string {
+	texts := make([]string, len(counted))
+	for n, t := range counted {
+		texts[n] = strconv.Itoa(t.Count) + " " + line(t.Name)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// sinceOf returns a time before until: without the day if it is the same.
+func sinceOf(since, until time.Time) string {
+	if since.UTC().Format(time.DateOnly) == until.UTC().Format(time.DateOnly) {
+		return since.UTC().Format("15:04 UTC")
+	}
+	return since.UTC().Format("2006-01-02 15:04 UTC")
+}

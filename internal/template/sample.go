@@ -1,0 +1,116 @@
+package template
+
+import (
+	"fmt"
+	"time"
+
+	"alertd/internal/alerting"
+	"alertd/internal/channel"
+	"alertd/internal/incident"
+)
+
+// sampleAt is when what the samples show began.
+var sampleAt = time.Date(2025, 12, 27, 10, 30, 0, 0, time.UTC)
+
+// SampleAlert returns the alert that samples are of unless another is given.
+func SampleAlert() alerting.Alert {
+	context, err := alerting.ParseContext([]byte(`{"portfolio":"EQ-LS-1","var":0.0512,"limit":0.0300}`))
+	if err != nil {
+		panic(err)
+	}
+	return alerting.Alert{
+		Severity: alerting.SeverityCritical, Category: alerting.CategoryRiskLimit, Source: "var_gate",
+		Message: "VaR limit breached: 0.0512 > 0.0300", Context: context,
+	}
+}
+
+// Sample returns a notice as one of an alert may be, for a reason. It is always the same for
+// the same alert.
+func Sample(reason incident.Reason, alert alerting.Alert) incident.Notice {
+	i := sampleIncident(12, alert)
+	n := incident.Notice{
+		Number: 1, Reason: reason, At: sampleAt, Since: 1, Event: 40, Context: incident.CutContext(alert.Context),
+		Why: fmt.Sprintf("opened by event 40: %s from %s", alert.Severity, alert.Source),
+	}
+	grown := func(number int, after time.Duration, count uint64) {
+		n.Number, n.At, n.Since, n.Event = number, sampleAt.Add(after), count-1, n.Event+alerting.Seq(count-1)
+		i.Count, i.LastSeen, i.LastEvent = count, n.At, n.Event
+	}
+	switch reason {
+	case incident.Opened:
+	case incident.SeverityRaised:
+		grown(2, time.Minute, 2)
+		n.Why = fmt.Sprintf("severity rose to %s by event %d", alert.Severity, n.Event)
+	case incident.Updated:
+		grown(2, time.Hour, 42)
+		n.Why = "still open: 41 events since " + alerting.FormatTime(sampleAt) + ", 42 in all"
+	case incident.WasAcknowledged:
+		grown(2, 5*time.Minute, 7)
+		n.By, n.Note, n.Why = "ada", "Looking at the hedge", "acknowledged by ada"
+		i.Status, i.AcknowledgedAt, i.AcknowledgedBy = incident.Acknowledged, n.At, n.By
+	case incident.WasResolved:
+		grown(3, 20*time.Minute, 7)
+		n.Since, n.By, n.Note, n.Why = 0, "grace", "Hedged, the limit holds again", "resolved by grace"
+		i.Status, i.ResolvedAt, i.ResolvedBy = incident.Resolved, n.At, n.By
+	case incident.Test:
+		n.Why = "somebody tests the channel"
+	case incident.Digested:
+		return sampleDigest(alert)
+	}
+	n.Incident = i
+	return n
+}
+
+func sampleIncident(number incident.Number, alert alerting.Alert) incident.Incident {
+	id, err := incident.ParseID(fmt.Sprintf("019b5f2c-7a3e-7c4d-9f10-%012d", number))
+	if err != nil {
+		panic(err)
+	}
+	return incident.Incident{
+		ID: id, Number: number, Generation: 1, Pattern: alert.Message, Grouping: incident.ByMessage, Status: incident.Triggered,
+		Severity: alert.Severity, Category: alert.Category, Source: alert.Source, Message: alert.Message, Count: 1,
+		FirstSeen: sampleAt, LastSeen: sampleAt, FirstEvent: 40, LastEvent: 40,
+	}
+}
+
+// sampleDigest returns a digest of incidents of an alert and of others.
+func sampleDigest(alert alerting.Alert) incident.Notice {
+	var held []incident.Held
+	add := func(times int, a alerting.Alert, events uint64) {
+		for range times {
+			i := sampleIncident(incident.Number(12+len(held)), a)
+			held = append(held, incident.Held{Incident: &i, Events: events})
+		}
+	}
+	add(1, alert, 7)
+	add(9, alerting.Alert{Severity: alerting.SeverityWarning, Category: alerting.CategoryDataQuality, Source: "feed", Message: "Quotes are stale"}, 40)
+	add(7, alerting.Alert{Severity: alerting.SeverityInfo, Category: alerting.CategoryPerformance, Source: "router", Message: "Slow fills"}, 5)
+	until := sampleAt.Add(2 * time.Minute)
+	d := incident.NewDigest(sampleAt, until, held)
+	d.Why = "the channel takes 30 messages an hour"
+	return incident.Notice{Number: 1, Reason: incident.Digested, At: until, Why: d.Why, Digest: &d}
+}
+
+// samples returns messages of every reason, and of an opening in every severity, each
+// without any context and with these members of it; the openings first.
+func samples(keys []string) []channel.Notification {
+	var all []channel.Notification
+	add := func(reason incident.Reason, severity alerting.Severity) {
+		alert := SampleAlert()
+		alert.Severity, alert.Context = severity, alerting.Context{}
+		n := channel.Render("019b5f2c-8000-7000-8000-000000000000", Sample(reason, alert), "https://alertd.example.com")
+		n.Channel = "sample"
+		all = append(all, n)
+		for _, key := range keys {
+			n.Details = append(n.Details, channel.Fact{Name: key, Value: "sample"})
+		}
+		all = append(all, n)
+	}
+	for _, severity := range alerting.Severities() {
+		add(incident.Opened, severity)
+	}
+	for _, reason := range incident.Reasons()[1:] {
+		add(reason, alerting.SeverityCritical)
+	}
+	return all
+}
