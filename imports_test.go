@@ -82,10 +82,6 @@ var imports = map[string]row{
 		strict: true,
 		why:    "pure: when a component that has gone silent is accused",
 	},
-	"internal/watchdog": {
-		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound"},
-		why: "tells a service outside that alertd works; cmd gives it the proofs",
-	},
 	"internal/channel": {
 		may: []string{"internal/alerting", "internal/incident", "internal/plaintext"},
 		why: "messages and their outcomes; the kinds are below it",
@@ -102,8 +98,12 @@ var imports = map[string]row{
 		may: []string{"internal/alerting", "internal/channel", "internal/incident"},
 		why: "pure: which channels get a notice, and what follows from an attempt",
 	},
+	"internal/routing": {
+		may: []string{"internal/alerting", "internal/calendar", "internal/delivery", "internal/incident", "internal/matcher"},
+		why: "pure: who is told of what, when, and why not",
+	},
 	"internal/engine": {
-		may: []string{"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/store", "internal/store/work"},
+		may: []string{"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/matcher", "internal/routing", "internal/store", "internal/store/work"},
 		why: "ties the decisions to the store and the channels; no HTTP of its own",
 	},
 	"internal/wholefile": {
@@ -144,14 +144,14 @@ var imports = map[string]row{
 		why: "alerts on disk while alertd cannot take them",
 	},
 	"internal/metrics": {
-		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/store"},
+		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/routing", "internal/store"},
 		why: "metrics of the core, the log and deliveries, in their own types",
 	},
 	"internal/config": {
 		may: []string{
 			"internal/access", "internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
 			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
-			"internal/delivery", "internal/heartbeat", "internal/listen", "internal/plaintext", "internal/template", "internal/watchdog",
+			"internal/delivery", "internal/listen", "internal/plaintext", "internal/template",
 		},
 		why: "reads the file into the Config of each part",
 	},

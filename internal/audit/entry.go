@@ -17,6 +17,8 @@ type Action string
 // The actions.
 const (
 	Acknowledge       Action = "incident.acknowledge"
+	AddSilence        Action = "silence.add"
+	ExpireSilence     Action = "silence.expire"
 	Resolve           Action = "incident.resolve"
 	RetryDelivery     Action = "delivery.retry"
 	TestChannel       Action = "channel.test"

@@ -4,23 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
-	"alertd/internal/incident"
 )
-
-func ExampleDecide() {
-	opened := incident.Notice{Number: 1, Reason: incident.Opened, Incident: incident.Incident{
-		Number: 12, Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: "var_gate",
-	}}
-	decisions := delivery.Decide(opened, []delivery.Policy{
-		{Name: "chat", Enabled: true, MinSeverity: alerting.SeverityWarning},
-		{Name: "pager", Enabled: true, MinSeverity: alerting.SeverityCritical},
-	}, func(string, string) bool { return false })
-	fmt.Println(delivery.Explain(decisions))
-	// Output: told to chat; not to pager (severity error is below its min_severity critical)
-}
 
 func ExampleAfter() {
 	now := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)

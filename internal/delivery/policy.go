@@ -25,8 +25,11 @@ type Policy struct {
 	Timeout time.Duration
 	// Concurrency is how many attempts may be under way at once.
 	Concurrency int
-	// RateLimit bounds how often an attempt begins.
-	RateLimit Rate
+	// RateLimit bounds the messages about openings, rises and growth of incidents. What is
+	// over is told in a digest. Critical incidents pass, unless RateLimitCritical says
+	// otherwise.
+	RateLimit         Rate
+	RateLimitCritical bool
 	Retry     Retry
 	// Fallback is the channel that gets the messages this one could not deliver; "": none.
 	Fallback string
@@ -58,8 +61,8 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// targets returns the targets of the channel, or a single "" for the channel as a whole.
-func (p Policy) targets() []string {
+// TargetNames returns the targets of the channel, or a single "" for the channel as a whole.
+func (p Policy) TargetNames() []string {
 	if len(p.Targets) == 0 {
 		return []string{""}
 	}

@@ -80,6 +80,15 @@ func (s *Story) First(channel, target string) *Delivery {
 	return nil
 }
 
+// Last returns the latest delivery to a target of a channel, nil if there is none.
+func (s *Story) Last(channel, target string) *Delivery {
+	line := s.lines[place{channel, target}]
+	if line == nil || len(line.deliveries) == 0 {
+		return nil
+	}
+	return line.deliveries[len(line.deliveries)-1]
+}
+
 // touch notes that a delivery is to be saved.
 func (s *Story) touch(d *Delivery) {
 	if !s.touched[d] {
@@ -198,14 +207,14 @@ func (s *Story) fallBack(d *Delivery, p *Policy, mint Mint, now time.Time) (chan
 	if !p.Enabled {
 		return []Change{changeOf(d, incident.EntryPlanned, "not told to the fallback "+p.Name+": it is off")}
 	}
-	for _, target := range p.targets() {
+	for _, target := range p.TargetNames() {
 		if s.line(p.Name, target).toldAfter(d.Notice) {
 			changes = append(changes, changeOf(d, incident.EntryPlanned, "not told to the fallback "+p.Name+": it was told of what came after"))
 			continue
 		}
 		instead, more := s.plan(&Delivery{
 			Incident: d.Incident, IncidentID: d.IncidentID, Generation: d.Generation, Notice: d.Notice, Reason: d.Reason,
-			Channel: p.Name, Target: target, FallbackFor: d.ID,
+			Channel: p.Name, Target: target, FallbackFor: d.ID, Others: d.Others,
 		}, *p, mint, now)
 		if instead == nil {
 			changes = append(changes, changeOf(d, incident.EntryPlanned, "not told to the fallback "+p.Name+" again"))
@@ -264,6 +273,9 @@ func (s *Story) Reschedule(d *Delivery, retry Retry, luck Luck, now time.Time) {
 	s.touch(d)
 	s.lineOf(d).settle(now)
 }
+
+// ChannelKey is the dedup_key of alertd's alerts about one of its channels.
+func ChannelKey(channel string) string { return "alertd.channel." + channel }
 
 func conflict(format string, args ...any) error {
 	return &alerting.Error{Code: alerting.CodeConflict, Message: fmt.Sprintf(format, args...)}

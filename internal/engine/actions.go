@@ -33,28 +33,36 @@ func (e *Engine) Resolve(ctx context.Context, id incident.ID, a incident.Action)
 
 // act does something to an incident, with a record of it in the audit log if that changes
 // anything.
-func (e *Engine) act(ctx context.Context, does audit.Action, id incident.ID, a incident.Action,
+func (e *Engine) act(ctx context.Context, does audit.Action, id incident.ID, who incident.Action,
 	f func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error),
 ) (i incident.Incident, err error) {
 	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
 		if i, err = t.tx.Incident(ctx, id); err != nil {
 			return err
 		}
-		last, err := t.tx.Event(ctx, i.LastEvent)
+		if err := t.stand(ctx); err != nil {
+			return err
+		}
+		a, err := t.aboutOf(ctx, &i)
 		if err != nil {
 			return err
 		}
 		before := standingOf(i)
-		change, err := f(&i, last, t.tx.Now())
-		if err != nil || change.Notice == nil {
+		made, err := f(&i, a.last, t.tx.Now())
+		if err != nil || made.Notice == nil {
 			return err
 		}
-		if err := t.load(ctx, []incident.Number{i.Number}); err != nil {
+		c := a.noted(made)
+		t.set(&i, a.terms(), true)
+		if !i.Status.Open() {
+			if err := t.stopInhibiting(ctx, i.Number); err != nil {
+				return err
+			}
+		}
+		if err := t.tellAll(ctx, []change{c}); err != nil {
 			return err
 		}
-		t.set(i, true)
-		t.tell(i.Number, change)
-		t.audit(audit.By(ctx, does, id.String()).Claiming(a.By).Changing(before, standingOf(i)))
+		t.audit(audit.By(ctx, does, id.String()).Claiming(who.By).Changing(before, standingOf(i)))
 		return nil
 	})
 	return i, err

@@ -65,7 +65,7 @@ func (e *Engine) claimOn(ctx context.Context, o *outlet, probe bool, now time.Ti
 			return nil
 		}
 	}
-	tickets := o.tickets(most, now)
+	tickets := o.tickets(most)
 	if len(tickets) == 0 {
 		return nil
 	}
@@ -89,16 +89,12 @@ func (e *Engine) claimOn(ctx context.Context, o *outlet, probe bool, now time.Ti
 }
 
 // tickets returns as many tickets as there are, at most so many.
-func (o *outlet) tickets(most int, now time.Time) []*ticket {
+func (o *outlet) tickets(most int) []*ticket {
 	tickets := make([]*ticket, 0, most)
 	for len(tickets) < most {
-		t, wait := o.ticket()
+		t := o.ticket()
 		if t == nil {
-			if wait > 0 {
-				o.claimAt(now.Add(wait))
-			} else {
-				o.leaveForLater() // until a slot is given back
-			}
+			o.leaveForLater() // until a slot is given back
 			break
 		}
 		tickets = append(tickets, t)
@@ -218,7 +214,6 @@ func (e *Engine) start(c claimed, t *ticket) {
 		t.giveBack()
 		return
 	}
-	t.use()
 	e.sends.Go(func() {
 		d, ended := e.send(c, t.outlet)
 		select {

@@ -18,6 +18,7 @@ import (
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
+	"alertd/internal/routing"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
 )
@@ -42,6 +43,8 @@ type Meter interface {
 	Opened(incidents int)
 	// Noticed counts notices by their reason.
 	Noticed(reason incident.Reason)
+	// HeldBack counts what was held back, by the reason: see [routing.HeldReasons].
+	HeldBack(reason string)
 }
 
 // Config is what an engine needs. All fields are required unless they say otherwise.
@@ -72,6 +75,8 @@ type Settings struct {
 	// PublicURL is where people reach alertd, without a slash at the end; may be empty.
 	PublicURL string
 	Channels  []Channel
+	// Routing says who is told of what, and when not.
+	Routing routing.Settings
 }
 
 // Channel is a configured channel.
@@ -96,6 +101,7 @@ type Engine struct {
 
 	changing sync.Mutex // held while the settings change
 	current  atomic.Pointer[state]
+	stands   atomic.Pointer[stood] // what stood when a turn looked last
 	retired  sync.WaitGroup // channels that are being closed
 
 	folding   bell // there may be events to fold
@@ -140,6 +146,7 @@ type Engine struct {
 type state struct {
 	settings Settings
 	policies []delivery.Policy // by name
+	rules    *routing.Rules
 	outlets  map[string]*outlet
 }
 
@@ -161,7 +168,7 @@ func New(config Config, settings Settings) (*Engine, error) {
 	e.postponed = map[string]error{}
 	e.onTime.Store(time.Now().UnixNano())
 	e.sending, e.hurry = context.WithCancel(context.Background())
-	e.current.Store(&state{outlets: map[string]*outlet{}})
+	e.current.Store(&state{})
 	if err := e.Reconfigure(settings); err != nil {
 		return nil, err
 	}
@@ -175,9 +182,16 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	defer e.changing.Unlock()
 	before := e.current.Load()
 	next := &state{settings: settings, outlets: make(map[string]*outlet, len(settings.Channels))}
-	var opened []*outlet
 	for _, c := range settings.Channels {
 		next.policies = append(next.policies, c.Policy)
+	}
+	slices.SortFunc(next.policies, func(a, b delivery.Policy) int { return strings.Compare(a.Name, b.Name) })
+	var err error
+	if next.rules, err = routing.Compile(settings.Routing, next.policies, settings.RepeatInterval, settings.IdentifyBy); err != nil {
+		return err
+	}
+	var opened []*outlet
+	for _, c := range settings.Channels {
 		if same := before.outlets[c.Policy.Name]; same != nil && same.isLike(c) {
 			next.outlets[c.Policy.Name] = same
 			continue
@@ -195,7 +209,6 @@ func (e *Engine) Reconfigure(settings Settings) error {
 		opened = append(opened, fresh)
 		next.outlets[c.Policy.Name] = fresh
 	}
-	slices.SortFunc(next.policies, func(a, b delivery.Policy) int { return strings.Compare(a.Name, b.Name) })
 	e.current.Store(next)
 	e.noteRetries(before, next)
 	e.meter.Configure(slices.Sorted(maps.Keys(next.outlets)))
@@ -297,7 +310,7 @@ func (e *Engine) Close() error {
 	e.hurry()
 	e.changing.Lock()
 	defer e.changing.Unlock()
-	last := e.current.Swap(&state{outlets: map[string]*outlet{}})
+	last := e.current.Swap(&state{})
 	for _, o := range last.outlets {
 		e.retire(o)
 	}

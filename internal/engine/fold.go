@@ -8,6 +8,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/incident"
+	"alertd/internal/routing"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
 )
@@ -170,10 +171,9 @@ func (e *Engine) foldPart(ctx context.Context, part store.Unfolded, skipped ...*
 
 // keys returns what events are folded by.
 func (s *state) keys(events []*alerting.Event) []incident.Key {
-	by := incident.GroupBy{IdentifyBy: s.settings.IdentifyBy}
 	keys := make([]incident.Key, len(events))
 	for i, event := range events {
-		keys[i] = incident.KeyOf(event, by)
+		keys[i] = s.rules.KeyOf(event)
 	}
 	return keys
 }
@@ -193,72 +193,142 @@ func (t *turn) foldLater(ctx context.Context, seq alerting.Seq) error {
 	return t.tx.Forget(ctx, work.Due{Events: []alerting.Seq{seq}})
 }
 
+// folding is what a turn folds into.
+type folding struct {
+	turn *turn
+	// open are the open incidents by their fingerprints, and all those that were touched, in
+	// their order. One that is resolved is not open any more.
+	open    map[incident.Fingerprint]*about
+	all     []*about
+	before  map[incident.Fingerprint][]time.Time // openings of like incidents that were resolved
+	changes []change
+}
+
 // fold folds events, oldest first, each with its key.
 func (t *turn) fold(ctx context.Context, events []*alerting.Event, keys []incident.Key) error {
 	if len(events) == 0 {
 		return nil
 	}
-	now, repeat := t.tx.Now(), t.state.settings.RepeatInterval
-	incidents, err := t.tx.OpenIncidents(ctx, distinct(keys))
+	if err := t.stand(ctx); err != nil {
+		return err
+	}
+	if err := t.countStorm(ctx, events); err != nil {
+		return err
+	}
+	f, err := t.beginFolding(ctx, distinct(keys))
 	if err != nil {
 		return err
 	}
-	var order []*incident.Incident
-	before := make(map[*incident.Incident]time.Time, len(incidents)) // when each was to be looked at again
-	var changes []changeOf
-	t.changes.Folded = make([]work.Membership, len(events))
 	for n, event := range events {
-		var change incident.Change
-		i := incidents[keys[n].Fingerprint]
+		if err := f.add(ctx, event, keys[n]); err != nil {
+			return err
+		}
+	}
+	for _, a := range f.all {
+		t.set(a.incident, t.state.rules.Terms(t.state.rules.PathOf(a.subject(), t.tx.Now())), false)
+	}
+	t.count("events", int64(len(events)))
+	if t.opened > 0 {
+		t.count("incidents", int64(t.opened))
+	}
+	return t.tellAll(ctx, f.changes)
+}
+
+func (t *turn) beginFolding(ctx context.Context, prints []incident.Fingerprint) (*folding, error) {
+	found, err := t.tx.OpenIncidents(ctx, prints)
+	if err != nil {
+		return nil, err
+	}
+	f := &folding{turn: t, open: make(map[incident.Fingerprint]*about, len(prints)), before: map[incident.Fingerprint][]time.Time{}}
+	var missing []incident.Fingerprint
+	for _, print := range prints {
+		i := found[print]
 		if i == nil {
-			opened, first := incident.Open(incident.NewID(), t.tx.NextIncident(), keys[n], event, now)
-			i, change = &opened, first
-			incidents[keys[n].Fingerprint] = i
-			order, before[i] = append(order, i), time.Time{}
-			t.opened++
-		} else {
-			if _, seen := before[i]; !seen {
-				order, before[i] = append(order, i), i.UpdateDue
-			}
-			change = i.Add(event, repeat, now)
+			missing = append(missing, print)
+			continue
 		}
-		if len(change.Entries) > 0 || change.Notice != nil {
-			changes = append(changes, changeOf{i, change})
+		a := &about{turn: t, incident: i}
+		if i.Hold != nil {
+			a.held = i.Hold.Holder
 		}
-		t.changes.Folded[n] = work.Membership{Event: event.Seq(), Incident: i.Number}
+		f.open[print] = a
 	}
-	for _, i := range order {
-		t.set(*i, !i.UpdateDue.Equal(before[i]))
+	if flapping := t.state.rules.Flapping(); flapping.Count > 0 {
+		resolved, err := t.tx.ResolvedSince(ctx, missing, t.tx.Now().Add(-flapping.Within))
+		if err != nil {
+			return nil, err
+		}
+		for print, i := range resolved {
+			f.before[print] = i.Openings
+		}
 	}
-	if err := t.load(ctx, known(changes)); err != nil {
+	return f, nil
+}
+
+// add folds an event.
+func (f *folding) add(ctx context.Context, event *alerting.Event, key incident.Key) error {
+	t, a := f.turn, f.open[key.Fingerprint]
+	if a == nil && event.Resolves() { // there is nothing to resolve
+		return nil
+	}
+	var c incident.Change
+	now := t.tx.Now()
+	switch {
+	case a == nil:
+		a = &about{turn: t, last: event}
+		terms := t.state.rules.Terms(t.state.rules.PathOf(routing.SubjectOf(event), now))
+		terms.Hold, terms.Before = a.hold, f.before[key.Fingerprint]
+		var opened incident.Incident
+		opened, c = incident.Open(incident.NewID(), t.tx.NextIncident(), key, event, terms, now)
+		a.incident = &opened
+		f.open[key.Fingerprint] = a
+		t.opened++
+	case event.Resolves():
+		a.last = event
+		c = a.incident.ResolveBy(event, a.terms(), now)
+	default:
+		a.last = event
+		c = a.incident.Add(event, f.termsOf(a), now)
+	}
+	if !a.touched {
+		a.touched = true
+		f.all = append(f.all, a)
+	}
+	t.changes.Folded = append(t.changes.Folded, work.Membership{Event: event.Seq(), Incident: a.incident.Number})
+	if err := f.took(ctx, a, c); err != nil || event.Resolves() {
 		return err
 	}
-	for _, c := range changes {
-		t.tell(c.incident.Number, c.change)
+	for _, p := range t.state.rules.Promote(a.incident, event, now) {
+		if err := f.took(ctx, a, a.incident.Promote(p.To, p.Why, event, a.terms(), now)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// changeOf is what has happened to an incident.
-type changeOf struct {
-	incident *incident.Incident
-	change   incident.Change
+// termsOf returns the terms of an open incident. They are worked out once for all of its
+// events that a turn folds: it goes by the same route, unless its severity rises.
+func (f *folding) termsOf(a *about) incident.Terms {
+	if !a.knows || a.judged != a.incident.Severity {
+		a.known, a.knows, a.judged = a.terms(), true, a.incident.Severity
+	}
+	return a.known
 }
 
-// known returns the incidents that people may have been told of before.
-func known(changes []changeOf) []incident.Number {
-	seen := map[incident.Number]bool{}
-	var numbers []incident.Number
-	for _, c := range changes {
-		i := c.incident
-		if n := c.change.Notice; n != nil && !seen[i.Number] {
-			seen[i.Number] = true
-			if n.Number > 1 { // else it was opened just now
-				numbers = append(numbers, i.Number)
-			}
-		}
+// took notes what an event has changed.
+func (f *folding) took(ctx context.Context, a *about, c incident.Change) error {
+	t := f.turn
+	if len(c.Entries) == 0 && c.Notice == nil && !c.HeldBack {
+		return nil
 	}
-	return numbers
+	f.changes = append(f.changes, a.noted(c))
+	if a.incident.Status.Open() {
+		t.inhibit(a.incident, a.subject())
+		return nil
+	}
+	delete(f.open, a.incident.Fingerprint)
+	f.before[a.incident.Fingerprint] = a.incident.Openings
+	return t.stopInhibiting(ctx, a.incident.Number)
 }
 
 // distinct returns each fingerprint once.

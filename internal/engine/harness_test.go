@@ -50,6 +50,7 @@ type meter struct {
 func (*meter) Configure([]string)      {}
 func (*meter) Opened(int)              {}
 func (*meter) Noticed(incident.Reason) {}
+func (*meter) HeldBack(string)         {}
 
 func (m *meter) Attempted(string, channel.Outcome, time.Duration) {
 	m.mu.Lock()

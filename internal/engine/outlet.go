@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/time/rate"
 
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
@@ -32,13 +31,11 @@ type outlet struct {
 	config  any
 	sender  channel.Channel
 	slots   chan struct{} // one for each attempt under way
-	limiter *rate.Limiter
 	breaker *gobreaker.TwoStepCircuitBreaker[any]
 	hanging atomic.Int32 // attempts that go on beyond their time
 	claims  check
 
 	mu     sync.Mutex
-	held   int       // tickets that are not used yet
 	due    time.Time // when to claim deliveries next
 	quiet  time.Time // when the pause ends that the other side asked for
 	opened time.Time // when the breaker opened last
@@ -52,10 +49,7 @@ func (e *Engine) open(c Channel) (*outlet, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &outlet{policy: c.Policy, config: c.Config, sender: sender, slots: make(chan struct{}, max(1, c.Policy.Concurrency)), limiter: rate.NewLimiter(rate.Inf, 0)}
-	if r := c.Policy.RateLimit; r.Count > 0 {
-		o.limiter = rate.NewLimiter(rate.Limit(float64(r.Count)/r.Per.Seconds()), burst(r))
-	}
+	o := &outlet{policy: c.Policy, config: c.Config, sender: sender, slots: make(chan struct{}, max(1, c.Policy.Concurrency))}
 	o.claims = check{
 		log: e.log.With("channel", c.Policy.Name), task: "claim",
 		failing: "messages of channel " + c.Policy.Name + " cannot be claimed",
@@ -76,10 +70,6 @@ func (e *Engine) open(c Channel) (*outlet, error) {
 	return o, nil
 }
 
-// burst is how many attempts may begin at once under a rate: what is allowed in a
-// second, at least one.
-func burst(r delivery.Rate) int { return max(1, int(float64(r.Count)/r.Per.Seconds())) }
-
 // What an attempt tells the breaker: that it has failed, or nothing about the other side.
 var (
 	errAttempt   = errors.New("the attempt has failed")
@@ -94,7 +84,7 @@ func (o *outlet) isLike(c Channel) bool {
 // lease is how long a claim lasts.
 func (o *outlet) lease() time.Duration { return o.policy.Timeout + leaseMargin }
 
-// ticket is the right to make one attempt: a slot, and a place within the rate.
+// ticket is the right to make one attempt: a slot.
 type ticket struct{ outlet *outlet }
 
 // reserve returns a ticket, or nil if no attempt may begin now.
@@ -102,8 +92,7 @@ func (o *outlet) reserve() *ticket {
 	if !o.usable() || o.breaker.State() != gobreaker.StateClosed {
 		return nil
 	}
-	t, _ := o.ticket()
-	return t
+	return o.ticket()
 }
 
 // usable reports whether the channel is open and has not asked for a pause.
@@ -113,47 +102,20 @@ func (o *outlet) usable() bool {
 	return !o.closed && !time.Now().Before(o.quiet)
 }
 
-// ticket returns a ticket if there is a slot and the rate allows it. Else it returns nil,
-// and how long to wait if it was the rate.
-func (o *outlet) ticket() (*ticket, time.Duration) {
+// ticket returns a ticket, or nil if there is no slot.
+func (o *outlet) ticket() *ticket {
 	select {
 	case o.slots <- struct{}{}:
+		return &ticket{o}
 	default:
-		return nil, 0
+		return nil
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if limit := o.limiter.Limit(); limit != rate.Inf {
-		// Unused tickets are counted here, as the limiter cannot take them back.
-		if missing := float64(o.held+1) - o.limiter.Tokens(); missing > 0 {
-			<-o.slots
-			return nil, max(time.Millisecond, time.Duration(missing/float64(limit)*float64(time.Second)))
-		}
-	}
-	o.held++
-	return &ticket{o}, 0
 }
 
 // giveBack returns a ticket that was not used.
-func (t *ticket) giveBack() {
-	t.outlet.mu.Lock()
-	t.outlet.held--
-	t.outlet.mu.Unlock()
-	t.done()
-}
+func (t *ticket) giveBack() { <-t.outlet.slots }
 
-// use notes that the attempt begins.
-func (t *ticket) use() {
-	t.outlet.mu.Lock()
-	defer t.outlet.mu.Unlock()
-	t.outlet.held--
-	t.outlet.limiter.ReserveN(time.Now(), 1) // it was counted before
-}
-
-// done gives back the slot of an attempt that has come to its end.
-func (t *ticket) done() { <-t.outlet.slots }
-
-// slot waits for a slot and ignores the rate. It returns false if ctx ends first, or if the
+// slot waits for a slot. It returns false if ctx ends first, or if the
 // channel is closed.
 func (o *outlet) slot(ctx context.Context) bool {
 	select {

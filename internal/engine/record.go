@@ -141,6 +141,9 @@ func (t *turn) record(ctx context.Context, batch []done, inTurn bool) error {
 			t.giveUp(story, d, giveUp, t.state.fallback(name))
 		} else {
 			t.note(story.Incident, change)
+			if d.Status == delivery.Delivered {
+				t.count("messages", 1)
+			}
 			t.logOutcome(*d, done.result, change)
 		}
 		if done.recovered {

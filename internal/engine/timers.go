@@ -75,7 +75,7 @@ func (e *Engine) runTimers(ctx context.Context) (next time.Duration, err error) 
 			continue
 		}
 		// One that cannot be handled must not hold up the others.
-		e.log.Error("timer cannot be handled, postponed", "incidents", due.Reminders, "deliveries", due.Deliveries, "events", due.Events, "error", withCause(err))
+		e.log.Error("timer cannot be handled, postponed", "incidents", due.Reminders, "deliveries", due.Deliveries, "events", due.Events, "states", len(due.States), "error", withCause(err))
 		if len(due.Events) == 0 { // of events it is told by an alert
 			e.postponed[fmt.Sprint(due)] = err
 		}
@@ -105,15 +105,20 @@ func (t *turn) runTimers(ctx context.Context, due work.Due) error {
 	if err != nil {
 		return err
 	}
-	numbers := append([]incident.Number{}, due.Reminders...)
+	var numbers []incident.Number
 	for _, number := range of {
 		numbers = append(numbers, number)
 	}
 	if err := t.load(ctx, numbers); err != nil {
 		return err
 	}
-	if err := t.remind(ctx, due.Reminders); err != nil {
+	if err := t.look(ctx, due.Reminders); err != nil {
 		return err
+	}
+	for _, s := range due.States {
+		if err := t.stateDue(ctx, s); err != nil {
+			return err
+		}
 	}
 	var gone work.Due
 	for _, number := range due.Deliveries {
@@ -144,22 +149,34 @@ func (t *turn) wakeUp(story *delivery.Story, d *delivery.Delivery) {
 	}
 }
 
-// remind tells again of incidents that have grown.
-func (t *turn) remind(ctx context.Context, numbers []incident.Number) error {
+// look does what is due for incidents by itself: see [incident.Incident.Look].
+func (t *turn) look(ctx context.Context, numbers []incident.Number) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	if err := t.stand(ctx); err != nil {
+		return err
+	}
 	incidents, err := t.tx.Incidents(ctx, numbers)
 	if err != nil {
 		return err
 	}
 	readable := make(map[incident.Number]bool, len(incidents))
-	for _, i := range incidents {
-		readable[i.Number] = true
-		last, err := t.tx.Event(ctx, i.LastEvent)
+	var changes []change
+	for n := range incidents {
+		a, err := t.aboutOf(ctx, &incidents[n])
 		if err != nil {
 			return err
 		}
-		change := i.Remind(last, t.tx.Now())
-		t.set(i, true)
-		t.tell(i.Number, change)
+		readable[a.incident.Number] = true
+		terms := a.terms()
+		c := a.noted(a.incident.Look(a.last, terms, t.tx.Now()))
+		t.set(a.incident, terms, true)
+		if changes = append(changes, c); !a.incident.Status.Open() {
+			if err := t.stopInhibiting(ctx, a.incident.Number); err != nil {
+				return err
+			}
+		}
 	}
 	var gone work.Due
 	for _, number := range numbers {
@@ -167,5 +184,38 @@ func (t *turn) remind(ctx context.Context, numbers []incident.Number) error {
 			gone.Reminders = append(gone.Reminders, number)
 		}
 	}
+	if err := t.tellAll(ctx, changes); err != nil {
+		return err
+	}
 	return t.tx.Forget(ctx, gone)
+}
+
+// aboutOf loads what is needed to tell something of an incident.
+func (t *turn) aboutOf(ctx context.Context, i *incident.Incident) (*about, error) {
+	last, err := t.tx.Event(ctx, i.LastEvent)
+	if err != nil {
+		return nil, err
+	}
+	a := &about{turn: t, incident: i, last: last}
+	if i.Hold != nil {
+		a.held = i.Hold.Holder
+	}
+	return a, nil
+}
+
+// stateDue does what is due for a state by itself.
+func (t *turn) stateDue(ctx context.Context, s work.State) error {
+	switch s.Kind {
+	case digestState:
+		return t.digestDue(ctx, s)
+	case stormState:
+		return t.countStorm(ctx, nil)
+	case raiseState:
+		t.raiseDue(s)
+		return nil
+	case silenceState: // it was kept for a while after its end
+		t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey, Standing: true})
+		return nil
+	}
+	return t.tx.Forget(ctx, work.Due{States: []work.State{s}}) // a newer alertd's
 }

@@ -8,6 +8,7 @@ import (
 	"alertd/internal/audit"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
+	"alertd/internal/routing"
 	"alertd/internal/store/work"
 )
 
@@ -22,8 +23,19 @@ type turn struct {
 	stories map[incident.Number]*delivery.Story
 	claim   delivery.ID // of all messages that are sent as soon as it is committed
 
+	// What decisions go by, once it is needed.
+	standing *routing.Standing
+	throttle *routing.Throttle
+	digested map[heardOf]bool // what was told in digests
+	digests  map[string]digest
+
+	// rehearsal, if it is not nil, gathers what is decided, and nothing comes of the turn.
+	rehearsal *rehearsal
+
+	holds   map[holdKey]*work.Hold
 	opened  int
 	reasons []incident.Reason
+	held    []string            // reasons for which something was held back
 	ended   []delivery.Delivery // failed or superseded
 	ready   []ready
 	after   []func()
@@ -41,8 +53,11 @@ func (e *Engine) inTurn(ctx context.Context, f func(ctx context.Context, t *turn
 	return e.transact(ctx, e.work.InTurn, f)
 }
 
+// transaction runs a function in a transaction of one kind or another.
+type transaction func(ctx context.Context, f func(ctx context.Context, tx *work.Tx) error) error
+
 // transact is inTurn for a transaction that run begins.
-func (e *Engine) transact(ctx context.Context, run func(context.Context, func(context.Context, *work.Tx) error) error, f func(ctx context.Context, t *turn) error) error {
+func (e *Engine) transact(ctx context.Context, run transaction, f func(ctx context.Context, t *turn) error) error {
 	t := &turn{engine: e}
 	// It is not interrupted: an interrupted COMMIT may have worked, and then nobody would
 	// send what was claimed.
@@ -67,6 +82,9 @@ func (t *turn) save(ctx context.Context) error {
 	for _, story := range t.stories {
 		t.changes.Deliveries = append(t.changes.Deliveries, story.Changed()...)
 	}
+	t.saveThrottle()
+	t.saveDigests()
+	t.saveHolds()
 	return t.tx.Save(ctx, t.changes)
 }
 
@@ -97,11 +115,17 @@ func (t *turn) carryOut() {
 	for _, due := range t.changes.Reminders {
 		t.wakeTimers(due)
 	}
+	for _, s := range t.changes.States {
+		t.wakeTimers(s.DueAt)
+	}
 	if t.opened > 0 {
 		e.meter.Opened(t.opened)
 	}
 	for _, reason := range t.reasons {
 		e.meter.Noticed(reason)
+	}
+	for _, reason := range t.held {
+		e.meter.HeldBack(reason)
 	}
 	for _, d := range t.ended {
 		e.meter.Finished(d.Channel, d.Status)
@@ -128,19 +152,25 @@ func (t *turn) load(ctx context.Context, numbers []incident.Number) error {
 	return nil
 }
 
-// set saves an incident, and its reminder if that has changed.
-func (t *turn) set(i incident.Incident, reminded bool) {
-	t.changes.Incidents = append(t.changes.Incidents, i)
-	if reminded {
+// set saves an incident, and when it is looked at next. A time that is later than before
+// needs no timer: it is looked at before, and then again. anew says that it is looked at just
+// now.
+func (t *turn) set(i *incident.Incident, terms incident.Terms, anew bool) {
+	if next := i.NextLook(terms); anew || !next.IsZero() && (i.LookAt.IsZero() || next.Before(i.LookAt)) {
+		i.LookAt = next
 		if t.changes.Reminders == nil {
 			t.changes.Reminders = make(map[incident.Number]time.Time)
 		}
-		t.changes.Reminders[i.Number] = i.UpdateDue
+		t.changes.Reminders[i.Number] = next
 	}
+	t.changes.Incidents = append(t.changes.Incidents, *i)
 }
 
 // enter adds to the timeline of an incident.
 func (t *turn) enter(number incident.Number, entries ...incident.Entry) {
+	if number == incident.Digests { // see note
+		return
+	}
 	for _, entry := range entries {
 		t.changes.Entries = append(t.changes.Entries, work.Entry{Incident: number, Entry: entry})
 	}
@@ -153,43 +183,26 @@ func (t *turn) audit(entries ...audit.Entry) { t.changes.Audit = append(t.change
 func (t *turn) note(number incident.Number, changes ...delivery.Change) {
 	for _, c := range changes {
 		t.enter(number, c.Entry(t.tx.Now()))
+		if c.Kind == incident.EntryFailed || c.Kind == incident.EntryPlanned {
+			for _, other := range c.Delivery.Others {
+				t.enter(other.Number, c.Entry(t.tx.Now()))
+			}
+		}
 		if c.Kind == incident.EntrySuperseded || c.Kind == incident.EntryFailed {
 			t.ended = append(t.ended, c.Delivery)
 		}
 	}
 }
 
-// tell records a change of an incident and plans its messages. The incident's story is
-// loaded, or the incident is new.
-func (t *turn) tell(number incident.Number, change incident.Change) {
-	t.enter(number, change.Entries...)
-	if change.Notice == nil {
-		return
-	}
-	n := *change.Notice
-	t.changes.Notices = append(t.changes.Notices, n)
-	t.reasons = append(t.reasons, n.Reason)
-	story := t.stories[number]
-	if story == nil {
-		story = delivery.NewStory(number)
-		t.stories[number] = story
-	}
-	decisions := delivery.Decide(n, t.state.policies, story.Told)
-	t.enter(number, incident.Entry{At: t.tx.Now(), Kind: incident.EntryPlanned, Reason: delivery.Explain(decisions)})
-	for _, decision := range decisions {
-		if decision.Verdict == delivery.Send {
-			t.plan(story, n, decision)
-		}
-	}
-}
-
 // plan plans a delivery, and claims it if it can be sent at once.
-func (t *turn) plan(story *delivery.Story, n incident.Notice, decision delivery.Decision) {
-	policy := t.state.policy(decision.Channel)
-	d, superseded := story.Plan(n, *policy, decision.Target, t.tx.Mint, t.tx.Now())
+func (t *turn) plan(story *delivery.Story, n incident.Notice, p delivery.Policy, target string, others ...incident.Ref) {
+	d, superseded := story.Plan(n, p, target, t.tx.Mint, t.tx.Now())
 	t.note(story.Incident, superseded...)
-	o := t.state.outlets[decision.Channel]
-	if d == nil || !d.Ready || o == nil || !t.state.settings.Enabled {
+	o := t.state.outlets[p.Name]
+	if d != nil {
+		d.Others = others
+	}
+	if d == nil || !d.Ready || o == nil || !t.state.settings.Enabled || t.rehearsal != nil {
 		return
 	}
 	if ticket := o.reserve(); ticket != nil {

@@ -81,10 +81,10 @@ func (d *desk) fold(events ...*alerting.Event) {
 			}
 			i = len(d.incidents)
 			var opened incident.Incident
-			opened, change = incident.Open(id, incident.Number(i+1), key, e, noon())
+			opened, change = incident.Open(id, incident.Number(i+1), key, e, incident.Terms{}, noon())
 			d.incidents = append(d.incidents, opened)
 		} else {
-			change = d.incidents[i].Add(e, time.Hour, noon())
+			change = d.incidents[i].Add(e, incident.Terms{Repeat: time.Hour}, noon())
 		}
 		id := d.incidents[i].ID
 		d.timelines[id] = append(d.timelines[id], change.Entries...)

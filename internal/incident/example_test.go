@@ -22,16 +22,16 @@ func received(seq alerting.Seq, severity alerting.Severity, message string, at t
 func Example() {
 	at := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 	first := received(7, alerting.SeverityWarning, "VaR 0.05 > 0.03", at)
-	i, change := incident.Open(incident.NewID(), 1, incident.KeyOf(first, incident.GroupBy{}), first, at)
+	i, change := incident.Open(incident.NewID(), 1, incident.KeyOf(first, incident.GroupBy{}), first, incident.Terms{}, at)
 	fmt.Println(change.Notice.Reason, "-", change.Notice.Why)
 
-	change = i.Add(received(8, alerting.SeverityWarning, "VaR 0.06 > 0.03", at), time.Hour, at.Add(time.Minute))
+	change = i.Add(received(8, alerting.SeverityWarning, "VaR 0.06 > 0.03", at), incident.Terms{Repeat: time.Hour}, at.Add(time.Minute))
 	fmt.Println("told:", change.Notice != nil)
 
-	change = i.Remind(nil, at.Add(time.Hour))
+	change = i.Look(nil, terms, at.Add(time.Hour))
 	fmt.Println(change.Notice.Reason, "-", change.Notice.Why)
 
-	change = i.Add(received(9, alerting.SeverityCritical, "VaR 0.09 > 0.03", at), time.Hour, at.Add(2*time.Hour))
+	change = i.Add(received(9, alerting.SeverityCritical, "VaR 0.09 > 0.03", at), incident.Terms{Repeat: time.Hour}, at.Add(2*time.Hour))
 	fmt.Println(change.Notice.Reason, "-", change.Notice.Why)
 
 	change = i.Resolve(incident.Action{By: "ada"}, nil, at.Add(3*time.Hour))

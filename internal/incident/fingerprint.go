@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 
 	"alertd/internal/alerting"
 )
@@ -38,11 +39,17 @@ const (
 	ByMessage Grouping = "message"
 	// ByMessageAndContext: the same, and the identities in the context: see [GroupBy].
 	ByMessageAndContext Grouping = "message_and_context"
+	// ByRoute: what the route's group_by names.
+	ByRoute Grouping = "group_by"
 )
 
-// GroupBy is what an event's key has in addition to source, category and message. The zero
-// value adds nothing.
+// GroupBy is what an event's key is made of. The zero value stands for the dedup_key, or else
+// source, category and message.
 type GroupBy struct {
+	// Fields, if there are any, are all that the key is made of: source, category, message,
+	// dedup_key, or context.NAME. Member returns a member of the context.
+	Fields []string
+	Member func(name string) (text string, ok bool)
 	// IdentifyBy names members of the context's first level that identify what an event is
 	// about. They count if they are strings or integers. Their order does not matter.
 	IdentifyBy []string
@@ -61,6 +68,9 @@ type Key struct {
 // else from the source, the category, the masked message in one case, and the identities in
 // the context.
 func KeyOf(e *alerting.Event, by GroupBy) Key {
+	if len(by.Fields) > 0 {
+		return keyOfFields(e, by)
+	}
 	if key := e.DedupKey(); key != "" {
 		return Key{fingerprint(string(ByDedupKey), key), ByDedupKey, key}
 	}
@@ -75,6 +85,36 @@ func KeyOf(e *alerting.Event, by GroupBy) Key {
 		parts = append(parts, n.name, n.value)
 	}
 	return Key{fingerprint(parts...), ByMessageAndContext, patternOf(mask, named)}
+}
+
+// keyOfFields returns the key that is made of fields alone. One that an event lacks is
+// empty.
+func keyOfFields(e *alerting.Event, by GroupBy) Key {
+	parts := make([]string, 0, 2*len(by.Fields)+1)
+	parts = append(parts, string(ByRoute))
+	named := make([]identity, 0, len(by.Fields))
+	for _, field := range by.Fields {
+		value := ""
+		switch name, member := strings.CutPrefix(field, "context."); {
+		case member:
+			value, _ = by.Member(name)
+		case field == "source":
+			value = e.Source()
+		case field == "category":
+			value = e.Category().String()
+		case field == "message":
+			value = Mask(e.Message())
+		case field == "dedup_key":
+			value = e.DedupKey()
+		}
+		shown := value
+		if field == "message" {
+			value = string(foldCase(make([]byte, 0, len(value)), value))
+		}
+		parts = append(parts, field, value)
+		named = append(named, identity{field, shown})
+	}
+	return Key{fingerprint(parts...), ByRoute, patternOf("", named)}
 }
 
 // fingerprint hashes texts. They must not contain NUL.

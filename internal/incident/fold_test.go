@@ -71,7 +71,7 @@ func TestIncidentAddsUp(t *testing.T) {
 		f := &fold{now: start}
 		var change incident.Change
 		first := f.event(t)
-		f.i, change = incident.Open(incident.NewID(), 1, incident.KeyOf(first, incident.GroupBy{}), first, f.now)
+		f.i, change = incident.Open(incident.NewID(), 1, incident.KeyOf(first, incident.GroupBy{}), first, incident.Terms{}, f.now)
 		f.took(t, change)
 		f.check(t)
 		t.Repeat(map[string]func(*rapid.T){
@@ -80,17 +80,17 @@ func TestIncidentAddsUp(t *testing.T) {
 			},
 			"an event": func(t *rapid.T) {
 				if f.i.Status.Open() {
-					f.took(t, f.i.Add(f.event(t), repeat, f.now))
+					f.took(t, f.i.Add(f.event(t), terms, f.now))
 				}
 			},
 			"another event": func(t *rapid.T) {
 				if f.i.Status.Open() {
-					f.took(t, f.i.Add(f.event(t), repeat, f.now))
+					f.took(t, f.i.Add(f.event(t), terms, f.now))
 				}
 			},
 			"a reminder": func(t *rapid.T) {
 				due := f.i.UpdateDue
-				change := f.i.Remind(nil, f.now)
+				change := f.i.Look(nil, terms, f.now)
 				require.Equal(t, !due.IsZero() && !due.After(f.now), change.Notice != nil)
 				f.took(t, change)
 			},

@@ -49,6 +49,22 @@ type Incident struct {
 	ToldCount uint64    `json:"told_count"`
 	// UpdateDue is when the next update is due; zero if it has not grown.
 	UpdateDue time.Time `json:"update_due,omitzero"`
+
+	// Route is the route by which people were told last; "": none matched.
+	Route string `json:"route,omitzero"`
+	// News is what people are to be told and something holds back. Hold says what.
+	News News  `json:"news,omitzero"`
+	Hold *Hold `json:"hold,omitzero"`
+	// Openings are when it was opened, and those like it that were resolved before, as far
+	// as they count for flapping. Flapping is nil unless it flaps.
+	Openings []time.Time `json:"openings,omitzero"`
+	Flapping *Flapping   `json:"flapping,omitzero"`
+	// Counted are when events came that count for promotions, by the rule's name, in
+	// microseconds since 1970. Promoted are the rules that have had their effect.
+	Counted  map[string][]int64 `json:"counted,omitzero"`
+	Promoted []string           `json:"promoted,omitzero"`
+	// LookAt is when it is looked at next, at the latest; zero: not by itself.
+	LookAt time.Time `json:"look_at,omitzero"`
 }
 
 // Notice is a change of an incident that people are notified of, with the incident as it
@@ -89,6 +105,9 @@ const (
 	EntryUpdated        EntryKind = "updated"
 	EntryAcknowledged   EntryKind = "acknowledged"
 	EntryResolved       EntryKind = "resolved"
+	EntryPromoted       EntryKind = "promoted"
+	EntryHeldBack       EntryKind = "held_back"
+	EntryFlapping       EntryKind = "flapping"
 
 	EntryPlanned    EntryKind = "notified"
 	EntryDelivered  EntryKind = "delivered"
@@ -137,49 +156,76 @@ type Change struct {
 	Entries []Entry
 	// Notice is nil if nobody is notified.
 	Notice *Notice
+	// HeldBack says that there is something to be told which the incident's Hold holds back.
+	HeldBack bool
+}
+
+// and returns both changes, the second after the first. At most one has a notice.
+func (c Change) and(next Change) Change {
+	c.Entries = append(c.Entries, next.Entries...)
+	c.HeldBack = c.HeldBack || next.HeldBack
+	if next.Notice != nil {
+		c.Notice = next.Notice
+	}
+	return c
 }
 
 // Open returns the incident that an event with a key opens. Time is to the microsecond.
-func Open(id ID, number Number, key Key, e *alerting.Event, now time.Time) (Incident, Change) {
+func Open(id ID, number Number, key Key, e *alerting.Event, terms Terms, now time.Time) (Incident, Change) {
 	i := Incident{
 		ID: id, Number: number, Generation: 1, Fingerprint: key.Fingerprint, Pattern: key.Pattern, Grouping: key.Grouping,
 		Status: Triggered, Severity: e.Severity(), Category: e.Category(), Source: e.Source(), Message: e.Message(), Count: 1,
 		FirstSeen: e.ReceivedAt(), LastSeen: e.ReceivedAt(), FirstEvent: e.Seq(), LastEvent: e.Seq(),
 	}
 	why := fmt.Sprintf("opened by event %d: %s from %s", e.Seq(), e.Severity(), e.Source())
-	return i, Change{
-		Entries: []Entry{{At: now, Kind: EntryOpened, Reason: why, Event: e.Seq()}},
-		Notice:  i.tell(Opened, now, why, e),
+	change := Change{Entries: []Entry{{At: now, Kind: EntryOpened, Reason: why, Event: e.Seq()}}}
+	if entry, flaps := i.opensAgain(terms, now); flaps {
+		why += "; " + entry.Reason
+		change.Entries = append(change.Entries, entry)
 	}
+	return i, change.and(i.say(Opened, why, e, terms, now))
 }
 
 // Add folds an event into the incident, which must be open. It makes at most one notice of
 // growth in each repeat interval.
-func (i *Incident) Add(e *alerting.Event, repeat time.Duration, now time.Time) Change {
+func (i *Incident) Add(e *alerting.Event, terms Terms, now time.Time) Change {
 	i.Count++
 	i.Message, i.LastEvent = e.Message(), e.Seq()
 	if e.ReceivedAt().After(i.LastSeen) {
 		i.LastSeen = e.ReceivedAt()
 	}
-	if e.Severity() > i.Severity {
-		return i.raise(e, now)
+	comesBack := i.comesBack(now)
+	switch {
+	case e.Severity() > i.Severity:
+		why := fmt.Sprintf("severity rose from %s to %s by event %d", i.Severity, e.Severity(), e.Seq())
+		return comesBack.and(i.raise(EntrySeverityRaised, e.Severity(), why, e, terms, now))
+	case i.News.Reason != "" || i.Flapping != nil: // people are told of all that is new then
+		return comesBack
 	}
-	due := i.ToldAt.Add(repeat)
+	due := i.ToldAt.Add(terms.Repeat)
 	if due.After(now) {
 		if i.UpdateDue.IsZero() {
 			i.UpdateDue = due
 		}
 		return Change{}
 	}
-	return i.update(now, e)
+	return i.update(now, e, terms)
+}
+
+// Promote raises the severity by a rule. why says what the rule has counted. It does nothing
+// if the severity is not below already.
+func (i *Incident) Promote(to alerting.Severity, why string, e *alerting.Event, terms Terms, now time.Time) Change {
+	if to <= i.Severity {
+		return Change{}
+	}
+	return i.raise(EntryPromoted, to, fmt.Sprintf("promoted from %s to %s: %s", i.Severity, to, why), e, terms, now)
 }
 
 // raise applies a higher severity. It ends an acknowledgement, which was of something less
 // severe.
-func (i *Incident) raise(e *alerting.Event, now time.Time) Change {
-	why := fmt.Sprintf("severity rose from %s to %s by event %d", i.Severity, e.Severity(), e.Seq())
-	i.Severity = e.Severity()
-	change := Change{Entries: []Entry{{At: now, Kind: EntrySeverityRaised, Reason: why, Event: e.Seq()}}}
+func (i *Incident) raise(kind EntryKind, to alerting.Severity, why string, e *alerting.Event, terms Terms, now time.Time) Change {
+	i.Severity = to
+	change := Change{Entries: []Entry{{At: now, Kind: kind, Reason: why, Event: e.Seq()}}}
 	if i.Status == Acknowledged {
 		change.Entries = append(change.Entries, Entry{
 			At: now, Kind: EntryReopened, Event: e.Seq(),
@@ -187,25 +233,16 @@ func (i *Incident) raise(e *alerting.Event, now time.Time) Change {
 		})
 		i.Status, i.AcknowledgedAt, i.AcknowledgedBy = Triggered, time.Time{}, ""
 	}
-	change.Notice = i.tell(SeverityRaised, now, why, e)
-	return change
+	return change.and(i.say(SeverityRaised, why, e, terms, now))
 }
 
-// Remind makes a notice that the incident has grown, if one is due: see UpdateDue. last is
-// the latest event, nil if it is no longer kept.
-func (i *Incident) Remind(last *alerting.Event, now time.Time) Change {
-	if !i.Status.Open() || i.UpdateDue.IsZero() || i.UpdateDue.After(now) {
-		return Change{}
-	}
-	return i.update(now, last)
-}
-
-func (i *Incident) update(now time.Time, e *alerting.Event) Change {
+func (i *Incident) update(now time.Time, e *alerting.Event, terms Terms) Change {
 	why := fmt.Sprintf("still open: %s since %s, %d in all", events(i.Count-i.ToldCount), alerting.FormatTime(i.ToldAt), i.Count)
-	return Change{
-		Entries: []Entry{{At: now, Kind: EntryUpdated, Reason: why, Event: i.LastEvent}},
-		Notice:  i.tell(Updated, now, why, e),
+	change := i.say(Updated, why, e, terms, now)
+	if change.Notice != nil {
+		change.Entries = append(change.Entries, Entry{At: now, Kind: EntryUpdated, Reason: why, Event: i.LastEvent})
 	}
+	return change
 }
 
 func events(n uint64) string {
@@ -245,8 +282,19 @@ func (i *Incident) Resolve(a Action, last *alerting.Event, now time.Time) Change
 	if i.Status == Resolved {
 		return Change{}
 	}
+	return i.end("resolved by "+a.By, a, last, now)
+}
+
+// end resolves the incident. What was held back of it is not told any more; that it is over
+// hear those who were told of it.
+func (i *Incident) end(why string, a Action, last *alerting.Event, now time.Time) Change {
+	var change Change
+	if i.News.Reason != "" {
+		change.Entries = append(change.Entries, Entry{At: now, Kind: EntryHeldBack, Reason: fmt.Sprintf("not told that it was %s: it is over", i.News.Reason)})
+	}
 	i.Status, i.ResolvedAt, i.ResolvedBy = Resolved, now, a.By
-	return i.act(EntryResolved, WasResolved, "resolved by "+a.By, a, last, now)
+	i.News, i.Hold, i.Flapping = News{}, nil, nil
+	return change.and(i.act(EntryResolved, WasResolved, why, a, last, now))
 }
 
 func (i *Incident) act(kind EntryKind, reason Reason, why string, a Action, last *alerting.Event, now time.Time) Change {
@@ -261,9 +309,10 @@ func (i *Incident) act(kind EntryKind, reason Reason, why string, a Action, last
 // tell makes a notice of the incident as it is now.
 func (i *Incident) tell(reason Reason, now time.Time, why string, e *alerting.Event) *Notice {
 	since := i.Count - i.ToldCount
+	i.News, i.Hold = News{}, nil
 	i.Notices++
 	i.ToldAt, i.ToldCount, i.UpdateDue = now, i.Count, time.Time{}
-	notice := &Notice{Number: i.Notices, Reason: reason, At: now, Why: why, Since: since, Event: i.LastEvent, Incident: *i}
+	notice := &Notice{Number: i.Notices, Reason: reason, At: now, Why: why, Since: since, Event: i.LastEvent, Route: i.Route, Incident: *i}
 	if e != nil {
 		notice.Context = CutContext(e.Context())
 	}

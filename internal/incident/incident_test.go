@@ -15,6 +15,9 @@ var start = time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 
 const repeat = time.Hour
 
+// terms tell everything at once, and growth once in an interval.
+var terms = incident.Terms{Repeat: repeat}
+
 // event returns an event received some time after the start.
 func event(tb testing.TB, seq alerting.Seq, severity alerting.Severity, message string, after time.Duration) *alerting.Event {
 	tb.Helper()
@@ -29,7 +32,7 @@ func event(tb testing.TB, seq alerting.Seq, severity alerting.Severity, message 
 func opened(tb testing.TB) (incident.Incident, incident.Change) {
 	tb.Helper()
 	e := event(tb, 7, alerting.SeverityWarning, "VaR 0.05 > 0.03", 0)
-	return incident.Open(incident.NewID(), 12, incident.KeyOf(e, incident.GroupBy{}), e, start.Add(time.Second))
+	return incident.Open(incident.NewID(), 12, incident.KeyOf(e, incident.GroupBy{}), e, incident.Terms{}, start.Add(time.Second))
 }
 
 func TestFirstEventOpensIncident(t *testing.T) {
@@ -37,7 +40,7 @@ func TestFirstEventOpensIncident(t *testing.T) {
 	e := event(t, 7, alerting.SeverityWarning, "VaR 0.05 > 0.03", 0)
 	now := start.Add(time.Second)
 	key := incident.KeyOf(e, incident.GroupBy{})
-	i, change := incident.Open(id, 12, key, e, now)
+	i, change := incident.Open(id, 12, key, e, incident.Terms{}, now)
 	require.Equal(t, incident.Incident{
 		ID: id, Number: 12, Fingerprint: key.Fingerprint, Pattern: "VaR # > #", Grouping: incident.ByMessage,
 		Status: incident.Triggered, Severity: alerting.SeverityWarning, Category: alerting.CategoryRiskLimit, Source: "var_gate",
@@ -53,7 +56,7 @@ func TestSimilarEventIsOnlyCountedWithinInterval(t *testing.T) {
 	i, _ := opened(t)
 	told := i.ToldAt
 	for n := range alerting.Seq(3) {
-		change := i.Add(event(t, 8+n, alerting.SeverityInfo, "VaR 0.06 > 0.03", time.Duration(n+1)*time.Minute), repeat, start.Add(time.Duration(n+1)*time.Minute))
+		change := i.Add(event(t, 8+n, alerting.SeverityInfo, "VaR 0.06 > 0.03", time.Duration(n+1)*time.Minute), terms, start.Add(time.Duration(n+1)*time.Minute))
 		require.Equal(t, incident.Change{}, change)
 	}
 	require.Equal(t, []any{uint64(4), alerting.Seq(10), "VaR 0.06 > 0.03", alerting.SeverityWarning, start.Add(3 * time.Minute), 1},
@@ -63,32 +66,32 @@ func TestSimilarEventIsOnlyCountedWithinInterval(t *testing.T) {
 
 func TestEarlierEventDoesNotMoveClockBack(t *testing.T) {
 	i, _ := opened(t)
-	i.Add(event(t, 8, alerting.SeverityInfo, "late", -time.Minute), repeat, start.Add(time.Minute))
+	i.Add(event(t, 8, alerting.SeverityInfo, "late", -time.Minute), terms, start.Add(time.Minute))
 	require.Equal(t, []any{start, start, "late", alerting.Seq(8)}, []any{i.FirstSeen, i.LastSeen, i.Message, i.LastEvent})
 }
 
 func TestGrowthMakesOneNoticeAnInterval(t *testing.T) {
 	i, _ := opened(t)
-	i.Add(event(t, 8, alerting.SeverityInfo, "again", time.Minute), repeat, start.Add(time.Minute))
+	i.Add(event(t, 8, alerting.SeverityInfo, "again", time.Minute), terms, start.Add(time.Minute))
 	due := i.UpdateDue
-	require.Equal(t, incident.Change{}, i.Remind(nil, due.Add(-time.Microsecond)))
+	require.Equal(t, incident.Change{}, i.Look(nil, terms, due.Add(-time.Microsecond)))
 	last := event(t, 8, alerting.SeverityInfo, "again", time.Minute)
-	change := i.Remind(last, due)
+	change := i.Look(last, terms, due)
 	const why = "still open: 1 event since 2026-03-02T09:30:01.000000Z, 2 in all"
 	require.Equal(t, []incident.Entry{{At: due, Kind: incident.EntryUpdated, Reason: why, Event: 8}}, change.Entries)
 	require.Equal(t, &incident.Notice{Number: 2, Reason: incident.Updated, At: due, Why: why, Since: 1, Event: 8, Incident: i}, change.Notice)
-	require.Equal(t, incident.Change{}, i.Remind(last, due.Add(24*time.Hour)), "it has not grown since")
+	require.Equal(t, incident.Change{}, i.Look(last, terms, due.Add(24*time.Hour)), "it has not grown since")
 
 	// The first event after the interval makes a notice itself.
 	now := due.Add(repeat)
-	change = i.Add(event(t, 9, alerting.SeverityInfo, "again", 3*time.Hour), repeat, now)
+	change = i.Add(event(t, 9, alerting.SeverityInfo, "again", 3*time.Hour), terms, now)
 	require.Equal(t, incident.Updated, change.Notice.Reason)
 	require.Equal(t, uint64(1), change.Notice.Since)
 	require.True(t, i.UpdateDue.IsZero())
 	for n := range alerting.Seq(5) {
-		i.Add(event(t, 10+n, alerting.SeverityInfo, "again", 3*time.Hour), repeat, now.Add(time.Second))
+		i.Add(event(t, 10+n, alerting.SeverityInfo, "again", 3*time.Hour), terms, now.Add(time.Second))
 	}
-	change = i.Remind(nil, now.Add(repeat))
+	change = i.Look(nil, terms, now.Add(repeat))
 	require.Contains(t, change.Notice.Why, "still open: 5 events since")
 	require.Equal(t, alerting.Seq(14), change.Notice.Event, "also if the event is no longer kept")
 	require.Empty(t, change.Notice.Context)
@@ -96,14 +99,14 @@ func TestGrowthMakesOneNoticeAnInterval(t *testing.T) {
 
 func TestRaisedSeverityMakesNoticeAtOnce(t *testing.T) {
 	i, _ := opened(t)
-	i.Add(event(t, 8, alerting.SeverityWarning, "again", 0), repeat, start.Add(time.Minute))
+	i.Add(event(t, 8, alerting.SeverityWarning, "again", 0), terms, start.Add(time.Minute))
 	now := start.Add(2 * time.Minute)
-	change := i.Add(event(t, 9, alerting.SeverityCritical, "worse", 0), repeat, now)
+	change := i.Add(event(t, 9, alerting.SeverityCritical, "worse", 0), terms, now)
 	const why = "severity rose from warning to critical by event 9"
 	require.Equal(t, []incident.Entry{{At: now, Kind: incident.EntrySeverityRaised, Reason: why, Event: 9}}, change.Entries)
 	require.Equal(t, &incident.Notice{Number: 2, Reason: incident.SeverityRaised, At: now, Why: why, Since: 2, Event: 9, Incident: i}, change.Notice)
 	require.Equal(t, []any{alerting.SeverityCritical, true, incident.Triggered}, []any{i.Severity, i.UpdateDue.IsZero(), i.Status})
-	require.Nil(t, i.Add(event(t, 10, alerting.SeverityError, "less bad", 0), repeat, now).Notice)
+	require.Nil(t, i.Add(event(t, 10, alerting.SeverityError, "less bad", 0), terms, now).Notice)
 	require.Equal(t, alerting.SeverityCritical, i.Severity, "it stays the highest")
 }
 
@@ -112,11 +115,11 @@ func TestRaisedSeverityEndsAcknowledgement(t *testing.T) {
 	now := start.Add(time.Minute)
 	_, err := i.Acknowledge(incident.Action{By: "ada"}, nil, now)
 	require.NoError(t, err)
-	change := i.Add(event(t, 8, alerting.SeverityWarning, "the same", 0), repeat, now)
+	change := i.Add(event(t, 8, alerting.SeverityWarning, "the same", 0), terms, now)
 	require.Equal(t, incident.Change{}, change)
 	require.Equal(t, incident.Acknowledged, i.Status)
 
-	change = i.Add(event(t, 9, alerting.SeverityError, "worse", 0), repeat, now)
+	change = i.Add(event(t, 9, alerting.SeverityError, "worse", 0), terms, now)
 	require.Equal(t, []any{incident.Triggered, time.Time{}, ""}, []any{i.Status, i.AcknowledgedAt, i.AcknowledgedBy})
 	require.Len(t, change.Entries, 2)
 	require.Equal(t, incident.EntrySeverityRaised, change.Entries[0].Kind)
@@ -128,7 +131,7 @@ func TestRaisedSeverityEndsAcknowledgement(t *testing.T) {
 
 func TestAcknowledgementMakesOneNotice(t *testing.T) {
 	i, _ := opened(t)
-	i.Add(event(t, 8, alerting.SeverityWarning, "again", 0), repeat, start.Add(time.Minute))
+	i.Add(event(t, 8, alerting.SeverityWarning, "again", 0), terms, start.Add(time.Minute))
 	now, a := start.Add(2*time.Minute), incident.Action{By: "ada", Note: "on it"}
 	change, err := i.Acknowledge(a, event(t, 8, alerting.SeverityWarning, "again", 0), now)
 	require.NoError(t, err)
@@ -152,7 +155,7 @@ func TestResolutionMakesOneNoticeAndEndsIncident(t *testing.T) {
 			require.NoError(t, err)
 		},
 		"while it has grown": func(i *incident.Incident) {
-			i.Add(event(t, 8, alerting.SeverityWarning, "again", 0), repeat, start.Add(time.Minute))
+			i.Add(event(t, 8, alerting.SeverityWarning, "again", 0), terms, start.Add(time.Minute))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +170,7 @@ func TestResolutionMakesOneNoticeAndEndsIncident(t *testing.T) {
 
 			before := i
 			require.Equal(t, incident.Change{}, i.Resolve(incident.Action{By: "ada"}, nil, now.Add(time.Hour)))
-			require.Equal(t, incident.Change{}, i.Remind(nil, now.Add(time.Hour)))
+			require.Equal(t, incident.Change{}, i.Look(nil, terms, now.Add(time.Hour)))
 			_, err := i.Acknowledge(incident.Action{By: "ada"}, nil, now.Add(time.Hour))
 			var known *alerting.Error
 			require.ErrorAs(t, err, &known)

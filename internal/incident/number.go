@@ -4,6 +4,9 @@ package incident
 // signed like SQL's integers.
 type Number int64
 
+// Digests is the number under which digests are told: a digest is about no incident alone.
+const Digests Number = 0
+
 // Ref identifies an incident by number and id.
 type Ref struct {
 	Number Number `json:"number"`

@@ -10,6 +10,7 @@ import (
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
+	"alertd/internal/routing"
 )
 
 // Delivery collects the metrics of incidents and deliveries. Events of delivery are counted
@@ -25,6 +26,7 @@ type Delivery struct {
 	duration   *prometheus.HistogramVec
 	opened     prometheus.Counter
 	notices    *prometheus.CounterVec
+	heldBack   *prometheus.CounterVec
 
 	queue     *prometheus.Desc
 	oldest    *prometheus.Desc
@@ -69,7 +71,7 @@ func outcomes() []string {
 
 // reasons are the reasons of notices; a test is not a notice.
 func reasons() []incident.Reason {
-	return []incident.Reason{incident.Opened, incident.SeverityRaised, incident.Updated, incident.WasAcknowledged, incident.WasResolved}
+	return []incident.Reason{incident.Opened, incident.SeverityRaised, incident.Updated, incident.WasAcknowledged, incident.WasResolved, incident.Digested}
 }
 
 // NewDelivery returns the collector. It has no channels before [Delivery.Configure].
@@ -93,6 +95,10 @@ func NewDelivery(source DeliverySource) *Delivery {
 			Name: "alertd_notices_total",
 			Help: "Notices of incidents, by reason.",
 		}, []string{"reason"}),
+		heldBack: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "alertd_held_back_total",
+			Help: "Notices that were held back, by what did so.",
+		}, []string{"reason"}),
 		queue:     desc("delivery_queue", "Deliveries that wait or are under way, by channel.", "channel"),
 		oldest:    desc("delivery_oldest_waiting_seconds", "Time since the oldest delivery that waits was planned, by channel; 0 if none does.", "channel"),
 		up:        desc("channel_up", "1 unless the channel is failing, then 0; a disabled one has no series.", "channel"),
@@ -101,6 +107,9 @@ func NewDelivery(source DeliverySource) *Delivery {
 	}
 	for _, reason := range reasons() {
 		d.notices.WithLabelValues(reason.String())
+	}
+	for _, reason := range routing.HeldReasons() {
+		d.heldBack.WithLabelValues(reason)
 	}
 	return d
 }
@@ -167,9 +176,16 @@ func (d *Delivery) Noticed(reason incident.Reason) {
 	}
 }
 
+// HeldBack counts a notice that was held back.
+func (d *Delivery) HeldBack(reason string) {
+	if slices.Contains(routing.HeldReasons(), reason) {
+		d.heldBack.WithLabelValues(reason).Inc()
+	}
+}
+
 // Describe implements prometheus.Collector.
 func (d *Delivery) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range []prometheus.Collector{d.deliveries, d.duration, d.opened, d.notices} {
+	for _, c := range []prometheus.Collector{d.deliveries, d.duration, d.opened, d.notices, d.heldBack} {
 		c.Describe(ch)
 	}
 	for _, desc := range []*prometheus.Desc{d.queue, d.oldest, d.up, d.lag, d.incidents} {
@@ -179,7 +195,7 @@ func (d *Delivery) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (d *Delivery) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range []prometheus.Collector{d.deliveries, d.duration, d.opened, d.notices} {
+	for _, c := range []prometheus.Collector{d.deliveries, d.duration, d.opened, d.notices, d.heldBack} {
 		c.Collect(ch)
 	}
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {

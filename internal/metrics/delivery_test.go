@@ -36,7 +36,9 @@ func TestChannelHasSeriesFromStart(t *testing.T) {
 		`alertd_delivery_duration_seconds{channel="email"}`: 0, `alertd_delivery_duration_seconds{channel="slack"}`: 0,
 		`alertd_incidents_opened_total`:         0,
 		`alertd_notices_total{reason="opened"}`: 0, `alertd_notices_total{reason="severity_raised"}`: 0, `alertd_notices_total{reason="updated"}`: 0,
-		`alertd_notices_total{reason="acknowledged"}`: 0, `alertd_notices_total{reason="resolved"}`: 0,
+		`alertd_notices_total{reason="acknowledged"}`: 0, `alertd_notices_total{reason="resolved"}`: 0, `alertd_notices_total{reason="digest"}`: 0,
+		`alertd_held_back_total{reason="silence"}`: 0, `alertd_held_back_total{reason="window"}`: 0, `alertd_held_back_total{reason="inhibition"}`: 0,
+		`alertd_held_back_total{reason="group_wait"}`: 0, `alertd_held_back_total{reason="storm"}`: 0, `alertd_held_back_total{reason="throttle"}`: 0,
 	}, series(t, registry), "what is not known is not shown")
 }
 
@@ -119,6 +121,8 @@ func TestSnapshotIsShown(t *testing.T) {
 	require.Equal(t, map[string]float64{
 		`alertd_delivery_queue{channel="slack"}`: 2, `alertd_delivery_oldest_waiting_seconds{channel="slack"}`: 90, `alertd_channel_up{channel="slack"}`: 0,
 		`alertd_delivery_queue{channel="email"}`: 3, `alertd_delivery_oldest_waiting_seconds{channel="email"}`: 0, `alertd_channel_up{channel="email"}`: 1,
+		`alertd_held_back_total{reason="silence"}`: 0, `alertd_held_back_total{reason="window"}`: 0, `alertd_held_back_total{reason="inhibition"}`: 0,
+		`alertd_held_back_total{reason="group_wait"}`: 0, `alertd_held_back_total{reason="storm"}`: 0, `alertd_held_back_total{reason="throttle"}`: 0,
 		`alertd_dispatch_lag_seconds`: 1.5, `alertd_incidents{status="triggered"}`: 0, `alertd_incidents{status="acknowledged"}`: 4,
 	}, values)
 }

@@ -82,6 +82,7 @@ func TestNoLabelTakesInput(t *testing.T) {
 		"alertd_delivery_duration_seconds":     {"channel"},
 		"alertd_incidents_opened_total":        nil,
 		"alertd_notices_total":                 {"reason"},
+		"alertd_held_back_total":               {"reason"},
 		"alertd_dispatch_lag_seconds":          nil,
 	}, labelNames(t, p.registry))
 	for name := range series(t, p.registry) {

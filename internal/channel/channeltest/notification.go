@@ -80,7 +80,7 @@ func event(seq alerting.Seq, at time.Time, severity alerting.Severity, source, m
 
 // open returns the incident that an event opens.
 func open(id incident.ID, number incident.Number, e *alerting.Event) (incident.Incident, incident.Change) {
-	return incident.Open(id, number, incident.KeyOf(e, incident.GroupBy{}), e, began)
+	return incident.Open(id, number, incident.KeyOf(e, incident.GroupBy{}), e, incident.Terms{}, began)
 }
 
 func mustID(text string) incident.ID {
@@ -99,7 +99,7 @@ func story(reason incident.Reason) incident.Notice {
 		change.Notice.Incident = i
 		return *change.Notice
 	}
-	const repeat = 15 * time.Minute
+	terms := incident.Terms{Repeat: 15 * time.Minute}
 	first := event(40, began, alerting.SeverityError, source, breached, details)
 	i, change := open(mustID(IncidentID), 12, first)
 	var last *alerting.Event
@@ -108,15 +108,15 @@ func story(reason incident.Reason) incident.Notice {
 		incident.Opened: func() incident.Change { return change },
 		incident.SeverityRaised: func() incident.Change {
 			last = event(41, now, alerting.SeverityCritical, source, strings.Replace(breached, "512", "733", 1), strings.Replace(details, "512", "733", 1))
-			return i.Add(last, repeat, now)
+			return i.Add(last, terms, now)
 		},
 		incident.Updated: func() incident.Change {
 			for seq := alerting.Seq(42); seq < 80; seq++ {
-				_ = i.Add(event(seq, now, alerting.SeverityCritical, source, breached, details), repeat, now)
+				_ = i.Add(event(seq, now, alerting.SeverityCritical, source, breached, details), terms, now)
 			}
-			now = now.Add(repeat)
+			now = now.Add(terms.Repeat)
 			last = event(80, now, alerting.SeverityCritical, source, breached, details)
-			return i.Add(last, repeat, now)
+			return i.Add(last, terms, now)
 		},
 		incident.WasAcknowledged: func() incident.Change {
 			change, err := i.Acknowledge(incident.Action{By: "ada", Note: "Looking at the hedge"}, last, now)

@@ -61,7 +61,11 @@ func (t *Tx) write(ctx context.Context, to table, rows [][]any) error {
 		}
 	}
 	conflict := ""
-	if to.key != "" {
+	switch {
+	case to.key == "":
+	case len(sets) == 0:
+		conflict = ` ON CONFLICT (` + to.key + `) DO NOTHING`
+	default:
 		conflict = ` ON CONFLICT (` + to.key + `) DO UPDATE SET ` + strings.Join(sets, ", ")
 	}
 	err := t.work.store.InsertRows(ctx, t.tx, `INSERT INTO `+to.name+` (`+strings.Join(names, ", ")+`) `, kinds, rows, conflict)

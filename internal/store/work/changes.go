@@ -33,6 +33,8 @@ type Changes struct {
 	States []State
 	// Holds say what is held back, or is not any more.
 	Holds []Hold
+	// Counts are added to what was counted before, by name.
+	Counts map[string]int64
 	// Audit is what people have done, for the audit log.
 	Audit []audit.Entry
 }
@@ -115,7 +117,7 @@ var attemptsTable = table{name: "delivery_attempts", columns: []column{
 	{"error", texts, kept},
 }}
 
-var digestsTable = table{name: "delivery_incidents", columns: []column{
+var digestsTable = table{name: "delivery_incidents", key: "delivery, incident", columns: []column{
 	{"delivery", numbers, kept},
 	{"incident", numbers, kept},
 }}
@@ -159,6 +161,7 @@ func (t *Tx) Save(ctx context.Context, c Changes) error {
 		{digestsTable, digests},
 		{attemptsTable, t.attemptRows(c.Attempts)},
 		{holdsTable, holdRows(c.Holds)},
+		{countsTable, countRows(c.Counts)},
 	} {
 		if err := t.write(ctx, part.to, part.rows); err != nil {
 			return err

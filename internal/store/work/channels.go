@@ -99,7 +99,7 @@ type Stranger struct {
 // Strangers returns the channels with messages that wait and that are not among these, at
 // the time that it returns too.
 func (w *Work) Strangers(ctx context.Context, known []string) (strangers []Stranger, now time.Time, err error) {
-	if now, err = w.now(ctx); err != nil {
+	if now, err = w.Now(ctx); err != nil {
 		return nil, now, err
 	}
 	err = w.eachOfOwn(ctx, func(rows *sql.Rows) error {
@@ -143,7 +143,7 @@ type Queue struct {
 
 // Queues returns what waits on each channel, at the time that it returns too.
 func (w *Work) Queues(ctx context.Context) (map[string]Queue, time.Time, error) {
-	now, err := w.now(ctx)
+	now, err := w.Now(ctx)
 	if err != nil {
 		return nil, now, err
 	}

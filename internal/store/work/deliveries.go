@@ -44,7 +44,7 @@ func (w *Work) Deliveries(ctx context.Context, q delivery.Query) (delivery.Page,
 		d.IncidentID = incident.ID(of)
 		page.Deliveries = append(page.Deliveries, d)
 		return nil
-	}, `SELECT `+deliveryColumns+`, i.incident_id FROM deliveries d JOIN incidents i ON i.number = d.incident
+	}, `SELECT `+deliveryColumns+`, i.incident_id FROM deliveries d LEFT JOIN incidents i ON i.number = d.incident
 		WHERE `+c.text+` ORDER BY d.number DESC LIMIT ?`, append(c.args, q.Limit+1)...)
 	if err == nil {
 		err = w.loadOthers(ctx, page.Deliveries)
@@ -98,7 +98,7 @@ func (w *Work) Delivery(ctx context.Context, id delivery.ID) (d delivery.Deliver
 		found = true
 		d, err = scanDelivery(rows, &of)
 		return err
-	}, `SELECT `+deliveryColumns+`, i.incident_id FROM deliveries d JOIN incidents i ON i.number = d.incident WHERE d.delivery_id = ?`, key)
+	}, `SELECT `+deliveryColumns+`, i.incident_id FROM deliveries d LEFT JOIN incidents i ON i.number = d.incident WHERE d.delivery_id = ?`, key)
 	switch {
 	case err != nil:
 		return d, nil, fmt.Errorf("read delivery: %w", err)

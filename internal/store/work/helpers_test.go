@@ -105,7 +105,7 @@ func opened(tb testing.TB, tx *work.Tx, message string) (incident.Incident, inci
 	alert := storetest.Alert(message)
 	alert.DedupKey = message
 	event := eventOf(tb, alerting.Seq(number), alert)
-	return incident.Open(incident.NewID(), number, incident.KeyOf(event, incident.GroupBy{}), event, tx.Now())
+	return incident.Open(incident.NewID(), number, incident.KeyOf(event, incident.GroupBy{}), event, incident.Terms{}, tx.Now())
 }
 
 // opens has an alert with this message open an incident.

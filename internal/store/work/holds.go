@@ -3,6 +3,8 @@ package work
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"time"
 
 	"alertd/internal/incident"
@@ -14,8 +16,10 @@ type Hold struct {
 	Holder   string
 	Incident incident.Number
 	Since    time.Time
-	// Notices is how many are held back in addition to those before.
+	// Notices is how many are held back in addition to those before, and Events how many
+	// events they are about.
 	Notices int
+	Events  uint64
 	// Held says that they still are.
 	Held bool
 }
@@ -25,26 +29,36 @@ var holdsTable = table{name: "holds", key: "holder, incident", columns: []column
 	{"incident", numbers, kept},
 	{"since", numbers, kept},
 	{"notices", numbers, summed},
+	{"events", numbers, summed},
 	{"held", numbers, replaced},
 }}
 
 func holdRows(holds []Hold) [][]any {
 	rows := make([][]any, len(holds))
 	for i, h := range holds {
-		rows[i] = []any{h.Holder, int64(h.Incident), instant(h.Since), int64(h.Notices), flag(h.Held)}
+		rows[i] = []any{h.Holder, int64(h.Incident), instant(h.Since), int64(h.Notices), int64(h.Events), flag(h.Held)} //nolint:gosec // they are counted one by one
 	}
 	return rows
 }
 
-// HeldBy returns the incidents that a holder holds now, the first held first, at most limit.
-func (t *Tx) HeldBy(ctx context.Context, holder string, limit int) (numbers []incident.Number, err error) {
+// HeldBy returns what a holder holds now, the first held first, at most limit.
+func (t *Tx) HeldBy(ctx context.Context, holder string, limit int) (holds []Hold, err error) {
 	err = t.each(ctx, func(rows *sql.Rows) error {
-		var number incident.Number
-		err := rows.Scan(&number)
-		numbers = append(numbers, number)
+		h := Hold{Holder: holder, Held: true}
+		var since int64
+		err := rows.Scan(&h.Incident, &since, &h.Notices, &h.Events)
+		h.Since = time.UnixMicro(since).UTC()
+		holds = append(holds, h)
 		return err
-	}, `SELECT incident FROM holds WHERE holder = ? AND held = 1 ORDER BY since, incident LIMIT ?`, holder, limit)
-	return numbers, wrap("look for what is held back", err)
+	}, `SELECT incident, since, notices, events FROM holds WHERE holder = ? AND held = 1 ORDER BY since, incident LIMIT ?`, holder, limit)
+	return holds, wrap("look for what is held back", err)
+}
+
+// LetGo notes that a holder does not hold incidents any more.
+func (t *Tx) LetGo(ctx context.Context, holder string, incidents []incident.Number) error {
+	d := t.work.dialect()
+	_, err := t.exec(ctx, `UPDATE holds SET held = 0, notices = 0, events = 0 WHERE holder = ? AND incident `+d.AnyOf, holder, d.List(asInts(incidents)))
+	return wrap("note what is not held back any more", err)
 }
 
 // Release has the incidents looked at now that holders hold, so that they are told, or
@@ -93,4 +107,30 @@ func (t *Tx) HoldersOf(ctx context.Context, number incident.Number) (holders []s
 		return err
 	}, `SELECT holder FROM holds WHERE incident = ? AND held = 1 ORDER BY holder`, int64(number))
 	return holders, wrap("look for what holds back", err)
+}
+
+var countsTable = table{name: "counts", key: "name", columns: []column{
+	{"name", texts, kept},
+	{"count", numbers, summed},
+}}
+
+// Counts returns what was counted since the database was made, by name.
+func (w *Work) Counts(ctx context.Context) (map[string]int64, error) {
+	counts := map[string]int64{}
+	err := w.each(ctx, func(rows *sql.Rows) error {
+		var name string
+		var n int64
+		err := rows.Scan(&name, &n)
+		counts[name] = n
+		return err
+	}, `SELECT name, count FROM counts`)
+	return counts, wrap("read counts", err)
+}
+
+func countRows(counts map[string]int64) [][]any {
+	rows := make([][]any, 0, len(counts))
+	for _, name := range slices.Sorted(maps.Keys(counts)) { // all replicas in one order
+		rows = append(rows, []any{name, counts[name]})
+	}
+	return rows
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"alertd/internal/alerting"
 	"alertd/internal/incident"
@@ -27,6 +28,33 @@ func (t *Tx) OpenIncidents(ctx context.Context, prints []incident.Fingerprint) (
 		open[found[i].Fingerprint] = &found[i]
 	}
 	return open, wrap("look for open incidents", err)
+}
+
+// ResolvedSince returns the latest incident with each of these fingerprints, as far as it
+// was resolved since a time.
+func (t *Tx) ResolvedSince(ctx context.Context, prints []incident.Fingerprint, since time.Time) (map[incident.Fingerprint]incident.Incident, error) {
+	if len(prints) == 0 {
+		return nil, nil
+	}
+	wanted := make([]string, len(prints))
+	for i, f := range prints {
+		wanted[i] = f.String()
+	}
+	resolved := make(map[incident.Fingerprint]incident.Incident, len(prints))
+	d := t.work.dialect()
+	found, err := t.incidentsWhere(ctx, `resolved >= ? AND number IN (SELECT max(number) FROM incidents WHERE fingerprint `+d.AnyText+` GROUP BY fingerprint)`,
+		instant(since), d.Texts(wanted))
+	for _, i := range found {
+		resolved[i.Fingerprint] = i
+	}
+	return resolved, wrap("look for resolved incidents", err)
+}
+
+// OpenAfter returns open incidents whose numbers are greater than one, in their order, at
+// most limit.
+func (t *Tx) OpenAfter(ctx context.Context, after incident.Number, limit int) ([]incident.Incident, error) {
+	found, err := t.incidentsWhere(ctx, `status IN (1, 2) AND number > ? ORDER BY number LIMIT ?`, int64(after), limit)
+	return found, wrap("look for open incidents", err)
 }
 
 // Incidents returns incidents by their numbers, as far as there are any that can be read.

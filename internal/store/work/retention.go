@@ -8,6 +8,7 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/audit"
+	"alertd/internal/incident"
 )
 
 const (
@@ -48,8 +49,10 @@ func (w *Work) Retain(ctx context.Context, retention time.Duration) (deleted int
 		if retention <= 0 {
 			return nil
 		}
-		deleted, err = w.deleteOldIncidents(ctx, retention)
-		return err
+		if deleted, err = w.deleteOldIncidents(ctx, retention); err != nil {
+			return err
+		}
+		return w.deleteOldDigests(ctx, retention)
 	})
 	return deleted, err
 }
@@ -99,6 +102,30 @@ func (w *Work) deleteOldIncidents(ctx context.Context, retention time.Duration) 
 	return deleted, w.store.GiveBack(ctx)
 }
 
+// deleteOldDigests deletes digests that came to their end longer ago than the retention.
+func (w *Work) deleteOldDigests(ctx context.Context, retention time.Duration) error {
+	for more := true; more; {
+		err := w.deleting(ctx, func(ctx context.Context, t *Tx) error {
+			d := t.work.dialect()
+			ended, err := t.numbers(ctx, `SELECT d.number FROM deliveries d WHERE d.incident = ? AND d.status > 2 AND d.finished <= ?`+inOrder+` LIMIT ?`+
+				d.SkipLocked, int64(incident.Digests), instant(t.now.Add(-retention)), retainDeliveries)
+			if more = len(ended) > 0; err != nil || !more {
+				return err
+			}
+			_, err = t.exec(ctx, `DELETE FROM notices WHERE incident = ? AND number IN (SELECT notice FROM deliveries WHERE number `+d.AnyOf+`)`,
+				int64(incident.Digests), d.List(ended))
+			if err == nil {
+				_, err = t.deleteDeliveries(ctx, ended)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("delete old digests: %w", err)
+		}
+	}
+	return nil
+}
+
 // announce writes to the audit log that incidents are deleted that were resolved before a
 // time, unless it says so already. As with events, a record covers more than is deleted
 // now, so that not each run has one: each transaction that deletes is covered by a record
@@ -117,7 +144,7 @@ func (t *Tx) announce(ctx context.Context, retention time.Duration) (announced t
 
 // oldIncidents returns the numbers of some that are to be deleted.
 func (w *Work) oldIncidents(ctx context.Context, retention time.Duration) ([]int64, error) {
-	now, err := w.now(ctx)
+	now, err := w.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +202,12 @@ func (t *Tx) deleteDeliveriesOf(ctx context.Context, old []int64) (int64, error)
 	if err != nil || len(ended) == 0 {
 		return 0, err
 	}
+	return t.deleteDeliveries(ctx, ended)
+}
+
+// deleteDeliveries deletes deliveries with their attempts.
+func (t *Tx) deleteDeliveries(ctx context.Context, ended []int64) (int64, error) {
+	d := t.work.dialect()
 	for _, statement := range []string{
 		`DELETE FROM delivery_attempts WHERE delivery_id IN (SELECT delivery_id FROM deliveries WHERE number ` + d.AnyOf + `)`,
 		`DELETE FROM delivery_incidents WHERE delivery ` + d.AnyOf,

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,11 @@ type State struct {
 
 // Decode reads what was saved. A state of a newer alertd, or a damaged one, is an error.
 func (s State) Decode(into any) error { return decode(s.text, into) }
+
+// Without returns states without the one of a name.
+func Without(states []State, key StateKey) []State {
+	return slices.DeleteFunc(states, func(s State) bool { return s.StateKey == key })
+}
 
 var statesTable = table{name: "states", key: "number", columns: []column{
 	{"number", numbers, kept},

@@ -81,8 +81,47 @@ func (t *Tx) Stories(ctx context.Context, numbers []incident.Number) (map[incide
 			stories[one.Incident].Load(one)
 		}
 		return err
-	}, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.incident `+d.AnyOf+` ORDER BY d.incident, d.channel, d.target, d.notice`, list)
-	return stories, wrap("read deliveries", err)
+	}, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.incident `+d.AnyOf+` AND (d.incident > 0 OR d.status IN (1, 2))
+		ORDER BY d.incident, d.channel, d.target, d.notice`, list)
+	if err != nil {
+		return stories, fmt.Errorf("read deliveries: %w", err)
+	}
+	if digests := stories[incident.Digests]; digests != nil {
+		return stories, t.loadDigests(ctx, digests)
+	}
+	return stories, nil
+}
+
+// loadDigests loads the incidents that open digests are about.
+func (t *Tx) loadDigests(ctx context.Context, digests *delivery.Story) error {
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		var number delivery.Number
+		var ref incident.Ref
+		var key uuidValue
+		err := rows.Scan(&number, &ref.Number, &key)
+		ref.ID = incident.ID(key)
+		if d := digests.Find(number); d != nil {
+			d.Others = append(d.Others, ref)
+		}
+		return err
+	}, `SELECT o.delivery, o.incident, i.incident_id FROM deliveries d JOIN delivery_incidents o ON o.delivery = d.number JOIN incidents i ON i.number = o.incident
+		WHERE d.incident = ? AND d.status IN (1, 2)`, int64(incident.Digests))
+	return wrap("read digests", err)
+}
+
+// ToldInDigests returns on which targets of channels incidents were told in a digest that
+// was delivered, or is on its way.
+func (t *Tx) ToldInDigests(ctx context.Context, numbers []incident.Number, told func(number incident.Number, channel, target string)) error {
+	d := t.work.dialect()
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		var number incident.Number
+		var channel, target string
+		err := rows.Scan(&number, &channel, &target)
+		told(number, channel, target)
+		return err
+	}, `SELECT DISTINCT o.incident, d.channel, d.target FROM delivery_incidents o JOIN deliveries d ON d.number = o.delivery
+		WHERE o.incident `+d.AnyOf+` AND d.status IN (1, 2, 3)`, d.List(asInts(numbers)))
+	return wrap("look for digests", err)
 }
 
 // IncidentsOf returns the incidents of deliveries; of those that are not there any more

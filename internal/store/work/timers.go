@@ -113,7 +113,7 @@ func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err 
 // have gone off that long ago. It returns false if there is none. Without deliveries it
 // leaves those, events and states out.
 func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration, found bool, err error) {
-	now, err := w.now(ctx)
+	now, err := w.Now(ctx)
 	if err != nil {
 		return 0, false, err
 	}

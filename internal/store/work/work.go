@@ -54,6 +54,10 @@ type Tx struct {
 // on PostgreSQL the database's, so that replicas agree.
 func (t *Tx) Now() time.Time { return t.now }
 
+// Rehearse has the rest of the transaction happen as if at another time. It must come to
+// nothing then.
+func (t *Tx) Rehearse(at time.Time) { t.now = at.UTC().Truncate(time.Microsecond) }
+
 // InTurn runs a transaction that changes incidents or plans deliveries. No other one does
 // at the same time, on any replica. f may be called again if the transaction came to
 // nothing.
@@ -125,8 +129,8 @@ func (t *Tx) each(ctx context.Context, scan func(rows *sql.Rows) error, query st
 	return rows.Err()
 }
 
-// now is the time by which the database's times are to be judged.
-func (w *Work) now(ctx context.Context) (time.Time, error) { return w.store.Now(ctx) }
+// Now is the time by which the database's times are to be judged.
+func (w *Work) Now(ctx context.Context) (time.Time, error) { return w.store.Now(ctx) }
 
 // Cursor returns the number of the last event that was folded.
 func (w *Work) Cursor(ctx context.Context) (cursor alerting.Seq, err error) {

@@ -17,10 +17,17 @@ CREATE TABLE holds (
     incident bigint  NOT NULL,
     since    bigint  NOT NULL,
     notices  bigint  NOT NULL,         -- how many
+    events   bigint  NOT NULL,         -- how many of its events they are about
     held     bigint  NOT NULL,         -- 1: still
     PRIMARY KEY (holder, incident)
 );
 CREATE INDEX holds_of ON holds (incident);
+
+-- How many events, incidents and messages there were, and how many were held back.
+CREATE TABLE counts (
+    name  text    NOT NULL PRIMARY KEY,
+    count bigint  NOT NULL
+);
 
 -- The latest resolved incident of a kind says whether it comes and goes.
 CREATE INDEX incidents_alike ON incidents (fingerprint, number);

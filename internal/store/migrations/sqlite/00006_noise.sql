@@ -17,10 +17,17 @@ CREATE TABLE holds (
     incident INTEGER NOT NULL,
     since    INTEGER NOT NULL,
     notices  INTEGER NOT NULL,         -- how many
+    events   INTEGER NOT NULL,         -- how many of its events they are about
     held     INTEGER NOT NULL,         -- 1: still
     PRIMARY KEY (holder, incident)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX holds_of ON holds (incident);
+
+-- How many events, incidents and messages there were, and how many were held back.
+CREATE TABLE counts (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- The latest resolved incident of a kind says whether it comes and goes.
 CREATE INDEX incidents_alike ON incidents (fingerprint, number);

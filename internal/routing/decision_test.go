@@ -1,4 +1,4 @@
-package delivery_test
+package routing_test
 
 import (
 	"testing"
@@ -10,6 +10,7 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
+	"alertd/internal/routing"
 )
 
 func TestDecideFollowsChannelSettings(t *testing.T) {
@@ -79,37 +80,41 @@ func TestDecideFollowsChannelSettings(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			decisions := delivery.Decide(test.notice, []delivery.Policy{test.policy}, func(string, string) bool { return test.told })
-			require.Len(t, decisions, 1)
+			heard := routing.HeardNothing
+			if test.told {
+				heard = routing.HeardItself
+			}
+			d := decide(t, test.notice, func(string) routing.Heard { return heard }, test.policy)
+			require.Len(t, d.Targets, 1)
 			want := "told to chat"
-			if decisions[0].Verdict != delivery.Send {
-				require.Equal(t, delivery.NotAsked, decisions[0].Verdict)
+			if d.Targets[0].Verdict != routing.Send {
+				require.Equal(t, routing.NotAsked, d.Targets[0].Verdict)
 				want = "told to nobody; not to chat (" + test.why + ")"
 			}
-			require.Equal(t, test.why == "", decisions[0].Verdict == delivery.Send)
-			require.Equal(t, want, delivery.Explain(decisions))
+			require.Equal(t, test.why == "", d.Targets[0].Verdict == routing.Send)
+			require.Equal(t, want, d.String())
 		})
 	}
 }
 
 func TestDecisionsExplainThemselves(t *testing.T) {
 	until := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
-	chat, mail := delivery.Decision{Channel: "chat", Verdict: delivery.Send}, delivery.Decision{Channel: "mail", Target: "ada@example.com", Verdict: delivery.Send}
-	off := delivery.Decision{Channel: "chat", Verdict: delivery.NotAsked, Cause: delivery.ChannelOff}
-	for want, decisions := range map[string][]delivery.Decision{
+	chat, mail := routing.Target{Channel: "chat", Verdict: routing.Send}, routing.Target{Channel: "mail", Target: "ada@example.com", Verdict: routing.Send}
+	off := routing.Target{Channel: "chat", Verdict: routing.NotAsked, Cause: routing.ChannelOff}
+	for want, decisions := range map[string][]routing.Target{
 		"told to nobody: there are no channels":                    nil,
 		"told to chat, mail to ada@example.com":                    {chat, mail},
 		"told to mail to ada@example.com; not to chat (it is off)": {off, mail},
 		"told to nobody; not to chat (it is off), page (resolved is false)": {
-			off, {Channel: "page", Verdict: delivery.NotAsked, Cause: delivery.NoResolutions},
+			off, {Channel: "page", Verdict: routing.NotAsked, Cause: routing.NoResolutions},
 		},
-		"told to chat at 2026-03-02T10:00:00.000000Z": {{Channel: "chat", Verdict: delivery.Hold, Until: until}},
-		"told to nobody; not to chat in its next digest, page (held back by silence 7)": {
-			{Channel: "chat", Verdict: delivery.InDigest}, {Channel: "page", Verdict: delivery.HeldBack, By: "silence 7"},
+		"told to chat at 2026-03-02T10:00:00.000000Z": {{Channel: "chat", Verdict: routing.Hold, Until: until}},
+		"in a digest to chat (over its rate limit, in its next digest); not to page (held back by silence 7)": {
+			{Channel: "chat", Verdict: routing.InDigest, Cause: routing.OverLimit}, {Channel: "page", Verdict: routing.HeldBack, Cause: routing.HeldAsAWhole, By: "silence 7"},
 		},
-		"told to nobody; not to chat (a newer cause)": {{Channel: "chat", Verdict: delivery.NotAsked, Cause: "a newer cause"}},
+		"told to nobody; not to chat (a newer cause)": {{Channel: "chat", Verdict: routing.NotAsked, Cause: "a newer cause"}},
 	} {
-		require.Equal(t, want, delivery.Explain(decisions))
+		require.Equal(t, want, routing.Decision{Targets: decisions}.String())
 	}
 }
 
@@ -127,35 +132,22 @@ func TestDecideCoversEachTargetOnceWithACause(t *testing.T) {
 			p.MinSeverity = rapid.SampledFrom(alerting.Severities()).Draw(t, "min_severity")
 			policies, told[name] = append(policies, p), rapid.Bool().Draw(t, "told")
 		}
-		decisions := delivery.Decide(n, policies, func(channel, _ string) bool { return told[channel] })
-		require.Len(t, decisions, len(policies))
-		for i, d := range decisions {
+		decision := decide(t, n, func(channel string) routing.Heard {
+			if told[channel] {
+				return routing.HeardItself
+			}
+			return routing.HeardNothing
+		}, policies...)
+		require.Len(t, decision.Targets, len(policies))
+		for i, d := range decision.Targets {
 			require.Equal(t, policies[i].Name, d.Channel)
-			require.Equal(t, d.Verdict == delivery.Send, d.Cause == "")
-			require.True(t, policies[i].Enabled || d.Verdict != delivery.Send)
-			if d.Verdict == delivery.Send && !told[d.Channel] {
+			require.Equal(t, d.Verdict == routing.Send, d.Cause == "")
+			require.True(t, policies[i].Enabled || d.Verdict != routing.Send)
+			if d.Verdict == routing.Send && !told[d.Channel] {
 				require.GreaterOrEqual(t, n.Incident.Severity, policies[i].MinSeverity, "nobody hears first of what is too little")
 				require.True(t, n.Reason.Introduces(), "nobody hears first that it is over")
 			}
-			require.Contains(t, delivery.Explain(decisions), d.Channel)
+			require.Contains(t, decision.String(), d.Channel)
 		}
 	})
-}
-
-func TestFailuresOfOneChannelAreOneAlert(t *testing.T) {
-	failure := func(number incident.Number, source string) delivery.Failure {
-		return delivery.Failure{Source: source, Delivery: delivery.Delivery{Channel: "chat", Incident: number, Reason: incident.WasResolved, Error: "403 invalid_token"}}
-	}
-	own := failure(11, alerting.OwnSource)
-	alert, raise := delivery.GivenUp([]delivery.Failure{own, failure(12, "var_gate")})
-	require.True(t, raise)
-	require.Equal(t, alerting.Alert{
-		Severity: alerting.SeverityError, Category: alerting.CategorySystemHealth, Source: "alertd", DedupKey: "alertd.channel.chat",
-		Message: "channel chat: a message about incident 12 (resolved) was not delivered: 403 invalid_token",
-	}, alert)
-	alert, raise = delivery.GivenUp([]delivery.Failure{failure(12, "var_gate"), own, failure(13, "feed")})
-	require.True(t, raise)
-	require.Equal(t, "channel chat: 2 messages were not delivered, the first about incident 12 (resolved): 403 invalid_token", alert.Message)
-	_, raise = delivery.GivenUp([]delivery.Failure{own, own})
-	require.False(t, raise, "a message about alertd itself that fails is no cause for another")
 }

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"alertd/internal/alerting"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
+	"alertd/internal/routing"
+	"alertd/internal/store/work"
+)
+
+// maxDigest is how many incidents one digest is about at most. What is left comes in the
+// next one.
+const maxDigest = 5000
+
+// digest is what gathers for a target of a channel until it is told in one message. Its JSON
+// is what the store keeps.
+type digest struct {
+	Channel string    `json:"channel"`
+	Target  string    `json:"target,omitzero"`
+	Since   time.Time `json:"since"`
+	DueAt   time.Time `json:"due_at"`
+	Why     string    `json:"why"`
+}
+
+func (d digest) name() string {
+	if d.Target == "" {
+		return d.Channel
+	}
+	return d.Channel + " to " + d.Target
+}
+
+func (d digest) key() work.StateKey { return work.StateKey{Kind: digestState, Name: d.name()} }
+
+// holder is under what the incidents are held.
+func (d digest) holder() string { return routing.Holder(string(digestState), d.name()) }
+
+// digestLater leaves a notice to the next digest of a target.
+func (t *turn) digestLater(ctx context.Context, n incident.Notice, to routing.Target) error {
+	now := t.tx.Now()
+	d := digest{Channel: to.Channel, Target: to.Target, Since: now, DueAt: now, Why: to.Why()}
+	if !to.Until.IsZero() {
+		d.DueAt = to.Until
+	}
+	known, loaded := t.digests[d.name()]
+	if !loaded {
+		var err error
+		if known, err = readState[digest](ctx, t, d.key()); err != nil {
+			return err
+		}
+	}
+	if known.Channel != "" { // it gathers already
+		if d.DueAt.After(known.DueAt) {
+			d.DueAt = known.DueAt
+		}
+		d.Since, d.Why = known.Since, known.Why
+	}
+	t.keepDigest(d.name(), d)
+	h := t.heldOf(d.holder(), n.Incident.Number)
+	h.Notices, h.Events, h.Held = h.Notices+1, h.Events+n.Since, true
+	if reason := reasonOf(to.Cause); reason != "" {
+		t.count("held "+reason, 1)
+		t.held = append(t.held, reason)
+	}
+	return nil
+}
+
+// reasonOf returns the reason under which a cause is counted, "" if it is not.
+func reasonOf(c routing.Cause) string {
+	switch c {
+	case routing.OverLimit:
+		return routing.HeldByThrottle
+	case routing.Storming:
+		return routing.HeldByStorm
+	}
+	return ""
+}
+
+func (t *turn) keepDigest(name string, d digest) {
+	if t.digests == nil {
+		t.digests = map[string]digest{}
+	}
+	t.digests[name] = d
+}
+
+func (t *turn) saveDigests() {
+	for _, d := range t.digests {
+		if d.Channel != "" { // else it was told just now
+			t.changes.States = append(work.Without(t.changes.States, d.key()), work.State{StateKey: d.key(), Value: d, DueAt: d.DueAt})
+		}
+	}
+}
+
+// digestDue tells what has gathered for a target in one message.
+func (t *turn) digestDue(ctx context.Context, s work.State) error {
+	d, ok := decodeState[digest](t.engine, s)
+	t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey}) // it ends
+	if !ok {
+		return nil
+	}
+	t.keepDigest(d.name(), digest{})
+	holds, err := t.tx.HeldBy(ctx, d.holder(), maxDigest)
+	if err != nil || len(holds) == 0 {
+		return err
+	}
+	numbers := make([]incident.Number, len(holds))
+	events := make(map[incident.Number]uint64, len(holds))
+	for n, h := range holds {
+		numbers[n], events[h.Incident] = h.Incident, h.Events
+	}
+	incidents, err := t.tx.Incidents(ctx, numbers)
+	if err != nil {
+		return err
+	}
+	if err := t.tx.LetGo(ctx, d.holder(), numbers); err != nil {
+		return err
+	}
+	policy := t.state.policy(d.Channel)
+	if policy == nil {
+		for _, number := range numbers {
+			t.enter(number, incident.Entry{At: t.tx.Now(), Kind: incident.EntryHeldBack, Channel: d.Channel, Target: d.Target,
+				Reason: fmt.Sprintf("not told in a digest: channel %s is not configured any more", d.Channel)})
+		}
+		return nil
+	}
+	if err := t.loadThrottle(ctx); err != nil {
+		return err
+	}
+	t.state.rules.SpendOnDigest(t.throttle, *policy)
+	held := make([]incident.Held, len(incidents))
+	refs := make([]incident.Ref, len(incidents))
+	for n := range incidents {
+		i := &incidents[n]
+		held[n], refs[n] = incident.Held{Incident: i, Events: events[i.Number]}, incident.Ref{Number: i.Number, ID: i.ID}
+	}
+	return t.sendDigest(ctx, d, *policy, incident.NewDigest(d.Since, t.tx.Now(), held), refs, len(holds) == maxDigest)
+}
+
+func (t *turn) sendDigest(ctx context.Context, d digest, p delivery.Policy, made incident.Digest, refs []incident.Ref, more bool) error {
+	if err := t.load(ctx, []incident.Number{incident.Digests}); err != nil {
+		return err
+	}
+	made.Why = d.Why
+	_, number := t.tx.Mint() // no other notice of a digest has it
+	now := t.tx.Now()
+	n := incident.Notice{
+		Number: int(number), Reason: incident.Digested, At: now, Why: d.Why, Since: made.Events, Digest: &made,
+		Incident: incident.Incident{
+			ID: incident.NewID(), Status: incident.Triggered, Severity: made.Severity(), Category: alerting.CategorySystemHealth,
+			Source: alerting.OwnSource, Message: fmt.Sprintf("%d incidents in a digest", made.Incidents), Count: made.Events,
+			FirstSeen: made.Since, LastSeen: now, Generation: 1, ToldAt: now,
+		},
+	}
+	t.changes.Notices = append(t.changes.Notices, n)
+	t.reasons = append(t.reasons, n.Reason)
+	for _, ref := range refs {
+		t.enter(ref.Number, incident.Entry{
+			At: now, Kind: incident.EntryPlanned, Channel: d.Channel, Target: d.Target,
+			Reason: fmt.Sprintf("told to %s in a digest of %d incidents", d.name(), made.Incidents),
+		})
+	}
+	t.plan(t.stories[incident.Digests], n, p, d.Target, refs...)
+	if more { // the rest is due now
+		d.DueAt = now
+		t.keepDigest(d.name(), d)
+	}
+	return nil
+}

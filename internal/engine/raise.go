@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"alertd/internal/alerting"
+	"alertd/internal/routing"
+	"alertd/internal/store/work"
+)
+
+// raiseState are alerts of alertd's own that are to be raised, by their ids. They are decided
+// in a turn and raised after it, so that none is lost in between, and each exists once.
+const raiseState work.StateKind = "raise"
+
+// owed is an alert that is to be raised. Its JSON is what the store keeps.
+type owed struct {
+	Severity alerting.Severity `json:"severity"`
+	Category alerting.Category `json:"category"`
+	Source   string            `json:"source"`
+	Message  string            `json:"message"`
+	DedupKey string            `json:"dedup_key"`
+	Resolves bool              `json:"resolves,omitzero"`
+}
+
+// raise has an alert raised once the turn is committed. Its id, if it has none, is a new
+// one.
+func (t *turn) raise(a alerting.Alert) {
+	if a.EventID.IsZero() {
+		a.EventID = alerting.NewEventID()
+	}
+	t.changes.States = append(t.changes.States, work.State{
+		StateKey: work.StateKey{Kind: raiseState, Name: a.EventID.String()}, DueAt: t.tx.Now(),
+		Value: owed{a.Severity, a.Category, a.Source, a.Message, a.DedupKey, a.Resolves},
+	})
+}
+
+// raiseDue raises an alert after the turn, and then forgets that it is owed. If that fails it
+// is raised again, with the same id.
+func (t *turn) raiseDue(s work.State) {
+	alert, ok := decodeState[owed](t.engine, s)
+	id, err := alerting.ParseEventID(s.Name)
+	if !ok || err != nil {
+		t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey})
+		return
+	}
+	t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey, Value: alert, DueAt: t.tx.Now().Add(postponeBy)})
+	t.after = append(t.after, func() {
+		e := t.engine
+		err := e.raise(e.sending, alerting.Alert{
+			EventID: id, Severity: alert.Severity, Category: alert.Category, Source: alert.Source,
+			Message: alert.Message, DedupKey: alert.DedupKey, Resolves: alert.Resolves,
+		})
+		if err == nil {
+			err = e.work.Transact(e.sending, func(ctx context.Context, tx *work.Tx) error {
+				return tx.Save(ctx, work.Changes{States: []work.State{{StateKey: s.StateKey}}})
+			})
+		}
+		if err != nil {
+			e.log.Error("alert of alertd's own not raised, tried again", "dedup_key", alert.DedupKey, "error", withCause(err))
+		}
+	})
+}
+
+// countStorm counts events, and notes if a storm begins or ends.
+func (t *turn) countStorm(ctx context.Context, events []*alerting.Event) error {
+	storm := t.state.rules.Storm()
+	if storm.Threshold <= 0 && len(events) > 0 { // one that was open is ended by its timer
+		return nil
+	}
+	key := work.StateKey{Kind: stormState}
+	s, err := readState[routing.StormState](ctx, t, key)
+	if err != nil {
+		return err
+	}
+	alert := s.Count(storm, events, t.tx.Now())
+	t.changes.States = append(work.Without(t.changes.States, key), work.State{StateKey: key, Value: s, DueAt: s.LookAt(t.tx.Now())})
+	if alert == nil {
+		return nil
+	}
+	alert.EventID = alerting.EventID(uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "alertd: storm of %s, open %t", alerting.FormatTime(s.Since), s.Open)))
+	t.raise(*alert)
+	return nil
+}

@@ -1,0 +1,171 @@
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"alertd/internal/alerting"
+	"alertd/internal/incident"
+	"alertd/internal/matcher"
+)
+
+// Silence holds back incidents for a time. Its JSON is what the store keeps.
+type Silence struct {
+	ID string `json:"silence_id"`
+	matcher.Condition
+	StartsAt time.Time `json:"starts_at"`
+	EndsAt   time.Time `json:"ends_at"`
+	// By is who made it, and Comment why.
+	By      string `json:"by"`
+	Comment string `json:"comment"`
+	// AllowCritical says that critical incidents are held back, too.
+	AllowCritical bool      `json:"allow_critical"`
+	CreatedAt     time.Time `json:"created_at"`
+	// ExpiredBy is who ended it before its time; "": nobody did.
+	ExpiredBy string `json:"expired_by,omitzero"`
+}
+
+const (
+	// maxSilence is how long a silence may last.
+	maxSilence = 366 * 24 * time.Hour
+	maxBy      = 255
+	maxComment = 1024
+)
+
+// NewSilence completes a silence that somebody asks for: it gets an id, begins now if it does
+// not say when, and gets its times to the microsecond. The error is an [*alerting.Error]
+// with [alerting.CodeInvalid] that names each field which is wrong.
+func NewSilence(s Silence, now time.Time) (Silence, error) {
+	var fields []alerting.FieldError
+	wrong := func(field, format string, args ...any) {
+		fields = append(fields, alerting.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+	}
+	s.ID, s.CreatedAt, s.ExpiredBy = uuid.Must(uuid.NewV7()).String(), now, ""
+	if s.StartsAt.IsZero() {
+		s.StartsAt = now
+	}
+	s.StartsAt, s.EndsAt = s.StartsAt.UTC().Truncate(time.Microsecond), s.EndsAt.UTC().Truncate(time.Microsecond)
+	switch {
+	case s.EndsAt.IsZero():
+		wrong("ends_at", "is missing, must be a time such as %s", alerting.FormatTime(now.Add(time.Hour)))
+	case !s.EndsAt.After(s.StartsAt):
+		wrong("ends_at", "%s is not after starts_at, which is %s", alerting.FormatTime(s.EndsAt), alerting.FormatTime(s.StartsAt))
+	case !s.EndsAt.After(now):
+		wrong("ends_at", "%s is in the past", alerting.FormatTime(s.EndsAt))
+	case s.EndsAt.Sub(s.StartsAt) > maxSilence:
+		wrong("ends_at", "%s is more than 366 days after starts_at", alerting.FormatTime(s.EndsAt))
+	}
+	for _, text := range []struct {
+		field, value string
+		least, most  int
+	}{{"by", s.By, 1, maxBy}, {"comment", s.Comment, 0, maxComment}} {
+		if n := len([]rune(text.value)); n < text.least || n > text.most {
+			wrong(text.field, "has %d characters, must have %d to %d", n, text.least, text.most)
+		}
+	}
+	if s.Match.IsZero() && s.Not.IsZero() {
+		wrong("match", "is missing, must have at least one of min_severity, max_severity, category, source, message, context")
+	}
+	if _, err := s.Compile(); err != nil {
+		known := (*alerting.Error)(nil)
+		if known, _ = err.(*alerting.Error); known == nil { //nolint:errorlint // Compile returns nothing else
+			return s, err
+		}
+		fields = append(fields, known.Fields...)
+	}
+	if len(fields) > 0 {
+		return s, &alerting.Error{Code: alerting.CodeInvalid, Fields: fields}
+	}
+	return s, nil
+}
+
+// Active reports whether a silence holds back at a time.
+func (s Silence) Active(now time.Time) bool { return !now.Before(s.StartsAt) && now.Before(s.EndsAt) }
+
+// Holder returns the silence's name as a holder.
+func (s Silence) Holder() string { return Holder(HeldBySilence, s.ID) }
+
+// Standing is what decisions depend on beside the rules: the silences, and the incidents
+// that hold back others. It does not change, and is safe for concurrent use.
+type Standing struct {
+	silences   []Silence
+	index      *matcher.Index
+	inhibitors map[incident.Number]Inhibitor
+}
+
+// NewStanding returns what stands. Silences that cannot be compiled are left out.
+func NewStanding(silences []Silence, inhibitors []Inhibitor) *Standing {
+	s := &Standing{inhibitors: make(map[incident.Number]Inhibitor, len(inhibitors))}
+	var matchers []*matcher.Matcher
+	slices.SortFunc(silences, func(a, b Silence) int { return cmp.Compare(a.ID, b.ID) })
+	for _, silence := range silences {
+		if m, err := silence.Compile(); err == nil {
+			s.silences, matchers = append(s.silences, silence), append(matchers, m)
+		}
+	}
+	if len(matchers) > 0 {
+		s.index = matcher.NewIndex(matchers)
+	}
+	for _, i := range inhibitors {
+		s.inhibitors[i.Incident] = i
+	}
+	return s
+}
+
+// Silences reports whether a silence holds back an incident at a time.
+func (s *Standing) Silences(i *incident.Incident, of *matcher.Subject, now time.Time) bool {
+	return s.silenced(of, i.Severity >= alerting.SeverityCritical, now) != nil
+}
+
+// With returns what stands with a further inhibitor, in the place of one of the same
+// incident.
+func (s *Standing) With(i Inhibitor) *Standing {
+	next := *s
+	next.inhibitors = maps.Clone(s.inhibitors)
+	next.inhibitors[i.Incident] = i
+	return &next
+}
+
+// Without returns what stands once an incident holds back nothing any more.
+func (s *Standing) Without(number incident.Number) *Standing {
+	next := *s
+	next.inhibitors = maps.Clone(s.inhibitors)
+	delete(next.inhibitors, number)
+	return &next
+}
+
+// Inhibitor returns what an incident holds back; false: nothing.
+func (s *Standing) Inhibitor(number incident.Number) (Inhibitor, bool) {
+	i, known := s.inhibitors[number]
+	return i, known
+}
+
+// Knows reports whether an inhibitor stands as it is.
+func (s *Standing) Knows(i Inhibitor) bool {
+	known, found := s.inhibitors[i.Incident]
+	return found && maps.Equal(known.While, i.While) && maps.Equal(known.Held, i.Held)
+}
+
+// silenced returns the silence that ends last, if several match.
+func (s *Standing) silenced(of *matcher.Subject, critical bool, now time.Time) (found *incident.Hold) {
+	if s.index == nil {
+		return nil
+	}
+	for _, n := range s.index.Match(of, nil) {
+		silence := s.silences[n]
+		if !silence.Active(now) || critical && !silence.AllowCritical || found != nil && !silence.EndsAt.After(found.Until) {
+			continue
+		}
+		why := "silenced by " + silence.By
+		if silence.Comment != "" {
+			why += " (" + silence.Comment + ")"
+		}
+		found = &incident.Hold{Holder: silence.Holder(), Until: silence.EndsAt, Why: why + untilWords(silence.EndsAt)}
+	}
+	return found
+}
