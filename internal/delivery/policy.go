@@ -30,7 +30,7 @@ type Policy struct {
 	// otherwise.
 	RateLimit         Rate
 	RateLimitCritical bool
-	Retry     Retry
+	Retry             Retry
 	// Fallback is the channel that gets the messages this one could not deliver; "": none.
 	Fallback string
 }

@@ -102,7 +102,7 @@ type Engine struct {
 	changing sync.Mutex // held while the settings change
 	current  atomic.Pointer[state]
 	stands   atomic.Pointer[stood] // what stood when a turn looked last
-	retired  sync.WaitGroup // channels that are being closed
+	retired  sync.WaitGroup        // channels that are being closed
 
 	folding   bell // there may be events to fold
 	claiming  bell // there may be deliveries to claim

@@ -96,7 +96,9 @@ type Storm struct {
 }
 
 // DefaultStorm has the defaults; the threshold is off.
-func DefaultStorm() Storm { return Storm{Pass: alerting.SeverityCritical, DigestEvery: 5 * time.Minute} }
+func DefaultStorm() Storm {
+	return Storm{Pass: alerting.SeverityCritical, DigestEvery: 5 * time.Minute}
+}
 
 // Flapping says when an incident counts as one that comes and goes.
 type Flapping struct {
