@@ -82,6 +82,10 @@ var imports = map[string]row{
 		strict: true,
 		why:    "pure: when a component that has gone silent is accused",
 	},
+	"internal/watchdog": {
+		may: []string{"internal/alerting", "internal/channel", "internal/channel/outbound"},
+		why: "tells a service outside that alertd works; cmd gives it the proofs",
+	},
 	"internal/channel": {
 		may: []string{"internal/alerting", "internal/incident", "internal/plaintext"},
 		why: "messages and their outcomes; the kinds are below it",
@@ -151,7 +155,7 @@ var imports = map[string]row{
 		may: []string{
 			"internal/access", "internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
 			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
-			"internal/delivery", "internal/listen", "internal/plaintext", "internal/template",
+			"internal/delivery", "internal/heartbeat", "internal/listen", "internal/plaintext", "internal/template", "internal/watchdog",
 		},
 		why: "reads the file into the Config of each part",
 	},

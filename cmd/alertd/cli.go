@@ -213,6 +213,12 @@ func describe(out io.Writer, c config.Config) {
 	if len(c.Channels) == 0 {
 		line("  channels      none")
 	}
+	for _, h := range c.Heartbeats {
+		line("  heartbeat     %s: every %s, grace %s", h.Name, config.FormatDuration(h.Every), config.FormatDuration(h.Grace))
+	}
+	if c.Watchdog.URL != "" {
+		line("  watchdog      every %s", config.FormatDuration(c.Watchdog.Every))
+	}
 	for _, warning := range c.Warnings {
 		line("  warning       %s", warning)
 	}

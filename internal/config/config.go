@@ -13,6 +13,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"alertd/internal/alerting"
+	"alertd/internal/heartbeat"
+	"alertd/internal/watchdog"
 )
 
 // DefaultPath is the configuration file unless another is named.
@@ -37,6 +39,10 @@ type Config struct {
 	// IdentifyBy names members of a context's first level that identify what an event is
 	// about.
 	IdentifyBy []string
+	// Heartbeats are the components that must be heard of.
+	Heartbeats []heartbeat.Spec
+	// Watchdog says where alertd tells that it works.
+	Watchdog watchdog.Config
 	// Channels are ordered by name.
 	Channels []Channel
 	// Raw is the alerting section as it was read, after substitution, the user's own

@@ -104,11 +104,12 @@ func TestExampleSaysTheDefaults(t *testing.T) {
 	require.Equal(t, defaults.Alerting.Enabled, example.Alerting.Enabled)
 	require.Equal(t, defaults.Alerting.MinSeverity, example.Alerting.MinSeverity)
 	require.Equal(t, defaults.Alerting.BufferSize, example.Alerting.BufferSize)
+	require.Equal(t, defaults.Watchdog, example.Watchdog)
 
 	var written map[string]any
 	require.NoError(t, toml.Unmarshal(data, &written))
 	shown := defaults.Redacted()
-	for section, absent := range map[string][]string{"server": {"tokens"}, "storage": {"dsn"}, "alerting": {}} {
+	for section, absent := range map[string][]string{"server": {"tokens"}, "storage": {"dsn"}, "alerting": {"heartbeats"}} {
 		requireSameKeys(t, section, written[section], shown[section], absent...)
 	}
 }

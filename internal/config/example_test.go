@@ -28,7 +28,7 @@ channel = "#risk"
 	fmt.Println(c.Redacted()["alerting"])
 	// Output:
 	// 127.0.0.1:8080 error
-	// map[buffer_bytes:64MiB buffer_size:1000 channels:map[slack:map[channel:#risk webhook_url:<secret>]] enabled:false identify_by:[position] min_severity:error repeat_interval:1h]
+	// map[buffer_bytes:64MiB buffer_size:1000 channels:map[slack:map[channel:#risk webhook_url:<secret>]] enabled:false heartbeats:[] identify_by:[position] min_severity:error repeat_interval:1h watchdog:map[ca_file: every:1m proxy: url:]]
 }
 
 // All problems are reported at once, with the allowed values.

@@ -41,7 +41,7 @@ func identifyBy(name string, at *[]string) setting {
 			}
 		}
 	}
-	return setting{name: name, value: at, read: read, show: func() any { return anys(*at) }}
+	return setting{name: name, private: true, value: at, read: read, show: func() any { return anys(*at) }}
 }
 
 // anys returns a list as the reader shows one.

@@ -106,19 +106,24 @@ func ratePer(unit string) time.Duration {
 	return per
 }
 
+// categoryNames are those that a category may have.
+func categoryNames() []string {
+	var names []string
+	for _, category := range alerting.Categories() {
+		names = append(names, category.String())
+	}
+	return names
+}
+
 func categories(t *table, name string) []alerting.Category {
 	var names []string
 	t.strings(name, &names)
-	var known []string
-	for _, category := range alerting.Categories() {
-		known = append(known, category.String())
-	}
 	var categories []alerting.Category
 	for i, text := range names {
 		category, err := alerting.ParseCategory(text)
 		if err != nil {
 			key := element(join(t.key, name), i)
-			t.r.problem(key, "%s is not one of %s", t.show(key, text), strings.Join(known, ", "))
+			t.r.problem(key, "%s is not one of %s", t.show(key, text), strings.Join(categoryNames(), ", "))
 			continue
 		}
 		categories = append(categories, category)

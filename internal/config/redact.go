@@ -27,12 +27,11 @@ func (r *reader) shown(c *Config) map[string]any {
 	shown := map[string]any{}
 	for _, s := range c.settings() {
 		shown[s.key()] = s.show()
-		if s.section == "storage" { // where anything may come from a secret's store
+		if s.private || s.section == "storage" { // where anything may come from a secret's store
 			shown[s.key()] = r.hide(s.key(), shown[s.key()], secretKey(s.name))
 		}
 	}
 	key := join("", c.section)
-	shown[join(key, "identify_by")] = r.hide(join(key, "identify_by"), anys(c.IdentifyBy), false)
 	channels := make(map[string]any, len(c.Channels))
 	for _, channel := range c.Channels { // a channel's name is no secret, whatever it sounds like
 		channels[channel.Policy.Name] = r.hide(join(join(key, "channels"), channel.Policy.Name), channel.Raw, false)

@@ -59,6 +59,8 @@ max_body = "2048KiB"
 [alerting]
 min_severity = "ERROR"
 identify_by = ["book", "${HOST}"]
+heartbeats = [{ name = "${HOST}", every = "1m" }, { name = "feed", every = "60m", grace = "0", severity = "ERROR", category = "data_quality" }]
+watchdog = { url = "https://hc.example.com/written", every = "2m", proxy = "http://user:written@proxy.example.com" }
 [alerting.channels.slack]
 webhook_url = "https://hooks.slack.example/written"
 channel = "#risk"
@@ -100,6 +102,11 @@ nothing = [nan, inf, -inf, 0.5]
 		},
 		"alerting": {
 			"enabled": false, "min_severity": "error", "repeat_interval": "1h", "buffer_size": 1000, "buffer_bytes": "64MiB", "identify_by": ["book", "<secret>"],
+			"heartbeats": [
+				{"name": "<secret>", "every": "1m", "grace": "30s", "severity": "critical", "category": "system_health"},
+				{"name": "feed", "every": "1h", "grace": "0", "severity": "error", "category": "data_quality"}
+			],
+			"watchdog": {"url": "<secret>", "every": "2m", "proxy": "<secret>", "ca_file": ""},
 			"channels": {
 				"slack": {"webhook_url": "<secret>", "channel": "#risk"},
 				"email": {"smtp_host": "<secret>", "smtp_port": "<secret>", "smtp_password": "", "to": ["<secret>", "fixed@example.com"]},
@@ -121,6 +128,7 @@ func TestRedactedStorageHoldsNoSecret(t *testing.T) {
 
 func TestRedactedShowsDefaults(t *testing.T) {
 	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "buffer_bytes": "64MiB", "repeat_interval": "1h", "channels": {},
+		"heartbeats": [], "watchdog": {"url": "", "every": "1m", "proxy": "", "ca_file": ""},
 		"identify_by": ["position", "symbol", "instrument", "isin", "ticker", "account", "portfolio", "strategy", "venue", "exchange", "desk", "host", "instance"]}`,
 		marshal(t, redactedValue(requireGood(t, "", nil), "alerting")))
 }

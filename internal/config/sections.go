@@ -74,18 +74,19 @@ func sections(root map[string]any) []string {
 // alertingSettings are the keys of the alerting section, except its tables.
 func (c *Config) alertingSettings() []setting {
 	a := &c.Alerting
-	return []setting{
+	return append([]setting{
 		flag("enabled", &a.Enabled),
 		severity("min_severity", &a.MinSeverity),
 		whole("buffer_size", 1, alerting.MaxBufferSize, &a.BufferSize),
 		size("buffer_bytes", 1<<20, alerting.MaxBufferBytes, &a.BufferBytes),
 		duration("repeat_interval", time.Second, 366*day, &c.RepeatInterval),
 		identifyBy("identify_by", &c.IdentifyBy),
-	}
+		heartbeats("heartbeats", &c.Heartbeats),
+	}, watchdogSettings(&c.Watchdog)...)
 }
 
 func (c *Config) readAlerting(t *table) {
-	c.RepeatInterval, c.IdentifyBy = defaultRepeatInterval, defaultIdentifyBy()
+	c.RepeatInterval, c.IdentifyBy, c.Watchdog.Every = defaultRepeatInterval, defaultIdentifyBy(), defaultWatchdog
 	t.read(c.alertingSettings())
 	t.known = append(t.known, "channels", "custom")
 	t.done()
@@ -102,6 +103,7 @@ func (c *Config) readAlerting(t *table) {
 	t.r.checkFallbacks(channels.key, c.Channels)
 	c.Raw = t.values
 	c.warnOfSilence(t.key)
+	c.checkWatchdog(t)
 }
 
 // defaultRepeatInterval is the time between two updates about an incident that grows.

@@ -22,6 +22,8 @@ type setting struct {
 	name string
 	// restart: it takes effect only at a restart.
 	restart bool
+	// private: a part of the value that came from the environment may be a secret.
+	private bool
 	// value points to the value.
 	value any
 	// read reads a key of the file into the value.
