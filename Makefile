@@ -19,7 +19,7 @@ OPENAPI     := tools/openapi
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery bench-hostile crash crash-test fuzz pictures static check clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery bench-hostile crash crash-test replay fuzz pictures static check clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ crash-test: ## the tests of the crash campaign, against miniature alertds, and o
 crash: build crash-test ## kills alertd and its database in ROUNDS rounds an engine, and looks for lost alerts and untold incidents; ARGS="-engines sqlite -seed 7" adds flags
 	$(GO) run ./test/crash -alertd bin/alertd -rounds $(ROUNDS) $(ARGS)
 
+replay: ## what people are told of a trading day by alertd, and by Debian's Alertmanager beside it, in 3 min
+	$(GO) test -count=1 -run '^TestTradingDay' -v ./cmd/alertd -alertmanager
+
 pictures: ## the pictures of docs/channels.md, of what channels send; needs chromium and pngquant
 	docs/pictures/make.sh
 
@@ -108,4 +111,4 @@ clean: ## removes what was built
 	rm -rf bin cover.out
 
 check: ROUNDS = 3
-check: build vet lint vuln race cover static fuzz crash ## all that CI runs
+check: build vet lint vuln race cover static fuzz crash replay ## all that CI runs

@@ -265,6 +265,18 @@ var imports = map[string]row{
 		may: []string{"internal/pgtest"},
 		why: "kills the binary and its database, and checks from outside what is left",
 	},
+	"test/tradingday": {
+		may: []string{"internal/alerting"},
+		why: "makes a day of alerts and judges what people were told of it, by whichever program",
+	},
+	"test/tradingday/alertmanager": {
+		may: []string{"internal/alerting", "test/tradingday"},
+		why: "replays the day through Alertmanager; knows nothing of how alertd tells",
+	},
+	"test/tradingday/generate": {
+		may: []string{"test/tradingday"},
+		why: "writes the day to its file",
+	},
 	"docs/pictures": {
 		why: "shows the messages recorded by the tests of channels",
 	},
@@ -314,7 +326,7 @@ var dependencies = map[string]string{
 	"github.com/stretchr/testify":                              "tests: assertions",
 	"github.com/wneessen/go-mail":                              "mail: messages of several parts, SMTP and its logins",
 	"go.uber.org/goleak":                                       "tests: leaked goroutines",
-	"go.yaml.in/yaml/v3":                                       "tests: the README's configuration of Prometheus",
+	"go.yaml.in/yaml/v3":                                       "tests: configurations of Prometheus and of Alertmanager",
 	"golang.org/x/net":                                         "valid names of a webhook's headers; mail through a SOCKS proxy; host names in ASCII",
 	"golang.org/x/sync":                                        "errgroup, which waits for the long-running parts",
 	"golang.org/x/text":                                        "Unicode normalization and case folding of messages",
