@@ -21,6 +21,7 @@ import (
 	"alertd/internal/session"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
+	"alertd/internal/watchdog"
 )
 
 // daemonConfig has the parameters of a daemon.
@@ -37,6 +38,7 @@ type daemon struct {
 	log      daemonLog
 	store    *store.Store
 	engine   *engine.Engine
+	watchdog *watchdog.Watchdog
 	reloader *reloader
 	api      *httpapi.API
 	ways     *ways
@@ -101,11 +103,21 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	if manager, err = alerting.OpenManager(ctx, loaded.Alerting, deliver, opened); err != nil {
 		return nil, err
 	}
+	dog := watchdog.New([]watchdog.Proof{
+		{Name: "ingest", Progress: opened.WriteProgress}, {Name: "fold", Progress: deliver.FoldProgress},
+		{Name: "deliver", Progress: deliver.DeliveryProgress}, {Name: "timers", Progress: deliver.TimerProgress},
+	}, log.Logger)
+	use, err := dog.Prepare(loaded.Watchdog)
+	if err != nil {
+		return nil, err
+	}
+	use()
 	build := buildInfo()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		metrics.NewLogRecords(log.queue.Dropped), metrics.NewEvents(manager), metrics.NewLog(opened, tasks.Deleted), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
+		metrics.NewWatchdog(dog.LastSent),
 	)
 	settings, err := apiSettings(loaded.Server)
 	if err != nil {
@@ -115,7 +127,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	if err != nil {
 		return nil, err
 	}
-	reloader := newReloader(c, manager, deliver, opened, registry)
+	reloader := newReloader(c, manager, deliver, dog, opened, registry)
 	refusals := metrics.NewRefusals(registry)
 	limiter, adminsLimiter := limiters(&loaded.Server, reloader.trusts, refusals, log.Logger)
 	registry.MustRegister(metrics.NewConnections(limiter.Open))
@@ -129,6 +141,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 			{Name: "engine", Err: deliver.Ready},
 			{Name: "timers", Err: deliver.TimersReady},
 			{Name: "deliveries", Err: deliver.DeliveriesReady},
+			{Name: "watchdog", Err: dog.Ready},
 		},
 		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: opened, Credentials: opened,
 		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
@@ -147,7 +160,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	}
 	reloader.api = api
 	return &daemon{
-		log: log, store: opened, engine: deliver, reloader: reloader, api: api, stopping: make(chan struct{}),
+		log: log, store: opened, engine: deliver, watchdog: dog, reloader: reloader, api: api, stopping: make(chan struct{}),
 		timeout: loaded.Server.ShutdownTimeout, limit: loaded.Server.ShutdownTimeout + loaded.Storage.Timeout + stopMargin,
 		ways: c.ways, limiter: limiter, adminsLimiter: adminsLimiter,
 		server: newServer(&loaded.Server, api.Handler(), log.Logger), admin: newServer(&loaded.Server, api.AdminHandler(), log.Logger),

@@ -18,6 +18,7 @@ import (
 	"alertd/internal/httpapi"
 	"alertd/internal/limit"
 	"alertd/internal/store"
+	"alertd/internal/watchdog"
 )
 
 // reloader applies a configuration while alertd runs. It does everything that can fail
@@ -26,6 +27,7 @@ type reloader struct {
 	flags   commonFlags
 	manager *alerting.Manager
 	engine  *engine.Engine
+	dog     *watchdog.Watchdog
 	api     *httpapi.API  // set once it is made, before it serves
 	shared  config.Shared // by the channels
 	audit   func(ctx context.Context, entries ...audit.Entry) error
@@ -40,9 +42,9 @@ type reloader struct {
 	read    config.Config // what the file said when it was good last
 }
 
-func newReloader(c daemonConfig, manager *alerting.Manager, deliver *engine.Engine, log *store.Store, registry prometheus.Registerer) *reloader {
+func newReloader(c daemonConfig, manager *alerting.Manager, deliver *engine.Engine, dog *watchdog.Watchdog, log *store.Store, registry prometheus.Registerer) *reloader {
 	r := &reloader{
-		flags: c.flags, manager: manager, engine: deliver, shared: c.shared, audit: log.Audit, log: c.log, started: c.loaded, current: c.loaded, read: c.loaded,
+		flags: c.flags, manager: manager, engine: deliver, dog: dog, shared: c.shared, audit: log.Audit, log: c.log, started: c.loaded, current: c.loaded, read: c.loaded,
 		good: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "alertd_config_last_reload_successful", Help: "1 if the configuration was good when it was last read, else 0.",
 		}),
@@ -120,6 +122,10 @@ func (r *reloader) apply() (changed, restart []string, err error) {
 		inForce = r.started.Reload(next)
 		settings, err = apiSettings(inForce.Server)
 	}
+	var useWatchdog func()
+	if err == nil {
+		useWatchdog, err = r.dog.Prepare(inForce.Watchdog)
+	}
 	if err == nil {
 		err = r.engine.Reconfigure(engineSettings(inForce, r.shared))
 	}
@@ -133,6 +139,7 @@ func (r *reloader) apply() (changed, restart []string, err error) {
 	}
 	r.proxies.Store(&inForce.Server.TrustedProxies.Prefixes)
 	r.api.Reconfigure(settings)
+	useWatchdog()
 	changed = r.read.Changed(next)
 	r.current, r.read = inForce, next
 	r.good.Set(1)

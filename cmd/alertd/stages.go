@@ -51,10 +51,11 @@ func (d *daemon) runUntil(asked, again context.Context, hangups <-chan os.Signal
 func (d *daemon) runStages(asked, again context.Context, hangups <-chan os.Signal) error {
 	endLog := background(asked, d.store.Run)
 	endEngine := background(asked, d.engine.Run)
+	endWatchdog := background(asked, d.watchdog.Run)
 	endReloads := background(asked, func(ctx context.Context) error { return d.reloadOn(ctx, hangups) })
 	err := d.serveHTTP(asked, again)
 	d.stage.Store("a reload")
-	err = errors.Join(err, endReloads())
+	err = errors.Join(err, endReloads(), endWatchdog())
 	d.stage.Store("deliveries")
 	err = errors.Join(err, endEngine(), d.engine.Close())
 	d.stage.Store("the event log")

@@ -16,6 +16,9 @@ import (
 func (e *Engine) claimLoop(ctx context.Context) {
 	for {
 		next := e.claimAll(ctx)
+		if ctx.Err() == nil && e.DeliveriesReady() == nil {
+			e.claims.Add(1)
+		}
 		if ctx.Err() != nil || !e.claiming.wait(ctx, min(pollEvery, max(0, time.Until(next)))) {
 			return
 		}

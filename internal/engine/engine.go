@@ -130,7 +130,8 @@ type Engine struct {
 	swept time.Time // when it looked first for channels that are gone; the database's time
 
 	folds, timing, recording check
-	onTime                   atomic.Int64 // when all timers had been handled last, in nanoseconds since 1970
+	claims                   atomic.Uint64 // rounds of the channels that went well
+	onTime                   atomic.Int64  // when all timers had been handled last, in nanoseconds since 1970
 
 	retried struct { // channels whose retry settings have changed since what waits went by them
 		sync.Mutex

@@ -20,11 +20,13 @@ type check struct {
 	task    string // for the log
 	failing string // for people, such as "events are not folded into incidents"
 	err     atomic.Pointer[alerting.Error]
+	passes  atomic.Uint64 // tries that went well
 }
 
 // set notes how the last try went, and logs when that changes.
 func (c *check) set(err error) {
 	if err == nil {
+		c.passes.Add(1)
 		if c.err.Swap(nil) != nil {
 			c.log.Info("engine task works again", "task", c.task)
 		}
@@ -86,6 +88,16 @@ func (e *Engine) DeliveriesReady() error {
 	}
 	return nil
 }
+
+// FoldProgress goes up whenever events were folded, or there were none.
+func (e *Engine) FoldProgress() uint64 { return e.folds.passes.Load() }
+
+// TimerProgress goes up whenever all that was due was done.
+func (e *Engine) TimerProgress() uint64 { return e.timing.passes.Load() }
+
+// DeliveryProgress goes up whenever the channels were looked at for messages to send, and
+// messages can be claimed and their outcomes recorded.
+func (e *Engine) DeliveryProgress() uint64 { return e.claims.Load() }
 
 // Channels returns how each channel does, by name.
 func (e *Engine) Channels(ctx context.Context) ([]delivery.ChannelStatus, error) {

@@ -119,6 +119,20 @@ func NewCertificate(expires func() time.Time) prometheus.Collector {
 	}, func() float64 { return float64(expires().Unix()) })
 }
 
+// NewWatchdog returns a gauge of when the watchdog's last message has arrived, 0 if none has.
+func NewWatchdog(lastSent func() time.Time) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "alertd_watchdog_last_sent_timestamp_seconds",
+		Help: "When the last message of the watchdog arrived, 0 if none has.",
+	}, func() float64 {
+		at := lastSent()
+		if at.IsZero() {
+			return 0
+		}
+		return float64(at.UnixMilli()) / 1000
+	})
+}
+
 // NewBuildInfo returns a gauge that is always 1 and says which alertd this is.
 func NewBuildInfo(version, commit, goVersion string) prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{

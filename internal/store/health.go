@@ -22,6 +22,7 @@ type health struct {
 
 	mu      sync.Mutex
 	failure *alerting.Error // nil: it works
+	writes  uint64          // that have worked
 	written time.Time       // when it worked last
 }
 
@@ -36,11 +37,20 @@ func (s *Store) Ready() error {
 	return s.health.failure
 }
 
+// WriteProgress goes up whenever the log has written something: events, or, when there are
+// none for 10 s, something to find out whether it can.
+func (s *Store) WriteProgress() uint64 {
+	s.health.mu.Lock()
+	defer s.health.mu.Unlock()
+	return s.health.writes
+}
+
 // works notes that a write has worked.
 func (s *Store) works() {
 	s.health.mu.Lock()
 	recovered := s.health.failure != nil
 	s.health.failure, s.health.written = nil, time.Now()
+	s.health.writes++
 	s.health.mu.Unlock()
 	if recovered {
 		s.log.Info("the event log works again")
