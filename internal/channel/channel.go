@@ -26,6 +26,14 @@ type Targeted interface {
 	Targets() []string
 }
 
+// Previewer is implemented by the settings of a kind that can show what its channels send.
+type Previewer interface {
+	// Preview returns what a channel with these settings sends for a message: JSON, a
+	// mail, or lines. A secret in it is [Hidden]. The settings may be incomplete; the error
+	// says what is missing.
+	Preview(n Notification) ([]byte, error)
+}
+
 // Outcome is that of an attempt to deliver. The zero value is none.
 type Outcome uint8
 
@@ -67,6 +75,6 @@ type Result struct {
 	RetryAfter time.Duration
 	// Thread is what later messages about the incident on this channel need in order to
 	// join this one, such as Slack's ts or a Message-ID; "": nothing. It is kept in the
-	// database, may be a secret, and must never be shown or logged.
+	// database, may be a secret, and must never be shown or logged. A digest has none.
 	Thread string
 }

@@ -26,7 +26,9 @@ func renderDigest(key string, notice incident.Notice, publicURL string) Notifica
 			{"Held back since", showTime(d.Since)},
 			{"Until", showTime(d.Until)},
 		},
-		Why: line(d.Why),
+	}
+	if why := line(d.Why); why != "" {
+		n.Facts = append(n.Facts, Fact{"Why", why})
 	}
 	for _, item := range d.Worst {
 		shown := Item{

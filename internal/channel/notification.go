@@ -35,7 +35,7 @@ type Notification struct {
 	Headline string
 	// Body is the incident's latest message. It may have several lines.
 	Body string
-	// Why is the reason for the message in one line; "" if the headline has it.
+	// Why is the reason for the message in one line; "" if the headline has it, or a fact.
 	Why string
 	// Facts are what is known of the incident, in the order in which to show them.
 	Facts []Fact

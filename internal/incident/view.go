@@ -30,6 +30,27 @@ type View struct {
 	ResolvedBy     string `json:"resolved_by,omitzero"`
 }
 
+// DigestView is a digest as users see it: its JSON is that of webhooks. Times are RFC 3339
+// in UTC.
+type DigestView struct {
+	Since      string       `json:"since"`
+	Until      string       `json:"until"`
+	Incidents  int          `json:"incidents"`
+	Events     uint64       `json:"events"`
+	BySeverity []Tally      `json:"by_severity"`
+	ByCategory []Tally      `json:"by_category"`
+	BySource   []Tally      `json:"by_source"`
+	Worst      []DigestItem `json:"worst"`
+}
+
+// View returns the digest without why, which is the message's.
+func (d *Digest) View() DigestView {
+	return DigestView{
+		Since: alerting.FormatTime(d.Since), Until: alerting.FormatTime(d.Until), Incidents: d.Incidents, Events: d.Events,
+		BySeverity: d.BySeverity, ByCategory: d.ByCategory, BySource: d.BySource, Worst: d.Worst,
+	}
+}
+
 // View returns the incident without the fields that only the fold needs.
 func (i *Incident) View() View {
 	v := View{

@@ -102,7 +102,7 @@ func DataOf(n channel.Notification) Data {
 		d.Context[detail.Name] = detail.Value
 	}
 	if notice.Digest != nil {
-		d.Severity, d.Source, d.Message = notice.Digest.Severity().String(), alerting.OwnSource, n.Title
+		d.Severity, d.Source, d.Message, d.Why = notice.Digest.Severity().String(), alerting.OwnSource, n.Title, line(notice.Digest.Why)
 		d.Digest = digestOf(notice.Digest, n.Items)
 		return d
 	}

@@ -11,6 +11,7 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/incident"
+	"alertd/internal/plaintext"
 )
 
 // fragments are texts that services stumble over: markup of all kinds, some of it
@@ -54,7 +55,14 @@ func HostileNotification() *rapid.Generator[channel.Notification] {
 			HostileText(8192).Draw(t, "message"), string(context),
 		)
 		reason := rapid.SampledFrom(Reasons()).Draw(t, "reason")
-		return as(n, reason, HostileText(255).Draw(t, "by"), HostileText(8192).Draw(t, "note"))
+		n = as(n, reason, HostileText(255).Draw(t, "by"), HostileText(8192).Draw(t, "note"))
+		if rapid.Bool().Draw(t, "templates") { // such as quote what an alert says
+			n.Title = plaintext.Lines(channel.OneLine(HostileText(2000).Draw(t, "title")))
+			n.Body = plaintext.Lines(HostileText(8192).Draw(t, "body"))
+			n.Worded.Title, n.Worded.Body = n.Title, n.Body
+			n.TemplateError = plaintext.Lines(channel.OneLine(HostileText(300).Draw(t, "template error")))
+		}
+		return n
 	})
 }
 
@@ -90,7 +98,16 @@ func as(n channel.Notification, reason incident.Reason, by, note string) channel
 	case incident.WasResolved:
 		notice.By, notice.Note, notice.Why = by, note, "resolved by "+by
 		notice.Incident.Status, notice.Incident.ResolvedBy, notice.Incident.ResolvedAt = incident.Resolved, by, notice.At
-	case incident.Opened, incident.SeverityRaised, incident.Updated, incident.Test, incident.Digested:
+	case incident.Digested:
+		i, until := notice.Incident, notice.At
+		held := make([]incident.Held, incident.MaxSources+2)
+		for at := range held {
+			of := i
+			of.Source = fmt.Sprintf("%d%s", at, i.Source)
+			held[at] = incident.Held{Incident: &of, Events: 1}
+		}
+		*notice = digestOf(until, until, held, by)
+	case incident.Opened, incident.SeverityRaised, incident.Updated, incident.Test:
 	}
 	return Rendered(n)
 }

@@ -17,6 +17,7 @@ import (
 var messageCases = []testCase{
 	{"every reason is told", everyReasonIsTold},
 	{"a later message joins the thread of the first", aLaterMessageJoinsTheThreadOfTheFirst},
+	{"a digest begins no thread and joins none", aDigestBeginsNoThreadAndJoinsNone},
 	{"fifty messages at once are all delivered", fiftyMessagesAtOnceAreAllDelivered},
 	{"no text is too hostile to be told", noTextIsTooHostileToBeTold},
 	{"the longest texts are told", theLongestTextsAreTold},
@@ -46,6 +47,17 @@ func aLaterMessageJoinsTheThreadOfTheFirst(t *testing.T, f Fixture) {
 		result := send(t, ch, n)
 		assert.Equal(t, channel.Delivered, result.Outcome, "%s: %s", reason, result.Error)
 	}
+	assert.Empty(t, service.Problems())
+}
+
+func aDigestBeginsNoThreadAndJoinsNone(t *testing.T, f Fixture) {
+	service := f.serve(t)
+	ch := f.open(t, service.Address)
+	n := Notification(incident.Digested)
+	n.Thread = send(t, ch, Notification(incident.Opened)).Thread
+	result := send(t, ch, n)
+	assert.Equal(t, channel.Delivered, result.Outcome, result.Error)
+	assert.Empty(t, result.Thread)
 	assert.Empty(t, service.Problems())
 }
 

@@ -20,24 +20,34 @@ const (
 	TestID     = "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4aff"
 )
 
-// Reasons returns all reasons in the order of an incident's life, and a test.
+// Reasons returns all reasons in the order of an incident's life, a test and a digest.
 func Reasons() []incident.Reason {
 	return []incident.Reason{
 		incident.Opened, incident.SeverityRaised, incident.Updated, incident.WasAcknowledged, incident.WasResolved, incident.Test,
+		incident.Digested,
 	}
 }
+
+// Channel is the name of the channel that messages are for.
+const Channel = "ops"
 
 // Notification returns a message about an incident of a VaR gate, always the same one for
 // a reason. The incident begins as an error, becomes critical, goes on for 41 events, is
 // acknowledged by ada and resolved by grace; the message shows it as it is at the reason.
-// Its Key is a UUID, a different one for each reason.
+// A digest tells of it and of others. Its Key is a UUID, a different one for each reason.
 func Notification(reason incident.Reason) channel.Notification {
-	return channel.Render(fmt.Sprintf("019b5f2c-8000-7000-8000-00000000000%d", 1+slices.Index(incident.Reasons(), reason)), story(reason), publicURL)
+	return render(fmt.Sprintf("019b5f2c-8000-7000-8000-00000000000%d", 1+slices.Index(incident.Reasons(), reason)), story(reason))
+}
+
+func render(key string, notice incident.Notice) channel.Notification {
+	n := channel.Render(key, notice, publicURL)
+	n.Channel = Channel
+	return n
 }
 
 // Rendered returns a message whose notice was changed, rendered anew.
 func Rendered(n channel.Notification) channel.Notification {
-	again := channel.Render(n.Key, n.Notice, publicURL)
+	again := render(n.Key, n.Notice)
 	again.Thread, again.Target = n.Thread, n.Target
 	return again
 }
@@ -47,7 +57,7 @@ func Rendered(n channel.Notification) channel.Notification {
 func Opened(severity alerting.Severity, source, message, context string) channel.Notification {
 	e := event(1, began, severity, source, message, context)
 	_, change := open(incident.NewID(), 1, e)
-	return channel.Render(uuid.Must(uuid.NewV7()).String(), *change.Notice, publicURL)
+	return render(uuid.Must(uuid.NewV7()).String(), *change.Notice)
 }
 
 // publicURL is the address of alertd that messages link to.
@@ -99,6 +109,9 @@ func story(reason incident.Reason) incident.Notice {
 		change.Notice.Incident = i
 		return *change.Notice
 	}
+	if reason == incident.Digested {
+		return digest()
+	}
 	terms := incident.Terms{Repeat: 15 * time.Minute}
 	first := event(40, began, alerting.SeverityError, source, breached, details)
 	i, change := open(mustID(IncidentID), 12, first)
@@ -128,7 +141,7 @@ func story(reason incident.Reason) incident.Notice {
 		incident.WasResolved: func() incident.Change {
 			return i.Resolve(incident.Action{By: "grace", Note: "Hedged, limit holds again"}, last, now)
 		},
-		incident.Test: nil, // it is made above
+		incident.Test: nil, incident.Digested: nil, // they are made above
 	}
 	var notice *incident.Notice
 	for _, step := range incident.Reasons() {

@@ -45,6 +45,10 @@ func TestNotificationsTellOneIncident(t *testing.T) {
 	keys[test.Key] = true
 	assert.Equal(t, incident.Test, test.Notice.Reason)
 	assert.Equal(t, channeltest.TestID, test.Notice.Incident.ID.String())
+	digest := channeltest.Notification(incident.Digested)
+	keys[digest.Key] = true
+	assert.Equal(t, "17 incidents held back since 12:03 UTC", digest.Headline)
+	assert.Equal(t, "Incident 12", digest.Items[0].Name)
 	assert.Len(t, keys, len(channeltest.Reasons()))
 }
 

@@ -70,6 +70,11 @@ func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Resu
 	}
 }
 
+// Preview implements [channel.Previewer], without colours.
+func (Config) Preview(n channel.Notification) ([]byte, error) {
+	return []byte(New(Config{}, &Output{}).format(n)), nil
+}
+
 // Close implements [channel.Channel]. The output stays open.
 func (c *Channel) Close() error { return nil }
 
@@ -83,7 +88,6 @@ const (
 )
 
 func (c *Channel) format(n channel.Notification) string {
-	i := n.Notice.Incident
 	label := "[" + n.Label + "]"
 	rest := strings.TrimPrefix(n.Subject(maxLine), label)
 	var b strings.Builder
@@ -91,7 +95,14 @@ func (c *Channel) format(n channel.Notification) string {
 	below := func(text string) {
 		b.WriteString(indent + strings.ReplaceAll(text, "\n", deeper) + "\n")
 	}
-	below(n.Headline + ", " + i.Category.String() + ", " + count(i.Count))
+	if i := n.Notice.Incident; n.Notice.Digest == nil {
+		below(n.Headline + ", " + i.Category.String() + ", " + count(i.Count))
+	} else {
+		below(n.Headline)
+	}
+	if n.Notice.Digest != nil || n.Worded.Body != "" { // else the first line has it
+		below(n.Body)
+	}
 	for _, f := range n.Facts {
 		if !slices.Contains([]string{"Category", "Source", "Events"}, f.Name) { // these are said above
 			below(f.Name + ": " + f.Value)
@@ -100,11 +111,17 @@ func (c *Channel) format(n channel.Notification) string {
 	if n.Note != "" {
 		below("Note: " + n.Note)
 	}
+	for _, item := range n.Items {
+		below(strings.TrimSpace(item.Name + ": " + item.Text + "\n" + item.URL))
+	}
 	for _, f := range n.Details {
 		below(f.Name + ": " + f.Value)
 	}
 	if n.Cut {
 		below("and more: the event has all of them")
+	}
+	if n.TemplateError != "" {
+		below("Template failed: " + n.TemplateError)
 	}
 	if n.URL != "" {
 		below(n.URL)

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -30,6 +31,22 @@ var (
 	_ channel.Channel  = (*Channel)(nil)
 	_ channel.Targeted = Config{}
 )
+
+// Preview implements [channel.Previewer]. The message names all recipients, as each of them
+// gets it.
+func (c Config) Preview(n channel.Notification) ([]byte, error) {
+	ch, err := New(c)
+	if err != nil {
+		return nil, err
+	}
+	message, err := ch.compose(n, ch.threadOf(n), ch.to)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	_, err = message.WriteTo(&text)
+	return text.Bytes(), err
+}
 
 // New returns a channel. The error is that of [Config.Validate].
 func New(config Config) (*Channel, error) {
@@ -104,7 +121,11 @@ func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Resu
 	if failures := c.transmit(ctx, message, recipients); len(failures) > 0 {
 		return c.failed(ctx, failures)
 	}
-	return channel.Result{Outcome: channel.Delivered, Thread: thread.String()}
+	result := channel.Result{Outcome: channel.Delivered}
+	if n.Notice.Digest == nil {
+		result.Thread = thread.String()
+	}
+	return result
 }
 
 // recipients returns who gets a message for a target, and who its header names: all

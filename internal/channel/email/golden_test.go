@@ -23,7 +23,7 @@ func TestMessagesLookAsTheyDid(t *testing.T) {
 	server := serve(t, smtptest.Config{})
 	c := open(t, settings(server))
 	thread := ""
-	for _, reason := range []incident.Reason{incident.Opened, incident.SeverityRaised, incident.WasResolved} {
+	for _, reason := range []incident.Reason{incident.Opened, incident.SeverityRaised, incident.WasResolved, incident.Digested} {
 		n := channeltest.Notification(reason)
 		n.Thread = thread
 		thread = deliver(t, c, n).Thread

@@ -29,7 +29,10 @@ func (c *Channel) compose(n channel.Notification, t thread, to []*mail.Address) 
 	m.SetDateWithValue(n.Notice.At.UTC())
 	m.SetMessageIDWithValue(strings.Trim(c.messageID(n.Key), "<>"))
 	root, own := c.messageID(i.ID.String()), c.messageID(n.Key)
-	if n.Notice.Reason != incident.Test {
+	severity, open := i.Severity, i.Status == incident.Triggered
+	if n.Notice.Digest != nil {
+		severity, open = n.Notice.Digest.Severity(), true
+	} else if n.Notice.Reason != incident.Test {
 		references := []string{root}
 		if t.first != own {
 			references = append(references, t.first)
@@ -42,16 +45,19 @@ func (c *Channel) compose(n channel.Notification, t thread, to []*mail.Address) 
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
 	m.SetGenHeader(gomail.HeaderXAutoResponseSuppress, "All")
 	m.SetUserAgent("alertd")
-	m.SetGenHeader("X-Alertd-Severity", i.Severity.String())
+	m.SetGenHeader("X-Alertd-Severity", severity.String())
 	m.SetGenHeader("X-Alertd-Reason", n.Notice.Reason.String())
-	if i.Severity == alerting.SeverityCritical && i.Status == incident.Triggered {
+	if severity == alerting.SeverityCritical && open {
 		m.SetGenHeader(gomail.HeaderImportance, "high")
 		m.SetGenHeader(gomail.HeaderXPriority, "1")
 	}
 	m.SetBoundary("alertd-" + n.Key)
-	html, err := v.html()
-	if err != nil {
-		return nil, err
+	html := n.HTML
+	if html == "" {
+		var err error
+		if html, err = v.html(); err != nil {
+			return nil, err
+		}
 	}
 	m.SetBodyString(gomail.TypeTextPlain, v.text())
 	m.AddAlternativeString(gomail.TypeTextHTML, html)

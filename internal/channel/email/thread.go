@@ -30,7 +30,7 @@ func (t thread) String() string { return t.first + " " + t.subject }
 // threadOf returns the thread of a message; the first message begins one.
 func (c *Channel) threadOf(n channel.Notification) thread {
 	first, subject, ok := strings.Cut(channel.OneLine(n.Thread), " ")
-	if ok && strings.HasPrefix(first, "<") && strings.HasSuffix(first, ">") && subject != "" {
+	if ok && n.Notice.Digest == nil && strings.HasPrefix(first, "<") && strings.HasSuffix(first, ">") && subject != "" {
 		return thread{first, subject}
 	}
 	_, subject, _ = strings.Cut(n.Subject(maxSubject), "] ")

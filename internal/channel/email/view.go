@@ -17,7 +17,10 @@ type view struct {
 	Subject         string
 	Label, Headline string
 	Message, Why    string
-	Facts, Details  []channel.Fact
+	// About is what the facts are about.
+	About          string
+	Facts, Details []channel.Fact
+	Items          []channel.Item
 	// More says which details are left out; "": none.
 	More string
 	URL  string
@@ -27,7 +30,16 @@ type view struct {
 func viewOf(n channel.Notification, t thread) view {
 	v := view{
 		Color: n.Color, Subject: "[" + n.Label + "] " + t.subject, Label: n.Label, Headline: n.Headline,
-		Message: n.Body, Why: n.Why, Facts: n.Facts, Details: n.Details, URL: n.URL, Key: n.Key,
+		Message: n.Body, Why: n.Why, About: "Incident", Facts: n.Facts, Details: n.Details, Items: n.Items, URL: n.URL, Key: n.Key,
+	}
+	if n.Worded.Title != "" { // a template's own words, also in a conversation
+		v.Subject = n.Subject(maxSubject)
+	}
+	if n.Notice.Digest != nil {
+		v.About = "Held back"
+	}
+	if n.TemplateError != "" {
+		v.Facts = append(slices.Clone(v.Facts), channel.Fact{Name: "Template failed", Value: n.TemplateError})
 	}
 	if n.Note != "" {
 		v.Facts = append(slices.Clone(v.Facts), channel.Fact{Name: "Note", Value: n.Note})
@@ -51,6 +63,12 @@ func (v view) text() string {
 		fmt.Fprintf(&b, "%s\n\n", v.Why)
 	}
 	writeFacts(&b, v.Facts)
+	for _, item := range v.Items {
+		fmt.Fprintf(&b, "\n%s: %s\n", item.Name, item.Text)
+		if item.URL != "" {
+			b.WriteString(item.URL + "\n")
+		}
+	}
 	if len(v.Details) > 0 || v.More != "" {
 		b.WriteString("\nDetails\n\n")
 		writeFacts(&b, v.Details)

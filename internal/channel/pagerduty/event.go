@@ -50,6 +50,19 @@ type details struct {
 	Delivery  string            `json:"delivery_id"`
 	Pattern   string            `json:"pattern,omitzero"`
 	Grouping  incident.Grouping `json:"grouped_by,omitzero"`
+	Template  string            `json:"template_error,omitzero"`
+}
+
+// digest is what PagerDuty shows beside the summary of a digest.
+type digest struct {
+	What    string `json:"what"`
+	Why     string `json:"why"`
+	Message string `json:"message"`
+	incident.DigestView
+	// Links have the worst incidents' addresses.
+	Worst    []string `json:"worst"`
+	Delivery string   `json:"delivery_id"`
+	Template string   `json:"template_error,omitzero"`
 }
 
 // link is an entry of links.
@@ -75,7 +88,9 @@ func events(n channel.Notification, routingKey string) []api.V2Event {
 		return []api.V2Event{e}
 	case incident.Opened, incident.SeverityRaised, incident.Updated:
 		return []api.V2Event{triggered(e, n)}
-	case incident.Test, incident.Digested:
+	case incident.Digested:
+		return []api.V2Event{digested(e, n)}
+	case incident.Test:
 	}
 	e.DedupKey = "alertd-test-" + n.Key
 	first := triggered(e, n)
@@ -99,8 +114,27 @@ func triggered(e api.V2Event, n channel.Notification) api.V2Event {
 			Severity: i.Severity, Category: i.Category, Events: i.Count, NewEvents: notice.Since,
 			FirstSeen: alerting.FormatTime(i.FirstSeen), LastSeen: alerting.FormatTime(i.LastSeen),
 			By: notice.By, Note: notice.Note, Context: notice.Context.Object(), Cut: notice.Context.Cut,
-			Delivery: n.Key, Pattern: i.Pattern, Grouping: i.Grouping,
+			Delivery: n.Key, Pattern: i.Pattern, Grouping: i.Grouping, Template: n.TemplateError,
 		},
+	}
+	return e
+}
+
+// digested returns the event as a trigger of the alert that all digests of a channel share.
+func digested(e api.V2Event, n channel.Notification) api.V2Event {
+	e.Action, e.Client, e.ClientURL, e.DedupKey = trigger, "alertd", n.URL, "alertd digest "+n.Channel
+	shown := digest{
+		What: n.Headline, Why: n.Notice.Digest.Why, Message: n.Body, DigestView: n.Notice.Digest.View(), Delivery: n.Key, Template: n.TemplateError,
+	}
+	for _, item := range n.Items {
+		shown.Worst = append(shown.Worst, channel.Shorten(item.Name+": "+item.Text, mostSummary))
+		if item.URL != "" {
+			e.Links = append(e.Links, link{item.URL, item.Name + " in alertd"})
+		}
+	}
+	e.Payload = &api.V2Payload{
+		Summary: n.Subject(mostSummary), Source: alerting.OwnSource, Severity: severity(n.Notice.Digest.Severity()),
+		Timestamp: alerting.FormatTime(n.Notice.Digest.Until), Component: alerting.OwnSource, Details: shown,
 	}
 	return e
 }

@@ -1,6 +1,7 @@
 package pagerduty
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -90,6 +91,19 @@ func (c *Channel) send(ctx context.Context, client *outbound.Client, event api.V
 		result.Error = client.Says(answer, "", strings.Join(append([]string{said.Message}, said.Errors...), "; "))
 	}
 	return result
+}
+
+// Preview implements [channel.Previewer]: it returns the events, one a line.
+func (Config) Preview(n channel.Notification) ([]byte, error) {
+	var all [][]byte
+	for _, event := range events(n, channel.Hidden) {
+		body, err := encode(event)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, body)
+	}
+	return bytes.Join(all, []byte("\n")), nil
 }
 
 // Close implements [channel.Channel].

@@ -25,6 +25,8 @@ const (
 	mostDetail   = 150
 	mostDetails  = 20
 	perSection   = 10 // fields
+	mostItem     = 300
+	mostError    = 300
 	mostFallback = 1000
 )
 
@@ -76,7 +78,7 @@ func compose(n channel.Notification, label, mentions string, everything bool) me
 	if everything && (fit(title, mostHeader) != fit(title, math.MaxInt) || !strings.HasSuffix(n.Title, n.Body)) {
 		blocks = append(blocks, api.NewSectionBlock(plain(n.Body, mostText), nil, nil)) // the header does not show it whole
 	}
-	blocks = append(blocks, note(n)...)
+	blocks = append(append(blocks, note(n)...), items(n)...)
 	if everything {
 		blocks = append(append(blocks, sections(facts(n))...), sections(details(n))...)
 	}
@@ -119,6 +121,18 @@ func sections(fields []*api.TextBlockObject) []api.Block {
 	return blocks
 }
 
+// items returns the blocks of the incidents that a digest names.
+func items(n channel.Notification) (blocks []api.Block) {
+	for _, item := range n.Items {
+		name := link(item.URL, item.Name)
+		if name == "" {
+			name = item.Name
+		}
+		blocks = append(blocks, api.NewSectionBlock(marked("*"+name+"*\n"+fit(item.Text, mostItem)), nil, nil))
+	}
+	return blocks
+}
+
 // note returns the block of the note, if there is one.
 func note(n channel.Notification) []api.Block {
 	if n.Note == "" {
@@ -136,6 +150,9 @@ func footer(n channel.Notification) *api.ContextBlock {
 	}
 	if n.Cut {
 		says = append(says, "the context is longer than this")
+	}
+	if n.TemplateError != "" {
+		says = append(says, "template failed: "+fit(n.TemplateError, mostError))
 	}
 	if open := link(n.URL, "Open in alertd"); open != "" {
 		says = append(says, open)

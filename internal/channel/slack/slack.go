@@ -21,7 +21,10 @@ type Channel struct {
 	client  *outbound.Client
 }
 
-var _ channel.Channel = (*Channel)(nil)
+var (
+	_ channel.Channel   = (*Channel)(nil)
+	_ channel.Previewer = Config{}
+)
 
 // New returns a channel. The error is that of [Config.Validate].
 func New(c Config) (*Channel, error) {
@@ -37,17 +40,27 @@ func New(c Config) (*Channel, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &Channel{webhook: webhook, token: c.BotToken, api: c.api(), channel: c.Channel, mention: c.mentions(), client: client}, nil
+}
+
+// mentions returns the marks of all that are mentioned, each with a space.
+func (c Config) mentions() string {
 	var mentions strings.Builder
 	for _, who := range c.Mention {
 		mentions.WriteString(mention(who) + " ")
 	}
-	return &Channel{webhook: webhook, token: c.BotToken, api: c.api(), channel: c.Channel, mention: mentions.String(), client: client}, nil
+	return mentions.String()
 }
 
 // Send implements [channel.Channel].
 func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
 	if c.webhook != "" {
 		return c.sendWebhook(ctx, c.whole(n))
+	}
+	if n.Notice.Digest != nil { // it is about other incidents, too
+		result := c.open(ctx, n)
+		result.Thread = ""
+		return result
 	}
 	if root, ok := c.thread(n.Thread); ok {
 		return c.follow(ctx, root, n)
@@ -58,10 +71,7 @@ func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Resu
 // sendWebhook posts by the incoming webhook. Only the payload is made by Slack's library,
 // which would lose the text of a refusal.
 func (c *Channel) sendWebhook(ctx context.Context, m message) channel.Result {
-	off := false
-	body, err := json.Marshal(api.WebhookMessage{
-		Text: m.text, Blocks: &api.Blocks{BlockSet: m.blocks}, Attachments: m.attachments, UnfurlLinks: &off, UnfurlMedia: &off,
-	})
+	body, err := m.payload()
 	if err != nil {
 		return c.client.Unsent(err)
 	}
@@ -73,6 +83,20 @@ func (c *Channel) sendWebhook(ctx context.Context, m message) channel.Result {
 		result.Error += advice(strings.TrimSpace(string(answer.Body)))
 	}
 	return result
+}
+
+// payload returns the body for an incoming webhook.
+func (m message) payload() ([]byte, error) {
+	off := false
+	return json.Marshal(api.WebhookMessage{
+		Text: m.text, Blocks: &api.Blocks{BlockSet: m.blocks}, Attachments: m.attachments, UnfurlLinks: &off, UnfurlMedia: &off,
+	})
+}
+
+// Preview implements [channel.Previewer]. A bot sends the same text, blocks and
+// attachments.
+func (c Config) Preview(n channel.Notification) ([]byte, error) {
+	return (&Channel{mention: c.mentions()}).whole(n).payload()
 }
 
 // Close implements [channel.Channel].

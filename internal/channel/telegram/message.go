@@ -17,6 +17,8 @@ const (
 	mostNote     = 500
 	mostFact     = 100
 	mostDetail   = 120
+	mostItem     = 160
+	mostError    = 200
 	mostName     = 60
 	mostDetails  = 20 // Telegram reads at most 100 tags of a message
 	mostLink     = 2000
@@ -29,6 +31,10 @@ func compose(n channel.Notification, moved string) string {
 	p.write("b", "["+n.Label+"]")
 	p.write("", " ")
 	p.outside(n.Headline, mostHeadline)
+	if n.Worded.Title != "" {
+		p.write("", "\n")
+		p.outside(n.Title, mostHeadline)
+	}
 	p.write("", "\n")
 	p.write("pre", cut(n.Body, mostText))
 	for _, fact := range n.Facts {
@@ -36,6 +42,12 @@ func compose(n channel.Notification, moved string) string {
 	}
 	if n.Note != "" {
 		p.line("Note", n.Note, mostNote)
+	}
+	for _, item := range n.Items {
+		p.item(item)
+	}
+	if n.TemplateError != "" {
+		p.line("Template failed", n.TemplateError, mostError)
 	}
 	shown := 0
 	if len(n.Details) > 0 {
@@ -58,7 +70,7 @@ func compose(n channel.Notification, moved string) string {
 		p.write("", "\nThis group has become a supergroup: chat_id should now be ")
 		p.write("code", moved)
 	}
-	p.link(n.URL, "Open in alertd")
+	p.link("\n\n", n.URL, "Open in alertd")
 	return p.html.String()
 }
 
@@ -72,15 +84,29 @@ func (p *page) detail(d channel.Fact) bool {
 	return p.write("", "\n") && p.outside(name, mostName) && p.write("", ": ") && p.outside(value, mostDetail)
 }
 
-// link adds a link if its address is http or https.
-func (p *page) link(address, label string) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(u.String()) > mostLink {
+// item adds an incident that a digest names, if it fits.
+func (p *page) item(i channel.Item) {
+	text := cut(i.Text, mostItem)
+	if width("\n"+i.Name+": ")+width(text) > p.left {
 		return
 	}
-	p.write("", "\n\n")
+	if !p.link("\n", i.URL, i.Name) {
+		p.write("", "\n"+i.Name)
+	}
+	p.write("", ": ")
+	p.outside(text, mostItem)
+}
+
+// link adds a link after a text, and reports whether: its address must be http or https.
+func (p *page) link(after, address, label string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(u.String()) > mostLink {
+		return false
+	}
+	p.write("", after)
 	p.left -= width(label)
 	p.html.WriteString(`<a href="` + control.Replace(u.String()) + `">` + control.Replace(label) + "</a>")
+	return true
 }
 
 // silent reports whether a message comes without a sound.

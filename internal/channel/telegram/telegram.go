@@ -83,10 +83,7 @@ func replyTo(text, chat string) *reply {
 // send sends a message to a chat, once. moved is the chat's new id if Telegram has refused
 // the old one.
 func (c *Channel) send(ctx context.Context, chat string, n channel.Notification, note string) (result channel.Result, moved string) {
-	body, err := json.Marshal(request{
-		ChatID: chat, Text: compose(n, note), ParseMode: "HTML", Preview: preview{Disabled: true},
-		Silent: silent(n.Notice.Reason), Reply: replyTo(n.Thread, chat),
-	})
+	body, err := encode(chat, n, note)
 	if err != nil {
 		return c.client.Unsent(err), ""
 	}
@@ -94,8 +91,24 @@ func (c *Channel) send(ctx context.Context, chat string, n channel.Notification,
 	if answer.Status == 0 {
 		return result, ""
 	}
-	return c.judge(answer, result)
+	result, moved = c.judge(answer, result)
+	if n.Notice.Digest != nil {
+		result.Thread = ""
+	}
+	return result, moved
 }
+
+// encode returns the body of a request. A digest is no reply.
+func encode(chat string, n channel.Notification, note string) ([]byte, error) {
+	r := request{ChatID: chat, Text: compose(n, note), ParseMode: "HTML", Preview: preview{Disabled: true}, Silent: silent(n.Notice.Reason)}
+	if n.Notice.Digest == nil {
+		r.Reply = replyTo(n.Thread, chat)
+	}
+	return json.Marshal(r)
+}
+
+// Preview implements [channel.Previewer].
+func (c Config) Preview(n channel.Notification) ([]byte, error) { return encode(c.ChatID, n, "") }
 
 // Close implements [channel.Channel].
 func (c *Channel) Close() error { return c.client.Close() }

@@ -27,8 +27,14 @@ type data struct {
 	By         string          `json:"by,omitzero"`
 	Note       string          `json:"note,omitzero"`
 	URL        string          `json:"url,omitzero"`
-	Incident   incident.View   `json:"incident"`
-	Event      event           `json:"event"`
+	// Title and Body are what templates have made.
+	Title         string `json:"title,omitzero"`
+	Body          string `json:"body,omitzero"`
+	TemplateError string `json:"template_error,omitzero"`
+	// A digest has neither an incident nor an event.
+	Incident incident.View        `json:"incident,omitzero"`
+	Event    *event               `json:"event,omitzero"`
+	Digest   *incident.DigestView `json:"digest,omitzero"`
 }
 
 type event struct {
@@ -40,21 +46,30 @@ type event struct {
 // encode returns the body of a message, the same each time.
 func encode(n channel.Notification) ([]byte, error) {
 	notice := n.Notice
-	name := notice.Reason.String()
-	if notice.Reason != incident.Test {
-		name = "incident." + name
+	d := data{
+		DeliveryID: n.Key, Reason: notice.Reason, Why: notice.Why, NewEvents: notice.Since, By: notice.By, Note: notice.Note, URL: n.URL,
+		Title: n.Worded.Title, Body: n.Worded.Body, TemplateError: n.TemplateError,
 	}
-	body, err := json.Marshal(payload{
-		Type: name, Timestamp: alerting.FormatTime(notice.At),
-		Data: data{
-			DeliveryID: n.Key, Reason: notice.Reason, Why: notice.Why, NewEvents: notice.Since,
-			By: notice.By, Note: notice.Note, URL: n.URL,
-			Incident: notice.Incident.View(),
-			Event:    event{Seq: notice.Event, Context: notice.Context.Object(), ContextTruncated: notice.Context.Cut},
-		},
-	}, jsontext.AllowInvalidUTF8(true)) // a message is not lost for a broken character
+	name := notice.Reason.String()
+	if digest := notice.Digest; digest != nil {
+		view := digest.View()
+		d.Why, d.NewEvents, d.Digest = digest.Why, digest.Events, &view
+	} else {
+		d.Incident = notice.Incident.View()
+		d.Event = &event{Seq: notice.Event, Context: notice.Context.Object(), ContextTruncated: notice.Context.Cut}
+		if notice.Reason != incident.Test {
+			name = "incident." + name
+		}
+	}
+	body, err := json.Marshal(
+		payload{Type: name, Timestamp: alerting.FormatTime(notice.At), Data: d},
+		jsontext.AllowInvalidUTF8(true), // a message is not lost for a broken character
+	)
 	if err != nil {
 		return nil, fmt.Errorf("encode the message: %w", err)
 	}
 	return body, nil
 }
+
+// Preview implements [channel.Previewer].
+func (Config) Preview(n channel.Notification) ([]byte, error) { return encode(n) }
