@@ -59,6 +59,9 @@ func TestTextsFromOutsideArePrintable(t *testing.T) {
 	n.Notice.Why, n.Notice.By, n.Notice.Note = evil, evil, evil
 	n.Notice.Context.Fields = []incident.Field{{Name: evil, Value: []byte(`"a\u001b[2J\r\nb\u202e"`)}}
 	for _, reason := range channeltest.Reasons() {
+		if reason == incident.Digested {
+			continue
+		}
 		n.Notice.Reason = reason
 		n = channeltest.Rendered(n)
 		for _, line := range []string{n.Title, n.Headline, n.Why, n.Facts[2].Value, n.Details[0].Name} {
@@ -80,4 +83,45 @@ func TestANoteOfWhiteSpaceIsNone(t *testing.T) {
 	n := channeltest.Notification(incident.WasResolved)
 	n.Notice.Note = " \r\n\t"
 	assert.Empty(t, channeltest.Rendered(n).Note)
+}
+
+func TestADigestSaysWhatWasHeldBack(t *testing.T) {
+	n := channeltest.Notification(incident.Digested)
+	assert.Equal(t, channel.Red, n.Color, "as the worst")
+	assert.Equal(t, "[DIGEST] 17 incidents held back: 1 critical, 6 error, 10 warning", n.Subject(100))
+	assert.Equal(t, "17 incidents held back since 12:03 UTC", n.Headline)
+	assert.Equal(t, "By severity: 1 critical, 6 error, 10 warning\nBy category: 10 data_quality, 6 execution_error, 1 risk_limit\n"+
+		"By source: 10 feed, 6 router, 1 var_gate", n.Body)
+	assert.Equal(t, []channel.Fact{
+		{"Incidents", "17"}, {"Events", "73"}, {"Held back since", "2025-12-27 12:03:00 UTC"}, {"Until", "2025-12-27 12:33:00 UTC"},
+		{"Why", "channel ops takes 30 messages an hour"},
+	}, n.Facts)
+	require.Len(t, n.Items, incident.MaxWorst)
+	assert.Equal(t, channel.Item{
+		Name: "Incident 12", Text: "CRITICAL var_gate: VaR limit breached: 0.0512 > 0.0300 (resolved)",
+		URL: "https://alerts.example.com/incidents/" + channeltest.IncidentID,
+	}, n.Items[0])
+	assert.Equal(t, "https://alerts.example.com/incidents", n.URL)
+
+	d := *n.Notice.Digest
+	d.Incidents, d.Since = 1, d.Since.AddDate(0, 0, -1)
+	n.Notice.Digest = &d
+	n = channel.Render("key", n.Notice, "")
+	assert.Equal(t, "1 incident held back since 2025-12-26 12:03 UTC", n.Headline)
+	assert.Empty(t, n.URL+n.Items[0].URL)
+}
+
+func TestTextsOfADigestFromOutsideArePrintable(t *testing.T) {
+	const evil = "a\x1b[2J\r\nb\u202e\xff"
+	i := channeltest.Notification(incident.Opened).Notice.Incident
+	i.Source, i.Message, i.Status = evil, evil, evil
+	d := incident.NewDigest(i.FirstSeen, i.LastSeen, []incident.Held{{Incident: &i}})
+	d.Why = evil
+	n := channeltest.Rendered(channel.Notification{Notice: incident.Notice{Reason: incident.Digested, Digest: &d}})
+	for _, text := range []string{n.Title, n.Headline, n.Body, n.Facts[4].Value, n.Items[0].Text} {
+		assert.Equal(t, plaintext.Lines(text), text)
+		assert.NotContains(t, text, "\x1b")
+	}
+	assert.NotContains(t, n.Items[0].Text, "\n")
+	assert.Equal(t, `By source: 1 a [2J b\u202e`+"\ufffd", strings.Split(n.Body, "\n")[2])
 }

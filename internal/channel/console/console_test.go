@@ -177,3 +177,34 @@ func TestFullPipeHangsNobody(t *testing.T) {
 	require.NoError(t, writer.Close())
 	assert.Equal(t, strings.Repeat(said(t, n, false), sent+2), <-read, "the one that hung is whole, the one that waited was withdrawn")
 }
+
+func TestADigestNamesTheWorst(t *testing.T) {
+	text := said(t, channeltest.Notification(incident.Digested), false)
+	assert.True(t, strings.HasPrefix(text, `2025-12-27T12:33:00.000000Z [DIGEST] 17 incidents held back: 1 critical, 6 error, 10 warning
+    17 incidents held back since 12:03 UTC
+    By severity: 1 critical, 6 error, 10 warning
+        By category: 10 data_quality, 6 execution_error, 1 risk_limit
+        By source: 10 feed, 6 router, 1 var_gate
+    Incidents: 17
+`), text)
+	assert.Contains(t, text, `
+    Incident 12: CRITICAL var_gate: VaR limit breached: 0.0512 > 0.0300 (resolved)
+        https://alerts.example.com/incidents/019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55
+    Incident 28: ERROR router: Order rejected
+`)
+}
+
+func TestTemplatesWordTheMessage(t *testing.T) {
+	worded := said(t, channeltest.Worded(), false)
+	assert.Contains(t, worded, "[ERROR] "+channeltest.Title+"\n")
+	assert.Contains(t, worded, "\n    Limit 0.0300\n        VaR 0.0512\n")
+	assert.Contains(t, said(t, channeltest.Unworded(), false), "\n    Template failed: "+channeltest.TemplateError+"\n")
+}
+
+func TestPreviewIsWhatIsSent(t *testing.T) {
+	for _, reason := range channeltest.Reasons() {
+		shown, err := console.Config{}.Preview(channeltest.Notification(reason))
+		require.NoError(t, err)
+		assert.Equal(t, said(t, channeltest.Notification(reason), false), string(shown), reason)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/channel/channeltest"
+	"alertd/internal/channel/email"
 	"alertd/internal/channel/email/smtptest"
 	"alertd/internal/incident"
 )
@@ -228,4 +229,33 @@ func TestEncodedWordArrivesAsSent(t *testing.T) {
 		assert.Equal(t, channel.Shorten("[ERROR] feed: "+text, 200), got.subject(t))
 		assert.Contains(t, got.text, "\n"+text+"\n")
 	}
+}
+
+func TestTemplatesWordTheMessage(t *testing.T) {
+	n := channeltest.Worded()
+	n.Thread = "<first@example.com> the subject of the first"
+	got := sent(t, n)
+	assert.Equal(t, "[ERROR] "+channeltest.Title, got.subject(t), "also within a conversation")
+	assert.Contains(t, got.Get("References"), "<first@example.com>")
+	assert.Contains(t, got.text, "\n\n"+channeltest.Body+"\n\n")
+	assert.Equal(t, channeltest.HTML, strings.TrimSpace(got.html))
+
+	failed := sent(t, channeltest.Unworded())
+	assert.Regexp(t, `\nTemplate failed: +`+regexp.QuoteMeta(channeltest.TemplateError)+"\n", failed.text)
+	assert.Contains(t, failed.html, channeltest.TemplateError)
+}
+
+func TestPreviewIsWhatIsSent(t *testing.T) {
+	server := serve(t, smtptest.Config{})
+	config := settings(server)
+	c := open(t, config)
+	for at, reason := range channeltest.Reasons() {
+		n := channeltest.Notification(reason)
+		deliver(t, c, n)
+		shown, err := config.Preview(n)
+		require.NoError(t, err)
+		assert.Equal(t, string(server.Messages()[at].Data), string(shown), reason)
+	}
+	_, err := email.Config{}.Preview(channeltest.Notification(incident.Opened))
+	require.ErrorContains(t, err, "smtp_host")
 }

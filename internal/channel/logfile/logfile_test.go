@@ -486,3 +486,23 @@ func BenchmarkSend(b *testing.B) {
 		})
 	}
 }
+
+func TestLinesOfTemplatesAndDigests(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "alerts.log")
+	c := start(t, logfile.Config{Path: path})
+	var want []byte
+	for _, n := range []channel.Notification{channeltest.Worded(), channeltest.Unworded(), channeltest.Notification(incident.Digested)} {
+		deliver(t, c, n)
+		line, err := logfile.Config{}.Preview(n)
+		require.NoError(t, err)
+		want = append(want, line...)
+	}
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(text), "the preview is what is written")
+	lines := strings.Split(string(text), "\n")
+	assert.Contains(t, lines[0], `"title":"VaR of EQ-LS-1 at 171 %","body":"Limit 0.0300\nVaR 0.0512","incident":`)
+	assert.Contains(t, lines[1], `"template_error":"`+channeltest.TemplateError+`","incident":`)
+	assert.Contains(t, lines[2], `"reason":"digest","why":"channel ops takes 30 messages an hour","new_events":73,"url":"https://alerts.example.com/incidents","digest":{`)
+	assert.NotContains(t, lines[2], `"incident":`)
+}

@@ -76,6 +76,11 @@ func triggers(r incident.Reason) bool {
 	return r == incident.Opened || r == incident.SeverityRaised || r == incident.Updated
 }
 
+// follows reports whether a message is about an alert that was triggered before.
+func follows(r incident.Reason) bool {
+	return r == incident.WasAcknowledged || r == incident.WasResolved
+}
+
 // events returns the events of a message, in the order in which to send them.
 func events(n channel.Notification, routingKey string) []api.V2Event {
 	e := api.V2Event{RoutingKey: routingKey, DedupKey: n.Notice.Incident.ID.String()}

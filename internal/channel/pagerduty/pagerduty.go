@@ -49,7 +49,7 @@ func New(c Config) (*Channel, error) {
 // again, which PagerDuty recognises by their dedup_key.
 func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Result {
 	keys, client := []string{c.routingKey}, c.client
-	if isRoutingKey(n.Thread) && n.Thread != c.routingKey && !triggers(n.Notice.Reason) {
+	if isRoutingKey(n.Thread) && n.Thread != c.routingKey && follows(n.Notice.Reason) {
 		keys, client = []string{n.Thread, c.routingKey}, c.client.Hiding(n.Thread)
 	}
 	var worst channel.Result

@@ -361,3 +361,62 @@ func TestInvalidConfigNamesKeysWithoutSecrets(t *testing.T) {
 	}
 	require.NoError(t, pagerduty.Config{RoutingKey: routingKey}.Validate())
 }
+
+func TestAllDigestsOfAChannelAreOneAlert(t *testing.T) {
+	api, ch := service(t)
+	n := channeltest.Notification(incident.Digested)
+	n.Thread = strings.Repeat("b", 32) // a routing key of before is not for it
+	for range 2 {
+		result := ch.Send(t.Context(), n)
+		require.Equal(t, channel.Result{Outcome: channel.Delivered, Code: http.StatusAccepted}, result)
+	}
+	alert, ok := api.Alert("alertd digest " + channeltest.Channel)
+	require.True(t, ok)
+	assert.Equal(t, []string{"trigger", "trigger"}, actions(alert))
+	assert.Len(t, api.Alerts(), 1)
+
+	shown, err := pagerduty.Config{}.Preview(n)
+	require.NoError(t, err)
+	var event struct {
+		Payload struct {
+			Summary, Source, Severity, Timestamp string
+			Details                              struct {
+				Why        string
+				BySeverity []incident.Tally `json:"by_severity"`
+				Worst      []string
+			} `json:"custom_details"`
+		}
+		Links []struct{ Href string }
+	}
+	require.NoError(t, json.Unmarshal(shown, &event))
+	assert.Equal(t, "[DIGEST] 17 incidents held back: 1 critical, 6 error, 10 warning", event.Payload.Summary)
+	assert.Equal(t, []string{"alertd", "critical", "2025-12-27T12:33:00.000000Z"}, []string{event.Payload.Source, event.Payload.Severity, event.Payload.Timestamp})
+	assert.Equal(t, "channel ops takes 30 messages an hour", event.Payload.Details.Why)
+	assert.Equal(t, []incident.Tally{{Name: "critical", Count: 1}, {Name: "error", Count: 6}, {Name: "warning", Count: 10}}, event.Payload.Details.BySeverity)
+	assert.Equal(t, "Incident 12: CRITICAL var_gate: VaR limit breached: 0.0512 > 0.0300 (resolved)", event.Payload.Details.Worst[0])
+	assert.Equal(t, "https://alerts.example.com/incidents/"+channeltest.IncidentID, event.Links[0].Href)
+}
+
+func TestTemplatesWordTheMessage(t *testing.T) {
+	worded, err := pagerduty.Config{}.Preview(channeltest.Worded())
+	require.NoError(t, err)
+	assert.Contains(t, string(worded), `"summary":"[ERROR] `+channeltest.Title+`"`)
+	assert.Contains(t, string(worded), `"message":"Limit 0.0300\nVaR 0.0512"`)
+	failed, err := pagerduty.Config{}.Preview(channeltest.Unworded())
+	require.NoError(t, err)
+	assert.Contains(t, string(failed), `"template_error":"`+channeltest.TemplateError+`"`)
+}
+
+func TestPreviewIsWhatIsSent(t *testing.T) {
+	for _, reason := range []incident.Reason{incident.Opened, incident.WasAcknowledged, incident.WasResolved, incident.Digested} {
+		n := channeltest.Notification(reason)
+		sent := channeltest.Requests(t, func(address string) channel.Channel { return newChannel(t, address) }, n)
+		shown, err := pagerduty.Config{RoutingKey: routingKey}.Preview(n)
+		require.NoError(t, err)
+		require.NotContains(t, string(shown), routingKey)
+		assert.Equal(t, sent, []string{strings.ReplaceAll(string(shown), channel.Hidden, routingKey)}, reason)
+	}
+	test, err := pagerduty.Config{}.Preview(channeltest.Notification(incident.Test))
+	require.NoError(t, err)
+	assert.Equal(t, 1, strings.Count(string(test), "\n"), "a test is two events")
+}

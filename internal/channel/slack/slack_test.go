@@ -1,6 +1,7 @@
 package slack_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -266,4 +267,33 @@ func TestConfigChecksOutbound(t *testing.T) {
 	require.Len(t, invalid.Fields, 2)
 	assert.Equal(t, "proxy", invalid.Fields[0].Field)
 	assert.Equal(t, "ca_file", invalid.Fields[1].Field)
+}
+
+func TestTemplatesWordTheMessage(t *testing.T) {
+	server := slacktest.New(workspace())
+	ch := open(t, byWebhook(serve(t, server)))
+	for _, n := range []channel.Notification{channeltest.Worded(), channeltest.Unworded()} {
+		require.Equal(t, channel.Delivered, ch.Send(t.Context(), n).Outcome)
+	}
+	written := func(m slacktest.Message) string {
+		text, err := json.Marshal(m)
+		require.NoError(t, err)
+		return string(text)
+	}
+	worded, failed := written(server.Messages()[0]), written(server.Messages()[1])
+	assert.Contains(t, worded, "[ERROR] "+channeltest.Title)
+	assert.Contains(t, worded, `Limit 0.0300\nVaR 0.0512`)
+	assert.NotContains(t, worded, "template failed")
+	assert.Contains(t, failed, "template failed: "+channeltest.TemplateError)
+	assert.Contains(t, failed, "var_gate: VaR limit breached")
+}
+
+func TestPreviewIsWhatIsSent(t *testing.T) {
+	for _, reason := range channeltest.Reasons() {
+		n := channeltest.Notification(reason)
+		sent := channeltest.Requests(t, func(address string) channel.Channel { return open(t, byWebhook(address)) }, n)
+		shown, err := slack.Config{Mention: []string{"channel"}}.Preview(n)
+		require.NoError(t, err)
+		assert.Equal(t, sent, []string{string(shown)}, reason)
+	}
 }

@@ -266,3 +266,23 @@ func TestTheLongestTextsAreSent(t *testing.T) {
 	}
 	assert.Empty(t, server.Refused())
 }
+
+func TestTemplatesWordTheMessage(t *testing.T) {
+	server, ch := api(t)
+	for _, n := range []channel.Notification{channeltest.Worded(), channeltest.Unworded()} {
+		require.Equal(t, channel.Delivered, ch.Send(t.Context(), n).Outcome)
+	}
+	worded, failed := server.Messages()[0].Text, server.Messages()[1].Text
+	assert.Contains(t, worded, "[ERROR] Incident 12 opened\n"+channeltest.Title+"\n"+channeltest.Body+"\n")
+	assert.Contains(t, failed, "\nTemplate failed: "+channeltest.TemplateError+"\n")
+}
+
+func TestPreviewIsWhatIsSent(t *testing.T) {
+	for _, reason := range channeltest.Reasons() {
+		n := channeltest.Notification(reason)
+		sent := channeltest.Requests(t, func(address string) channel.Channel { return open(t, address, id) }, n)
+		shown, err := telegram.Config{ChatID: id}.Preview(n)
+		require.NoError(t, err)
+		assert.Equal(t, sent, []string{string(shown)}, reason)
+	}
+}

@@ -103,3 +103,32 @@ func TestPayloadIsComplete(t *testing.T) {
 	assert.Contains(t, test.body, `{"type":"test",`)
 	assert.NotContains(t, test.body, `"url"`)
 }
+
+func TestTemplatesWordTheMessage(t *testing.T) {
+	n := channeltest.Worded()
+	got, _ := send(t, webhook.Config{}, n, http.StatusOK)
+	assert.Contains(t, got.body, `"title":"VaR of EQ-LS-1 at 171 %","body":"Limit 0.0300\nVaR 0.0512","incident":`)
+	failed, _ := send(t, webhook.Config{}, channeltest.Unworded(), http.StatusOK)
+	assert.Contains(t, failed.body, `"template_error":"`+channeltest.TemplateError+`","incident":`)
+	assert.NotContains(t, failed.body, `"title"`)
+}
+
+func TestADigestHasNoIncident(t *testing.T) {
+	got, _ := send(t, webhook.Config{}, channeltest.Notification(incident.Digested), http.StatusOK)
+	assert.Contains(t, got.body, `{"type":"digest","timestamp":"2025-12-27T12:33:00.000000Z","data":{"delivery_id":"019b5f2c-8000-7000-8000-000000000007",`+
+		`"reason":"digest","why":"channel ops takes 30 messages an hour","new_events":73,"url":"https://alerts.example.com/incidents",`+
+		`"digest":{"since":"2025-12-27T12:03:00.000000Z","until":"2025-12-27T12:33:00.000000Z","incidents":17,"events":73,`+
+		`"by_severity":[{"name":"critical","count":1},`)
+	assert.NotContains(t, got.body, `"incident"`)
+	assert.NotContains(t, got.body, `"event"`)
+}
+
+func TestPreviewIsWhatIsSent(t *testing.T) {
+	for _, reason := range channeltest.Reasons() {
+		n := channeltest.Notification(reason)
+		got, _ := send(t, webhook.Config{Secret: secret}, n, http.StatusOK)
+		shown, err := webhook.Config{}.Preview(n)
+		require.NoError(t, err)
+		assert.Equal(t, got.body, string(shown), reason)
+	}
+}
