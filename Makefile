@@ -76,7 +76,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 	done
 
 bench: ## the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./internal/alerting ./internal/httpapi ./internal/store
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./internal/alerting ./internal/httpapi ./internal/matcher ./internal/routing ./internal/store
 
 bench-log: build ## the event log: ingest, start, size and queries of 1,000,000 events, in 5 min; ARGS="-many 100000" adds flags
 	$(GO) run ./bench/log -alertd bin/alertd $(ARGS)

@@ -106,6 +106,10 @@ var imports = map[string]row{
 		may: []string{"internal/alerting", "internal/calendar", "internal/delivery", "internal/incident", "internal/matcher"},
 		why: "pure: who is told of what, when, and why not",
 	},
+	"internal/routing/routingtest": {
+		may: []string{"internal/alerting", "internal/matcher", "internal/routing"},
+		why: "makes the settings and alerts of a large desk for benchmarks; only tests import it",
+	},
 	"internal/engine": {
 		may: []string{"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/matcher", "internal/routing", "internal/store", "internal/store/work"},
 		why: "ties the decisions to the store and the channels; no HTTP of its own",
