@@ -70,11 +70,10 @@ func (t *turn) countStorm(ctx context.Context, events []*alerting.Event) error {
 	if storm.Threshold <= 0 && len(events) > 0 { // one that was open is ended by its timer
 		return nil
 	}
-	key := work.StateKey{Kind: stormState}
-	s, err := readState[routing.StormState](ctx, t, key)
-	if err != nil {
+	if err := t.loadStorm(ctx); err != nil {
 		return err
 	}
+	s, key := t.storm, work.StateKey{Kind: stormState}
 	alert := s.Count(storm, events, t.tx.Now())
 	t.changes.States = append(work.Without(t.changes.States, key), work.State{StateKey: key, Value: s, DueAt: s.LookAt(t.tx.Now())})
 	if alert == nil {
@@ -83,4 +82,14 @@ func (t *turn) countStorm(ctx context.Context, events []*alerting.Event) error {
 	alert.EventID = alerting.EventID(uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "alertd: storm of %s, open %t", alerting.FormatTime(s.Since), s.Open)))
 	t.raise(*alert)
 	return nil
+}
+
+// loadStorm loads whether there is a storm, unless it is known.
+func (t *turn) loadStorm(ctx context.Context) error {
+	if t.storm != nil {
+		return nil
+	}
+	s, err := readState[routing.StormState](ctx, t, work.StateKey{Kind: stormState})
+	t.storm = &s
+	return err
 }

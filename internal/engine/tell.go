@@ -312,11 +312,10 @@ func (t *turn) loadThrottle(ctx context.Context) error {
 		throttle.Note()
 	}
 	if rules.Storm().Threshold > 0 {
-		storm, err := readState[routing.StormState](ctx, t, work.StateKey{Kind: stormState})
-		if err != nil {
+		if err := t.loadStorm(ctx); err != nil {
 			return err
 		}
-		throttle.Storming = storm.Open
+		throttle.Storming = t.storm.Open
 	}
 	t.throttle = throttle
 	return nil

@@ -26,6 +26,7 @@ type turn struct {
 	// What decisions go by, once it is needed.
 	standing *routing.Standing
 	throttle *routing.Throttle
+	storm    *routing.StormState
 	digested map[heardOf]bool // what was told in digests
 	digests  map[string]digest
 

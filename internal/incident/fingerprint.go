@@ -114,7 +114,7 @@ func keyOfFields(e *alerting.Event, by GroupBy) Key {
 		parts = append(parts, field, value)
 		named = append(named, identity{field, shown})
 	}
-	return Key{fingerprint(parts...), ByRoute, patternOf("", named)}
+	return Key{fingerprint(parts...), ByRoute, strings.TrimPrefix(patternOf("", named), " ")}
 }
 
 // fingerprint hashes texts. They must not contain NUL.

@@ -63,6 +63,8 @@ type Incident struct {
 	// microseconds since 1970. Promoted are the rules that have had their effect.
 	Counted  map[string][]int64 `json:"counted,omitzero"`
 	Promoted []string           `json:"promoted,omitzero"`
+	// FoldedAt is when the last event was folded, by the clock that everything waits by.
+	FoldedAt time.Time `json:"folded_at,omitzero"`
 	// LookAt is when it is looked at next, at the latest; zero: not by itself.
 	LookAt time.Time `json:"look_at,omitzero"`
 }
@@ -175,7 +177,7 @@ func Open(id ID, number Number, key Key, e *alerting.Event, terms Terms, now tim
 	i := Incident{
 		ID: id, Number: number, Generation: 1, Fingerprint: key.Fingerprint, Pattern: key.Pattern, Grouping: key.Grouping,
 		Status: Triggered, Severity: e.Severity(), Category: e.Category(), Source: e.Source(), Message: e.Message(), Count: 1,
-		FirstSeen: e.ReceivedAt(), LastSeen: e.ReceivedAt(), FirstEvent: e.Seq(), LastEvent: e.Seq(),
+		FirstSeen: e.ReceivedAt(), LastSeen: e.ReceivedAt(), FirstEvent: e.Seq(), LastEvent: e.Seq(), FoldedAt: now,
 	}
 	why := fmt.Sprintf("opened by event %d: %s from %s", e.Seq(), e.Severity(), e.Source())
 	change := Change{Entries: []Entry{{At: now, Kind: EntryOpened, Reason: why, Event: e.Seq()}}}
@@ -189,11 +191,7 @@ func Open(id ID, number Number, key Key, e *alerting.Event, terms Terms, now tim
 // Add folds an event into the incident, which must be open. It makes at most one notice of
 // growth in each repeat interval.
 func (i *Incident) Add(e *alerting.Event, terms Terms, now time.Time) Change {
-	i.Count++
-	i.Message, i.LastEvent = e.Message(), e.Seq()
-	if e.ReceivedAt().After(i.LastSeen) {
-		i.LastSeen = e.ReceivedAt()
-	}
+	i.count(e, now)
 	comesBack := i.comesBack(now)
 	switch {
 	case e.Severity() > i.Severity:
@@ -210,6 +208,15 @@ func (i *Incident) Add(e *alerting.Event, terms Terms, now time.Time) Change {
 		return Change{}
 	}
 	return i.update(now, e, terms)
+}
+
+// count counts an event.
+func (i *Incident) count(e *alerting.Event, now time.Time) {
+	i.Count++
+	i.Message, i.LastEvent, i.FoldedAt = e.Message(), e.Seq(), now
+	if e.ReceivedAt().After(i.LastSeen) {
+		i.LastSeen = e.ReceivedAt()
+	}
 }
 
 // Promote raises the severity by a rule. why says what the rule has counted. It does nothing

@@ -45,7 +45,7 @@ func TestFirstEventOpensIncident(t *testing.T) {
 		ID: id, Number: 12, Fingerprint: key.Fingerprint, Pattern: "VaR # > #", Grouping: incident.ByMessage,
 		Status: incident.Triggered, Severity: alerting.SeverityWarning, Category: alerting.CategoryRiskLimit, Source: "var_gate",
 		Message: "VaR 0.05 > 0.03", Count: 1, FirstSeen: start, LastSeen: start, FirstEvent: 7, LastEvent: 7,
-		Generation: 1, Notices: 1, ToldAt: now, ToldCount: 1,
+		Generation: 1, Notices: 1, ToldAt: now, ToldCount: 1, FoldedAt: now,
 	}, i)
 	const why = "opened by event 7: warning from var_gate"
 	require.Equal(t, []incident.Entry{{At: now, Kind: incident.EntryOpened, Reason: why, Event: 7}}, change.Entries)

@@ -116,7 +116,7 @@ func (t Terms) quietAt(i *Incident) time.Time {
 	if t.ResolveAfter <= 0 {
 		return time.Time{}
 	}
-	return i.LastSeen.Add(t.ResolveAfter)
+	return i.FoldedAt.Add(t.ResolveAfter)
 }
 
 // NextLook returns when [Incident.Look] has something to do next; zero: nothing.
@@ -144,11 +144,7 @@ func (i *Incident) NextLook(terms Terms) time.Time {
 // has been gone for a while.
 func (i *Incident) ResolveBy(e *alerting.Event, terms Terms, now time.Time) Change {
 	why := fmt.Sprintf("resolved by event %d from %s", e.Seq(), e.Source())
-	i.Count++
-	i.LastEvent, i.Message = e.Seq(), e.Message()
-	if e.ReceivedAt().After(i.LastSeen) {
-		i.LastSeen = e.ReceivedAt()
-	}
+	i.count(e, now)
 	if i.Flapping != nil {
 		if i.Flapping.Gone {
 			return Change{}

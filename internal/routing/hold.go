@@ -82,12 +82,15 @@ func waits(i *incident.Incident, path Path, critical bool, now time.Time) *incid
 	if len(path) == 0 || i.News.Reason != incident.Opened || path[0].GroupWait <= 0 || critical && !path[0].GroupWaitCritical {
 		return nil
 	}
-	until := i.FirstSeen.Add(path[0].GroupWait)
-	if latest := now.Add(path[0].GroupWait); until.After(latest) { // a clock was set back
-		until = latest
-	}
-	if !until.After(now) {
+	until := now.Add(path[0].GroupWait)
+	switch hold := i.Hold; {
+	case i.Notices > 0 || hold != nil && hold.Holder != HeldByGroupWait: // it has waited for something else
 		return nil
+	case hold == nil:
+	case !hold.Until.After(now):
+		return nil
+	case hold.Until.Before(until): // unless a clock was set back
+		until = hold.Until
 	}
 	return &incident.Hold{
 		Holder: HeldByGroupWait, Until: until, Why: fmt.Sprintf("route %s waits %s for more events", path[0].Name, path[0].GroupWait),
