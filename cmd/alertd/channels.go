@@ -14,7 +14,7 @@ func engineSettings(loaded config.Config, shared config.Shared) engine.Settings 
 	}
 	for _, c := range loaded.Channels {
 		settings.Channels = append(settings.Channels, engine.Channel{
-			Policy: c.Policy, Config: c.Settings, Open: func() (channel.Channel, error) { return c.Open(shared) },
+			Policy: c.Policy, Config: c.Settings, Template: c.Template, Open: func() (channel.Channel, error) { return c.Open(shared) },
 		})
 	}
 	return settings

@@ -155,7 +155,9 @@ func (e *Engine) TestChannel(ctx context.Context, name string) (delivery.TestRes
 		return delivery.TestResult{}, &alerting.Error{Code: alerting.CodeUnavailable, Message: fmt.Sprintf(
 			"channel %s is busy, or is being replaced; try again", name)}
 	}
-	attempt, result, ended := e.attempt(ctx, o, testMessage(id, time.Now()))
+	message := testMessage(id, time.Now())
+	message.Channel = name
+	attempt, result, ended := e.attempt(ctx, o, s.wording.words(message))
 	go func() { // a channel may hang in a write until the process ends
 		if ended != nil {
 			ended()

@@ -278,6 +278,7 @@ func (e *Engine) send(c claimed, o *outlet) (d done, ended func()) {
 func (e *Engine) attempt(ctx context.Context, o *outlet, n channel.Notification) (a delivery.Attempt, result channel.Result, ended func()) {
 	ctx, cancel := context.WithTimeout(ctx, o.policy.Timeout)
 	defer cancel()
+	e.noteTemplate(n)
 	began, results := time.Now(), make(chan channel.Result, 1)
 	go func() { results <- sendSafely(ctx, o.sender, n) }()
 	result, hangs := await(ctx, results)
@@ -327,7 +328,8 @@ func sendSafely(ctx context.Context, sender channel.Channel, n channel.Notificat
 }
 
 func (e *Engine) notification(c claimed) channel.Notification {
-	n := channel.Render(c.Delivery.ID.String(), c.Notice, e.current.Load().settings.PublicURL)
-	n.Thread, n.Target = c.Thread, c.Delivery.Target
-	return n
+	s := e.current.Load()
+	n := channel.Render(c.Delivery.ID.String(), c.Notice, s.settings.PublicURL)
+	n.Thread, n.Target, n.Channel = c.Thread, c.Delivery.Target, c.Delivery.Channel
+	return s.wording.words(n)
 }

@@ -21,6 +21,7 @@ import (
 	"alertd/internal/routing"
 	"alertd/internal/store"
 	"alertd/internal/store/work"
+	"alertd/internal/template"
 )
 
 const (
@@ -45,6 +46,8 @@ type Meter interface {
 	Noticed(reason incident.Reason)
 	// HeldBack counts what was held back, by the reason: see [routing.HeldReasons].
 	HeldBack(reason string)
+	// TemplateFailed counts an attempt with the built-in words, because a template has failed.
+	TemplateFailed(channel string)
 }
 
 // Config is what an engine needs. All fields are required unless they say otherwise.
@@ -75,6 +78,9 @@ type Settings struct {
 	// PublicURL is where people reach alertd, without a slash at the end; may be empty.
 	PublicURL string
 	Channels  []Channel
+	// RouteTemplates are how messages of a route are worded, by its name. They come before
+	// those of the channel.
+	RouteTemplates map[string]template.Spec
 	// Routing says who is told of what, and when not.
 	Routing routing.Settings
 }
@@ -87,6 +93,8 @@ type Channel struct {
 	Config any
 	// Open makes the channel. It is called only if the channel is on.
 	Open func() (channel.Channel, error)
+	// Template is how the messages are worded.
+	Template template.Spec
 }
 
 // Engine folds and delivers. Safe for concurrent use.
@@ -148,6 +156,7 @@ type state struct {
 	settings Settings
 	policies []delivery.Policy // by name
 	rules    *routing.Rules
+	wording  wording
 	outlets  map[string]*outlet
 }
 
@@ -189,6 +198,9 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	slices.SortFunc(next.policies, func(a, b delivery.Policy) int { return strings.Compare(a.Name, b.Name) })
 	var err error
 	if next.rules, err = routing.Compile(settings.Routing, next.policies, settings.RepeatInterval, settings.IdentifyBy); err != nil {
+		return err
+	}
+	if next.wording, err = newWording(settings); err != nil {
 		return err
 	}
 	var opened []*outlet

@@ -45,12 +45,19 @@ type meter struct {
 	mu       sync.Mutex
 	finished map[string]int // by channel and status
 	attempts int
+	unworded int // template failures
 }
 
 func (*meter) Configure([]string)      {}
 func (*meter) Opened(int)              {}
 func (*meter) Noticed(incident.Reason) {}
 func (*meter) HeldBack(string)         {}
+
+func (m *meter) TemplateFailed(string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unworded++
+}
 
 func (m *meter) Attempted(string, channel.Outcome, time.Duration) {
 	m.mu.Lock()

@@ -27,6 +27,7 @@ type Delivery struct {
 	opened     prometheus.Counter
 	notices    *prometheus.CounterVec
 	heldBack   *prometheus.CounterVec
+	templates  *prometheus.CounterVec
 
 	queue     *prometheus.Desc
 	oldest    *prometheus.Desc
@@ -99,6 +100,10 @@ func NewDelivery(source DeliverySource) *Delivery {
 			Name: "alertd_held_back_total",
 			Help: "Notices that were held back, by what did so.",
 		}, []string{"reason"}),
+		templates: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "alertd_template_failures_total",
+			Help: "Attempts to deliver whose message has the built-in words, because a template has failed, by channel.",
+		}, []string{"channel"}),
 		queue:     desc("delivery_queue", "Deliveries that wait or are under way, by channel.", "channel"),
 		oldest:    desc("delivery_oldest_waiting_seconds", "Time since the oldest delivery that waits was planned, by channel; 0 if none does.", "channel"),
 		up:        desc("channel_up", "1 unless the channel is failing, then 0; a disabled one has no series.", "channel"),
@@ -122,6 +127,7 @@ func (d *Delivery) Configure(names []string) {
 		if !slices.Contains(names, name) {
 			d.deliveries.DeletePartialMatch(prometheus.Labels{"channel": name})
 			d.duration.DeleteLabelValues(name)
+			d.templates.DeleteLabelValues(name)
 		}
 	}
 	d.channels = slices.Clone(names)
@@ -130,6 +136,7 @@ func (d *Delivery) Configure(names []string) {
 			d.deliveries.WithLabelValues(name, outcome)
 		}
 		d.duration.WithLabelValues(name)
+		d.templates.WithLabelValues(name)
 	}
 }
 
@@ -149,6 +156,12 @@ func (d *Delivery) Finished(name string, status delivery.Status) {
 	if status == delivery.Failed || status == delivery.Superseded {
 		d.ifConfigured(name, func() { d.deliveries.WithLabelValues(name, status.String()).Inc() })
 	}
+}
+
+// TemplateFailed counts an attempt whose message has the built-in words, because a template
+// has failed.
+func (d *Delivery) TemplateFailed(name string) {
+	d.ifConfigured(name, func() { d.templates.WithLabelValues(name).Inc() })
 }
 
 // ifConfigured counts unless the channel was removed: an attempt may end after that.
@@ -185,7 +198,7 @@ func (d *Delivery) HeldBack(reason string) {
 
 // Describe implements prometheus.Collector.
 func (d *Delivery) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range []prometheus.Collector{d.deliveries, d.duration, d.opened, d.notices, d.heldBack} {
+	for _, c := range []prometheus.Collector{d.deliveries, d.duration, d.opened, d.notices, d.heldBack, d.templates} {
 		c.Describe(ch)
 	}
 	for _, desc := range []*prometheus.Desc{d.queue, d.oldest, d.up, d.lag, d.incidents} {
@@ -195,7 +208,7 @@ func (d *Delivery) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (d *Delivery) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range []prometheus.Collector{d.deliveries, d.duration, d.opened, d.notices, d.heldBack} {
+	for _, c := range []prometheus.Collector{d.deliveries, d.duration, d.opened, d.notices, d.heldBack, d.templates} {
 		c.Collect(ch)
 	}
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {

@@ -39,6 +39,7 @@ func TestChannelHasSeriesFromStart(t *testing.T) {
 		`alertd_notices_total{reason="acknowledged"}`: 0, `alertd_notices_total{reason="resolved"}`: 0, `alertd_notices_total{reason="digest"}`: 0,
 		`alertd_held_back_total{reason="silence"}`: 0, `alertd_held_back_total{reason="window"}`: 0, `alertd_held_back_total{reason="inhibition"}`: 0,
 		`alertd_held_back_total{reason="group_wait"}`: 0, `alertd_held_back_total{reason="storm"}`: 0, `alertd_held_back_total{reason="throttle"}`: 0,
+		`alertd_template_failures_total{channel="email"}`: 0, `alertd_template_failures_total{channel="slack"}`: 0,
 	}, series(t, registry), "what is not known is not shown")
 }
 
@@ -55,6 +56,7 @@ func TestDeliveriesAreCountedByOutcome(t *testing.T) {
 	d.Noticed(incident.Opened)
 	d.Noticed(incident.Opened)
 	d.Noticed(incident.WasResolved)
+	d.TemplateFailed("slack")
 	values := series(t, registry)
 	for name, want := range map[string]float64{
 		`alertd_deliveries_total{channel="slack",outcome="delivered"}`:  1,
@@ -66,6 +68,8 @@ func TestDeliveriesAreCountedByOutcome(t *testing.T) {
 		`alertd_delivery_duration_seconds{channel="slack"}`:             3,
 		`alertd_delivery_duration_seconds{channel="email"}`:             1,
 		`alertd_incidents_opened_total`:                                 4,
+		`alertd_template_failures_total{channel="slack"}`:               1,
+		`alertd_template_failures_total{channel="email"}`:               0,
 		`alertd_notices_total{reason="opened"}`:                         2,
 		`alertd_notices_total{reason="resolved"}`:                       1,
 		`alertd_notices_total{reason="updated"}`:                        0,
@@ -113,7 +117,7 @@ func TestSnapshotIsShown(t *testing.T) {
 		Lag: 1500 * time.Millisecond, Incidents: map[incident.Status]int{incident.Acknowledged: 4, incident.Resolved: 7},
 	})
 	values := series(t, registry)
-	for _, prefix := range []string{"alertd_deliveries_total", "alertd_delivery_duration", "alertd_incidents_opened", "alertd_notices"} {
+	for _, prefix := range []string{"alertd_deliveries_total", "alertd_delivery_duration", "alertd_incidents_opened", "alertd_notices", "alertd_template"} {
 		for name := range only(values, prefix) {
 			delete(values, name)
 		}
@@ -143,6 +147,7 @@ func TestRemovedChannelHasNoSeries(t *testing.T) {
 	d.Configure([]string{"email", "webhook"})
 	d.Attempted("slack", channel.Transient, time.Second) // it was under way
 	d.Finished("slack", delivery.Failed)
+	d.TemplateFailed("slack")
 	values := series(t, registry)
 	for name := range values {
 		require.NotContains(t, name, "slack")

@@ -80,6 +80,7 @@ func TestNoLabelTakesInput(t *testing.T) {
 		"alertd_log_records_dropped_total":     nil,
 		"alertd_deliveries_total":              {"channel", "outcome"},
 		"alertd_delivery_duration_seconds":     {"channel"},
+		"alertd_template_failures_total":       {"channel"},
 		"alertd_incidents_opened_total":        nil,
 		"alertd_notices_total":                 {"reason"},
 		"alertd_held_back_total":               {"reason"},

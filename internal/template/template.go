@@ -45,8 +45,12 @@ func New(spec Spec) (*Template, error) {
 	return t, nil
 }
 
-// Over returns the templates of t and, for what t has none for, those of other.
+// Over returns the templates of t and, for what t has none for, those of other, which may
+// be nil.
 func (t *Template) Over(other *Template) *Template {
+	if other == nil {
+		return t
+	}
 	merged := *other
 	if t.title != nil {
 		merged.title = t.title
