@@ -51,6 +51,11 @@ func (e *Engine) sweep(ctx context.Context) error {
 	if !s.settings.Enabled { // messages wait
 		return nil
 	}
+	if stood := e.stands.Load(); stood == nil || stood.rules != s.rules {
+		if err := e.inTurn(ctx, func(ctx context.Context, t *turn) error { return t.stand(ctx) }); err != nil {
+			return fmt.Errorf("go by new rules: %w", err)
+		}
+	}
 	if err := e.rescheduleChanged(ctx); err != nil {
 		return err
 	}

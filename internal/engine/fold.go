@@ -225,7 +225,7 @@ func (t *turn) fold(ctx context.Context, events []*alerting.Event, keys []incide
 		}
 	}
 	for _, a := range f.all {
-		t.set(a.incident, t.state.rules.Terms(t.state.rules.PathOf(a.subject(), t.tx.Now())), false)
+		t.set(a.incident, f.termsOf(a), false)
 	}
 	t.count("events", int64(len(events)))
 	if t.opened > 0 {

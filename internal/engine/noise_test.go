@@ -373,13 +373,14 @@ func TestStormTellsTheRestInDigests(t *testing.T) {
 			d.sends("feed", failure, "no prices of "+string(rune('A'+n)))
 		}
 		d.sends("kill_switch", worst, "halted")
-		told := func(reason incident.Reason, source string) (count int) {
+		told := func(reason incident.Reason, source string) int {
+			incidents := map[incident.Number]bool{} // as a message may come twice
 			for _, m := range r.messages() {
 				if n := m.n.Notice; n.Reason == reason && (source == "" || n.Incident.Source == source) {
-					count++
+					incidents[n.Incident.Number] = true
 				}
 			}
-			return count
+			return len(incidents)
 		}
 		require.True(t, p.comes(func() bool { return told(incident.Opened, "kill_switch") == 1 }), "a critical one is told by itself")
 		require.True(t, p.comes(func() bool { return told(incident.Opened, alerting.OwnSource) == 1 }), "and that there is a storm")
@@ -418,6 +419,83 @@ func TestBucketOutlastsARestart(t *testing.T) {
 		p.pass(t, time.Hour)
 		d.untilTold(r, "1 opened", "2 opened", "4 opened", "0 digest")
 		require.Contains(t, d.timeline(3), "notified: told to desk in a digest of 1 incidents")
+	})
+}
+
+func TestRemovedRulesLetGo(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		halted := []routing.Inhibition{{Name: "halted", While: from("kill_switch"), Hold: from("oms")}}
+		d := p.startWith(t, routing.Settings{Inhibitions: halted}, r)
+		d.sends("kill_switch", worst, "halted")
+		d.sends("oms", failure, "order rejected")
+		d.untilCounted(2, 1)
+		d.untilTold(r, "1 opened")
+		d.settings.Routing.Inhibitions = nil
+		d.reconfigure()
+		d.untilTold(r, "1 opened", "2 opened")
+		d.sends("kill_switch", worst, "halted again")
+		d.untilTold(r, "1 opened", "2 opened", "3 opened")
+		d.settings.Routing.Inhibitions = halted
+		d.resolve("ada")
+		d.reconfigure()
+		d.sends("oms", failure, "order refused")
+		d.untilCounted(4, 1)
+		require.Contains(t, d.incident(4).Hold.Why, "held back by incident 3", "though it was opened without the inhibition")
+	})
+}
+
+func TestAcknowledgedIncidentIsToldAfterTheSilence(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		d := p.startWith(t, routing.Settings{}, r)
+		d.silence("feed", time.Hour)
+		d.sends("feed", failure, "no prices")
+		d.untilCounted(1, 1)
+		d.acknowledge(1, "ada")
+		d.untilTold(r)
+		p.pass(t, time.Hour)
+		d.untilTold(r, "1 opened")
+	})
+}
+
+func TestDigestedIncidentIsResolvedInADigest(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := start(t, r.channel(func(p *delivery.Policy) { p.RateLimit = delivery.Rate{Count: 1, Per: time.Minute} }))
+		d.sends("feed", failure, "no prices")
+		d.sends("feed", failure, "no quotes")
+		wait(time.Minute)
+		require.Equal(t, []string{"1 opened", "0 digest"}, r.told())
+		d.sends("feed", failure, "no quotes", resolves)
+		d.sends("feed", failure, "no prices", resolves)
+		wait(2 * time.Minute)
+		require.ElementsMatch(t, []string{"1 opened", "0 digest", "1 resolved", "0 digest"}, r.told())
+		var digests []incident.Status
+		for _, m := range r.messages() {
+			if d := m.n.Notice.Digest; d != nil {
+				digests = append(digests, d.Worst[0].Status)
+			}
+		}
+		require.Equal(t, []incident.Status{incident.Triggered, incident.Resolved}, digests)
+	})
+}
+
+func TestDigestOfAChannelThatFailsGoesToItsFallback(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r, backup := newReceiver("desk"), newReceiver("backup")
+		d := start(t, r.channel(func(p *delivery.Policy) {
+			p.RateLimit, p.Fallback = delivery.Rate{Count: 1, Per: time.Minute}, "backup"
+		}), backup.channel(func(p *delivery.Policy) { p.MinSeverity = worst }))
+		d.sends("feed", failure, "no prices")
+		d.sends("feed", failure, "no quotes")
+		r.answers(refuses)
+		wait(time.Minute)
+		require.Equal(t, []string{"0 digest"}, backup.told())
+		page, err := d.Work.Deliveries(t.Context(), delivery.Query{Incident: d.incident(2).ID, Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, page.Deliveries, 2, "both are about the incident")
+		require.Contains(t, d.timeline(2), "failed: digest not delivered: answered 400 Bad Request; it would not be taken later either")
 	})
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"alertd/internal/alerting"
 	"alertd/internal/delivery"
@@ -48,8 +49,10 @@ func (t *turn) stand(ctx context.Context) error {
 		return err
 	}
 	t.standing = routing.NewStanding(silences, inhibitors)
-	if err := t.judgeInhibitors(ctx); err != nil {
-		return err
+	if known == nil || known.rules != t.state.rules {
+		if err := t.judgeAnew(ctx); err != nil {
+			return err
+		}
 	}
 	t.keepStanding()
 	return nil
@@ -105,23 +108,26 @@ func readState[T any](ctx context.Context, t *turn, key work.StateKey) (value T,
 	return value, nil
 }
 
-// judgeInhibitors looks at all open incidents if there is an inhibition by which they were
-// not judged yet, as after a reload.
-func (t *turn) judgeInhibitors(ctx context.Context) error {
-	keys := t.state.rules.InhibitionKeys()
-	if len(keys) == 0 {
-		return nil
+// judgeAnew takes new rules into account: what windows and inhibitions hold back is looked
+// at again, and so are all open incidents if they were not judged by these inhibitions yet.
+func (t *turn) judgeAnew(ctx context.Context) error {
+	if err := t.tx.ReleaseKinds(ctx, routing.HeldByWindow, routing.HeldByInhibition); err != nil {
+		return err
 	}
+	t.after = append(t.after, t.engine.timers.ring)
 	one := work.StateKey{Kind: inhibitionState}
 	judged, err := readState[map[string]bool](ctx, t, one)
 	if err != nil {
 		return err
 	}
-	now := make(map[string]bool, len(keys))
+	now := map[string]bool{}
 	missing := false
-	for _, key := range keys {
+	for _, key := range t.state.rules.InhibitionKeys() {
 		now[key] = true
 		missing = missing || !judged[key]
+	}
+	if !maps.Equal(now, judged) {
+		t.changes.States = append(t.changes.States, work.State{StateKey: one, Value: now, Standing: true})
 	}
 	if !missing {
 		return nil
@@ -142,7 +148,6 @@ func (t *turn) judgeInhibitors(ctx context.Context) error {
 		}
 		more = len(incidents) == page
 	}
-	t.changes.States = append(t.changes.States, work.State{StateKey: one, Value: now, Standing: true})
 	return nil
 }
 

@@ -305,8 +305,12 @@ func (i *Incident) end(why string, a Action, last *alerting.Event, now time.Time
 }
 
 func (i *Incident) act(kind EntryKind, reason Reason, why string, a Action, last *alerting.Event, now time.Time) Change {
+	held := *i
 	notice := i.tell(reason, now, why, last)
 	notice.By, notice.Note = a.By, a.Note
+	if i.Status.Open() && held.News.Reason != "" { // it is told once nothing holds it back any more
+		i.News, i.Hold, i.ToldAt, i.ToldCount = held.News, held.Hold, held.ToldAt, held.ToldCount
+	}
 	return Change{
 		Entries: []Entry{{At: now, Kind: kind, Reason: why, By: a.By, Note: a.Note}},
 		Notice:  notice,

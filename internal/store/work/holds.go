@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"alertd/internal/incident"
@@ -68,6 +69,23 @@ func (t *Tx) Release(ctx context.Context, holders []string) error {
 	_, err := t.exec(ctx, `INSERT INTO timers (kind, subject, due) SELECT DISTINCT CAST(? AS bigint), incident, CAST(? AS bigint) FROM holds WHERE held = 1 AND holder `+d.AnyText+`
 		ON CONFLICT (kind, subject) DO UPDATE SET due = excluded.due`, int64(reminderTimer), instant(t.now), d.Texts(holders))
 	return wrap("release what is held back", err)
+}
+
+// ReleaseKinds is [Tx.Release] for all holders of some kinds.
+func (t *Tx) ReleaseKinds(ctx context.Context, kinds ...string) error {
+	var holders []string
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		var holder string
+		err := rows.Scan(&holder)
+		if kind, _, _ := strings.Cut(holder, " "); slices.Contains(kinds, kind) {
+			holders = append(holders, holder)
+		}
+		return err
+	}, `SELECT DISTINCT holder FROM holds WHERE held = 1`)
+	if err != nil || len(holders) == 0 {
+		return wrap("look for what holds back", err)
+	}
+	return t.Release(ctx, holders)
 }
 
 // HeldBack is an incident that was held back, for people.
