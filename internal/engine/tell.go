@@ -58,6 +58,15 @@ func (t *turn) stand(ctx context.Context) error {
 	return nil
 }
 
+// changeStanding returns what stands, as this turn's own.
+func (t *turn) changeStanding() *routing.Standing {
+	if !t.ownStanding {
+		t.standing, t.ownStanding = t.standing.Clone(), true
+		t.keepStanding()
+	}
+	return t.standing
+}
+
 // keepStanding remembers what stands for the next turn, once this one is committed.
 func (t *turn) keepStanding() {
 	t.after = append(t.after, func() {
@@ -164,9 +173,8 @@ func (t *turn) inhibit(i *incident.Incident, about *matcher.Subject) {
 	if !inhibits || t.standing.Knows(inhibitor) {
 		return
 	}
-	t.standing = t.standing.With(inhibitor)
+	t.changeStanding().Inhibit(inhibitor)
 	t.changes.States = append(work.Without(t.changes.States, inhibitorKey(i.Number)), work.State{StateKey: inhibitorKey(i.Number), Value: inhibitor, Standing: true})
-	t.keepStanding()
 }
 
 // stopInhibiting has everything looked at that an incident has held back.
@@ -175,9 +183,8 @@ func (t *turn) stopInhibiting(ctx context.Context, number incident.Number) error
 	if !inhibits {
 		return nil
 	}
-	t.standing = t.standing.Without(number)
+	t.changeStanding().Release(number)
 	t.changes.States = append(work.Without(t.changes.States, inhibitorKey(number)), work.State{StateKey: inhibitorKey(number), Standing: true})
-	t.keepStanding()
 	t.after = append(t.after, t.engine.timers.ring)
 	return t.tx.Release(ctx, inhibitor.Holders())
 }

@@ -25,10 +25,12 @@ type turn struct {
 
 	// What decisions go by, once it is needed.
 	standing *routing.Standing
-	throttle *routing.Throttle
-	storm    *routing.StormState
-	digested map[heardOf]bool // what was told in digests
-	digests  map[string]digest
+	// ownStanding says that it is this turn's to change.
+	ownStanding bool
+	throttle    *routing.Throttle
+	storm       *routing.StormState
+	digested    map[heardOf]bool // what was told in digests
+	digests     map[string]digest
 
 	// rehearsal, if it is not nil, gathers what is decided, and nothing comes of the turn.
 	rehearsal *rehearsal

@@ -90,19 +90,12 @@ func (r *Rules) inhibited(i *incident.Incident, s *matcher.Subject, standing *St
 		return nil
 	}
 	for _, n := range r.held.matching(s) {
-		rule, key := r.settings.Inhibitions[n], r.keys[n]
-		equal := equalOf(rule, s)
-		var by incident.Number
-		for number, other := range standing.inhibitors {
-			value, holds := other.While[key]
-			if !holds || value != equal || number == i.Number || by != 0 && number > by || standing.reaches(i.Number, number) {
-				continue
-			}
-			by = number
-		}
-		if by != 0 {
-			return &incident.Hold{
-				Holder: Holder(HeldByInhibition, rule.Name), Why: fmt.Sprintf("held back by incident %d (inhibition %s)", by, rule.Name),
+		rule := r.settings.Inhibitions[n]
+		for _, by := range standing.by[inhibits{r.keys[n], equalOf(rule, s)}] {
+			if by != i.Number && !standing.reaches(i.Number, by) {
+				return &incident.Hold{
+					Holder: Holder(HeldByInhibition, rule.Name), Why: fmt.Sprintf("held back by incident %d (inhibition %s)", by, rule.Name),
+				}
 			}
 		}
 	}
@@ -111,13 +104,12 @@ func (r *Rules) inhibited(i *incident.Incident, s *matcher.Subject, standing *St
 
 // reaches reports whether an incident holds back another one, or one that does, and so on.
 func (s *Standing) reaches(from, to incident.Number) bool {
+	if _, inhibits := s.inhibitors[from]; !inhibits {
+		return false
+	}
 	seen := map[incident.Number]bool{from: true}
-	for next := []incident.Number{from}; len(next) > 0; {
-		at, inhibits := s.inhibitors[next[0]]
-		next = next[1:]
-		if !inhibits {
-			continue
-		}
+	for next := []incident.Number{from}; len(next) > 0; next = next[1:] {
+		at := s.inhibitors[next[0]]
 		for number, other := range s.inhibitors {
 			if seen[number] || !at.holds(other) {
 				continue

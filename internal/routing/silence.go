@@ -1,10 +1,7 @@
 package routing
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -89,67 +86,6 @@ func (s Silence) Active(now time.Time) bool { return !now.Before(s.StartsAt) && 
 
 // Holder returns the silence's name as a holder.
 func (s Silence) Holder() string { return Holder(HeldBySilence, s.ID) }
-
-// Standing is what decisions depend on beside the rules: the silences, and the incidents
-// that hold back others. It does not change, and is safe for concurrent use.
-type Standing struct {
-	silences   []Silence
-	index      *matcher.Index
-	inhibitors map[incident.Number]Inhibitor
-}
-
-// NewStanding returns what stands. Silences that cannot be compiled are left out.
-func NewStanding(silences []Silence, inhibitors []Inhibitor) *Standing {
-	s := &Standing{inhibitors: make(map[incident.Number]Inhibitor, len(inhibitors))}
-	var matchers []*matcher.Matcher
-	slices.SortFunc(silences, func(a, b Silence) int { return cmp.Compare(a.ID, b.ID) })
-	for _, silence := range silences {
-		if m, err := silence.Compile(); err == nil {
-			s.silences, matchers = append(s.silences, silence), append(matchers, m)
-		}
-	}
-	if len(matchers) > 0 {
-		s.index = matcher.NewIndex(matchers)
-	}
-	for _, i := range inhibitors {
-		s.inhibitors[i.Incident] = i
-	}
-	return s
-}
-
-// Silences reports whether a silence holds back an incident at a time.
-func (s *Standing) Silences(i *incident.Incident, of *matcher.Subject, now time.Time) bool {
-	return s.silenced(of, i.Severity >= alerting.SeverityCritical, now) != nil
-}
-
-// With returns what stands with a further inhibitor, in the place of one of the same
-// incident.
-func (s *Standing) With(i Inhibitor) *Standing {
-	next := *s
-	next.inhibitors = maps.Clone(s.inhibitors)
-	next.inhibitors[i.Incident] = i
-	return &next
-}
-
-// Without returns what stands once an incident holds back nothing any more.
-func (s *Standing) Without(number incident.Number) *Standing {
-	next := *s
-	next.inhibitors = maps.Clone(s.inhibitors)
-	delete(next.inhibitors, number)
-	return &next
-}
-
-// Inhibitor returns what an incident holds back; false: nothing.
-func (s *Standing) Inhibitor(number incident.Number) (Inhibitor, bool) {
-	i, known := s.inhibitors[number]
-	return i, known
-}
-
-// Knows reports whether an inhibitor stands as it is.
-func (s *Standing) Knows(i Inhibitor) bool {
-	known, found := s.inhibitors[i.Incident]
-	return found && maps.Equal(known.While, i.While) && maps.Equal(known.Held, i.Held)
-}
 
 // silenced returns the silence that ends last, if several match.
 func (s *Standing) silenced(of *matcher.Subject, critical bool, now time.Time) (found *incident.Hold) {
