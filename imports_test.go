@@ -111,7 +111,7 @@ var imports = map[string]row{
 		why: "makes the settings and alerts of a large desk for benchmarks; only tests import it",
 	},
 	"internal/engine": {
-		may: []string{"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/matcher", "internal/routing", "internal/store", "internal/store/work", "internal/template"},
+		may: []string{"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/heartbeat", "internal/incident", "internal/matcher", "internal/routing", "internal/store", "internal/store/work", "internal/template"},
 		why: "ties the decisions to the store and the channels; no HTTP of its own",
 	},
 	"internal/wholefile": {

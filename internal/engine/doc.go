@@ -14,6 +14,8 @@
 //     delivery, claims that expire, postponed events.
 //   - channels saves which channels there are, and ends the messages of those that no
 //     replica has any more.
+//   - hear notes that heartbeats can be heard, begins to wait for new ones, and forgets
+//     those that are gone. A timer accuses those that are missed.
 //   - report raises alerts of alertd's own about failed deliveries and unreadable rows.
 //
 // The decisions are pure functions of packages incident and delivery; the state is in the

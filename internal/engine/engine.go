@@ -17,6 +17,7 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
+	"alertd/internal/heartbeat"
 	"alertd/internal/incident"
 	"alertd/internal/routing"
 	"alertd/internal/store"
@@ -83,6 +84,8 @@ type Settings struct {
 	RouteTemplates map[string]template.Spec
 	// Routing says who is told of what, and when not.
 	Routing routing.Settings
+	// Heartbeats are the components that must be heard of.
+	Heartbeats []heartbeat.Spec
 }
 
 // Channel is a configured channel.
@@ -117,6 +120,7 @@ type Engine struct {
 	timers    bell // a timer is set that runs out soon
 	reporting bell // a delivery has failed
 	sweeping  bell // the channels have changed
+	hearing   bell // the heartbeats have changed
 	outcomes  chan done
 	sends     sync.WaitGroup
 
@@ -139,6 +143,7 @@ type Engine struct {
 
 	folds, timing, recording check
 	claims                   atomic.Uint64 // rounds of the channels that went well
+	hears                    atomic.Bool   // heartbeats were looked after since the start
 	onTime                   atomic.Int64  // when all timers had been handled last, in nanoseconds since 1970
 
 	retried struct { // channels whose retry settings have changed since what waits went by them
@@ -168,7 +173,7 @@ func New(config Config, settings Settings) (*Engine, error) {
 	}
 	e := &Engine{
 		store: config.Store, work: config.Work, raise: config.Raise, meter: config.Meter, log: config.Logger, retention: config.Retention,
-		batch: foldBatch, timerBatch: timerBatch, folding: newBell(), claiming: newBell(), timers: newBell(), reporting: newBell(), sweeping: newBell(),
+		batch: foldBatch, timerBatch: timerBatch, folding: newBell(), claiming: newBell(), timers: newBell(), reporting: newBell(), sweeping: newBell(), hearing: newBell(),
 		outcomes: make(chan done, 256), ended: make(chan struct{}),
 		folds:     check{log: config.Logger, task: "fold", failing: "events are not folded into incidents"},
 		timing:    check{log: config.Logger, task: "timers", failing: "timers are not handled"},
@@ -233,6 +238,7 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	e.claiming.ring()
 	e.timers.ring()
 	e.sweeping.ring()
+	e.hearing.ring()
 	return nil
 }
 
@@ -275,7 +281,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.recordLoop(drained, sent)
 	}()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, loop := range []func(context.Context){e.foldLoop, e.claimLoop, e.timerLoop, e.channelLoop, e.reportLoop, e.retentionLoop} {
+	for _, loop := range []func(context.Context){e.foldLoop, e.claimLoop, e.timerLoop, e.channelLoop, e.hearLoop, e.reportLoop, e.retentionLoop} {
 		group.Go(func() error {
 			loop(ctx)
 			return nil

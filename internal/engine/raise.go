@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,12 +16,18 @@ import (
 // in a turn and raised after it, so that none is lost in between, and each exists once.
 const raiseState work.StateKind = "raise"
 
+// raiseAgain is when an alert is tried again that has to wait for another.
+const raiseAgain = time.Second
+
 // owed is an alert that is to be raised. Its JSON is what the store keeps.
 type owed struct {
+	// At is when it was decided.
+	At       time.Time         `json:"at"`
 	Severity alerting.Severity `json:"severity"`
 	Category alerting.Category `json:"category"`
 	Source   string            `json:"source"`
 	Message  string            `json:"message"`
+	Context  alerting.Context  `json:"context,omitzero"`
 	DedupKey string            `json:"dedup_key"`
 	Resolves bool              `json:"resolves,omitzero"`
 }
@@ -33,24 +40,33 @@ func (t *turn) raise(a alerting.Alert) {
 	}
 	t.changes.States = append(t.changes.States, work.State{
 		StateKey: work.StateKey{Kind: raiseState, Name: a.EventID.String()}, DueAt: t.tx.Now(),
-		Value: owed{a.Severity, a.Category, a.Source, a.Message, a.DedupKey, a.Resolves},
+		Value: owed{t.tx.Now(), a.Severity, a.Category, a.Source, a.Message, a.Context, a.DedupKey, a.Resolves},
 	})
 }
 
 // raiseDue raises an alert after the turn, and then forgets that it is owed. If that fails it
-// is raised again, with the same id.
-func (t *turn) raiseDue(s work.State) {
+// is raised again, with the same id. It waits for those with its dedup_key that were decided
+// before it: what is over must not be resolved before it has begun.
+func (t *turn) raiseDue(ctx context.Context, s work.State) error {
 	alert, ok := decodeState[owed](t.engine, s)
 	id, err := alerting.ParseEventID(s.Name)
 	if !ok || err != nil {
 		t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey})
-		return
+		return nil
+	}
+	first, err := t.oldestOwed(ctx, alert.DedupKey)
+	if err != nil {
+		return err
+	}
+	if first.Before(alert.At) {
+		t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey, Value: alert, DueAt: t.tx.Now().Add(raiseAgain)})
+		return nil
 	}
 	t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey, Value: alert, DueAt: t.tx.Now().Add(postponeBy)})
 	t.after = append(t.after, func() {
 		e := t.engine
 		err := e.raise(e.sending, alerting.Alert{
-			EventID: id, Severity: alert.Severity, Category: alert.Category, Source: alert.Source,
+			EventID: id, Timestamp: alert.At, Context: alert.Context, Severity: alert.Severity, Category: alert.Category, Source: alert.Source,
 			Message: alert.Message, DedupKey: alert.DedupKey, Resolves: alert.Resolves,
 		})
 		if err == nil {
@@ -62,6 +78,25 @@ func (t *turn) raiseDue(s work.State) {
 			e.log.Error("alert of alertd's own not raised, tried again", "dedup_key", alert.DedupKey, "error", withCause(err))
 		}
 	})
+	return nil
+}
+
+// oldestOwed returns when the oldest of the alerts with this dedup_key was decided that are
+// to be raised.
+func (t *turn) oldestOwed(ctx context.Context, key string) (time.Time, error) {
+	if t.owed == nil {
+		all, err := readStates[owed](ctx, t, raiseState)
+		if err != nil {
+			return time.Time{}, err
+		}
+		t.owed = make(map[string]time.Time, len(all))
+		for _, o := range all {
+			if first, found := t.owed[o.DedupKey]; !found || o.At.Before(first) {
+				t.owed[o.DedupKey] = o.At
+			}
+		}
+	}
+	return t.owed[key], nil
 }
 
 // countStorm counts events, and notes if a storm begins or ends.

@@ -211,8 +211,9 @@ func (t *turn) stateDue(ctx context.Context, s work.State) error {
 	case stormState:
 		return t.countStorm(ctx, nil)
 	case raiseState:
-		t.raiseDue(s)
-		return nil
+		return t.raiseDue(ctx, s)
+	case heartbeatState:
+		return t.hear(ctx, false)
 	case silenceState: // it was kept for a while after its end
 		t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey, Standing: true})
 		return nil

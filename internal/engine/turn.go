@@ -32,6 +32,9 @@ type turn struct {
 	digested    map[heardOf]bool // what was told in digests
 	digests     map[string]digest
 
+	hears bool                 // heartbeats were looked after
+	owed  map[string]time.Time // when the oldest alert was decided that is to be raised, by its dedup_key
+
 	// rehearsal, if it is not nil, gathers what is decided, and nothing comes of the turn.
 	rehearsal *rehearsal
 

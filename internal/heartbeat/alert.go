@@ -31,7 +31,7 @@ func (s Spec) failing(state State, message string, now time.Time) alerting.Alert
 func (s Spec) recovered(state State, now time.Time) alerting.Alert {
 	text := fmt.Sprintf("heartbeat %s works again", s.Name)
 	if state.Status == Missed {
-		text = fmt.Sprintf("heartbeat %s is back, %s after it was due", s.Name, short(max(0, now.Sub(state.DueAt))))
+		text = fmt.Sprintf("heartbeat %s is back, %s after it was due", s.Name, short(max(0, now.Sub(state.DueAt)).Round(time.Second)))
 	}
 	return s.resolving(state, now, text)
 }
@@ -73,20 +73,4 @@ func (s Spec) context(state State) alerting.Context {
 func id(kind, name string, state State) alerting.EventID {
 	about := strings.Join([]string{"alertd: heartbeat", kind, name, alerting.FormatTime(state.Since), strconv.FormatUint(state.Pings, 10)}, " ")
 	return alerting.EventID(uuid.NewSHA1(uuid.NameSpaceOID, []byte(about)))
-}
-
-// short writes a duration without the parts that are zero at its end, to the second from
-// one second on.
-func short(d time.Duration) string {
-	if d >= time.Second {
-		d = d.Round(time.Second)
-	}
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
