@@ -17,5 +17,6 @@
 //     after it.
 //
 // [New] checks a Spec and makes a [Calendar] of it, which answers whether an instant is
-// within the hours, and when that changes next.
+// within the hours, and when that changes next. [HolidaysFromICS] reads holidays from a file
+// in the iCalendar format.
 package calendar
