@@ -1,7 +1,6 @@
 package matcher
 
 import (
-	"iter"
 	"strings"
 
 	"alertd/internal/alerting"
@@ -13,42 +12,46 @@ import (
 // name such as order.venue is that of a member of the first level, or else that of venue in
 // the object order. The function is not safe for concurrent use.
 func Members(c alerting.Context) func(name string) (text string, ok bool) {
-	var names []string
-	var values []alerting.Value
-	read := false
+	var members []named
 	return func(name string) (string, bool) {
-		if !read {
-			for name, value := range c.Members() {
-				names, values = append(names, name), append(values, value)
-			}
-			read = true
+		if members == nil {
+			members = membersOf(alerting.Value(c.String()))
 		}
-		return find(name, func(yield func(string, alerting.Value) bool) {
-			for i, name := range names {
-				if !yield(name, values[i]) {
-					return
-				}
-			}
-		})
+		return find(name, members)
 	}
 }
 
+// named is a member of an object.
+type named struct {
+	name  string
+	value alerting.Value
+}
+
+// membersOf returns the members of an object, none of any other value; never nil.
+func membersOf(object alerting.Value) []named {
+	members := make([]named, 0, 8)
+	for name, value := range object.Members() {
+		members = append(members, named{name, value})
+	}
+	return members
+}
+
 // find returns the text of one of the members, or of a member of one of them.
-func find(name string, among iter.Seq2[string, alerting.Value]) (string, bool) {
+func find(name string, members []named) (string, bool) {
 	first, rest, nested := strings.Cut(name, ".")
 	var object alerting.Value
-	for member, value := range among {
-		if member == name {
-			return textOf(value)
+	for _, m := range members {
+		if m.name == name {
+			return textOf(m.value)
 		}
-		if nested && member == first {
-			object = value
+		if nested && m.name == first {
+			object = m.value
 		}
 	}
 	if !nested {
 		return "", false
 	}
-	return find(rest, object.Members())
+	return find(rest, membersOf(object))
 }
 
 func textOf(value alerting.Value) (string, bool) {
