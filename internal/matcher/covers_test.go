@@ -32,6 +32,8 @@ func TestMatcherCoversWhatItCertainlyMatches(t *testing.T) {
 		{`{"not":{"source":["a*"]}}`, `{"match":{"source":["b*","*"]}}`, false},
 		{`{"not":{"source":["a*c"]}}`, `{"match":{"source":["ab"]}}`, true},
 		{`{"not":{"source":["ab"]}}`, `{"match":{"source":["a*c"]}}`, true},
+		{`{"not":{"source":["a*c"]}}`, `{"match":{"source":["abc"]}}`, false},
+		{`{"not":{"source":["abc"]}}`, `{"match":{"source":["a*c"]}}`, false},
 		{`{"match":{"message":"x"}}`, `{"match":{"message":"x","source":["a"]}}`, true},
 		{`{"match":{"message":"x"}}`, `{"match":{"message":"xy"}}`, false},
 		{`{"match":{"message":"x"}}`, all, false},

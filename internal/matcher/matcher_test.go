@@ -211,6 +211,18 @@ func TestConditionMayBeAsLargeAsTheLimits(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// To go back to each star would take years.
+func TestGlobOfManyStarsIsMatchedAtOnce(t *testing.T) {
+	m := compiled(t, `{"match":{"source":["`+strings.Repeat("*a", 100)+`*b*"]}}`)
+	subject := breach(t)
+	subject.Source = strings.Repeat("a", 255)
+	require.False(t, m.Matches(subject))
+	subject.Source += "b"
+	require.True(t, m.Matches(subject))
+	subject.Source = "a.\nb"
+	require.True(t, compiled(t, `{"match":{"source":["*a*.*b"]}}`).Matches(subject), "of several lines")
+}
+
 func TestMatcherSharesNoMemoryWithItsCondition(t *testing.T) {
 	spec := matcher.Spec{Category: []alerting.Category{alerting.CategoryRiskLimit}, Source: []string{"var_*"}, Context: map[string]string{"position": "BTC-*"}}
 	m, err := matcher.Condition{Match: spec}.Compile()

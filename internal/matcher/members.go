@@ -44,7 +44,7 @@ func find(name string, members []named) (string, bool) {
 		if m.name == name {
 			return textOf(m.value)
 		}
-		if nested && m.name == first {
+		if m.name == first {
 			object = m.value
 		}
 	}

@@ -85,7 +85,7 @@ func modelMatches(c matcher.Condition, subject *matcher.Subject, context map[str
 }
 
 var (
-	anyText    = rapid.StringMatching(`[abé.]{0,4}`)
+	anyText    = rapid.StringMatching(`[abé.\n]{0,4}`)
 	anyPattern = rapid.OneOf(rapid.StringMatching(`[abé.]{1,4}`), rapid.StringMatching(`[ab]{0,2}\*`), rapid.StringMatching(`([abé.?*]|\\[a*?\\]){1,6}`))
 	anyName    = rapid.SampledFrom([]string{"a", "b", "a.b", "a.b.c", "a.c", ""})
 	severities = rapid.SampledFrom(alerting.Severities())
