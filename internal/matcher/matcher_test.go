@@ -221,6 +221,8 @@ func TestGlobOfManyStarsIsMatchedAtOnce(t *testing.T) {
 	require.True(t, m.Matches(subject))
 	subject.Source = "a.\nb"
 	require.True(t, compiled(t, `{"match":{"source":["*a*.*b"]}}`).Matches(subject), "of several lines")
+	subject.Source = "axb"
+	require.False(t, compiled(t, `{"match":{"source":["*a*.*b"]}}`).Matches(subject))
 }
 
 func TestMatcherSharesNoMemoryWithItsCondition(t *testing.T) {
