@@ -157,9 +157,9 @@ var imports = map[string]row{
 	},
 	"internal/config": {
 		may: []string{
-			"internal/access", "internal/alerting", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
+			"internal/access", "internal/alerting", "internal/calendar", "internal/channel", "internal/channel/console", "internal/channel/email", "internal/channel/logfile",
 			"internal/channel/outbound", "internal/channel/pagerduty", "internal/channel/slack", "internal/channel/telegram", "internal/channel/webhook",
-			"internal/delivery", "internal/heartbeat", "internal/listen", "internal/plaintext", "internal/template", "internal/watchdog",
+			"internal/delivery", "internal/heartbeat", "internal/listen", "internal/matcher", "internal/plaintext", "internal/routing", "internal/template", "internal/watchdog",
 		},
 		why: "reads the file into the Config of each part",
 	},

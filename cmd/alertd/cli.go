@@ -213,6 +213,9 @@ func describe(out io.Writer, c config.Config) {
 	if len(c.Channels) == 0 {
 		line("  channels      none")
 	}
+	for _, rule := range rulesOf(c.Noise) {
+		line("  %s", rule)
+	}
 	for _, h := range c.Heartbeats {
 		line("  heartbeat     %s: every %s, grace %s", h.Name, config.FormatDuration(h.Every), config.FormatDuration(h.Grace))
 	}

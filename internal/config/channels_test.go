@@ -46,7 +46,7 @@ var kinds = map[string]map[string]string{
 // common are the keys that every kind of channel takes.
 var common = map[string]string{
 	"min_severity": `"error"`, "categories": `["risk_limit", "OTHER"]`, "sources": `["var_gate"]`, "timeout": `"5s"`,
-	"concurrency": `4`, "rate_limit": `"10/1m"`, "fallback": `"other"`, "resolved": `true`,
+	"concurrency": `4`, "rate_limit": `"10/1m"`, "rate_limit_critical": `true`, "fallback": `"other"`, "resolved": `true`,
 	"retry": `{ initial = "1s", max = "5m", give_up_after = "1d", jitter = false }`,
 }
 
@@ -389,7 +389,7 @@ func TestChannelPolicy(t *testing.T) {
 	require.Equal(t, delivery.Policy{
 		Name: "webhook", Kind: "webhook", Enabled: true, MinSeverity: alerting.SeverityError, Resolved: true,
 		Categories: []alerting.Category{alerting.CategoryRiskLimit, alerting.CategoryOther}, Sources: []string{"var_gate"},
-		Timeout: 5 * time.Second, Concurrency: 4, RateLimit: delivery.Rate{Count: 10, Per: time.Minute}, Fallback: "other",
+		Timeout: 5 * time.Second, Concurrency: 4, RateLimit: delivery.Rate{Count: 10, Per: time.Minute}, RateLimitCritical: true, Fallback: "other",
 		Retry: delivery.Retry{Initial: time.Second, Max: 5 * time.Minute, GiveUpAfter: 24 * time.Hour},
 	}, c.Channels[1].Policy)
 	require.Equal(t, "other", c.Channels[0].Policy.Name, "by name")

@@ -14,6 +14,8 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/heartbeat"
+	"alertd/internal/routing"
+	"alertd/internal/template"
 	"alertd/internal/watchdog"
 )
 
@@ -43,6 +45,10 @@ type Config struct {
 	Heartbeats []heartbeat.Spec
 	// Watchdog says where alertd tells that it works.
 	Watchdog watchdog.Config
+	// Noise says who is told of what, and when not. RouteTemplates are the words of its routes,
+	// by their names.
+	Noise          routing.Settings
+	RouteTemplates map[string]template.Spec
 	// Channels are ordered by name.
 	Channels []Channel
 	// Raw is the alerting section as it was read, after substitution, the user's own
@@ -55,7 +61,8 @@ type Config struct {
 	Path  string
 	Found bool
 
-	section string // the name of the alerting section
+	calendars []calendarEntry // those of Noise, as the file has them
+	section   string          // the name of the alerting section
 	// shown are the values without secrets, by key; those of the tables channels and
 	// custom have a key each.
 	shown map[string]any

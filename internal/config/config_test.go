@@ -105,11 +105,12 @@ func TestExampleSaysTheDefaults(t *testing.T) {
 	require.Equal(t, defaults.Alerting.MinSeverity, example.Alerting.MinSeverity)
 	require.Equal(t, defaults.Alerting.BufferSize, example.Alerting.BufferSize)
 	require.Equal(t, defaults.Watchdog, example.Watchdog)
+	require.Equal(t, defaults.Noise, example.Noise)
 
 	var written map[string]any
 	require.NoError(t, toml.Unmarshal(data, &written))
 	shown := defaults.Redacted()
-	for section, absent := range map[string][]string{"server": {"tokens"}, "storage": {"dsn"}, "alerting": {"heartbeats"}} {
+	for section, absent := range map[string][]string{"server": {"tokens"}, "storage": {"dsn"}, "alerting": {"heartbeats", "default_channels", "routes", "promotions", "inhibitions", "calendars", "windows"}} {
 		requireSameKeys(t, section, written[section], shown[section], absent...)
 	}
 }

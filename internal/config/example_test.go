@@ -25,10 +25,11 @@ channel = "#risk"
 		return
 	}
 	fmt.Println(c.Server.Listen, c.Alerting.MinSeverity)
-	fmt.Println(c.Redacted()["alerting"])
+	alerting, _ := c.Redacted()["alerting"].(map[string]any)
+	fmt.Println(alerting["channels"], alerting["repeat_interval"])
 	// Output:
 	// 127.0.0.1:8080 error
-	// map[buffer_bytes:64MiB buffer_size:1000 channels:map[slack:map[channel:#risk webhook_url:<secret>]] enabled:false heartbeats:[] identify_by:[position] min_severity:error repeat_interval:1h watchdog:map[ca_file: every:1m proxy: url:]]
+	// map[slack:map[channel:#risk webhook_url:<secret>]] 1h
 }
 
 // All problems are reported at once, with the allowed values.

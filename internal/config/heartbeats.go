@@ -4,15 +4,12 @@ import (
 	"strings"
 	"time"
 
-	"alertd/internal/access"
 	"alertd/internal/alerting"
 	"alertd/internal/heartbeat"
 	"alertd/internal/watchdog"
 )
 
 const (
-	// maxHeartbeats is how many heartbeats there may be: each check reads all of them.
-	maxHeartbeats = 1000
 	// leastWatchdog is the shortest time between two messages of the watchdog. An idle
 	// database proves itself every 10 s.
 	leastWatchdog = 15 * time.Second
@@ -22,50 +19,22 @@ const (
 
 // heartbeats is a setting: the components that must be heard of.
 func heartbeats(name string, at *[]heartbeat.Spec) setting {
-	read := func(t *table, name string) {
-		seen := map[string]string{}
-		for _, entry := range t.tables(name) {
-			entry.private = true
-			spec := readHeartbeat(entry)
-			if first := seen[spec.Name]; first != "" && spec.Name != "" {
-				t.r.problem(join(entry.key, "name"), "is also that of %s, must be of a heartbeat of its own", first)
-			}
-			seen[spec.Name] = entry.key
-			*at = append(*at, spec)
+	return entries(name, at, readHeartbeat, func(s heartbeat.Spec) map[string]any {
+		return map[string]any{
+			"name": s.Name, "every": FormatDuration(s.Every), "grace": FormatDuration(s.Grace),
+			"severity": s.Severity.String(), "category": s.Category.String(),
 		}
-		if len(*at) > maxHeartbeats {
-			t.r.problem(join(t.key, name), "has %d heartbeats, must have at most %d", len(*at), maxHeartbeats)
-		}
-	}
-	show := func() any {
-		shown := make([]any, 0, len(*at))
-		for _, s := range *at {
-			shown = append(shown, map[string]any{
-				"name": s.Name, "every": FormatDuration(s.Every), "grace": FormatDuration(s.Grace),
-				"severity": s.Severity.String(), "category": s.Category.String(),
-			})
-		}
-		return shown
-	}
-	return setting{name: name, private: true, value: at, read: read, show: show}
+	})
 }
 
-func readHeartbeat(t *table) heartbeat.Spec {
-	var name string
-	if t.string("name", &name); !t.given("name") {
-		t.r.problem(join(t.key, "name"), "is missing")
-	} else if !access.ValidName(name) {
-		t.problem("name", name, "1 to 64 letters, digits, dots, underscores, at signs and dashes, the first a letter or a digit")
-	}
+func readHeartbeat(t *table, name string) heartbeat.Spec {
 	var every time.Duration
-	if t.duration("every", time.Second, 366*day, &every); !t.given("every") {
-		t.r.problem(join(t.key, "every"), "is missing, must be the time between two pings, such as 1m")
-	}
+	t.duration("every", time.Second, 366*day, &every)
+	t.needs("every", "the time between two pings, such as 1m")
 	spec := heartbeat.NewSpec(name, every)
 	t.duration("grace", 0, 366*day, &spec.Grace)
 	t.severity("severity", &spec.Severity)
 	t.category("category", &spec.Category)
-	t.done()
 	return spec
 }
 

@@ -47,7 +47,7 @@ func TestWrongHeartbeatIsReported(t *testing.T) {
 		good + `category = "${SECRET}"`:                `.category: the value (not shown) is not one of risk_limit, position_violation, execution_error, data_quality, system_health, compliance, performance, other`,
 		good + `category = 5`:                          `.category: 5 is not allowed, must be a string`,
 		good + `grase = "1s"`:                          `.grase: is not a known key, did you mean grace?`,
-		good + "[[alerting.heartbeats]]\n" + good:      `[1].name: is also that of alerting.heartbeats[0], must be of a heartbeat of its own`,
+		good + "[[alerting.heartbeats]]\n" + good:      `[1].name: is also that of alerting.heartbeats[0], must be another one`,
 		good + "[[alerting.heartbeats]]\nevery = '1m'": `[1].name: is missing`,
 	} {
 		if !strings.HasPrefix(want, "[") {
@@ -60,7 +60,7 @@ func TestWrongHeartbeatIsReported(t *testing.T) {
 	for i := range 1001 {
 		fmt.Fprintf(&many, "[[alerting.heartbeats]]\nname = 'h%d'\nevery = '1m'\n", i)
 	}
-	requireProblems(t, many.String(), nil, "alerting.heartbeats: has 1001 heartbeats, must have at most 1000")
+	requireProblems(t, many.String(), nil, "alerting.heartbeats: has 1001 entries, must have at most 1000")
 }
 
 const good = "name = \"a\"\nevery = \"1m\"\n"

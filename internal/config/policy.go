@@ -21,6 +21,7 @@ func readPolicy(t *table, name string) delivery.Policy {
 	t.duration("timeout", time.Millisecond, 10*time.Minute, &p.Timeout)
 	t.int("concurrency", 1000, &p.Concurrency)
 	readRate(t, "rate_limit", &p.RateLimit)
+	t.bool("rate_limit_critical", &p.RateLimitCritical)
 	t.string("fallback", &p.Fallback)
 	t.bool("resolved", &p.Resolved)
 	retry := t.inner("retry")

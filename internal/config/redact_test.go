@@ -106,7 +106,9 @@ nothing = [nan, inf, -inf, 0.5]
 				{"name": "<secret>", "every": "1m", "grace": "30s", "severity": "critical", "category": "system_health"},
 				{"name": "feed", "every": "1h", "grace": "0", "severity": "error", "category": "data_quality"}
 			],
-			"watchdog": {"url": "<secret>", "every": "2m", "proxy": "<secret>", "ca_file": ""},
+			"watchdog": {"url": "<secret>", "every": "2m", "proxy": "<secret>", "ca_file": ""}, "default_channels": [],
+			"routes": [], "promotions": [], "inhibitions": [], "calendars": [], "windows": [],
+			"storm": {"threshold": "", "pass": "critical", "digest_every": "5m"}, "flapping": {"count": 0, "within": "10m"},
 			"channels": {
 				"slack": {"webhook_url": "<secret>", "channel": "#risk"},
 				"email": {"smtp_host": "<secret>", "smtp_port": "<secret>", "smtp_password": "", "to": ["<secret>", "fixed@example.com"]},
@@ -128,7 +130,9 @@ func TestRedactedStorageHoldsNoSecret(t *testing.T) {
 
 func TestRedactedShowsDefaults(t *testing.T) {
 	require.JSONEq(t, `{"enabled": false, "min_severity": "warning", "buffer_size": 1000, "buffer_bytes": "64MiB", "repeat_interval": "1h", "channels": {},
-		"heartbeats": [], "watchdog": {"url": "", "every": "1m", "proxy": "", "ca_file": ""},
+		"heartbeats": [], "watchdog": {"url": "", "every": "1m", "proxy": "", "ca_file": ""}, "default_channels": [],
+		"routes": [], "promotions": [], "inhibitions": [], "calendars": [], "windows": [],
+		"storm": {"threshold": "", "pass": "critical", "digest_every": "5m"}, "flapping": {"count": 0, "within": "10m"},
 		"identify_by": ["position", "symbol", "instrument", "isin", "ticker", "account", "portfolio", "strategy", "venue", "exchange", "desk", "host", "instance"]}`,
 		marshal(t, redactedValue(requireGood(t, "", nil), "alerting")))
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/agnivade/levenshtein"
 
 	"alertd/internal/alerting"
+	"alertd/internal/calendar"
+	"alertd/internal/routing"
 )
 
 // read fills the configuration from the file's root table. tables are the names of the
@@ -74,7 +76,7 @@ func sections(root map[string]any) []string {
 // alertingSettings are the keys of the alerting section, except its tables.
 func (c *Config) alertingSettings() []setting {
 	a := &c.Alerting
-	return append([]setting{
+	return slices.Concat([]setting{
 		flag("enabled", &a.Enabled),
 		severity("min_severity", &a.MinSeverity),
 		whole("buffer_size", 1, alerting.MaxBufferSize, &a.BufferSize),
@@ -82,11 +84,12 @@ func (c *Config) alertingSettings() []setting {
 		duration("repeat_interval", time.Second, 366*day, &c.RepeatInterval),
 		identifyBy("identify_by", &c.IdentifyBy),
 		heartbeats("heartbeats", &c.Heartbeats),
-	}, watchdogSettings(&c.Watchdog)...)
+	}, watchdogSettings(&c.Watchdog), c.noiseSettings())
 }
 
 func (c *Config) readAlerting(t *table) {
 	c.RepeatInterval, c.IdentifyBy, c.Watchdog.Every = defaultRepeatInterval, defaultIdentifyBy(), defaultWatchdog
+	c.Noise = routing.Settings{Calendars: map[string]*calendar.Calendar{}, Storm: routing.DefaultStorm(), Flapping: routing.DefaultFlapping()}
 	t.read(c.alertingSettings())
 	t.known = append(t.known, "channels", "custom")
 	t.done()
@@ -104,6 +107,7 @@ func (c *Config) readAlerting(t *table) {
 	c.Raw = t.values
 	c.warnOfSilence(t.key)
 	c.checkWatchdog(t)
+	c.checkNoise(t)
 }
 
 // defaultRepeatInterval is the time between two updates about an incident that grows.

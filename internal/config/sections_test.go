@@ -299,7 +299,7 @@ smtp_hots = "x"
 		`alerting.channels."a b".retry.jiter: is not a known key, did you mean jitter?`,
 		`alerting.channels."a b".retry.zzzzzzzzzzzzzz: is not a known key, must be one of give_up_after, initial, jitter, max`,
 		`alerting.channels."a b".smtp_hots: is not a known key, did you mean smtp_host?`,
-		`alerting.channels.slack.smtp_host: is not a known key, must be one of api_url, bot_token, ca_file, categories, channel, concurrency, enabled, fallback, kind, mention, min_severity, proxy, rate_limit, resolved, retry, sources, template, timeout, webhook_url`,
+		`alerting.channels.slack.smtp_host: is not a known key, must be one of api_url, bot_token, ca_file, categories, channel, concurrency, enabled, fallback, kind, mention, min_severity, proxy, rate_limit, rate_limit_critical, resolved, retry, sources, template, timeout, webhook_url`,
 		`alerting.channels.slack.webhok_url: is not a known key, did you mean webhook_url?`,
 		`alerting.min_sevrity: is not a known key, did you mean min_severity?`,
 		`server.liste: is not a known key, did you mean listen?`,
