@@ -287,7 +287,7 @@ func TestWrongNoiseIsReported(t *testing.T) {
 			`.equal[2]: "context." is not allowed, must be a member of the context, such as context.venue`,
 		}},
 		{"inhibitions", named + "while = { source = [''], not = { message = '[', souce = 1 } }\nhold = { match = {}, not = { context = { '' = '' } } }", []string{
-			".hold.match: is not a known key, did you mean not?",
+			".hold.match: is not a known key, must be one of category, context, max_severity, message, min_severity, not, source",
 			".hold.not.context: has an empty text, must have 1 to 255 characters",
 			`.while.not.message: "[" is not a regular expression (RE2): missing closing ] in "["`,
 			".while.not.souce: is not a known key, did you mean source?",
