@@ -235,7 +235,7 @@ var imports = map[string]row{
 	"cmd/alertd": {
 		may: []string{
 			"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/channel/console", "internal/client", "internal/config", "internal/delivery", "internal/engine",
-			"internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/matcher", "internal/metrics", "internal/openid", "internal/outqueue", "internal/plaintext", "internal/routing", "internal/session", "internal/spool", "internal/store", "internal/store/work", "internal/transfer",
+			"internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/matcher", "internal/metrics", "internal/openid", "internal/outqueue", "internal/plaintext", "internal/routing", "internal/session", "internal/spool", "internal/store", "internal/store/work", "internal/template", "internal/transfer",
 			"internal/watchdog", "internal/wholefile",
 		},
 		why: "connects the parts; nothing imports it",

@@ -106,7 +106,7 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	serve := newServeCommand(stderr)
 	root.AddCommand(
 		serve, newCheckConfigCommand(), newVersionCommand(), newHealthcheckCommand(),
-		newBackupCommand(), newExportCommand(), newImportCommand(), newMigrateCommand(), newTokenCommand(), newAuditCommand(),
+		newBackupCommand(), newExportCommand(), newImportCommand(), newMigrateCommand(), newTokenCommand(), newTemplateCommand(), newAuditCommand(),
 		newSendCommand(), newEventsCommand(), newIncidentsCommand(), newChannelsCommand(), newDeliveriesCommand(), newStatsCommand(),
 	)
 	addCobrasCommands(root)

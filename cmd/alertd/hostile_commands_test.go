@@ -53,6 +53,7 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 	"alertd audit list":      func(h *hostile) []hostileRun { return h.remote("audit", "list", "--limit", "0") },
 	"alertd audit verify":    auditRuns,
 	"alertd token new":       tokenRuns,
+	"alertd template render": templateRuns,
 	"alertd events":          func(h *hostile) []hostileRun { return h.remote("events", "--limit", "0") },
 	"alertd incidents":       func(h *hostile) []hostileRun { return h.remote("incidents", "--limit", "0") },
 	"alertd incidents list":  func(h *hostile) []hostileRun { return h.remote("incidents", "list", "--limit", "0") },
@@ -96,6 +97,29 @@ func tokenRuns(*hostile) []hostileRun {
 	return runs
 }
 
+// templateRuns show messages about alerts whose texts are contents.
+func templateRuns(h *hostile) []hostileRun {
+	var runs []hostileRun
+	for _, c := range hostileContents {
+		alert, err := json.Marshal(map[string]any{
+			"severity": "error", "category": "other", "source": c.fit(255), "message": c.fit(8000), "context": map[string]string{c.fit(100): c.text},
+		})
+		require.NoError(h.t, err)
+		event, settings := h.beside("alert-"+c.word()+".json"), h.beside("templates.toml")
+		require.NoError(h.t, os.WriteFile(event, alert, 0o600))
+		require.NoError(h.t, os.WriteFile(settings, []byte(`[alerting.channels.console.template]
+title = "{{ .Source }}"
+body = "{{ .Message }}{{ range $name, $value := .Context }}{{ $name }}{{ $value }}{{ end }}"
+[alerting.channels.webhook]
+`), 0o600))
+		for _, channel := range []string{"console", "webhook", c.fit(60)} {
+			runs = append(runs, hostileRun{[]string{"template", "render", "--config", settings, "--channel", channel, "--event", event}, onTerminal})
+		}
+		runs = append(runs, hostileRun{[]string{"template", "render", "--config", settings, "--channel", "console", "--reason", c.fit(60)}, onTerminal})
+	}
+	return runs
+}
+
 // remote are the uses of a command that asks a running alertd, as a table and as JSON.
 func (h *hostile) remote(args ...string) []hostileRun {
 	at := append(slices.Clone(args), "--token-file", h.tokenFile, "--url", "http://"+h.addr)
@@ -125,6 +149,7 @@ var fixedCommands = map[string]string{
 	"alertd help":         "shows the program",
 	"alertd audit":        "only names its subcommands",
 	"alertd token":        "only names its subcommands",
+	"alertd template":     "only names its subcommands",
 	"alertd token hash":   "shows a hash, and no error quotes what it has read",
 	"alertd completion":   "shows the program",
 }

@@ -26,14 +26,6 @@ type Targeted interface {
 	Targets() []string
 }
 
-// Previewer is implemented by the settings of a kind that can show what its channels send.
-type Previewer interface {
-	// Preview returns what a channel with these settings sends for a message: JSON, a
-	// mail, or lines. A secret in it is [Hidden]. The settings may be incomplete; the error
-	// says what is missing.
-	Preview(n Notification) ([]byte, error)
-}
-
 // Outcome is that of an attempt to deliver. The zero value is none.
 type Outcome uint8
 

@@ -35,9 +35,15 @@ type Channel struct {
 	Raw map[string]any
 }
 
-// Settings are those of a kind of channel. Validate returns nil or an
-// [*alerting.Error] that names each key which is wrong.
-type Settings interface{ Validate() error }
+// Settings are those of a kind of channel.
+type Settings interface {
+	// Validate returns nil or an [*alerting.Error] that names each key which is wrong.
+	Validate() error
+	// Preview returns what a channel sends for a message: JSON, a mail, or lines. A secret
+	// in it is [channel.Hidden]. The settings may be incomplete; the error says what is
+	// missing.
+	Preview(n channel.Notification) ([]byte, error)
+}
 
 // Channel returns the channel of this name, on or off.
 func (c *Config) Channel(name string) (Channel, bool) {
@@ -200,7 +206,7 @@ func (t *table) require(kindName string, required []string) bool {
 
 // validate reports what the kind finds wrong, except for keys with a problem that is
 // already reported. The key of a nested table has a dot, such as headers.X-Token.
-func (t *table) validate(settings Settings) {
+func (t *table) validate(settings interface{ Validate() error }) {
 	invalid, ok := errors.AsType[*alerting.Error](settings.Validate())
 	if !ok {
 		return

@@ -3,6 +3,7 @@ package template_test
 import (
 	"fmt"
 
+	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/incident"
 	"alertd/internal/template"
@@ -17,7 +18,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	n := channel.Render("019b5f2c-8000-7000-8000-000000000001", template.Sample(incident.Updated, template.SampleAlert()), "")
+	n := channel.Render("019b5f2c-8000-7000-8000-000000000001", template.Sample(incident.Updated, template.SampleEvent(alerting.SeverityCritical)), "")
 	n = words.Apply(n)
 	fmt.Println(n.Title)
 	fmt.Println(n.Body)

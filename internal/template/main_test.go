@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/alerting"
 	"alertd/internal/channel"
 	"alertd/internal/incident"
 	"alertd/internal/template"
@@ -12,7 +13,7 @@ import (
 
 // message returns a message about the sample alert.
 func message(reason incident.Reason) channel.Notification {
-	n := channel.Render("019b5f2c-8000-7000-8000-000000000001", template.Sample(reason, template.SampleAlert()), "https://alertd.example.com")
+	n := channel.Render("019b5f2c-8000-7000-8000-000000000001", template.Sample(reason, template.SampleEvent(alerting.SeverityCritical)), "https://alertd.example.com")
 	n.Channel = "slack"
 	return n
 }

@@ -9,28 +9,39 @@ import (
 	"alertd/internal/incident"
 )
 
-// sampleAt is when what the samples show began.
+// sampleAt is when what the samples show began, and sampleSeq the number of its event.
 var sampleAt = time.Date(2025, 12, 27, 10, 30, 0, 0, time.UTC)
 
-// SampleAlert returns the alert that samples are of unless another is given.
-func SampleAlert() alerting.Alert {
+const sampleSeq = alerting.Seq(40)
+
+// SampleEvent returns the event that samples are of unless another is given, of that
+// severity.
+func SampleEvent(severity alerting.Severity) *alerting.Event {
 	context, err := alerting.ParseContext([]byte(`{"portfolio":"EQ-LS-1","var":0.0512,"limit":0.0300}`))
 	if err != nil {
 		panic(err)
 	}
-	return alerting.Alert{
-		Severity: alerting.SeverityCritical, Category: alerting.CategoryRiskLimit, Source: "var_gate",
-		Message: "VaR limit breached: 0.0512 > 0.0300", Context: context,
-	}
+	return event(alerting.Alert{
+		Severity: severity, Category: alerting.CategoryRiskLimit, Source: "var_gate", Message: "VaR limit breached: 0.0512 > 0.0300", Context: context,
+	})
 }
 
-// Sample returns a notice as one of an alert may be, for a reason. It is always the same for
-// the same alert.
-func Sample(reason incident.Reason, alert alerting.Alert) incident.Notice {
-	i := sampleIncident(12, alert)
+// event returns the event of an alert that is valid.
+func event(alert alerting.Alert) *alerting.Event {
+	draft, err := alerting.NewDraft(alert, sampleAt)
+	if err != nil {
+		panic(err)
+	}
+	return draft.Finish(sampleSeq)
+}
+
+// Sample returns a notice as one about an event may be, for a reason. It is always the same
+// for events with the same texts.
+func Sample(reason incident.Reason, e *alerting.Event) incident.Notice {
+	i := sampleIncident(12, e)
 	n := incident.Notice{
-		Number: 1, Reason: reason, At: sampleAt, Since: 1, Event: 40, Context: incident.CutContext(alert.Context),
-		Why: fmt.Sprintf("opened by event 40: %s from %s", alert.Severity, alert.Source),
+		Number: 1, Reason: reason, At: sampleAt, Since: 1, Event: sampleSeq, Context: incident.CutContext(e.Context()),
+		Why: fmt.Sprintf("opened by event %d: %s from %s", sampleSeq, e.Severity(), e.Source()),
 	}
 	grown := func(number int, after time.Duration, count uint64) {
 		n.Number, n.At, n.Since, n.Event = number, sampleAt.Add(after), count-1, n.Event+alerting.Seq(count-1)
@@ -40,7 +51,7 @@ func Sample(reason incident.Reason, alert alerting.Alert) incident.Notice {
 	case incident.Opened:
 	case incident.SeverityRaised:
 		grown(2, time.Minute, 2)
-		n.Why = fmt.Sprintf("severity rose to %s by event %d", alert.Severity, n.Event)
+		n.Why = fmt.Sprintf("severity rose to %s by event %d", e.Severity(), n.Event)
 	case incident.Updated:
 		grown(2, time.Hour, 42)
 		n.Why = "still open: 41 events since " + alerting.FormatTime(sampleAt) + ", 42 in all"
@@ -55,36 +66,37 @@ func Sample(reason incident.Reason, alert alerting.Alert) incident.Notice {
 	case incident.Test:
 		n.Why = "somebody tests the channel"
 	case incident.Digested:
-		return sampleDigest(alert)
+		return sampleDigest(e)
 	}
 	n.Incident = i
 	return n
 }
 
-func sampleIncident(number incident.Number, alert alerting.Alert) incident.Incident {
+func sampleIncident(number incident.Number, e *alerting.Event) incident.Incident {
 	id, err := incident.ParseID(fmt.Sprintf("019b5f2c-7a3e-7c4d-9f10-%012d", number))
 	if err != nil {
 		panic(err)
 	}
+	key := incident.KeyOf(e, incident.GroupBy{})
 	return incident.Incident{
-		ID: id, Number: number, Generation: 1, Pattern: alert.Message, Grouping: incident.ByMessage, Status: incident.Triggered,
-		Severity: alert.Severity, Category: alert.Category, Source: alert.Source, Message: alert.Message, Count: 1,
-		FirstSeen: sampleAt, LastSeen: sampleAt, FirstEvent: 40, LastEvent: 40,
+		ID: id, Number: number, Generation: 1, Fingerprint: key.Fingerprint, Pattern: key.Pattern, Grouping: key.Grouping,
+		Status: incident.Triggered, Severity: e.Severity(), Category: e.Category(), Source: e.Source(), Message: e.Message(), Count: 1,
+		FirstSeen: sampleAt, LastSeen: sampleAt, FirstEvent: sampleSeq, LastEvent: sampleSeq,
 	}
 }
 
-// sampleDigest returns a digest of incidents of an alert and of others.
-func sampleDigest(alert alerting.Alert) incident.Notice {
+// sampleDigest returns a digest of incidents of an event and of others.
+func sampleDigest(e *alerting.Event) incident.Notice {
 	var held []incident.Held
-	add := func(times int, a alerting.Alert, events uint64) {
+	add := func(times int, e *alerting.Event, events uint64) {
 		for range times {
-			i := sampleIncident(incident.Number(12+len(held)), a)
+			i := sampleIncident(incident.Number(12+len(held)), e)
 			held = append(held, incident.Held{Incident: &i, Events: events})
 		}
 	}
-	add(1, alert, 7)
-	add(9, alerting.Alert{Severity: alerting.SeverityWarning, Category: alerting.CategoryDataQuality, Source: "feed", Message: "Quotes are stale"}, 40)
-	add(7, alerting.Alert{Severity: alerting.SeverityInfo, Category: alerting.CategoryPerformance, Source: "router", Message: "Slow fills"}, 5)
+	add(1, e, 7)
+	add(9, event(alerting.Alert{Severity: alerting.SeverityWarning, Category: alerting.CategoryDataQuality, Source: "feed", Message: "Quotes are stale"}), 40)
+	add(7, event(alerting.Alert{Severity: alerting.SeverityInfo, Category: alerting.CategoryPerformance, Source: "router", Message: "Slow fills"}), 5)
 	until := sampleAt.Add(2 * time.Minute)
 	d := incident.NewDigest(sampleAt, until, held)
 	d.Why = "the channel takes 30 messages an hour"
@@ -96,10 +108,8 @@ func sampleDigest(alert alerting.Alert) incident.Notice {
 func samples(keys []string) []channel.Notification {
 	var all []channel.Notification
 	add := func(reason incident.Reason, severity alerting.Severity) {
-		alert := SampleAlert()
-		alert.Severity, alert.Context = severity, alerting.Context{}
-		n := channel.Render("019b5f2c-8000-7000-8000-000000000000", Sample(reason, alert), "https://alertd.example.com")
-		n.Channel = "sample"
+		n := channel.Render("019b5f2c-8000-7000-8000-000000000000", Sample(reason, SampleEvent(severity)), "https://alertd.example.com")
+		n.Channel, n.Details = "sample", nil
 		all = append(all, n)
 		for _, key := range keys {
 			n.Details = append(n.Details, channel.Fact{Name: key, Value: "sample"})

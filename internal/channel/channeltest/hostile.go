@@ -103,7 +103,7 @@ func as(n channel.Notification, reason incident.Reason, by, note string) channel
 		held := make([]incident.Held, incident.MaxSources+2)
 		for at := range held {
 			of := i
-			of.Source = fmt.Sprintf("%d%s", at, i.Source)
+			of.Source = channel.Shorten(fmt.Sprintf("%d%s", at, i.Source), alerting.MaxSourceLength)
 			held[at] = incident.Held{Incident: &of, Events: 1}
 		}
 		*notice = digestOf(until, until, held, by)

@@ -70,7 +70,7 @@ func (c *Channel) Send(ctx context.Context, n channel.Notification) channel.Resu
 	}
 }
 
-// Preview implements [channel.Previewer], without colours.
+// Preview returns what a channel writes, without colours.
 func (Config) Preview(n channel.Notification) ([]byte, error) {
 	return []byte(New(Config{}, &Output{}).format(n)), nil
 }
@@ -95,16 +95,18 @@ func (c *Channel) format(n channel.Notification) string {
 	below := func(text string) {
 		b.WriteString(indent + strings.ReplaceAll(text, "\n", deeper) + "\n")
 	}
+	headline := n.Headline
+	var said []string // the facts that are said above the others
 	if i := n.Notice.Incident; n.Notice.Digest == nil {
-		below(n.Headline + ", " + i.Category.String() + ", " + count(i.Count))
-	} else {
-		below(n.Headline)
+		headline += ", " + i.Category.String() + ", " + count(i.Count)
+		said = []string{"Category", "Source", "Events"}
 	}
+	below(headline)
 	if n.Notice.Digest != nil || n.Worded.Body != "" { // else the first line has it
 		below(n.Body)
 	}
 	for _, f := range n.Facts {
-		if !slices.Contains([]string{"Category", "Source", "Events"}, f.Name) { // these are said above
+		if !slices.Contains(said, f.Name) {
 			below(f.Name + ": " + f.Value)
 		}
 	}

@@ -32,8 +32,8 @@ var (
 	_ channel.Targeted = Config{}
 )
 
-// Preview implements [channel.Previewer]. The message names all recipients, as each of them
-// gets it.
+// Preview returns the mail, with all recipients in its header, as each of them gets it. The
+// error is that of [New].
 func (c Config) Preview(n channel.Notification) ([]byte, error) {
 	ch, err := New(c)
 	if err != nil {

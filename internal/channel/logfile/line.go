@@ -55,7 +55,7 @@ func encode(n channel.Notification) ([]byte, error) {
 	return append([]byte(plaintext.EscapeJSON(string(text))), '\n'), err
 }
 
-// Preview implements [channel.Previewer].
+// Preview returns the line.
 func (Config) Preview(n channel.Notification) ([]byte, error) { return encode(n) }
 
 // timeOf returns the time of a line; zero if alertd has not written it.

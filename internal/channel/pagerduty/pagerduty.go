@@ -93,7 +93,7 @@ func (c *Channel) send(ctx context.Context, client *outbound.Client, event api.V
 	return result
 }
 
-// Preview implements [channel.Previewer]: it returns the events, one a line.
+// Preview returns the events, one a line, without the routing key.
 func (Config) Preview(n channel.Notification) ([]byte, error) {
 	var all [][]byte
 	for _, event := range events(n, channel.Hidden) {

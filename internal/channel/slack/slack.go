@@ -21,10 +21,7 @@ type Channel struct {
 	client  *outbound.Client
 }
 
-var (
-	_ channel.Channel   = (*Channel)(nil)
-	_ channel.Previewer = Config{}
-)
+var _ channel.Channel = (*Channel)(nil)
 
 // New returns a channel. The error is that of [Config.Validate].
 func New(c Config) (*Channel, error) {
@@ -93,7 +90,7 @@ func (m message) payload() ([]byte, error) {
 	})
 }
 
-// Preview implements [channel.Previewer]. A bot sends the same text, blocks and
+// Preview returns what an incoming webhook is sent. A bot sends the same text, blocks and
 // attachments.
 func (c Config) Preview(n channel.Notification) ([]byte, error) {
 	return (&Channel{mention: c.mentions()}).whole(n).payload()

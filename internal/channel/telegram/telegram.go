@@ -107,7 +107,7 @@ func encode(chat string, n channel.Notification, note string) ([]byte, error) {
 	return json.Marshal(r)
 }
 
-// Preview implements [channel.Previewer].
+// Preview returns the body of the request.
 func (c Config) Preview(n channel.Notification) ([]byte, error) { return encode(c.ChatID, n, "") }
 
 // Close implements [channel.Channel].

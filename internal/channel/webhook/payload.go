@@ -71,5 +71,5 @@ func encode(n channel.Notification) ([]byte, error) {
 	return body, nil
 }
 
-// Preview implements [channel.Previewer].
+// Preview returns the body of the request.
 func (Config) Preview(n channel.Notification) ([]byte, error) { return encode(n) }
