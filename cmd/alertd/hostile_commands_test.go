@@ -115,7 +115,8 @@ body = "{{ .Message }}{{ range $name, $value := .Context }}{{ $name }}{{ $value 
 		for _, channel := range []string{"console", "webhook", c.fit(60)} {
 			runs = append(runs, hostileRun{[]string{"template", "render", "--config", settings, "--channel", channel, "--event", event}, onTerminal})
 		}
-		runs = append(runs, hostileRun{[]string{"template", "render", "--config", settings, "--channel", "console", "--reason", c.fit(60)}, onTerminal})
+		runs = append(runs, hostileRun{[]string{"template", "render", "--config", settings, "--channel", "console", "--reason", c.fit(60)}, onTerminal},
+			hostileRun{[]string{"template", "render", "--config", settings, "--channel", "console", "--route", c.fit(60)}, onTerminal})
 	}
 	return runs
 }

@@ -42,7 +42,7 @@ func newTemplateCommand() *cobra.Command {
 // renderFlags are the flags of alertd template render.
 type renderFlags struct {
 	commonFlags
-	channel, event, reason string
+	channel, route, event, reason string
 }
 
 func newRenderCommand() *cobra.Command {
@@ -57,7 +57,7 @@ func newRenderCommand() *cobra.Command {
 			"/events; - is standard input. A digest is about it and others.\n\n" +
 			"Exit status 1 if a template fails: the message is the built-in one then, and says why.",
 		Example: "  alertd template render --channel slack\n" +
-			"  alertd template render --channel email --event alert.json --reason resolved",
+			"  alertd template render --channel email --route risk --event alert.json --reason resolved",
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return flags.render(cmd) },
@@ -65,9 +65,11 @@ func newRenderCommand() *cobra.Command {
 	flags.addFile(cmd)
 	f := cmd.Flags()
 	f.StringVar(&flags.channel, "channel", "", "`name` of the channel")
+	f.StringVar(&flags.route, "route", "", "`name` of the route that the incident took; without it none")
 	f.StringVar(&flags.event, "event", "", "`file` with the alert that the message is about")
 	f.StringVar(&flags.reason, "reason", incident.Opened.String(), "`reason` of the message: "+strings.Join(reasonNames(), ", "))
 	completeFlag(cmd, "channel", nil, cobra.ShellCompDirectiveNoFileComp)
+	completeFlag(cmd, "route", nil, cobra.ShellCompDirectiveNoFileComp)
 	completeFlag(cmd, "event", []string{"json"}, cobra.ShellCompDirectiveFilterFileExt)
 	completeFlag(cmd, "reason", reasonNames(), cobra.ShellCompDirectiveNoFileComp)
 	return cmd
@@ -91,6 +93,9 @@ func (f *renderFlags) render(cmd *cobra.Command) error {
 		return usageError{fmt.Errorf("%s is not valid:\n%w", f.config, err)}
 	}
 	c, err := f.channelIn(loaded)
+	if err == nil {
+		err = f.checkRoute(loaded)
+	}
 	if err != nil {
 		return usageError{err}
 	}
@@ -101,11 +106,18 @@ func (f *renderFlags) render(cmd *cobra.Command) error {
 		}
 	}
 	words, err := template.New(c.Template)
+	if err == nil && f.route != "" {
+		var route *template.Template
+		route, err = template.New(loaded.RouteTemplates[f.route])
+		words = route.Over(words)
+	}
 	if err != nil {
 		return err
 	}
 	const key = "019b5f2c-8000-7000-8000-000000000001"
-	n := channel.Render(key, template.Sample(incident.Reason(f.reason), event), loaded.Server.PublicURL)
+	notice := template.Sample(incident.Reason(f.reason), event)
+	notice.Route = f.route
+	n := channel.Render(key, notice, loaded.Server.PublicURL)
 	n.Channel = c.Policy.Name
 	n = words.Apply(n)
 	if err := showRendered(cmd.OutOrStdout(), c, n); err != nil {
@@ -134,6 +146,24 @@ func (f *renderFlags) channelIn(loaded config.Config) (config.Channel, error) {
 	default:
 		return c, fmt.Errorf("--channel: %q is not a channel, must be one of %s", f.channel, strings.Join(names, ", "))
 	}
+}
+
+// checkRoute returns an error if there is no such route.
+func (f *renderFlags) checkRoute(loaded config.Config) error {
+	if f.route == "" {
+		return nil
+	}
+	var names []string
+	for _, known := range loaded.Noise.Routes {
+		if known.Name == f.route {
+			return nil
+		}
+		names = append(names, known.Name)
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("--route: %s has no routes", f.config)
+	}
+	return fmt.Errorf("--route: %q is not a route, must be one of %s", f.route, strings.Join(names, ", "))
 }
 
 // maxEvent is how much of an alert's file is read, in bytes.
