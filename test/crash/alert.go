@@ -113,6 +113,7 @@ type writer struct {
 	number  int    // of the last alert
 	random  *rand.Rand
 	maxSize int // of a batch
+	noise   bool
 }
 
 // next returns a new post.
@@ -180,6 +181,9 @@ func (w *writer) alert() *alert {
 		severity: oneOf(w.random, severities()), category: oneOf(w.random, categories()),
 		source:  oneOf(w.random, []string{"var_gate", "order_router", "pricing feed", "señal"}),
 		context: oneOf(w.random, contexts()),
+	}
+	if w.noise && w.random.IntN(10) == 0 {
+		a.source = silencedSource
 	}
 	a.message = a.token + oneOf(w.random, []string{"", " limit breached: 0.05 > 0.03", " a \"quote\", a \\, a tab\t, a line\nmore", " <b>&amp; ünïcode ✓ 😀"})
 	if w.random.IntN(4) == 0 {

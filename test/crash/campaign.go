@@ -71,7 +71,8 @@ type campaign struct {
 
 	deck   []disaster // the next disasters, so that a few rounds have several kinds
 	calm   bool       // nothing is killed any more
-	tally  *tally     // as of the end of the last alertd; nil if unknown
+	noise  noise
+	tally  *tally // as of the end of the last alertd; nil if unknown
 	result result
 }
 
@@ -93,7 +94,7 @@ func newCampaign(ctx context.Context, s scenario, o options, directory string, p
 	c.operator = &operator{api: c.api, ledger: c.ledger, fleet: c.fleet, random: stream(1<<32 + 1), resolved: make(map[string]bool)}
 	c.follower = &follower{api: c.api, ledger: c.ledger, fleet: c.fleet, patience: o.patience}
 	for i := range o.clients {
-		w := &writer{name: fmt.Sprintf("c%d", i+1), random: stream(uint64(i + 1)), maxSize: o.maxBatch}
+		w := &writer{name: fmt.Sprintf("c%d", i+1), random: stream(uint64(i + 1)), maxSize: o.maxBatch, noise: o.noise}
 		c.clients = append(c.clients, &client{api: c.api, ledger: c.ledger, fleet: c.fleet, writer: w})
 	}
 	return c, nil
@@ -242,6 +243,9 @@ func (c *campaign) finish(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.endSilence(ctx); err != nil {
+		return err
+	}
 	return c.letAllBeTold(ctx)
 }
 
@@ -265,6 +269,9 @@ func (c *campaign) startAndInspect(ctx context.Context) error {
 		}
 	}
 	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	if err := c.silence(ctx); err != nil {
 		return err
 	}
 	for _, address := range c.fleet.addresses() {

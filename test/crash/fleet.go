@@ -20,7 +20,8 @@ type fleet struct {
 	patience  time.Duration
 	api       api
 	receiver  *receiver
-	launched  int       // number of launches
+	launched  int // number of launches
+	noise     bool
 	servers   []*server // by place; nil if none runs
 
 	mu      sync.Mutex
@@ -29,7 +30,7 @@ type fleet struct {
 
 func newFleet(o options, directory, storage string, size int, a api, r *receiver) *fleet {
 	return &fleet{
-		alertd: o.alertd, directory: directory, storage: storage, patience: o.patience, api: a, receiver: r,
+		alertd: o.alertd, directory: directory, storage: storage, patience: o.patience, api: a, receiver: r, noise: o.noise,
 		servers: make([]*server, size), listens: make([]string, size),
 	}
 }
@@ -53,7 +54,10 @@ func (f *fleet) launch(place, bufferSize int) (*server, error) {
 	f.launched++
 	name := fmt.Sprintf("alertd-%d, launch %d", place+1, f.launched)
 	text := fmt.Sprintf("[storage]\n%s\n[alerting]\nenabled = true\nmin_severity = \"debug\"\nbuffer_size = %d\n%s",
-		f.storage, bufferSize, f.receiver.config(name))
+		f.storage, bufferSize, f.receiver.config(name, f.noise))
+	if f.noise {
+		text += heartbeats
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}

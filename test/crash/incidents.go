@@ -37,6 +37,8 @@ type delivery struct {
 	Channel  string `json:"channel"`
 	Status   string `json:"status"`
 	Error    string `json:"error"`
+	// Incidents are all that it is about, if it is a digest.
+	Incidents []string `json:"incident_ids"`
 }
 
 // readList follows the cursors of a list to the end, and returns the member of that name of
@@ -76,7 +78,7 @@ const lagMetric = "alertd_dispatch_lag_seconds"
 
 // unfinished says what alertd has still to do: "" if every event is folded and no message
 // waits.
-func (a api) unfinished(ctx context.Context, address string) (string, error) {
+func (a api) unfinished(ctx context.Context, address string, channels int) (string, error) {
 	text, err := a.get(ctx, address, "/metrics")
 	if err != nil {
 		return "", err
@@ -102,8 +104,8 @@ func (a api) unfinished(ctx context.Context, address string) (string, error) {
 	if err := json.Unmarshal(text, &answer); err != nil {
 		return "", fmt.Errorf("GET /channels: %w", err)
 	}
-	if len(answer.Channels) != len(ways()) {
-		return "", fmt.Errorf("GET /channels has %d channels, not %d", len(answer.Channels), len(ways()))
+	if len(answer.Channels) != channels {
+		return "", fmt.Errorf("GET /channels has %d channels, not %d", len(answer.Channels), channels)
 	}
 	var waiting []string
 	for _, c := range answer.Channels {
@@ -140,6 +142,9 @@ func (o *operator) work(ctx context.Context, stop *atomic.Bool) {
 	for ctx.Err() == nil && !stop.Load() {
 		pause(ctx, time.Duration(o.random.Int64N(int64(40*time.Millisecond))))
 		if addresses := o.fleet.addresses(); len(addresses) > 0 {
+			if o.fleet.noise {
+				o.ping(ctx, oneOf(o.random, addresses))
+			}
 			o.act(ctx, oneOf(o.random, addresses))
 		}
 	}

@@ -24,7 +24,7 @@ func (c *campaign) compare(ctx context.Context, address string, settled bool) er
 			return err
 		}
 	}
-	t := telling{settled: settled, resolved: c.operator.hasResolved()}
+	t := telling{settled: settled, resolved: c.operator.hasResolved(), noisy: c.options.noise, noise: c.noise}
 	t.arrivals, t.killed = c.receiver.story()
 	log, err := c.api.readLog(ctx, address)
 	if err != nil {
@@ -124,6 +124,9 @@ func (c *campaign) compareTelling(ctx context.Context, address string, t *tellin
 func (c *campaign) letAllBeTold(ctx context.Context) error {
 	began := time.Now()
 	addresses := c.fleet.addresses()
+	if c.options.noise {
+		c.letDigestsBeTold(ctx, addresses[0])
+	}
 	left, err := c.waitUntilTold(ctx, addresses[0])
 	if err != nil {
 		c.ledger.report(wrong, "alertd does not come to an end: %s: %s", err, left)
@@ -141,7 +144,7 @@ func (c *campaign) waitUntilTold(ctx context.Context, address string) (left stri
 	ctx, cancel := context.WithTimeoutCause(ctx, c.options.tellPatience, fmt.Errorf("not within %s", c.options.tellPatience))
 	defer cancel()
 	err = waitUntil(ctx, func() (bool, error) {
-		unfinished, err := c.api.unfinished(ctx, address)
+		unfinished, err := c.api.unfinished(ctx, address, len(ways(c.options.noise)))
 		switch {
 		case err == nil:
 			left = unfinished

@@ -52,6 +52,10 @@
 //   - A message that was answered with a 2xx within half the channel's timeout does not come
 //     again, unless its sender was killed at most 10 s later.
 //   - A resolved incident stays resolved.
+//   - One source is silenced until the end of the last round: no channel is told of it before,
+//     and of each incident of it that is still open after. A third channel has a rate_limit:
+//     each incident for it is told there, by itself or in a digest. A component that never
+//     pings is accused in one incident, and one that does, not at all.
 //   - Once no message waits: each event belongs to one incident of its kind, and the counts
 //     and severities of incidents are those of their events. Each channel has got the opening
 //     of an incident, or its rise to the channel's severity. No delivery has failed, and each
@@ -127,6 +131,8 @@ type options struct {
 	tellPatience time.Duration
 	directory    string
 	seed         uint64
+	// noise: alertd has silences, rate limits and heartbeats, too.
+	noise bool
 }
 
 func parseOptions(args []string) (options, error) {
@@ -146,6 +152,7 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.tellEvery, "tell-every", 5, "after how many rounds to wait until all is told; it also is at the end")
 	flags.DurationVar(&o.tellPatience, "tell-patience", 3*time.Minute, "how long alertd may take to tell all that there is")
 	flags.StringVar(&o.directory, "directory", os.TempDir(), "where to make the `directory` of logs and databases")
+	flags.BoolVar(&o.noise, "noise", true, "also silence a source, limit a channel, and watch heartbeats")
 	flags.Uint64Var(&o.seed, "seed", 0, "the seed of the randomness; 0 takes a random one")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err

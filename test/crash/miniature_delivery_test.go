@@ -84,7 +84,7 @@ func (m *miniature) tell(ctx context.Context, tx *sql.Tx, incidentID, reason str
 	if err != nil {
 		return err
 	}
-	for _, w := range ways() {
+	for _, w := range ways(false) {
 		var told int
 		if err := tx.QueryRowContext(ctx, "select count(*) from deliveries where incident = $1 and channel = $2", incidentID, w.name).Scan(&told); err != nil {
 			return err
@@ -315,7 +315,7 @@ func miniatureItem(name string, columns []string, values []any) string {
 
 func (m *miniature) showChannels(w http.ResponseWriter, r *http.Request) {
 	var items []string
-	for _, way := range ways() {
+	for _, way := range ways(false) {
 		var n int
 		err := m.database.QueryRowContext(r.Context(), "select count(*) from deliveries where channel = $1 and status = 'waiting'", way.name).Scan(&n)
 		if err != nil {

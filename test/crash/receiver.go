@@ -33,10 +33,17 @@ const (
 type way struct {
 	name        string
 	minSeverity string
+	limited     bool // it has a rate_limit, so that incidents may be told in a digest
 }
 
 // ways returns all channels.
-func ways() []way { return []way{{"all", "debug"}, {"critical", "critical"}} }
+func ways(noise bool) []way {
+	ways := []way{{"all", "debug", false}, {"critical", "critical", false}}
+	if noise {
+		ways = append(ways, way{"limited", "error", true})
+	}
+	return ways
+}
 
 // takes reports whether a channel gets incidents of a severity.
 func (w way) takes(severity string) bool { return rank(severity) >= rank(w.minSeverity) }
@@ -123,12 +130,15 @@ func (r *receiver) close() error {
 }
 
 // config returns the tables of the channels for one sender.
-func (r *receiver) config(sender string) string {
+func (r *receiver) config(sender string, noise bool) string {
 	var text strings.Builder
-	for _, w := range ways() {
+	for _, w := range ways(noise) {
 		_, _ = fmt.Fprintf(&text, "[alerting.channels.%s]\nkind = \"webhook\"\nenabled = true\nurl = \"http://%s/%s\"\nsecret = %q\nheaders = { %s = %q }\n"+
 			"min_severity = %q\ntimeout = %q\nconcurrency = 4\nretry = { initial = \"50ms\", max = \"500ms\", give_up_after = \"1h\" }\n",
 			w.name, r.listener.Addr(), w.name, r.secret, senderHeader, sender, w.minSeverity, sendTimeout)
+		if w.limited {
+			text.WriteString("rate_limit = \"30/min\"\n")
+		}
 	}
 	return text.String()
 }

@@ -129,9 +129,9 @@ func TestReceiverConfiguresEachChannel(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, toml.Unmarshal([]byte(r.config("alertd-1, launch 2")), &file))
-	require.Len(t, file.Alerting.Channels, len(ways()))
-	for _, w := range ways() {
+	require.NoError(t, toml.Unmarshal([]byte(r.config("alertd-1, launch 2", false)), &file))
+	require.Len(t, file.Alerting.Channels, len(ways(false)))
+	for _, w := range ways(false) {
 		c := file.Alerting.Channels[w.name]
 		require.True(t, c.Enabled)
 		require.Equal(t, "webhook", c.Kind)

@@ -22,6 +22,8 @@ type telling struct {
 	deliveries []delivery
 	// settled: everything is folded, and no message waits.
 	settled bool
+	noisy   bool
+	noise   noise
 
 	findings []finding
 
@@ -81,6 +83,7 @@ func (t *telling) verify() []finding {
 	if t.settled {
 		t.checkEvents()
 		t.checkOpen()
+		t.checkHeartbeats()
 		t.checkTold()
 		t.checkEnds()
 	}
@@ -122,7 +125,7 @@ func (t *telling) checkDeliveries() {
 			t.add(wrong, "notice %d of incident %s has two deliveries on channel %s: %s and %s", d.Notice, d.Incident, d.Channel, other, d.ID)
 		}
 		once[this] = d.ID
-		if _, known := t.byID[d.Incident]; !known {
+		if _, known := t.byID[d.Incident]; !known && d.Reason != "digest" {
 			t.add(wrong, "delivery %s is about incident %s, which there is not", d.ID, d.Incident)
 		}
 	}
@@ -159,7 +162,12 @@ func (t *telling) checkMessages() {
 			t.add(wrong, "one message came with two keys, %s and %s: %s", other, a.key, same)
 		}
 		keys[same] = a.key
+		if n.Type == "digest" {
+			t.checkDigest(a)
+			continue
+		}
 		t.checkMessage(a, n)
+		t.checkSilenced(a, n)
 	}
 }
 
@@ -184,8 +192,8 @@ func (t *telling) checkMessage(a arrival, n notice) {
 	case told.Source != i.Source, told.Category != i.Category, told.Pattern != i.Pattern, told.Count > i.Count, rank(told.Severity) > rank(i.Severity):
 		t.add(wrong, "the message %s tells of incident %s otherwise than the database: %.300s", a.key, told.ID, a.body)
 	}
-	at := slices.IndexFunc(ways(), func(w way) bool { return w.name == a.channel })
-	if at < 0 || !ways()[at].takes(told.Severity) {
+	at := slices.IndexFunc(ways(t.noisy), func(w way) bool { return w.name == a.channel })
+	if at < 0 || !ways(t.noisy)[at].takes(told.Severity) && told.Source != ownSource {
 		t.add(wrong, "incident %s is %s, and was told on channel %s", told.ID, told.Severity, a.channel)
 	}
 	r, there := t.events[n.Data.Event.Seq]
@@ -339,12 +347,21 @@ func (t *telling) checkTold() {
 		if a.outcome != answered && a.outcome != late {
 			continue
 		}
-		if d, planned := t.plans[a.key]; planned && (d.Reason == "opened" || d.Reason == "severity_raised") {
+		d, planned := t.plans[a.key]
+		if planned && (d.Reason == "opened" || d.Reason == "severity_raised") {
 			heard[story{d.Incident, a.channel}] = true
+		}
+		if planned && d.Reason == "digest" {
+			for _, id := range d.Incidents {
+				heard[story{id, a.channel}] = true
+			}
 		}
 	}
 	for _, i := range t.incidents {
-		for _, w := range ways() {
+		if t.held(i) {
+			continue
+		}
+		for _, w := range ways(t.noisy) {
 			if w.takes(i.Severity) && !heard[story{i.ID, w.name}] {
 				t.add(untold, "channel %s was not told of incident %s, which is %s and %s; its deliveries there: %v", w.name, i.ID, i.Severity, i.Status, t.about(i.ID, w.name))
 			}
