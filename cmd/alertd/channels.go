@@ -10,7 +10,7 @@ import (
 func engineSettings(loaded config.Config, shared config.Shared) engine.Settings {
 	settings := engine.Settings{
 		Enabled: loaded.Alerting.Enabled, RepeatInterval: loaded.RepeatInterval, IdentifyBy: loaded.IdentifyBy, PublicURL: loaded.Server.PublicURL,
-		Patience: loaded.Server.ShutdownTimeout, Heartbeats: loaded.Heartbeats, RouteTemplates: loaded.RouteTemplates,
+		Patience: loaded.Server.ShutdownTimeout, Heartbeats: loaded.Heartbeats, Routing: loaded.Noise, RouteTemplates: loaded.RouteTemplates,
 	}
 	for _, c := range loaded.Channels {
 		settings.Channels = append(settings.Channels, engine.Channel{

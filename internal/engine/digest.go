@@ -111,7 +111,7 @@ func (t *turn) digestDue(ctx context.Context, s work.State) error {
 	for n, h := range holds {
 		numbers[n], events[h.Incident] = h.Incident, h.Events
 	}
-	incidents, err := t.tx.Incidents(ctx, numbers)
+	about, err := t.tx.Incidents(ctx, numbers)
 	if err != nil {
 		return err
 	}
@@ -130,10 +130,10 @@ func (t *turn) digestDue(ctx context.Context, s work.State) error {
 		return err
 	}
 	t.state.rules.SpendOnDigest(t.throttle, *policy)
-	held := make([]incident.Held, len(incidents))
-	refs := make([]incident.Ref, len(incidents))
-	for n := range incidents {
-		i := &incidents[n]
+	held := make([]incident.Held, len(about))
+	refs := make([]incident.Ref, len(about))
+	for n := range about {
+		i := &about[n]
 		held[n], refs[n] = incident.Held{Incident: i, Events: events[i.Number]}, incident.Ref{Number: i.Number, ID: i.ID}
 	}
 	return t.sendDigest(ctx, d, *policy, incident.NewDigest(d.Since, t.tx.Now(), held), refs, len(holds) == maxDigest)
@@ -150,7 +150,7 @@ func (t *turn) sendDigest(ctx context.Context, d digest, p delivery.Policy, made
 		Number: int(number), Reason: incident.Digested, At: now, Why: d.Why, Since: made.Events, Digest: &made,
 		Incident: incident.Incident{
 			ID: incident.NewID(), Status: incident.Triggered, Severity: made.Severity(), Category: alerting.CategorySystemHealth,
-			Source: alerting.OwnSource, Message: fmt.Sprintf("%d incidents in a digest", made.Incidents), Count: made.Events,
+			Source: alerting.OwnSource, Message: incidents(made.Incidents) + " in a digest", Count: made.Events,
 			FirstSeen: made.Since, LastSeen: now, Generation: 1, ToldAt: now,
 		},
 	}
@@ -159,7 +159,7 @@ func (t *turn) sendDigest(ctx context.Context, d digest, p delivery.Policy, made
 	for _, ref := range refs {
 		t.enter(ref.Number, incident.Entry{
 			At: now, Kind: incident.EntryPlanned, Channel: d.Channel, Target: d.Target,
-			Reason: fmt.Sprintf("told to %s in a digest of %d incidents", d.name(), made.Incidents),
+			Reason: fmt.Sprintf("told to %s in a digest of %s", d.name(), incidents(made.Incidents)),
 		})
 	}
 	t.plan(t.stories[incident.Digests], n, p, d.Target, refs...)
@@ -168,4 +168,11 @@ func (t *turn) sendDigest(ctx context.Context, d digest, p delivery.Policy, made
 		t.keepDigest(d.name(), d)
 	}
 	return nil
+}
+
+func incidents(n int) string {
+	if n == 1 {
+		return "1 incident"
+	}
+	return fmt.Sprintf("%d incidents", n)
 }

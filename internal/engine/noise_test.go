@@ -415,10 +415,10 @@ func TestBucketOutlastsARestart(t *testing.T) {
 		d.sends("feed", worst, "d")
 		d.untilTold(r, "1 opened", "2 opened", "4 opened")
 		d.untilCounted(3, 1)
-		require.Contains(t, d.timeline(3), "notified: in a digest to desk (over its rate limit, in its next digest)")
+		require.Contains(t, d.timeline(3), "notified: in a digest to desk (over the rate_limit of channel desk)")
 		p.pass(t, time.Hour)
 		d.untilTold(r, "1 opened", "2 opened", "4 opened", "0 digest")
-		require.Contains(t, d.timeline(3), "notified: told to desk in a digest of 1 incidents")
+		require.Contains(t, d.timeline(3), "notified: told to desk in a digest of 1 incident")
 	})
 }
 

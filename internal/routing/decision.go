@@ -134,12 +134,12 @@ func (r *Rules) throttle(t *Target, n incident.Notice, p delivery.Policy, path P
 		}
 		return
 	case throttle.Storming && i.Severity < r.settings.Storm.Pass && i.Source != alerting.OwnSource:
-		t.Verdict, t.Cause, t.By, t.Until = InDigest, Storming, HeldByStorm, throttle.Now.Add(r.settings.Storm.DigestEvery)
+		t.Verdict, t.Cause, t.By, t.Until = InDigest, Storming, "the storm", throttle.Now.Add(r.settings.Storm.DigestEvery)
 		return
 	}
 	limits := r.limits(throttle, p, path, i.Severity >= alerting.SeverityCritical)
-	if until, ok := admit(limits, throttle.Now); !ok {
-		t.Verdict, t.Cause, t.By, t.Until = InDigest, OverLimit, HeldByThrottle, until
+	if over, until := admit(limits, throttle.Now); over != nil {
+		t.Verdict, t.Cause, t.By, t.Until = InDigest, OverLimit, "the rate_limit of "+over.name, until
 	}
 }
 
@@ -205,11 +205,11 @@ func (t Target) Why() string {
 	case Sources:
 		return "the source is not among its sources"
 	case OverLimit:
-		return "over its rate limit, in its next digest"
+		return "over " + t.By
 	case Storming:
-		return "there is a storm, in its next digest"
+		return "there is a storm"
 	case InDigestOnly:
-		return "told of the incident in a digest, in its next digest"
+		return "it was told of the incident in a digest"
 	case HeldAsAWhole:
 		return "held back by " + t.By
 	}

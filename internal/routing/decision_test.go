@@ -109,8 +109,8 @@ func TestDecisionsExplainThemselves(t *testing.T) {
 			off, {Channel: "page", Verdict: routing.NotAsked, Cause: routing.NoResolutions},
 		},
 		"told to chat at 2026-03-02T10:00:00.000000Z": {{Channel: "chat", Verdict: routing.Hold, Until: until}},
-		"in a digest to chat (over its rate limit, in its next digest); not to page (held back by silence 7)": {
-			{Channel: "chat", Verdict: routing.InDigest, Cause: routing.OverLimit}, {Channel: "page", Verdict: routing.HeldBack, Cause: routing.HeldAsAWhole, By: "silence 7"},
+		"in a digest to chat (over the rate_limit of route x); not to page (held back by silence 7)": {
+			{Channel: "chat", Verdict: routing.InDigest, Cause: routing.OverLimit, By: "the rate_limit of route x"}, {Channel: "page", Verdict: routing.HeldBack, Cause: routing.HeldAsAWhole, By: "silence 7"},
 		},
 		"told to nobody; not to chat (a newer cause)": {{Channel: "chat", Verdict: routing.NotAsked, Cause: "a newer cause"}},
 	} {

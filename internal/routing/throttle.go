@@ -79,6 +79,7 @@ func (t *Throttle) bucket(name string) *Bucket {
 
 // limit is a rate with its bucket.
 type limit struct {
+	name   string // such as "channel slack"
 	bucket *Bucket
 	rate   delivery.Rate
 	passes bool // the incident is critical, and critical ones pass
@@ -88,31 +89,34 @@ type limit struct {
 // routes that lead there.
 func (r *Rules) limits(t *Throttle, p delivery.Policy, path Path, critical bool) (limits []limit) {
 	if p.RateLimit.Count > 0 {
-		limits = append(limits, limit{t.bucket("channel " + p.Name), p.RateLimit, critical && !p.RateLimitCritical})
+		name := "channel " + p.Name
+		limits = append(limits, limit{name, t.bucket(name), p.RateLimit, critical && !p.RateLimitCritical})
 	}
 	for _, route := range path {
 		if route.RateLimit.Count > 0 {
-			limits = append(limits, limit{t.bucket("route " + route.Name), route.RateLimit, critical && !route.RateLimitCritical})
+			name := "route " + route.Name
+			limits = append(limits, limit{name, t.bucket(name), route.RateLimit, critical && !route.RateLimitCritical})
 		}
 	}
 	return limits
 }
 
-// admit takes a token of each limit, or none if one has none. until is when all have one.
-func admit(limits []limit, now time.Time) (until time.Time, ok bool) {
+// admit takes a token of each limit, or none if one has none: then it returns the limit that
+// is the last to have one, and when that is.
+func admit(limits []limit, now time.Time) (over *limit, until time.Time) {
 	until = now
-	for _, l := range limits {
+	for i, l := range limits {
 		if ready := l.bucket.ReadyAt(l.rate, now); !l.passes && ready.After(until) {
-			until = ready
+			over, until = &limits[i], ready
 		}
 	}
-	if until.After(now) {
-		return until, false
+	if over != nil {
+		return over, until
 	}
 	for _, l := range limits { // what passes takes a token only if there is one
 		l.bucket.take(l.rate, now)
 	}
-	return now, true
+	return nil, now
 }
 
 // SpendOnDigest takes a token of a channel for a digest, if there is one: a digest that is due
