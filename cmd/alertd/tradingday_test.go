@@ -2,18 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"flag"
-	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
-	"sync"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
-	"alertd/internal/channel"
-	"alertd/internal/config"
+	"alertd/internal/incident"
+	"alertd/internal/routing"
 	"alertd/internal/store/storetest"
 	"alertd/test/tradingday"
 	"alertd/test/tradingday/alertmanager"
@@ -33,102 +25,6 @@ var besideFlag = flag.Bool("alertmanager", false, "replay the trading day throug
 
 // tradingDay is the folder with the day and its configurations.
 const tradingDay = "../../testdata/tradingday"
-
-// told is a message that a channel was sent.
-type told struct {
-	at      time.Time
-	channel string
-	n       channel.Notification
-}
-
-// postbox stands for the services behind all channels. Each message takes them a while.
-type postbox struct {
-	mu  sync.Mutex
-	got []told
-}
-
-// phone is one channel's.
-type phone struct {
-	*postbox
-	name string
-}
-
-// answerTime is how long a service takes to accept a message.
-const answerTime = 150 * time.Millisecond
-
-func (r phone) Send(ctx context.Context, n channel.Notification) channel.Result {
-	r.mu.Lock()
-	r.got = append(r.got, told{time.Now(), r.name, n})
-	r.mu.Unlock()
-	select {
-	case <-time.After(answerTime):
-		return channel.Result{Outcome: channel.Delivered}
-	case <-ctx.Done():
-		return channel.Result{Outcome: channel.Transient, Error: ctx.Err().Error()}
-	}
-}
-
-func (phone) Close() error { return nil }
-
-// replay is an alertd in a bubble of fake time, whose channels lead to a postbox.
-type replay struct {
-	t       *testing.T
-	daemon  *daemon
-	postbox *postbox
-}
-
-// newReplay starts an alertd with the day's configuration.
-func newReplay(t *testing.T) *replay {
-	t.Helper()
-	loaded, err := config.Load(config.Options{
-		Path:      filepath.Join(tradingDay, "alertd.toml"),
-		LookupEnv: func(name string) (string, bool) { return secretOf(name), true },
-	})
-	require.NoError(t, err)
-	require.Empty(t, loaded.Warnings)
-	loaded.Storage.Path = filepath.Join(memoryDir(t), "alertd.db")
-	r := &replay{t: t, postbox: &postbox{}}
-	for n := range loaded.Channels {
-		c := &loaded.Channels[n]
-		_, err := c.Open(config.NewShared(io.Discard)) // its settings must do
-		require.NoError(t, err)
-		c.Open = func(config.Shared) (channel.Channel, error) { return phone{r.postbox, c.Policy.Name}, nil }
-	}
-	log, err := newDaemonLog(io.Discard, "error", "json")
-	require.NoError(t, err)
-	log.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	r.daemon, err = newDaemon(t.Context(), daemonConfig{loaded: loaded, log: log, shared: config.NewShared(io.Discard), ways: &ways{}})
-	require.NoError(t, err)
-	endLog, endEngine := background(t.Context(), r.daemon.store.Run), background(t.Context(), r.daemon.engine.Run)
-	t.Cleanup(func() {
-		require.NoError(t, endEngine())
-		require.NoError(t, r.daemon.engine.Close())
-		require.NoError(t, endLog())
-		require.NoError(t, r.daemon.store.Close())
-		log.close()
-	})
-	return r
-}
-
-// secretOf returns a value that suits a variable of the configuration.
-func secretOf(name string) string {
-	if name == "SLACK_WEBHOOK_URL" {
-		return "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
-	}
-	return "0123456789abcdef0123456789abcdef"
-}
-
-// memoryDir returns a folder in memory, if there is one: a day has ten thousands of commits,
-// and each waits for the disk.
-func memoryDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "alertd")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	return dir
-}
 
 // partOfDay returns the alerts of the day that the test replays: all, or with -short those of
 // the storm and of the halt, or under the race detector those of the halt.
@@ -145,52 +41,6 @@ func partOfDay(t *testing.T) []tradingday.Alert {
 	return alerts
 }
 
-// do asks the API.
-func (r *replay) do(method, path string, body []byte) []byte {
-	r.t.Helper()
-	request := httptest.NewRequestWithContext(r.t.Context(), method, path, bytes.NewReader(body))
-	recorder := httptest.NewRecorder()
-	r.daemon.api.Handler().ServeHTTP(recorder, request)
-	require.Contains(r.t, []int{http.StatusOK, http.StatusCreated}, recorder.Code, "%s %s: %s", method, path, recorder.Body)
-	return recorder.Body.Bytes()
-}
-
-// get asks the API and decodes the answer.
-func (r *replay) get(path string, into any) {
-	r.t.Helper()
-	require.NoError(r.t, json.Unmarshal(r.do(http.MethodGet, path, nil), into))
-}
-
-// live sends the alerts, each at its time, and lets the rest of the last hour pass.
-func (r *replay) live(alerts []tradingday.Alert) {
-	r.t.Helper()
-	midnight := tradingday.Date()
-	for n := 0; n < len(alerts); {
-		// What is sent at the same time is sent in one request.
-		var group []any
-		at := alerts[n].At
-		for ; n < len(alerts) && alerts[n].At == at; n++ {
-			group = append(group, struct {
-				tradingday.Body
-				EventID string `json:"event_id"`
-			}{alerts[n].Body, idOf(n)})
-		}
-		var body any = group
-		if len(group) == 1 {
-			body = group[0]
-		}
-		sent, err := json.Marshal(body)
-		require.NoError(r.t, err)
-		time.Sleep(time.Until(midnight.Add(at))) //nolint:forbidigo // in a bubble
-		r.do(http.MethodPost, "/alerts", sent)
-	}
-	time.Sleep(time.Hour) //nolint:forbidigo // in a bubble
-	synctest.Wait()
-}
-
-// idOf returns the event_id of an alert.
-func idOf(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n+1) }
-
 // story is an incident, with what is known about its alerts.
 type story struct {
 	alerts   []tradingday.Alert
@@ -198,6 +48,15 @@ type story struct {
 	// opened is when its first alert was sent, and begins when the first of its severity was.
 	opened, begins time.Duration
 	messages       []told
+	timeline       []entry
+}
+
+// entry is one of a timeline.
+type entry struct {
+	At      time.Time `json:"at"`
+	Kind    incident.EntryKind
+	Reason  string
+	Channel string
 }
 
 // stories returns the incidents with their alerts and messages, by id.
@@ -224,19 +83,22 @@ func (r *replay) stories(alerts []tradingday.Alert) map[string]*story {
 		for _, e := range page.Events {
 			a, known := byID[e.ID]
 			require.True(r.t, known || e.Source == alerting.OwnSource, e)
-			if e.Incident == "" || !known {
-				continue // it resolved nothing, or is alertd's own
-			}
-			s := stories[e.Incident]
-			if s == nil {
-				s = &story{opened: a.At}
-				stories[e.Incident] = s
-			}
-			s.alerts = append(s.alerts, a)
-			if a.Body.Severity > s.severity {
-				s.severity, s.begins = a.Body.Severity, a.At
+			switch {
+			case !known: // it is alertd's own
+			case e.Incident == "":
+				require.True(r.t, a.Body.Resolves, "it belongs to no incident: %v", a)
+			case stories[e.Incident] == nil:
+				stories[e.Incident] = &story{opened: a.At}
+				fallthrough
+			default:
+				stories[e.Incident].add(a)
 			}
 		}
+	}
+	for id, s := range stories {
+		var shown struct{ Timeline []entry }
+		r.get("/incidents/"+id, &shown)
+		s.timeline = shown.Timeline
 	}
 	for _, m := range r.postbox.got {
 		if s := stories[m.n.Notice.Incident.ID.String()]; s != nil {
@@ -246,42 +108,86 @@ func (r *replay) stories(alerts []tradingday.Alert) map[string]*story {
 	return stories
 }
 
+func (s *story) add(a tradingday.Alert) {
+	s.alerts = append(s.alerts, a)
+	if a.Body.Severity > s.severity {
+		s.severity, s.begins = a.Body.Severity, a.At
+	}
+}
+
 // timeOfDay returns the time of day of a moment.
 func timeOfDay(t time.Time) time.Duration { return t.Sub(tradingday.Date()) }
 
 // messages returns what the channels were sent, as the report wants it.
-func (r *replay) messages(stories map[string]*story) []tradingday.Message {
-	var messages []tradingday.Message
-	for _, m := range r.postbox.got {
-		message := tradingday.Message{At: timeOfDay(m.at), Channel: m.channel, About: map[string]alerting.Severity{}}
-		id := m.n.Notice.Incident.ID.String()
-		if s := stories[id]; s != nil {
-			message.Incident, message.Opened = id, s.opened
-			for _, a := range s.alerts {
-				if a.At <= message.At {
-					message.About[a.Problem] = max(message.About[a.Problem], a.Body.Severity)
+func (r *replay) messages(alerts []tradingday.Alert, stories map[string]*story) []tradingday.Message {
+	messages := make([]tradingday.Message, len(r.postbox.got))
+	for n, sent := range r.postbox.got {
+		m := tradingday.Message{At: timeOfDay(sent.at), Channel: sent.channel, About: map[string]alerting.Severity{}}
+		switch i := sent.n.Notice.Incident; {
+		case sent.n.Notice.Reason == incident.Digested:
+			m.Digest = true
+			for _, s := range stories {
+				if s.inDigest(sent) {
+					s.tellBy(&m)
 				}
 			}
+		case i.Source == alerting.OwnSource && i.Pattern == routing.StormKey:
+			// It names the sources of the storm.
+			m.Incident, m.Opened = i.ID.String(), timeOfDay(i.FirstSeen)
+			m.About[most(tradingday.Between(alerts, m.Opened-time.Minute, m.Opened))] = i.Severity
+		case stories[i.ID.String()] != nil:
+			s := stories[i.ID.String()]
+			m.Incident, m.Opened = i.ID.String(), s.opened
+			s.tellBy(&m)
 		}
-		messages = append(messages, message)
+		messages[n] = m
 	}
 	return messages
 }
 
-// requireTold checks that people were told of an incident, and of a critical one at once.
-func (s *story) requireTold(t *testing.T) {
-	t.Helper()
-	require.NotEmpty(t, s.messages, "nobody was told of it: %v", s.alerts[0])
-	if s.severity < alerting.SeverityCritical {
-		return
+// tellBy notes that a message tells of the alerts that have come until then.
+func (s *story) tellBy(m *tradingday.Message) {
+	for _, a := range s.alerts {
+		if a.At <= m.At {
+			m.About[a.Problem] = max(m.About[a.Problem], a.Body.Severity)
+		}
 	}
+}
+
+// most returns the problem that most alerts are about.
+func most(alerts []tradingday.Alert) (problem string) {
+	counts := map[string]int{}
+	for _, a := range alerts {
+		if counts[a.Problem]++; counts[a.Problem] > counts[problem] {
+			problem = a.Problem
+		}
+	}
+	return problem
+}
+
+// inDigest reports whether a digest tells of the incident.
+func (s *story) inDigest(digest told) bool {
+	return slices.ContainsFunc(s.timeline, func(e entry) bool {
+		return e.Kind == incident.EntryPlanned && e.Channel == digest.channel && e.At.Equal(digest.n.Notice.At)
+	})
+}
+
+// requireAccount checks that people were told of an incident, of a critical one at once and
+// by itself, or that its timeline says what has held it back.
+func (s *story) requireAccount(t *testing.T, digests []told) {
+	t.Helper()
 	for _, m := range s.messages {
+		if s.severity < alerting.SeverityCritical {
+			return
+		}
 		if m.n.Notice.Incident.Severity == alerting.SeverityCritical {
 			require.LessOrEqual(t, timeOfDay(m.at)-s.begins, time.Second, "told late: %v", s.alerts[0])
 			return
 		}
 	}
-	require.Fail(t, "nobody was told that it is critical", "%v", s.alerts[0])
+	require.Less(t, s.severity, alerting.SeverityCritical, "nobody was told that it is critical: %v", s.alerts[0])
+	held := slices.ContainsFunc(s.timeline, func(e entry) bool { return e.Kind == incident.EntryHeldBack })
+	require.True(t, held || slices.ContainsFunc(digests, s.inDigest), "neither told nor held back: %v", s.alerts[0])
 }
 
 func TestTradingDay(t *testing.T) {
@@ -293,13 +199,17 @@ func TestTradingDay(t *testing.T) {
 		r.live(alerts)
 		stories := r.stories(alerts)
 		for _, s := range stories {
-			s.requireTold(t)
+			s.requireAccount(t, r.digests())
 		}
-		report := tradingday.Measure(alerts, r.messages(stories))
+		report := tradingday.Measure(alerts, r.messages(alerts, stories))
 		require.Empty(t, report.OnlyInDigest)
 		require.Empty(t, report.Critical.Never)
 		require.LessOrEqual(t, report.Critical.Max, time.Second)
 		require.Empty(t, report.Others.Never)
+		require.Zero(t, report.Explained)
+		if !storetest.Slow { // else it is a part with little noise
+			require.LessOrEqual(t, report.Percent(), 2.0)
+		}
 		reports = append(reports, tradingday.Named{Name: "alertd", Report: report})
 	})
 	if *besideFlag {
