@@ -152,7 +152,7 @@ var imports = map[string]row{
 		why: "alerts on disk while alertd cannot take them",
 	},
 	"internal/metrics": {
-		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/incident", "internal/routing", "internal/store"},
+		may: []string{"internal/alerting", "internal/channel", "internal/delivery", "internal/heartbeat", "internal/incident", "internal/routing", "internal/store"},
 		why: "metrics of the core, the log and deliveries, in their own types",
 	},
 	"internal/config": {
@@ -217,7 +217,7 @@ var imports = map[string]row{
 		why: "a kind of channel: signed webhooks",
 	},
 	"internal/httpapi": {
-		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/incident", "internal/limit", "internal/metrics", "internal/openid", "internal/session"},
+		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/heartbeat", "internal/incident", "internal/limit", "internal/metrics", "internal/openid", "internal/session"},
 		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
 	"internal/listen": {
@@ -235,7 +235,7 @@ var imports = map[string]row{
 	"cmd/alertd": {
 		may: []string{
 			"internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/channel/console", "internal/client", "internal/config", "internal/delivery", "internal/engine",
-			"internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/matcher", "internal/metrics", "internal/openid", "internal/outqueue", "internal/plaintext", "internal/routing", "internal/session", "internal/spool", "internal/store", "internal/store/work", "internal/template", "internal/transfer",
+			"internal/heartbeat", "internal/httpapi", "internal/incident", "internal/limit", "internal/listen", "internal/matcher", "internal/metrics", "internal/openid", "internal/outqueue", "internal/plaintext", "internal/routing", "internal/session", "internal/spool", "internal/store", "internal/store/work", "internal/template", "internal/transfer",
 			"internal/watchdog", "internal/wholefile",
 		},
 		why: "connects the parts; nothing imports it",

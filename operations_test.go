@@ -323,9 +323,13 @@ func TestOperationsDocumentNamesEveryMetric(t *testing.T) {
 	require.Contains(t, text, off)
 	on := strings.Replace(text, off, "[alerting.channels.console]\nenabled = true", 1) // so that there are metrics of a channel
 	on = strings.Replace(on, "[alerting]\nenabled = false", "[alerting]\nenabled = true", 1)
+	on += "\n[[alerting.heartbeats]]\nname = \"var-engine\"\nevery = \"1h\"\n"
 	require.NoError(t, os.WriteFile(config, []byte(on), 0o600))
 	d := startDaemon(t, "bin/alertd", "serve", "--config", config, "--listen", "127.0.0.1:0")
-	get(t, d.url()+"/healthz") // so that there is a request to count
+	get(t, d.url()+"/healthz")                                            // so that there is a request to count
+	response, err := http.Post(d.url()+"/heartbeats/var-engine", "", nil) //nolint:noctx // so that there is a ping
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
 	metrics := get(t, d.url()+"/metrics")
 	text = strings.ReplaceAll(readFile(t, operations), "alertd_session", "") // a cookie
 	names := func(pattern, text string) []string {

@@ -33,7 +33,8 @@ var updateFlag = flag.Bool("update", false, "write what the commands print into 
 // the name in capital letters, and one more that is of no use.
 func guarded(t *testing.T, folder string, tokens map[string]string) string {
 	t.Helper()
-	toml := fmt.Sprintf("[alerting]\nenabled = true\nmin_severity = \"info\"\n[alerting.channels.log]\nkind = \"logfile\"\nenabled = true\npath = %q\n",
+	toml := fmt.Sprintf("[alerting]\nenabled = true\nmin_severity = \"info\"\n[alerting.channels.log]\nkind = \"logfile\"\nenabled = true\npath = %q\n"+
+		"[[alerting.heartbeats]]\nname = \"var_engine\"\nevery = \"1h\"\n",
 		filepath.Join(folder, "messages.ndjson"))
 	for _, role := range access.Roles() {
 		secret := access.NewSecret()

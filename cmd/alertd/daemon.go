@@ -117,7 +117,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		metrics.NewLogRecords(log.queue.Dropped), metrics.NewEvents(manager), metrics.NewLog(opened, tasks.Deleted), meter, metrics.NewBuildInfo(build.Version, build.Commit, build.GoVersion),
-		metrics.NewWatchdog(dog.LastSent),
+		metrics.NewWatchdog(dog.LastSent), metrics.NewHeartbeats(stands.heartbeats),
 	)
 	settings, err := apiSettings(loaded.Server)
 	if err != nil {
@@ -144,7 +144,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 			{Name: "watchdog", Err: dog.Ready},
 		},
 		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: opened, Credentials: opened,
-		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver,
+		IncidentActions: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver, Heartbeats: deliver,
 		Sessions: session.New(session.Config{
 			Store: store.NewSessions(opened), Idle: loaded.Server.Session.Idle, Absolute: loaded.Server.Session.Absolute,
 		}),

@@ -58,6 +58,10 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 	"alertd incidents":       func(h *hostile) []hostileRun { return h.remote("incidents", "--limit", "0") },
 	"alertd incidents list":  func(h *hostile) []hostileRun { return h.remote("incidents", "list", "--limit", "0") },
 	"alertd channels":        func(h *hostile) []hostileRun { return h.remote("channels") },
+	"alertd heartbeat list":  func(h *hostile) []hostileRun { return h.remote("heartbeat", "list") },
+	"alertd heartbeat": func(h *hostile) []hostileRun {
+		return append(h.remoteEach("", "heartbeat"), h.remoteEach("", "heartbeat", hostileHeartbeat(len(hostileContents)), "--message")...)
+	},
 	"alertd channels list":   func(h *hostile) []hostileRun { return h.remote("channels", "list") },
 	"alertd deliveries":      func(h *hostile) []hostileRun { return h.remote("deliveries", "--limit", "0") },
 	"alertd deliveries list": func(h *hostile) []hostileRun { return h.remote("deliveries", "list", "--limit", "0") },

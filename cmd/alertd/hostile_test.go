@@ -83,6 +83,9 @@ func gather(t *testing.T, o *outputs, format string) {
 	receivers, toml := openReceivers(t)
 	secret := access.NewSecret()
 	toml += fmt.Sprintf("[[server.tokens]]\nname = \"desk\"\nrole = \"admin\"\nhash = %q\n", secret.Hash())
+	for i := range len(hostileContents) + 1 { // one is left for the command
+		toml += fmt.Sprintf("[[alerting.heartbeats]]\nname = %q\nevery = \"1h\"\n", hostileHeartbeat(i))
+	}
 	h := &hostile{t: t, o: o, authorization: "Bearer " + secret.Reveal(), parameters: map[string][]string{"asset": {"docs.css"}}}
 	h.tokenFile = filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(h.tokenFile, []byte(secret.Reveal()), 0o600))
@@ -97,6 +100,17 @@ func gather(t *testing.T, o *outputs, format string) {
 		eventually(t, func() bool { // a channel shows its last error
 			return strings.Contains(h.ask(http.MethodGet, "/channels", "/channels", "").body, c.word())
 		}, "the refusal is shown")
+	}
+	for i, c := range hostileContents {
+		body, err := json.Marshal(map[string]string{"status": "failing", "message": c.fit(4096)})
+		require.NoError(t, err)
+		name := hostileHeartbeat(i)
+		heard := h.ask(http.MethodPost, "/heartbeats/{name}", "/heartbeats/"+name, string(body))
+		require.Equal(t, http.StatusOK, heard.status, heard.body)
+		eventually(t, func() bool {
+			return strings.Contains(h.ask(http.MethodGet, "/incidents", "/incidents?source=alertd&limit=1", "").body, "heartbeat "+name+" says")
+		}, "the failing component is an incident")
+		h.settle()
 	}
 	for _, id := range h.parameters["event_id"] {
 		var event struct {
@@ -126,6 +140,9 @@ func gather(t *testing.T, o *outputs, format string) {
 	o.add("channels", "console", onTerminal, h.out.String())
 	o.add("log", "as "+format, map[string]medium{"json": asLines, "text": asTextLog}[format], h.log.String())
 }
+
+// hostileHeartbeat is the name of the heartbeat whose message is a content.
+func hostileHeartbeat(content int) string { return fmt.Sprintf("component-%d", content) }
 
 // read asks for what the test itself needs.
 func (h *hostile) read(path string, into any) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"alertd/internal/engine"
+	"alertd/internal/heartbeat"
 	"alertd/internal/metrics"
 	"alertd/internal/store/work"
 )
@@ -41,4 +42,15 @@ func (s *standing) DeliverySnapshot() metrics.DeliverySnapshot {
 	}
 	snapshot.Lag, snapshot.Incidents = backlog.Lag(), backlog.Incidents
 	return snapshot
+}
+
+// heartbeats returns how heartbeats do, nil if the database does not say it in time.
+func (s *standing) heartbeats() []heartbeat.Heartbeat {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+	defer cancel()
+	all, err := s.engine.Heartbeats(ctx)
+	if err != nil {
+		return nil
+	}
+	return all
 }

@@ -139,6 +139,31 @@ func TestDocumentAndAPIAgreeOnActions(t *testing.T) {
 	}
 }
 
+// And for pings.
+func TestDocumentAndAPIAgreeOnPings(t *testing.T) {
+	c := newContract(t)
+	schema := c.schema(t, "Ping")
+	h := newHarness(t)
+	h.desk.furnish()
+	for field, values := range map[string][]string{
+		"status":  {`"ok"`, `"failing"`, `""`, `null`, `"OK"`, `" ok"`, `"missed"`, `7`, `true`, `[]`},
+		"message": append(alertValues()["dedup_key"], `"`+strings.Repeat("é", 4096)+`"`, `"`+strings.Repeat("é", 4097)+`"`),
+		"more":    {`1`},
+	} {
+		for _, value := range values {
+			body := `{"` + field + `":` + value + `}`
+			a := h.do(http.MethodPost, "/heartbeats/var-engine", body, "Content-Type", asJSON)
+			breaches := c.judge(schema, []byte(body))
+			if a.status == http.StatusUnprocessableEntity {
+				require.NotEmpty(t, breaches, "the document would take what alertd refuses: %.300s\n%s", body, a.body)
+				continue
+			}
+			require.Equal(t, http.StatusOK, a.status, a.body)
+			require.Empty(t, breaches, "the document would refuse what alertd takes: %.300s", body)
+		}
+	}
+}
+
 // queryValues has for each list and each of its parameters values about its limits.
 // Left out is what the document says in words only.
 func queryValues() map[string]map[string][]string {

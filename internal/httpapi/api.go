@@ -62,6 +62,7 @@ type Config struct {
 	Retries         Retrier
 	Channels        ChannelReader
 	ChannelTests    ChannelTester
+	Heartbeats      Heartbeats
 	Audit           AuditReader
 	Credentials     CredentialLog
 	// Sessions are those of people in a browser, and AuditLog has who signs in and out.
@@ -151,6 +152,7 @@ func (c *Config) complete() error {
 		{"Retries", c.Retries == nil},
 		{"Channels", c.Channels == nil},
 		{"ChannelTests", c.ChannelTests == nil},
+		{"Heartbeats", c.Heartbeats == nil},
 		{"Audit", c.Audit == nil},
 		{"Credentials", c.Credentials == nil},
 		{"Sessions", c.Sessions == nil},

@@ -30,13 +30,21 @@ type bodyReader struct {
 // say, because it has no members or they say who a known caller is, it may be empty, of any media
 // type. It collects the problems of the members; the error is about the body as a whole.
 func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyReader, error) {
+	return a.readMembers(w, r, len(known) == 0 || w.caller.Kind != access.Anonymous, known...)
+}
+
+// readOptional is readObject for a body that may be empty whoever calls.
+func (a *API) readOptional(w *response, r *http.Request, known ...string) (*bodyReader, error) {
+	return a.readMembers(w, r, true, known...)
+}
+
+func (a *API) readMembers(w *response, r *http.Request, optional bool, known ...string) (*bodyReader, error) {
 	buffer := getBuffer()
 	defer putBuffer(buffer)
 	if err := a.readBody(w, r, buffer); err != nil {
 		return nil, err
 	}
 	body := newBodyReader(known...)
-	optional := len(known) == 0 || w.caller.Kind != access.Anonymous
 	if buffer.Len() == 0 && optional {
 		return body, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"alertd/internal/audit"
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
+	"alertd/internal/heartbeat"
 	"alertd/internal/incident"
 )
 
@@ -29,6 +30,7 @@ type desk struct {
 	deliveries []delivery.Delivery          // by their numbers
 	attempts   map[delivery.ID][]delivery.Attempt
 	channels   []delivery.ChannelStatus
+	heartbeats []heartbeat.Heartbeat
 	// result is what becomes of a test, after wait has ended.
 	result     delivery.TestResult
 	wait       func(context.Context) error
@@ -277,8 +279,23 @@ func (d *desk) TestChannel(ctx context.Context, name string) (delivery.TestResul
 	return result, d.wait(ctx)
 }
 
+func (d *desk) Heartbeats(context.Context) ([]heartbeat.Heartbeat, error) { return d.heartbeats, d.err }
+
+func (d *desk) Heartbeat(_ context.Context, name string, ping heartbeat.Ping) (heartbeat.Heartbeat, error) {
+	i := slices.IndexFunc(d.heartbeats, func(h heartbeat.Heartbeat) bool { return h.Spec.Name == name })
+	switch {
+	case d.err != nil:
+		return heartbeat.Heartbeat{}, d.err
+	case i < 0:
+		return heartbeat.Heartbeat{}, &alerting.Error{Code: alerting.CodeNotFound, Message: "there is no heartbeat of this name"}
+	}
+	h := d.heartbeats[i]
+	h.State, _ = h.State.Ping(h.Spec, ping, noon())
+	return h, nil
+}
+
 // furnish puts a bit of everything on a desk whose incidents are there: a delivery
-// of each status, and a channel of each state of health.
+// of each status, a channel of each state of health, and heartbeats.
 func (d *desk) furnish() {
 	about := func(id delivery.ID, status delivery.Status, name string) delivery.Delivery {
 		return delivery.Delivery{
@@ -310,6 +327,10 @@ func (d *desk) furnish() {
 		}},
 		{Name: "on call/night", Kind: "webhook", Enabled: true, Health: delivery.Degraded, Breaker: delivery.BreakerHalfOpen},
 	}
+	missed, feed := heartbeat.NewSpec("var-engine", time.Minute), heartbeat.NewSpec("feed", time.Hour)
+	state, _ := heartbeat.State{}.Ping(missed, heartbeat.Ping{Message: "warmed up"}, noon())
+	state, _ = state.Check(missed, noon().Add(2*time.Minute))
+	d.heartbeats = []heartbeat.Heartbeat{{Spec: missed, State: state}, {Spec: feed, State: heartbeat.State{}.Resume(feed, noon())}}
 	d.result = delivery.TestResult{Delivery: knownDelivery(), Attempt: delivery.Attempt{
 		Number: 1, At: noon(), Duration: 12345 * time.Microsecond, Outcome: channel.Transient, Code: 503, Error: "503 Service Unavailable",
 	}}

@@ -143,6 +143,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 	}
 	asJSONBody := header("Content-Type", asJSON)
 	retry, test := "/deliveries/"+deliveryText+"/retry", "/channels/slack/test"
+	beat := "/heartbeats/var-engine"
 	foreign := header("Origin", "https://elsewhere.example")
 	desk := access.NewSecret()
 	directory, err := access.NewDirectory([]access.Entry{{Name: "desk", Role: access.RoleOperator, Hash: desk.Hash()}}, false)
@@ -412,6 +413,24 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"a test by a form":             adding(ask(test, "a=b", 415), header("Content-Type", "application/x-www-form-urlencoded")),
 		"a test with a text":           adding(ask(test, `{"message":"hello"}`, 422), asJSONBody, says("there must be none")),
 		"a test, the engine away":      adding(ask(test, "", 503), away),
+
+		// GET /heartbeats, POST /heartbeats/{name}
+		"heartbeats":                  adding(get("/heartbeats", 200), told, says(`{"heartbeats":[{"name":"var-engine","status":"missed","last_seen":"2025-12-27T12:00:00.000000Z","due_at":"2025-12-27T12:01:30.000000Z","message":"warmed up","every":"1m","grace":"30s","severity":"critical","category":"system_health"},{"name":"feed","status":"waiting","due_at":"2025-12-27T13:30:00.000000Z",`)),
+		"no heartbeats":               adding(get("/heartbeats", 200), says(`{"heartbeats":[]}`)),
+		"heartbeats, the engine away": adding(get("/heartbeats", 503), away),
+		"a ping":                      adding(ask(beat, "", 200), says(`{"name":"var-engine","status":"alive","last_seen":"2025-12-27T12:00:00.000000Z","due_at":"2025-12-27T12:01:30.000000Z","every":"1m",`)),
+		"a ping by an object":         adding(ask(beat, "{}", 200), asJSONBody, says(`"status":"alive"`)),
+		"a ping that is ok":           adding(ask(beat, `{"status":"ok","message":"warmed up"}`, 200), asJSONBody, says(`"status":"alive"`)),
+		"a ping with nulls":           adding(ask(beat, `{"status":null,"message":null}`, 200), asJSONBody, says(`"status":"alive"`)),
+		"a ping that fails":           adding(ask(beat, `{"status":"failing","message":"no prices"}`, 200), asJSONBody, says(`"status":"failing"`)),
+		"a ping by half a body":       adding(ask(beat, "{", 400), asJSONBody, says("ends too soon")),
+		"a ping from a foreign page":  adding(ask(beat, "", 403), foreign),
+		"a ping of nothing":           adding(ask("/heartbeats/nobody", "", 404), says("there is no heartbeat of this name")),
+		"a ping at length":            adding(ask(beat, `{"message":"`+strings.Repeat("x", 2000)+`"}`, 413), asJSONBody, small, given(func(*harness, *httptest.Server) {})),
+		"a ping by text":              adding(ask(beat, "ok", 415), header("Content-Type", "text/plain")),
+		"a ping of another status":    adding(ask(beat, `{"status":"fine"}`, 422), asJSONBody, says("is not a known status, must be ok or failing")),
+		"a ping with more":            adding(ask(beat, `{"state":"ok"}`, 422), asJSONBody, says("must be one of status, message")),
+		"a ping, the engine away":     adding(ask(beat, "", 503), away, want("Retry-After", "5")),
 
 		// GET /deliveries
 		"deliveries":                    adding(get("/deliveries", 200), told, says(`"status":"superseded"`)),

@@ -149,16 +149,19 @@ func forbidden(i *access.Identity, need access.Need) *problem {
 // checkSource returns nil if the caller may send alerts for a source, also if it is missing,
 // which is another mistake.
 func (a *API) checkSource(caller *access.Caller, source string) error {
-	if len(caller.Sources) == 0 {
-		return nil
-	}
-	if source = strings.TrimSpace(source); source == "" || caller.MaySend(source) {
+	return a.checkOwn(caller, "source", "send alerts only for these sources", strings.TrimSpace(source))
+}
+
+// checkOwn returns nil if a field's value is one of a caller's sources, or missing, or if the
+// caller is not bound to some. may says what it may do for those.
+func (a *API) checkOwn(caller *access.Caller, field, may, value string) error {
+	if len(caller.Sources) == 0 || value == "" || caller.MaySend(value) {
 		return nil
 	}
 	a.config.Refusals.Count(metrics.RefusedSource)
 	allowed := strings.Join(caller.Sources, ", ")
-	p := newProblem(http.StatusForbidden, "%s may send alerts only for these sources: %s", caller.Name, allowed)
+	p := newProblem(http.StatusForbidden, "%s may %s: %s", caller.Name, may, allowed)
 	p.authenticate = `Bearer realm="alertd", error="insufficient_scope"`
-	p.Errors = []alerting.FieldError{{Field: "source", Message: fmt.Sprintf("%q is not allowed, must match one of %s", shorten(source), allowed)}}
+	p.Errors = []alerting.FieldError{{Field: field, Message: fmt.Sprintf("%q is not allowed, must match one of %s", shorten(value), allowed)}}
 	return p
 }

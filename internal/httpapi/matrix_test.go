@@ -226,7 +226,7 @@ the document, or the document has one that alertd lacks.
 Each cell is the status of the answer to the document's example: 200, 201, 302 and 303 are success, 401 means that the caller is not known,
 403 that it may not. *needs* is the role that the operation names; [operations.md](operations.md) says which roles include it. *expired* and
 *revoked* had the role admin: the token of the first has passed its ` + "`expires`" + `, that of the second is gone since a reload. *wrong source* is
-a token with the role ingest whose ` + "`sources`" + ` do not match the alert's. *session* is the session of a person
+a token with the role ingest whose ` + "`sources`" + ` match neither the alert's source nor the heartbeat's name. *session* is the session of a person
 who has signed in with a token of the role operator; *another origin*: its requests come from a web page of another site, whose answers the
 browser then keeps from that page. To /login/callback nobody of them comes from the provider. Without tokens and OpenID Connect in the configuration
 anybody is answered as admin.

@@ -59,6 +59,8 @@ func (a *API) Routes() []Route {
 		{Method: post, Pattern: "/incidents/{incident_id}/resolve", Need: access.NeedOperator, handle: a.postResolve},
 		{Method: get, Pattern: "/channels", Need: access.NeedRead, handle: a.getChannels},
 		{Method: post, Pattern: "/channels/{name}/test", Need: access.NeedOperator, handle: a.postTest},
+		{Method: get, Pattern: "/heartbeats", Need: access.NeedRead, handle: a.getHeartbeats},
+		{Method: post, Pattern: "/heartbeats/{name}", Need: access.NeedIngest, handle: a.postHeartbeat},
 		{Method: get, Pattern: "/deliveries", Need: access.NeedRead, handle: a.getDeliveries},
 		{Method: get, Pattern: "/deliveries/{delivery_id}", Need: access.NeedRead, handle: a.getDelivery},
 		{Method: post, Pattern: "/deliveries/{delivery_id}/retry", Need: access.NeedOperator, handle: a.postRetry},

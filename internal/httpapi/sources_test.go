@@ -62,3 +62,16 @@ func TestFirstEventOfAnotherSourceIsNotShown(t *testing.T) {
 	require.Empty(t, a.header.Get("Location"))
 	require.Equal(t, http.StatusOK, h.post(of("gate"), "Authorization", tokens[access.RoleIngest], "Idempotency-Key", "k").status)
 }
+
+// Who may send for some sources only could keep the heartbeats of others alive.
+func TestSenderMayPingOnlyTheHeartbeatsOfItsSources(t *testing.T) {
+	h, gate, tokens := gated(t)
+	h.desk.furnish()
+	a := h.do(http.MethodPost, "/heartbeats/feed", "", "Authorization", gate)
+	p := requireProblem(t, a, http.StatusForbidden)
+	require.Equal(t, "gate may ping only heartbeats of these names: var_*, gate", p.Detail)
+	requireField(t, p, "name", `"feed" is not allowed, must match one of var_*, gate`)
+	requireProblem(t, h.do(http.MethodPost, "/heartbeats/nobody", "", "Authorization", gate), http.StatusForbidden)
+	requireProblem(t, h.do(http.MethodPost, "/heartbeats/var_nobody", "", "Authorization", gate), http.StatusNotFound)
+	require.Equal(t, http.StatusOK, h.do(http.MethodPost, "/heartbeats/feed", "", "Authorization", tokens[access.RoleIngest]).status)
+}

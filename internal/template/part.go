@@ -9,8 +9,6 @@ import (
 	texttemplate "text/template"
 	"text/template/parse"
 	"time"
-
-	"alertd/internal/incident"
 )
 
 // part is one parsed template, with limits in it.
@@ -133,7 +131,7 @@ func (p *part) execute(data Data) (string, error) {
 func (p *part) check() error {
 	for _, s := range samples(p.keys) {
 		if _, err := p.execute(DataOf(s)); err != nil {
-			if s.Notice.Reason != incident.Opened {
+			if s.Notice.Reason != samples(nil)[0].Notice.Reason {
 				return fmt.Errorf("%w, in a message with the reason %s", err, s.Notice.Reason)
 			}
 			return err
