@@ -93,7 +93,10 @@ func TestADigestSaysWhatWasHeldBack(t *testing.T) {
 	assert.Equal(t, "By severity: 1 critical, 6 error, 10 warning\nBy category: 10 data_quality, 6 execution_error, 1 risk_limit\n"+
 		"By source: 10 feed, 6 router, 1 var_gate", n.Body)
 	assert.Equal(t, []channel.Fact{
-		{"Incidents", "17"}, {"Events", "73"}, {"Held back since", "2025-12-27 12:03:00 UTC"}, {"Until", "2025-12-27 12:33:00 UTC"},
+		{"Incidents", "17"},
+		{"Events", "73"},
+		{"Held back since", "2025-12-27 12:03:00 UTC"},
+		{"Until", "2025-12-27 12:33:00 UTC"},
 		{"Why", "channel ops takes 30 messages an hour"},
 	}, n.Facts)
 	require.Len(t, n.Items, incident.MaxWorst)

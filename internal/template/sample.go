@@ -43,24 +43,24 @@ func Sample(reason incident.Reason, e *alerting.Event) incident.Notice {
 		Number: 1, Reason: reason, At: sampleAt, Since: 1, Event: sampleSeq, Context: incident.CutContext(e.Context()),
 		Why: fmt.Sprintf("opened by event %d: %s from %s", sampleSeq, e.Severity(), e.Source()),
 	}
-	grown := func(number int, after time.Duration, count uint64) {
-		n.Number, n.At, n.Since, n.Event = number, sampleAt.Add(after), count-1, n.Event+alerting.Seq(count-1)
-		i.Count, i.LastSeen, i.LastEvent = count, n.At, n.Event
+	grown := func(number int, after time.Duration, more uint32) {
+		n.Number, n.At, n.Since, n.Event = number, sampleAt.Add(after), uint64(more), sampleSeq+alerting.Seq(more)
+		i.Count, i.LastSeen, i.LastEvent = 1+uint64(more), n.At, n.Event
 	}
 	switch reason {
 	case incident.Opened:
 	case incident.SeverityRaised:
-		grown(2, time.Minute, 2)
+		grown(2, time.Minute, 1)
 		n.Why = fmt.Sprintf("severity rose to %s by event %d", e.Severity(), n.Event)
 	case incident.Updated:
-		grown(2, time.Hour, 42)
+		grown(2, time.Hour, 41)
 		n.Why = "still open: 41 events since " + alerting.FormatTime(sampleAt) + ", 42 in all"
 	case incident.WasAcknowledged:
-		grown(2, 5*time.Minute, 7)
+		grown(2, 5*time.Minute, 6)
 		n.By, n.Note, n.Why = "ada", "Looking at the hedge", "acknowledged by ada"
 		i.Status, i.AcknowledgedAt, i.AcknowledgedBy = incident.Acknowledged, n.At, n.By
 	case incident.WasResolved:
-		grown(3, 20*time.Minute, 7)
+		grown(3, 20*time.Minute, 6)
 		n.Since, n.By, n.Note, n.Why = 0, "grace", "Hedged, the limit holds again", "resolved by grace"
 		i.Status, i.ResolvedAt, i.ResolvedBy = incident.Resolved, n.At, n.By
 	case incident.Test:

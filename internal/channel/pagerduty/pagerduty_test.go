@@ -414,7 +414,8 @@ func TestPreviewIsWhatIsSent(t *testing.T) {
 		shown, err := pagerduty.Config{RoutingKey: routingKey}.Preview(n)
 		require.NoError(t, err)
 		require.NotContains(t, string(shown), routingKey)
-		assert.Equal(t, sent, []string{strings.ReplaceAll(string(shown), channel.Hidden, routingKey)}, reason)
+		require.Len(t, sent, 1)
+		assert.Equal(t, strings.ReplaceAll(string(shown), channel.Hidden, routingKey), sent[0], reason)
 	}
 	test, err := pagerduty.Config{}.Preview(channeltest.Notification(incident.Test))
 	require.NoError(t, err)

@@ -294,6 +294,7 @@ func TestPreviewIsWhatIsSent(t *testing.T) {
 		sent := channeltest.Requests(t, func(address string) channel.Channel { return open(t, byWebhook(address)) }, n)
 		shown, err := slack.Config{Mention: []string{"channel"}}.Preview(n)
 		require.NoError(t, err)
-		assert.Equal(t, sent, []string{string(shown)}, reason)
+		require.Len(t, sent, 1)
+		assert.Equal(t, string(shown), sent[0], reason)
 	}
 }
