@@ -149,18 +149,27 @@ func occurrences(event *ics.VEvent, start time.Time) (func() (time.Time, bool), 
 	if len(rules) == 0 {
 		set.RDate(start)
 	}
-	for name, add := range map[ics.ComponentProperty]func(time.Time){ics.ComponentPropertyRdate: set.RDate, ics.ComponentPropertyExdate: set.ExDate} {
-		for _, list := range event.GetProperties(name) {
-			for value := range strings.SplitSeq(list.Value, ",") {
-				date, err := parseDate(string(name), value)
-				if err != nil {
-					return nil, err
-				}
-				add(date)
-			}
-		}
+	if err := eachDate(event, ics.ComponentPropertyRdate, set.RDate); err != nil {
+		return nil, err
+	}
+	if err := eachDate(event, ics.ComponentPropertyExdate, set.ExDate); err != nil {
+		return nil, err
 	}
 	return set.Iterator(), nil
+}
+
+// eachDate calls add with each date in the lists of a property.
+func eachDate(event *ics.VEvent, name ics.ComponentProperty, add func(time.Time)) error {
+	for _, list := range event.GetProperties(name) {
+		for value := range strings.SplitSeq(list.Value, ",") {
+			date, err := parseDate(string(name), value)
+			if err != nil {
+				return err
+			}
+			add(date)
+		}
+	}
+	return nil
 }
 
 func recurrence(text string, start time.Time) (*rrule.RRule, error) {

@@ -3,7 +3,8 @@
 //
 // [Render] makes the text of a message, once and for all kinds. Each folder below has
 // one kind of channel: its Config with a Validate, its New, and a [Channel] that lays the
-// text out for its target. Package outbound is what they talk HTTP with, and channeltest
+// text out for its target. The configuration may have words of its own for title and body:
+// see package template. Package outbound is what they talk HTTP with, and channeltest
 // holds all of them to the same rules:
 //
 //   - Send tries once, within ctx, and returns the outcome as a [Result]. The kind decides

@@ -55,7 +55,7 @@ func (t *table) report(prefix string, err error) {
 	}
 	for _, field := range invalid.Fields {
 		key, message := fieldKey(t.key, strings.TrimPrefix(field.Field, prefix)), field.Message
-		if t.private && t.r.origins[key].env {
+		if t.r.origins[key].env {
 			message = notShown + " is not allowed"
 		}
 		if !t.r.reported(key) {

@@ -219,6 +219,7 @@ func TestWrongNoiseIsReported(t *testing.T) {
 		want        []string
 	}{
 		{"routes", "", []string{".name: is missing"}},
+		{"routes", "[[alerting.routes]]", []string{".name: is missing", "[1].name: is missing"}},
 		{"routes", "name = 'a b'", []string{`.name: "a b" is not allowed, must be 1 to 64 letters, digits, dots, underscores, at signs and dashes, the first a letter or a digit`}},
 		{"routes", named + "[[alerting.routes]]\n" + named, []string{"[1].name: is also that of alerting.routes[0], must be another one"}},
 		{"routes", named + "surprise = 1\nmatch = { sauce = ['x'] }\nnot = { context = { a = 1 } }", []string{

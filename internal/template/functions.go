@@ -38,7 +38,7 @@ type functions struct {
 // all returns the functions by name.
 func (f *functions) all() map[string]any {
 	return map[string]any{
-		"upper": f.upper, "lower": f.lower, "truncate": f.truncate, "default": f.or, "join": f.join, "plural": f.plural,
+		"upper": f.upper, "lower": f.lower, "truncate": f.truncate, "default": f.otherwise, "join": f.join, "plural": f.plural,
 		"time": f.time, "link": f.link, "print": f.print, "printf": f.printf,
 	}
 }
@@ -73,8 +73,8 @@ func (f *functions) truncate(most int, text string) (string, error) {
 	return text, nil
 }
 
-// or returns the value, or fallback if it is empty: "", 0, false, or a list of nothing.
-func (f *functions) or(fallback, value any) any {
+// otherwise returns the value, or fallback if it is empty: "", 0, false, or a list of nothing.
+func (f *functions) otherwise(fallback, value any) any {
 	if full, ok := texttemplate.IsTrue(value); ok && full {
 		return value
 	}

@@ -9,6 +9,8 @@ import (
 	texttemplate "text/template"
 	"text/template/parse"
 	"time"
+
+	"alertd/internal/incident"
 )
 
 // part is one parsed template, with limits in it.
@@ -131,7 +133,7 @@ func (p *part) execute(data Data) (string, error) {
 func (p *part) check() error {
 	for _, s := range samples(p.keys) {
 		if _, err := p.execute(DataOf(s)); err != nil {
-			if s.Notice.Reason != samples(nil)[0].Notice.Reason {
+			if s.Notice.Reason != incident.Opened {
 				return fmt.Errorf("%w, in a message with the reason %s", err, s.Notice.Reason)
 			}
 			return err

@@ -140,11 +140,8 @@ func (t *Tx) saveStates(ctx context.Context, states []State, timers *timerChange
 	return wrap("forget states", err)
 }
 
-// dueStates returns the states with these numbers.
-func (t *Tx) dueStates(ctx context.Context, numbers []int64) (states []State, err error) {
-	if len(numbers) == 0 {
-		return nil, nil
-	}
+// statesNumbered returns the states with these numbers, as far as there are any.
+func (t *Tx) statesNumbered(ctx context.Context, numbers []int64) (states []State, err error) {
 	d := t.work.dialect()
 	err = t.each(ctx, gather(&states), `SELECT kind, name, state FROM states WHERE number `+d.AnyOf, d.List(numbers))
 	return states, wrap("read states", err)

@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"alertd/internal/alerting"
@@ -103,10 +104,19 @@ func (t *Tx) Due(ctx context.Context, deliveries bool, limit int) (due Due, err 
 		}
 		return nil
 	}, `SELECT kind, subject FROM timers WHERE due <= ? AND +kind <= ? ORDER BY due LIMIT ?`, instant(t.now), int64(last), limit)
-	if err == nil {
-		due.States, err = t.dueStates(ctx, states)
+	if err == nil && len(states) > 0 {
+		if due.States, err = t.statesNumbered(ctx, states); err == nil && len(due.States) < len(states) {
+			err = t.dropTimers(ctx, stateTimer, missing(states, due.States)) // or they would be due for ever
+		}
 	}
 	return due, wrap("look for timers that have run out", err)
+}
+
+// missing returns the numbers that no state has.
+func missing(numbers []int64, states []State) []int64 {
+	return slices.DeleteFunc(numbers, func(number int64) bool {
+		return slices.ContainsFunc(states, func(s State) bool { return s.number() == number })
+	})
 }
 
 // NextTimer returns how long it is until the next timer runs out; negative: it should
