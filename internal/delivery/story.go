@@ -89,6 +89,19 @@ func (s *Story) Last(channel, target string) *Delivery {
 	return line.deliveries[len(line.deliveries)-1]
 }
 
+// ToldAt returns when a delivery to a target of a channel was accepted last, zero if none
+// was.
+func (s *Story) ToldAt(channel, target string) (at time.Time) {
+	if line := s.lines[place{channel, target}]; line != nil {
+		for _, d := range line.deliveries {
+			if d.Status == Delivered && d.FinishedAt.After(at) {
+				at = d.FinishedAt
+			}
+		}
+	}
+	return at
+}
+
 // touch notes that a delivery is to be saved.
 func (s *Story) touch(d *Delivery) {
 	if !s.touched[d] {

@@ -248,6 +248,15 @@ func (t *turn) beginFolding(ctx context.Context, prints []incident.Fingerprint) 
 			continue
 		}
 		a := &about{turn: t, incident: i}
+		if t.rehearsal != nil {
+			if err := t.catchUp(ctx, a); err != nil {
+				return nil, err
+			}
+			if !i.Status.Open() {
+				missing = append(missing, print)
+				continue
+			}
+		}
 		if i.Hold != nil {
 			a.held = i.Hold.Holder
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"alertd/internal/alerting"
@@ -17,8 +18,10 @@ const (
 	keepSilence = 30 * 24 * time.Hour
 	// maxSilences is how many silences may be kept that have not ended.
 	maxSilences = 1000
-	// shownHeld is how many incidents a silence shows that it holds or has held back.
-	shownHeld = 100
+	// shownHeld is how many incidents a silence shows that it holds or has held back, and
+	// shownHeldOfMany how many each of a list does.
+	shownHeld       = 100
+	shownHeldOfMany = 10
 	// previewPage is how many open incidents a preview looks at at once.
 	previewPage = 500
 )
@@ -61,16 +64,8 @@ func (t *turn) saveSilence(s routing.Silence) {
 // [alerting.CodeNotFound] if there is none.
 func (e *Engine) ExpireSilence(ctx context.Context, id, by string) (s routing.Silence, err error) {
 	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
-		states, err := t.tx.States(ctx, silenceKey(id))
-		if err != nil {
+		if s, err = silenceOf(ctx, t.tx, id); err != nil {
 			return err
-		}
-		state, found := states[silenceKey(id)]
-		if !found {
-			return noSuchSilence(id)
-		}
-		if err := state.Decode(&s); err != nil {
-			return &alerting.Error{Code: alerting.CodeInternal, Message: "the silence cannot be read", Cause: err}
 		}
 		now := t.tx.Now()
 		if !s.EndsAt.After(now) {
@@ -89,82 +84,130 @@ func (e *Engine) ExpireSilence(ctx context.Context, id, by string) (s routing.Si
 	return s, err
 }
 
-func noSuchSilence(id string) error {
-	return &alerting.Error{Code: alerting.CodeNotFound, Message: fmt.Sprintf("there is no silence with the id %s", id)}
-}
-
-// Silenced is a silence with what it holds or has held back.
-type Silenced struct {
-	routing.Silence
-	// Notices is how many messages it has held back, Incidents are the latest incidents.
-	Notices   int
-	Incidents []work.HeldBack
-	// Active says that it holds back now.
-	Active bool
-}
-
-// Silences returns all silences that are kept, the latest first.
-func (e *Engine) Silences(ctx context.Context) ([]Silenced, error) {
+// Silences returns a part of the silences that are kept, the latest first, with at most
+// [shownHeldOfMany] incidents of each.
+func (e *Engine) Silences(ctx context.Context, q routing.SilenceQuery) (routing.SilencePage, error) {
 	states, err := e.work.StatesOf(ctx, silenceState)
 	if err != nil {
-		return nil, err
+		return routing.SilencePage{}, err
 	}
 	now, err := e.work.Now(ctx)
 	if err != nil {
-		return nil, err
+		return routing.SilencePage{}, err
 	}
-	silences := make([]Silenced, 0, len(states))
-	for n := len(states) - 1; n >= 0; n-- { // ids ascend with time
+	var found []routing.Silence
+	more := false
+	for n := len(states) - 1; n >= 0 && !more; n-- { // ids ascend with time
 		s, ok := decodeState[routing.Silence](e, states[n])
-		if !ok {
+		if !ok || q.Before > 0 && s.Place() >= q.Before || q.Active != nil && *q.Active != s.Active(now) {
 			continue
 		}
-		held, notices, err := e.work.HeldBackBy(ctx, s.Holder(), shownHeld)
-		if err != nil {
-			return nil, err
+		if more = len(found) == q.Limit; !more {
+			found = append(found, s)
 		}
-		silences = append(silences, Silenced{Silence: s, Notices: notices, Incidents: held, Active: s.Active(now)})
 	}
-	return silences, nil
+	shown, err := e.silenced(ctx, now, shownHeldOfMany, found...)
+	return routing.SilencePage{Silences: shown, More: more}, err
+}
+
+// OneSilence returns a silence, with at most [shownHeld] incidents. The error is an
+// [*alerting.Error] with [alerting.CodeNotFound] if there is none.
+func (e *Engine) OneSilence(ctx context.Context, id string) (routing.Silenced, error) {
+	var s routing.Silence
+	var now time.Time
+	err := e.work.Rehearse(ctx, time.Time{}, func(ctx context.Context, tx *work.Tx) (err error) {
+		now = tx.Now()
+		s, err = silenceOf(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return routing.Silenced{}, err
+	}
+	shown, err := e.silenced(ctx, now, shownHeld, s)
+	if err != nil {
+		return routing.Silenced{}, err
+	}
+	return shown[0], nil
+}
+
+// silenceOf returns a silence. The error is as that of [Engine.OneSilence].
+func silenceOf(ctx context.Context, tx *work.Tx, id string) (s routing.Silence, err error) {
+	states, err := tx.States(ctx, silenceKey(id))
+	if err != nil {
+		return s, err
+	}
+	state, found := states[silenceKey(id)]
+	if !found {
+		return s, &alerting.Error{Code: alerting.CodeNotFound, Message: fmt.Sprintf("there is no silence with the id %s", id)}
+	}
+	if err := state.Decode(&s); err != nil {
+		return s, &alerting.Error{Code: alerting.CodeInternal, Message: "the silence cannot be read", Cause: err}
+	}
+	return s, nil
+}
+
+// silenced returns silences with what they hold or have held back.
+func (e *Engine) silenced(ctx context.Context, now time.Time, incidents int, silences ...routing.Silence) ([]routing.Silenced, error) {
+	holders := make([]string, len(silences))
+	for n, s := range silences {
+		holders[n] = s.Holder()
+	}
+	held, err := e.work.HeldBackBy(ctx, holders, incidents)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]routing.Silenced, len(silences))
+	for n, s := range silences {
+		by := held[s.Holder()]
+		shown[n] = routing.Silenced{Silence: s, Status: s.Status(now), Notices: by.Notices, Incidents: by.Incidents}
+	}
+	return shown, nil
 }
 
 // PreviewSilence returns the open incidents that a silence would hold back if it held back
 // now, the latest first, at most limit, and how many there are in all. The error is that of
 // [routing.NewSilence].
 func (e *Engine) PreviewSilence(ctx context.Context, wanted routing.Silence, limit int) (held []incident.Incident, all int, err error) {
-	err = e.rehearse(ctx, e.work.Transact, time.Time{}, func(ctx context.Context, t *turn) error {
-		held, all = nil, 0
+	err = e.rehearse(ctx, time.Time{}, func(ctx context.Context, t *turn) error {
 		now := t.tx.Now()
 		s, err := routing.NewSilence(wanted, now)
 		if err != nil {
 			return err
 		}
 		s.StartsAt = now
-		inContext := len(s.Match.Context)+len(s.Not.Context) > 0
 		alone := routing.NewStanding([]routing.Silence{s}, nil)
 		for after, more := incident.Number(0), true; more; {
 			incidents, err := t.tx.OpenAfter(ctx, after, previewPage)
 			if err != nil {
 				return err
 			}
+			var last map[alerting.Seq]*alerting.Event
+			if len(s.Match.Context)+len(s.Not.Context) > 0 {
+				if last, err = t.lastEvents(ctx, incidents); err != nil {
+					return err
+				}
+			}
 			for n := range incidents {
 				i := &incidents[n]
 				after = i.Number
-				a := &about{turn: t, incident: i}
-				if inContext {
-					if a, err = t.aboutOf(ctx, i); err != nil {
-						return err
-					}
-				}
-				if alone.Silences(i, a.subject(), now) {
+				if alone.Silences(i, routing.SubjectAbout(i, last[i.LastEvent]), now) {
 					held = append(held, *i)
+					held, all = held[max(0, len(held)-limit):], all+1
 				}
 			}
 			more = len(incidents) == previewPage
 		}
-		all = len(held)
-		held = held[max(0, all-limit):]
+		slices.Reverse(held)
 		return nil
 	})
 	return held, all, err
+}
+
+// lastEvents returns the latest events of incidents, as far as they are kept.
+func (t *turn) lastEvents(ctx context.Context, incidents []incident.Incident) (map[alerting.Seq]*alerting.Event, error) {
+	seqs := make([]alerting.Seq, len(incidents))
+	for n := range incidents {
+		seqs[n] = incidents[n].LastEvent
+	}
+	return t.tx.Events(ctx, seqs)
 }

@@ -394,7 +394,7 @@ func (t *turn) tell(ctx context.Context, c change) error {
 	t.enter(c.number, c.Entries...)
 	if c.Notice == nil {
 		if c.HeldBack && t.rehearsal != nil {
-			t.rehearsal.held(t, c)
+			return t.rehearsal.held(ctx, t, c)
 		}
 		return nil
 	}

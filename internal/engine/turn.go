@@ -69,7 +69,7 @@ func (e *Engine) transact(ctx context.Context, run transaction, f func(ctx conte
 	// send what was claimed.
 	err := run(context.WithoutCancel(ctx), func(ctx context.Context, tx *work.Tx) error {
 		t.drop() // an earlier attempt came to nothing
-		*t = turn{engine: e, state: e.current.Load(), tx: tx, stories: map[incident.Number]*delivery.Story{}, claim: delivery.NewID()}
+		*t = e.newTurn(tx)
 		if err := f(ctx, t); err != nil {
 			return err
 		}
@@ -81,6 +81,10 @@ func (e *Engine) transact(ctx context.Context, run transaction, f func(ctx conte
 	}
 	t.carryOut()
 	return nil
+}
+
+func (e *Engine) newTurn(tx *work.Tx) turn {
+	return turn{engine: e, state: e.current.Load(), tx: tx, stories: map[incident.Number]*delivery.Story{}, claim: delivery.NewID()}
 }
 
 // save writes everything that has changed.

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,12 @@ func Holder(kind, name string) string { return kind + " " + name }
 func KindOf(holder string) string {
 	kind, _, _ := strings.Cut(holder, " ")
 	return kind
+}
+
+// HoldsAsAWhole reports whether a holder holds back incidents as a whole, and not what one
+// target is told.
+func HoldsAsAWhole(holder string) bool {
+	return slices.Contains([]string{HeldBySilence, HeldByWindow, HeldByInhibition}, KindOf(holder))
 }
 
 // Hold returns what holds back the news of an incident at a time, nil if nothing does: a

@@ -2,7 +2,9 @@ package routing
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -17,6 +19,8 @@ type Silence struct {
 	matcher.Condition
 	StartsAt time.Time `json:"starts_at"`
 	EndsAt   time.Time `json:"ends_at"`
+	// Lasts is how long it lasts, in place of EndsAt. It is for [NewSilence] alone.
+	Lasts time.Duration `json:"-"`
 	// By is who made it, and Comment why.
 	By      string `json:"by"`
 	Comment string `json:"comment"`
@@ -30,9 +34,22 @@ type Silence struct {
 const (
 	// maxSilence is how long a silence may last.
 	maxSilence = 366 * 24 * time.Hour
-	maxBy      = 255
+	// maxBy leaves room for a token's name before that of a person.
+	maxBy      = 1024
 	maxComment = 1024
 )
+
+// ParseSilenceID reads a silence's id, in any case. The error is an [*alerting.Error] with
+// [alerting.CodeInvalid].
+func ParseSilenceID(text string) (string, error) {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != 36 || id == uuid.Nil {
+		return "", &alerting.Error{Code: alerting.CodeInvalid, Fields: []alerting.FieldError{{
+			Field: "silence_id", Message: "must be a UUID such as 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55",
+		}}}
+	}
+	return id.String(), nil
+}
 
 // NewSilence completes a silence that somebody asks for: it gets an id, begins now if it does
 // not say when, and gets its times to the microsecond. The error is an [*alerting.Error]
@@ -46,10 +63,13 @@ func NewSilence(s Silence, now time.Time) (Silence, error) {
 	if s.StartsAt.IsZero() {
 		s.StartsAt = now
 	}
-	s.StartsAt, s.EndsAt = s.StartsAt.UTC().Truncate(time.Microsecond), s.EndsAt.UTC().Truncate(time.Microsecond)
+	if s.EndsAt.IsZero() && s.Lasts > 0 {
+		s.EndsAt = s.StartsAt.Add(s.Lasts)
+	}
+	s.StartsAt, s.EndsAt, s.Lasts = s.StartsAt.UTC().Truncate(time.Microsecond), s.EndsAt.UTC().Truncate(time.Microsecond), 0
 	switch {
 	case s.EndsAt.IsZero():
-		wrong("ends_at", "is missing, must be a time such as %s", alerting.FormatTime(now.Add(time.Hour)))
+		wrong("ends_at", "is missing, must be a time such as %s; or give a duration such as 2h", alerting.FormatTime(now.Add(time.Hour)))
 	case !s.EndsAt.After(s.StartsAt):
 		wrong("ends_at", "%s is not after starts_at, which is %s", alerting.FormatTime(s.EndsAt), alerting.FormatTime(s.StartsAt))
 	case !s.EndsAt.After(now):
@@ -61,8 +81,11 @@ func NewSilence(s Silence, now time.Time) (Silence, error) {
 		field, value string
 		least, most  int
 	}{{"by", s.By, 1, maxBy}, {"comment", s.Comment, 0, maxComment}} {
-		if n := len([]rune(text.value)); n < text.least || n > text.most {
+		if n := utf8.RuneCountInString(text.value); n < text.least || n > text.most {
 			wrong(text.field, "has %d characters, must have %d to %d", n, text.least, text.most)
+		}
+		if strings.IndexByte(text.value, 0) >= 0 {
+			wrong(text.field, "contains a NUL character, which is not allowed")
 		}
 	}
 	if s.Match.IsZero() && s.Not.IsZero() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"alertd/internal/alerting"
@@ -38,6 +39,42 @@ func (s *Store) Transact(ctx context.Context, inTurn bool, f func(ctx context.Co
 		return err
 	}
 	return s.reading(err)
+}
+
+// Snapshot runs f in a transaction that reads the database as it is at one time, and cannot
+// change it. It holds up no other transaction, and those of users cannot hold up alertd
+// itself. now is as for [Store.Transact], and so is the error.
+func (s *Store) Snapshot(ctx context.Context, f func(ctx context.Context, tx Transaction, now time.Time) error) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	err := s.snapshot(ctx, f)
+	if _, known := errors.AsType[*alerting.Error](err); known {
+		return err
+	}
+	return s.reading(err)
+}
+
+func (s *Store) snapshot(ctx context.Context, f func(ctx context.Context, tx Transaction, now time.Time) error) error {
+	conn, err := s.db.living(ctx, s.db.read())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // back to the others
+	options := &sql.TxOptions{ReadOnly: true}
+	if s.Shared() { // SQLite reads so anyway
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	return inTransaction(ctx, conn, options, func(ctx context.Context, tx *sql.Tx) error {
+		now := time.Now()
+		if s.Shared() {
+			var micros int64
+			if err := tx.QueryRowContext(ctx, `SELECT alertd_now()`).Scan(&micros); err != nil {
+				return fmt.Errorf("ask for the time: %w", err)
+			}
+			now = time.UnixMicro(micros)
+		}
+		return f(ctx, tx, now)
+	})
 }
 
 // InsertRows inserts rows with as few statements as the database allows. insert begins

@@ -18,6 +18,7 @@ import (
 var transactCases = []testCase{
 	{"rows are inserted with few statements, and changed where they are", insertedRows},
 	{"a transaction that fails leaves nothing", failedTransaction},
+	{"a snapshot sees one time, changes nothing, and holds up nobody", snapshot},
 	{"an unreadable row is logged and counted once", unreadableRow},
 	{"an event that cannot be read is left out of those asked for by number", unreadableEvents},
 	{"queries hold up nothing that alertd itself reads", queriesHoldUpNoUpkeep},
@@ -78,6 +79,28 @@ func failedTransaction(t *testing.T, db Database) {
 		require.ErrorIs(t, err, wrong)
 	}
 	require.Zero(t, db.Number(t, `SELECT count(*) FROM log_cursors WHERE name = 'reader'`))
+}
+
+func snapshot(t *testing.T, db Database) {
+	log := db.Open(t)
+	log.inserts(t, []any{"reader", int64(1)})
+	seen := func(ctx context.Context, tx store.Transaction) (seq int64) {
+		require.NoError(t, tx.QueryRowContext(ctx, `SELECT seq FROM log_cursors WHERE name = 'reader'`).Scan(&seq))
+		return seq
+	}
+	require.NoError(t, log.Snapshot(t.Context(), func(ctx context.Context, tx store.Transaction, now time.Time) error {
+		require.WithinDuration(t, time.Now(), now, patience)
+		require.Equal(t, int64(1), seen(ctx, tx))
+		log.inserts(t, []any{"reader", int64(2)})
+		require.Equal(t, int64(1), seen(ctx, tx))
+		return nil
+	}))
+	require.Error(t, log.Snapshot(t.Context(), func(ctx context.Context, tx store.Transaction, _ time.Time) error {
+		require.Equal(t, int64(2), seen(ctx, tx))
+		_, err := tx.ExecContext(ctx, `UPDATE log_cursors SET seq = 3 WHERE name = 'reader'`)
+		return err
+	}))
+	require.Equal(t, int64(2), db.Number(t, `SELECT seq FROM log_cursors WHERE name = 'reader'`))
 }
 
 func unreadableRow(t *testing.T, db Database) {

@@ -88,43 +88,56 @@ func (t *Tx) ReleaseKinds(ctx context.Context, kinds ...string) error {
 	return t.Release(ctx, holders)
 }
 
-// HeldBack is an incident that was held back, for people.
+// HeldBack is what a holder holds or has held back.
 type HeldBack struct {
-	Incident incident.Ref
-	Since    time.Time
-	Notices  int
-	Held     bool
+	// Notices is how many messages, and Incidents are the latest incidents.
+	Notices   int
+	Incidents []incident.HeldBack
 }
 
-// HeldBackBy returns what a holder holds or has held back, the latest incident first, at
-// most limit, and how many messages that are in all.
-func (w *Work) HeldBackBy(ctx context.Context, holder string, limit int) (held []HeldBack, notices int, err error) {
-	err = w.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&notices) }, `SELECT coalesce(sum(notices), 0) FROM holds WHERE holder = ?`, holder)
+// HeldBackBy returns what holders hold or have held back, with at most limit incidents of
+// each. A holder that has held back nothing is missing.
+func (w *Work) HeldBackBy(ctx context.Context, holders []string, limit int) (map[string]HeldBack, error) {
+	d := w.dialect()
+	held := map[string]HeldBack{}
+	err := w.each(ctx, func(rows *sql.Rows) error {
+		var holder string
+		var h HeldBack
+		err := rows.Scan(&holder, &h.Notices)
+		held[holder] = h
+		return err
+	}, `SELECT holder, sum(notices) FROM holds WHERE holder `+d.AnyText+` GROUP BY holder`, d.Texts(holders))
 	if err != nil {
-		return nil, 0, wrap("count what was held back", err)
+		return nil, wrap("count what was held back", err)
 	}
 	err = w.each(ctx, func(rows *sql.Rows) error {
-		var h HeldBack
+		var holder string
+		var i incident.HeldBack
 		var key uuidValue
 		var since, open int64
-		err := rows.Scan(&h.Incident.Number, &key, &since, &h.Notices, &open)
-		h.Incident.ID, h.Since, h.Held = incident.ID(key), time.UnixMicro(since).UTC(), open != 0
-		held = append(held, h)
+		err := rows.Scan(&holder, &i.Incident.Number, &key, &since, &i.Notices, &open)
+		i.Incident.ID, i.Since, i.Held = incident.ID(key), time.UnixMicro(since).UTC(), open != 0
+		h := held[holder]
+		h.Incidents = append(h.Incidents, i)
+		held[holder] = h
 		return err
-	}, `SELECT h.incident, i.incident_id, h.since, h.notices, h.held FROM holds h JOIN incidents i ON i.number = h.incident
-		WHERE h.holder = ? ORDER BY h.incident DESC LIMIT ?`, holder, limit)
-	return held, notices, wrap("look for what was held back", err)
+	}, `SELECT h.holder, h.incident, i.incident_id, h.since, h.notices, h.held FROM
+		(SELECT holder, incident, since, notices, held, row_number() OVER (PARTITION BY holder ORDER BY incident DESC) AS place FROM holds WHERE holder `+d.AnyText+`) h
+		JOIN incidents i ON i.number = h.incident WHERE h.place <= ? ORDER BY h.incident DESC`, d.Texts(holders), limit)
+	return held, wrap("look for what was held back", err)
 }
 
-// HoldersOf returns what holds back messages about an incident now, as the names of holders.
-func (t *Tx) HoldersOf(ctx context.Context, number incident.Number) (holders []string, err error) {
+// HoldsOf returns what holds or has held back messages about an incident, the latest first.
+func (t *Tx) HoldsOf(ctx context.Context, number incident.Number) (holds []Hold, err error) {
 	err = t.each(ctx, func(rows *sql.Rows) error {
-		var holder string
-		err := rows.Scan(&holder)
-		holders = append(holders, holder)
+		h := Hold{Incident: number}
+		var since, held int64
+		err := rows.Scan(&h.Holder, &since, &h.Notices, &h.Events, &held)
+		h.Since, h.Held = time.UnixMicro(since).UTC(), held != 0
+		holds = append(holds, h)
 		return err
-	}, `SELECT holder FROM holds WHERE incident = ? AND held = 1 ORDER BY holder`, int64(number))
-	return holders, wrap("look for what holds back", err)
+	}, `SELECT holder, since, notices, events, held FROM holds WHERE incident = ? ORDER BY since DESC, holder`, int64(number))
+	return holds, wrap("look for what holds back", err)
 }
 
 var countsTable = table{name: "counts", key: "name", columns: []column{

@@ -301,6 +301,16 @@ func (t *Tx) Event(ctx context.Context, seq alerting.Seq) (*alerting.Event, erro
 	return events[0], nil
 }
 
+// Events returns events by their numbers, as far as they are kept and can be read.
+func (t *Tx) Events(ctx context.Context, seqs []alerting.Seq) (map[alerting.Seq]*alerting.Event, error) {
+	found, err := t.work.store.EventsIn(ctx, t.tx, seqs)
+	events := make(map[alerting.Seq]*alerting.Event, len(found))
+	for _, event := range found {
+		events[event.Seq()] = event
+	}
+	return events, wrap("read events", err)
+}
+
 // setAside notes that the row with this key cannot be read.
 func (w *Work) setAside(table string, err error, key ...int64) {
 	parts := make([]string, len(key))

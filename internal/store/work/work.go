@@ -48,15 +48,12 @@ type Tx struct {
 	deliveries delivery.Number
 	numbered   bool // they have changed
 	standing   int64
+	rehearsal  bool // nothing is written
 }
 
 // Now is the time of all that happens in the transaction, in UTC, to the microsecond:
 // on PostgreSQL the database's, so that replicas agree.
 func (t *Tx) Now() time.Time { return t.now }
-
-// Rehearse has the rest of the transaction happen as if at another time. It must come to
-// nothing then.
-func (t *Tx) Rehearse(at time.Time) { t.now = at.UTC().Truncate(time.Microsecond) }
 
 // InTurn runs a transaction that changes incidents or plans deliveries. No other one does
 // at the same time, on any replica. f may be called again if the transaction came to
@@ -71,17 +68,37 @@ func (w *Work) Transact(ctx context.Context, f func(ctx context.Context, t *Tx) 
 	return w.run(ctx, false, f)
 }
 
+// Rehearse runs what could run in [Work.InTurn], as if at a time; a zero time: now. It sees
+// the database as it is at one time, changes nothing, and holds up nobody.
+func (w *Work) Rehearse(ctx context.Context, at time.Time, f func(ctx context.Context, t *Tx) error) error {
+	return w.store.Snapshot(ctx, func(ctx context.Context, tx store.Transaction, now time.Time) error {
+		if !at.IsZero() {
+			now = at
+		}
+		t := &Tx{work: w, tx: tx, now: now.UTC().Truncate(time.Microsecond), rehearsal: true}
+		if err := t.takeTurn(ctx, ""); err != nil {
+			return err
+		}
+		return f(ctx, t)
+	})
+}
+
 func (w *Work) run(ctx context.Context, inTurn bool, f func(ctx context.Context, t *Tx) error) error {
 	return w.store.Transact(ctx, inTurn, func(ctx context.Context, tx store.Transaction, now time.Time) error {
 		t := &Tx{work: w, tx: tx, now: now.UTC().Truncate(time.Microsecond)}
 		if inTurn {
-			err := t.one(ctx, `SELECT incidents, deliveries, standing FROM engine WHERE id = 1`+w.dialect().Hold).Scan(&t.incidents, &t.deliveries, &t.standing)
-			if err != nil {
-				return fmt.Errorf("take the engine's turn: %w", err)
+			if err := t.takeTurn(ctx, w.dialect().Hold); err != nil {
+				return err
 			}
 		}
 		return f(ctx, t)
 	})
+}
+
+// takeTurn reads the engine's row. hold ends the query.
+func (t *Tx) takeTurn(ctx context.Context, hold string) error {
+	err := t.one(ctx, `SELECT incidents, deliveries, standing FROM engine WHERE id = 1`+hold).Scan(&t.incidents, &t.deliveries, &t.standing)
+	return wrap("take the engine's turn", err)
 }
 
 // NextIncident returns the number of the next incident. Numbers are not used again, also
@@ -101,8 +118,12 @@ func (t *Tx) Mint() (delivery.ID, delivery.Number) {
 
 func (w *Work) dialect() store.Dialect { return w.store.Dialect() }
 
-// exec runs a statement and returns how many rows it has changed.
+// exec runs a statement and returns how many rows it has changed. In a rehearsal it does
+// nothing.
 func (t *Tx) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	if t.rehearsal {
+		return 0, nil
+	}
 	result, err := t.tx.ExecContext(ctx, t.work.dialect().Rebind(statement), args...)
 	if err != nil {
 		return 0, err
