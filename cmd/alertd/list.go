@@ -15,7 +15,6 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/client"
-	"alertd/internal/config"
 	"alertd/internal/plaintext"
 )
 
@@ -119,7 +118,7 @@ func (l *list) addFilters(cmd *cobra.Command) func() (url.Values, error) {
 // read returns a value as the API takes it.
 func (f filter) read(value string, now time.Time) (string, error) {
 	if f.time {
-		if ago, err := config.ParseDuration(value); err == nil {
+		if ago, err := alerting.ParseDuration(value); err == nil {
 			return alerting.FormatTime(now.Add(-ago)), nil
 		}
 		at, err := alerting.ParseTime(f.parameter, value)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alertd/internal/access"
+	"alertd/internal/alerting"
 	"alertd/internal/config"
 )
 
@@ -92,7 +93,7 @@ func expiry(text string, now time.Time) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		var d time.Duration
-		d, err = config.ParseDuration(text)
+		d, err = alerting.ParseDuration(text)
 		at = now.Add(d).Truncate(time.Second)
 	}
 	if err != nil || !at.After(now) {

@@ -1,7 +1,10 @@
 package alerting
 
 import (
+	"fmt"
+	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -71,4 +74,22 @@ func parseAlertTime(field string, text []byte) (time.Time, error) {
 		err = outOfRange(field, t)
 	}
 	return t, err
+}
+
+const day = 24 * time.Hour
+
+// ParseDuration reads a duration in the form of time.ParseDuration, or a whole number of
+// days such as 90d. "0" is zero.
+func ParseDuration(text string) (time.Duration, error) {
+	if digits, ok := strings.CutSuffix(text, "d"); ok {
+		days, err := strconv.ParseInt(digits, 10, 32)
+		if err != nil {
+			return 0, fmt.Errorf("parse duration %q: %w", text, err)
+		}
+		if most := int64(math.MaxInt64 / day); days < -most || days > most {
+			return 0, fmt.Errorf("parse duration %q: must be at most %dd", text, most)
+		}
+		return time.Duration(days) * day, nil
+	}
+	return time.ParseDuration(text)
 }

@@ -2,6 +2,7 @@ package alerting_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,5 +39,24 @@ func TestParseTimeTakesUsualForms(t *testing.T) {
 	} {
 		_, err := alerting.ParseTime("since", text)
 		requireInvalid(t, err, "since", "must be RFC 3339 such as 2025-12-27T10:30:00Z")
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"500ms": 500 * time.Millisecond, "30s": 30 * time.Second, "15m": 15 * time.Minute, "8h": 8 * time.Hour, "90d": 90 * 24 * time.Hour,
+		"0": 0, "0s": 0, "0d": 0, "1h30m": 90 * time.Minute, "1.5h": 90 * time.Minute, "1us": time.Microsecond, "1ns": 1,
+		"-5s": -5 * time.Second, "-2d": -2 * 24 * time.Hour, "106751d": 106751 * 24 * time.Hour,
+	} {
+		got, err := alerting.ParseDuration(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+}
+
+func TestInvalidDurationIsRefused(t *testing.T) {
+	for _, text := range []string{"", "d", "5", "1.5d", "1d12h", "12h1d", "5 s", "5S", "5D", " 5s", "5s ", "ten minutes", "1w", "106752d", "-106752d", "99999999999999999999d", "9999999h", "٣d"} {
+		_, err := alerting.ParseDuration(text)
+		require.Error(t, err, text)
 	}
 }

@@ -100,7 +100,7 @@ func ratePer(unit string) time.Duration {
 			return known.per
 		}
 	}
-	per, err := ParseDuration(unit)
+	per, err := alerting.ParseDuration(unit)
 	if err != nil || per > 24*time.Hour {
 		return 0
 	}

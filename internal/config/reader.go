@@ -11,6 +11,8 @@ import (
 
 	"github.com/agnivade/levenshtein"
 	"github.com/dustin/go-humanize"
+
+	"alertd/internal/alerting"
 )
 
 // reader collects problems while the sections are read.
@@ -178,7 +180,7 @@ func (t *table) duration(name string, least, most time.Duration, into *time.Dura
 		return
 	}
 	text, _ := value.(string)
-	d, err := ParseDuration(text)
+	d, err := alerting.ParseDuration(text)
 	if err != nil || d < least || d > most {
 		t.problem(name, value, fmt.Sprintf("a duration from %s to %s such as 500ms, 30s, 15m, 8h or 90d", FormatDuration(least), FormatDuration(most)))
 		return
@@ -263,23 +265,7 @@ func kindOf(value any) string {
 
 const day = 24 * time.Hour
 
-// ParseDuration reads a duration in the form of time.ParseDuration, or a whole number of
-// days such as 90d. "0" is zero.
-func ParseDuration(text string) (time.Duration, error) {
-	if digits, ok := strings.CutSuffix(text, "d"); ok {
-		days, err := strconv.ParseInt(digits, 10, 32)
-		if err != nil {
-			return 0, fmt.Errorf("parse duration %q: %w", text, err)
-		}
-		if most := int64(math.MaxInt64 / day); days < -most || days > most {
-			return 0, fmt.Errorf("parse duration %q: must be at most %dd", text, most)
-		}
-		return time.Duration(days) * day, nil
-	}
-	return time.ParseDuration(text)
-}
-
-// FormatDuration writes a duration in a form that [ParseDuration] reads.
+// FormatDuration writes a duration in a form that [alerting.ParseDuration] reads.
 func FormatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0"
