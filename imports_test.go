@@ -217,7 +217,7 @@ var imports = map[string]row{
 		why: "a kind of channel: signed webhooks",
 	},
 	"internal/httpapi": {
-		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/heartbeat", "internal/incident", "internal/limit", "internal/metrics", "internal/openid", "internal/session"},
+		may: []string{"api", "internal/access", "internal/alerting", "internal/audit", "internal/channel", "internal/delivery", "internal/heartbeat", "internal/incident", "internal/limit", "internal/matcher", "internal/metrics", "internal/openid", "internal/routing", "internal/session"},
 		why: "serves the HTTP API; cmd passes its settings, so it knows no file",
 	},
 	"internal/listen": {

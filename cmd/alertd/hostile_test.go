@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,6 +130,7 @@ func gather(t *testing.T, o *outputs, format string) {
 		}
 		h.settle()
 	}
+	h.silence()
 	h.readAPI()
 	if format == "json" { // they know nothing of it
 		h.runCommands()
@@ -143,6 +145,24 @@ func gather(t *testing.T, o *outputs, format string) {
 
 // hostileHeartbeat is the name of the heartbeat whose message is a content.
 func hostileHeartbeat(content int) string { return fmt.Sprintf("component-%d", content) }
+
+// silence makes silences in the words of the contents, and ends them.
+func (h *hostile) silence() {
+	h.t.Helper()
+	for _, c := range hostileContents {
+		body, err := json.Marshal(map[string]any{
+			"match":    map[string]any{"source": []string{"nobody"}, "context": map[string]string{c.fit(50): "x"}},
+			"duration": "1h", "by": c.fit(255), "comment": c.fit(1024),
+		})
+		require.NoError(h.t, err)
+		created := h.ask(http.MethodPost, "/silences", "/silences", string(body))
+		require.Equal(h.t, http.StatusCreated, created.status, created.body)
+		id := strings.TrimPrefix(created.header.Get("Location"), "/silences/")
+		h.parameters["silence_id"] = append(h.parameters["silence_id"], id)
+		ended := h.ask(http.MethodDelete, "/silences/{silence_id}", "/silences/"+id+"?by="+url.QueryEscape(c.fit(255)), "")
+		require.Equal(h.t, http.StatusOK, ended.status, ended.body)
+	}
+}
 
 // read asks for what the test itself needs.
 func (h *hostile) read(path string, into any) {

@@ -58,6 +58,7 @@ type Config struct {
 	Incidents       IncidentReader
 	EventIncidents  EventIncidents
 	IncidentActions IncidentActions
+	Silences        Silences
 	Deliveries      DeliveryReader
 	Retries         Retrier
 	Channels        ChannelReader
@@ -148,6 +149,7 @@ func (c *Config) complete() error {
 		{"Incidents", c.Incidents == nil},
 		{"EventIncidents", c.EventIncidents == nil},
 		{"IncidentActions", c.IncidentActions == nil},
+		{"Silences", c.Silences == nil},
 		{"Deliveries", c.Deliveries == nil},
 		{"Retries", c.Retries == nil},
 		{"Channels", c.Channels == nil},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -155,15 +156,49 @@ func (b *bodyReader) problem(field, format string, args ...any) {
 
 // text returns the text of a member, or "" if it is absent, null, or no text.
 func (b *bodyReader) text(name string) string {
+	text, _ := b.given(name)
+	return text
+}
+
+// given returns the text of a member, and whether there is one.
+func (b *bodyReader) given(name string) (text string, ok bool) {
 	value, ok := b.values[name]
 	switch {
 	case !ok || value.Kind() == 'n':
-		return ""
+		return "", false
 	case value.Kind() != '"':
 		b.problem(name, "must be a string")
-		return ""
+		return "", false
 	}
-	return unquote(value)
+	return unquote(value), true
+}
+
+// time returns the time of a member, zero if there is none.
+func (b *bodyReader) time(name string) (at time.Time) {
+	if text, given := b.given(name); given {
+		var err error
+		at, err = alerting.ParseTime(name, text)
+		b.take(name, err)
+	}
+	return at
+}
+
+// flag returns whether a member is true.
+func (b *bodyReader) flag(name string) bool {
+	value, ok := b.values[name]
+	if ok && value.Kind() != 'n' && value.Kind() != 't' && value.Kind() != 'f' {
+		b.problem(name, "must be true or false")
+	}
+	return ok && value.Kind() == 't'
+}
+
+// take copies the problems of an error of the core under another name.
+func (b *bodyReader) take(name string, err error) {
+	if known, ok := errors.AsType[*alerting.Error](err); ok {
+		for _, field := range known.Fields {
+			b.problem(name, "%s", field.Message)
+		}
+	}
 }
 
 // check checks the length of a member's text, unless the member has a problem already.

@@ -17,6 +17,7 @@ const (
 	ascendingEventCursor cursorKind = "a1."
 	incidentCursor       cursorKind = "i1."
 	deliveryCursor       cursorKind = "d1."
+	silenceCursor        cursorKind = "s1."
 	auditCursor          cursorKind = "u1."
 	ascendingAuditCursor cursorKind = "w1."
 )

@@ -18,6 +18,7 @@ import (
 	"alertd/internal/delivery"
 	"alertd/internal/heartbeat"
 	"alertd/internal/incident"
+	"alertd/internal/routing"
 )
 
 // desk keeps incidents and deliveries in memory, by the rules of package incident.
@@ -31,6 +32,7 @@ type desk struct {
 	attempts   map[delivery.ID][]delivery.Attempt
 	channels   []delivery.ChannelStatus
 	heartbeats []heartbeat.Heartbeat
+	silences   []routing.Silenced
 	// result is what becomes of a test, after wait has ended.
 	result     delivery.TestResult
 	wait       func(context.Context) error
@@ -295,8 +297,9 @@ func (d *desk) Heartbeat(_ context.Context, name string, ping heartbeat.Ping) (h
 }
 
 // furnish puts a bit of everything on a desk whose incidents are there: a delivery
-// of each status, a channel of each state of health, and heartbeats.
+// of each status, a channel of each state of health, heartbeats, and a silence.
 func (d *desk) furnish() {
+	d.silenced()
 	about := func(id delivery.ID, status delivery.Status, name string) delivery.Delivery {
 		return delivery.Delivery{
 			ID: id, Incident: 1, IncidentID: knownIncident(), Generation: 1, Notice: 1, Reason: incident.Opened, Channel: name, Status: status,

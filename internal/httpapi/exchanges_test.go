@@ -187,6 +187,20 @@ func exchanges(tb testing.TB) map[string]exchange {
 	tokenBody, wrongBody := `{"token":"`+desk.Reveal()+`"}`, `{"token":"`+access.NewSecret().Reveal()+`"}`
 	logout := exchange{method: http.MethodPost, target: "/logout", body: "{}", header: []string{"Content-Type", asJSON}}
 	const byAda = `{"by":"Ada","note":"Looking at it"}`
+	const silenceBody = `{"match":{"source":["var_*"]},"duration":"2h","by":"Ada"}`
+	silence := func(body string, status int) exchange {
+		x := post(body, status)
+		x.target = "/silences"
+		return x
+	}
+	preview := func(body string, status int) exchange {
+		x := post(body, status)
+		x.target = "/silences/preview"
+		return x
+	}
+	end := func(query string, status int) exchange {
+		return exchange{method: http.MethodDelete, target: "/silences/" + silenceText + query, status: status}
+	}
 
 	return map[string]exchange{
 		// GET /
@@ -397,6 +411,45 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"resolved by lines":            {method: http.MethodPost, target: "/incidents/" + incidentText + "/resolve", header: []string{"Content-Type", asNDJSON}, body: byAda, status: 415},
 		"resolved by a number":         adding(act("resolve", `{"by":7}`, 422), says(`"by","message":"must be a string"`)),
 		"resolved, the engine away":    adding(act("resolve", byAda, 503), away),
+
+		// /silences
+		"a silence":                      adding(silence(`{"match":{"source":["var_*"],"max_severity":"ERROR"},"not":{"context":{"position":"BTC-*"}},"duration":"1h30m","by":"Ada","comment":"c","allow_critical":false}`, 201), despite(anyCase), says(`"condition":"severity is at most error, source is var_*, not context.position BTC-*","starts_at":"2025-12-27T12:00:00.000000Z","ends_at":"2025-12-27T13:30:00.000000Z","by":"Ada"`)),
+		"a silence between two times":    adding(silence(`{"match":{"category":["data_quality"],"message":"(?i)tick","min_severity":"info"},"starts_at":"2025-12-28T00:00:00Z","ends_at":"2025-12-29T00:00:00Z","by":"Ada","comment":null,"allow_critical":true,"not":null,"duration":null}`, 201), says(`"status":"pending"`)),
+		"a silence without a type":       {method: http.MethodPost, target: "/silences", body: silenceBody, status: 201},
+		"half a silence":                 adding(silence(silenceBody[:20], 400), says("ends too soon")),
+		"a silence from a foreign page":  adding(silence(silenceBody, 403), foreign),
+		"one silence too many":           adding(silence(silenceBody, 409), says("3 silences"), given(func(h *harness, _ *httptest.Server) { h.desk.silenced(); h.desk.silenced(); h.desk.silenced() })),
+		"a silence at length":            adding(silence(`{"comment":"`+strings.Repeat("x", 2000)+`"}`, 413), small, despite("its length comes first")),
+		"a silence by a form":            {method: http.MethodPost, target: "/silences", header: []string{"Content-Type", asForm}, body: "by=Ada", status: 415},
+		"a silence of everything":        adding(silence(`{"duration":"2h","by":"Ada"}`, 422), says(`{"field":"match","message":"is missing`), despite(onlyInWords)),
+		"a silence of an unknown member": adding(silence(`{"match":{"sorce":["a"]},"duration":"2h","by":"Ada"}`, 422), says("match.sorce")),
+		"a silence, the engine away":     adding(silence(silenceBody, 503), away),
+
+		"a preview":                     adding(preview(`{"match":{"source":["var_*"]}}`, 200), told, says(`"condition":"source is var_*","total":1,"incidents":[{"incident_id":"`+incidentText)),
+		"a preview of nothing":          adding(preview(silenceBody, 200), says(`"total":0,"incidents":[]`)),
+		"a preview by two values":       adding(preview("{} {}", 400), says("more after")),
+		"a preview from a foreign page": adding(preview(silenceBody, 403), foreign),
+		"a preview at length":           adding(preview(`{"comment":"`+strings.Repeat("x", 2000)+`"}`, 413), small, despite("its length comes first")),
+		"a preview by text":             {method: http.MethodPost, target: "/silences/preview", header: []string{"Content-Type", "text/plain"}, body: silenceBody, status: 415},
+		"a preview of no severity":      adding(preview(`{"match":{"min_severity":"loud"}}`, 422), says("match.min_severity")),
+		"a preview, the engine away":    adding(preview(silenceBody, 503), away),
+
+		"silences":                      adding(get("/silences", 200), told, says(`"held_back":2,"incidents":[{"incident_id":"`+incidentText+`","number":1,"since":"2025-12-27T12:00:00.000000Z","held_back":2,"held":true}]`)),
+		"no silences":                   adding(get("/silences?active=true", 200), says(`{"silences":[],"next_cursor":null}`)),
+		"a page of silences":            adding(get("/silences?limit=1&active=true", 200), says(`"next_cursor":"czEu`), given(func(h *harness, _ *httptest.Server) { h.desk.silenced(); h.desk.silenced() })),
+		"the silences after":            adding(get("/silences?cursor=czEuMTE1NzkwODYwMDYyMTk0NzY2&active=true", 200), told, says(silenceText)),
+		"silences that are perhaps":     adding(get("/silences?active=perhaps", 400), says("must be true or false")),
+		"silences, the engine away":     adding(get("/silences", 503), away),
+		"one silence":                   adding(get("/silences/"+silenceText, 200), told, says(`"silence_id":"`+silenceText+`","status":"active","match":{"source":["var_*"]},"not":{},"condition":"source is var_*"`)),
+		"a silence that is not":         adding(get("/silences/"+silenceText, 404), says("there is no silence")),
+		"a silence without an id":       adding(get("/silences/7", 400), says("must be a UUID")),
+		"one silence, the engine away":  adding(get("/silences/"+silenceText, 503), away),
+		"a silence ends":                adding(end("?by=Ada", 200), told, says(`"status":"expired"`)),
+		"a silence ends, by nobody":     adding(end("", 200), told, says(`"expired_by":"anonymous"`)),
+		"a silence ends by an empty":    adding(end("?by=", 400), told, says("must have 1 to 255")),
+		"a silence ends elsewhere":      adding(end("", 403), foreign),
+		"a silence that is not ends":    end("", 404),
+		"a silence ends with no engine": adding(end("", 503), away),
 
 		// GET /channels, POST /channels/{name}/test
 		"channels":                     adding(get("/channels", 200), told, says(`"breaker":"half_open"`)),

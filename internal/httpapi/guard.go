@@ -33,7 +33,7 @@ func (e *endpoint) admit(w *response, r *http.Request) (*http.Request, error) {
 	}
 	e.api.noteCredential(r, settings, identity, refusal)
 	// Only the headers that browsers set tell a page of another site from a program.
-	if err := settings.origins.Check(r); e.row.Changes() && err != nil {
+	if err := settings.origins.Check(r); e.row.Method != http.MethodGet && err != nil {
 		e.api.config.Refusals.Count(metrics.RefusedOrigin)
 		p := newProblem(http.StatusForbidden, "requests from web pages of another origin are not allowed")
 		p.cause = err

@@ -60,12 +60,19 @@ func (a *API) getIncidents(w *response, r *http.Request) error {
 		Incidents  []incident.View `json:"incidents"`
 		NextCursor *string         `json:"next_cursor"`
 		Unreadable int             `json:"unreadable,omitzero"`
-	}{Unreadable: page.Unreadable, Incidents: make([]incident.View, len(page.Incidents))}
-	for i, one := range page.Incidents {
-		answer.Incidents[i] = one.View()
-		answer.NextCursor = incidentCursor.next(int64(one.Number), page.More)
+	}{Unreadable: page.Unreadable, Incidents: viewIncidents(page.Incidents)}
+	if n := len(page.Incidents); n > 0 {
+		answer.NextCursor = incidentCursor.next(int64(page.Incidents[n-1].Number), page.More)
 	}
 	return w.sendJSON(http.StatusOK, answer)
+}
+
+func viewIncidents(incidents []incident.Incident) []incident.View {
+	views := make([]incident.View, len(incidents))
+	for n := range incidents {
+		views[n] = incidents[n].View()
+	}
+	return views
 }
 
 // entryView is an entry of a timeline with its time as alertd writes it.

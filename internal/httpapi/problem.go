@@ -152,7 +152,7 @@ func (a *API) methodNotAllowed(router chi.Router) handler {
 			return nil
 		}
 		var allowed []string
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 			if router.Match(chi.NewRouteContext(), method, path) {
 				allowed = append(allowed, method)
 			}

@@ -30,6 +30,7 @@ var (
 	eventParameters    = append(slices.Clone(filterParameters), "until", "order", "limit", "cursor")
 	streamParameters   = append(slices.Clone(filterParameters), "last_event_id")
 	incidentParameters = append(slices.Clone(filterParameters), "status", "limit", "cursor")
+	silenceParameters  = []string{"active", "limit", "cursor"}
 	deliveryParameters = []string{"status", "channel", "incident_id", "limit", "cursor"}
 )
 

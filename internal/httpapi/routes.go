@@ -27,13 +27,15 @@ type Route struct {
 	probes bool
 	// encodes says that the handler compresses its answers itself.
 	encodes bool
+	// asks says that a POST only asks for something: what it asks about does not fit into a query.
+	asks bool
 	// watches says that those who watch over alertd ask here, so that the admin listener has
 	// it, too.
 	watches bool
 }
 
 // Changes reports whether the route changes something.
-func (r Route) Changes() bool { return r.Method != http.MethodGet }
+func (r Route) Changes() bool { return r.Method != http.MethodGet && !r.asks }
 
 // ByPerson reports whether the route changes something at a person's wish, not
 // at that of a program that sends alerts.
@@ -41,7 +43,7 @@ func (r Route) ByPerson() bool { return r.Changes() && r.Need != access.NeedInge
 
 // Routes returns the table of routes, except for those that only the admin listener has.
 func (a *API) Routes() []Route {
-	get, post := http.MethodGet, http.MethodPost
+	get, post, remove := http.MethodGet, http.MethodPost, http.MethodDelete
 	return []Route{
 		{Method: get, Pattern: "/", Need: access.NeedNothing, handle: redirectToDocs},
 		{Method: get, Pattern: "/login", Need: access.NeedNothing, handle: a.getLogin},
@@ -57,6 +59,11 @@ func (a *API) Routes() []Route {
 		{Method: get, Pattern: "/incidents/{incident_id}", Need: access.NeedRead, handle: a.getIncident},
 		{Method: post, Pattern: "/incidents/{incident_id}/acknowledge", Need: access.NeedOperator, handle: a.postAcknowledge},
 		{Method: post, Pattern: "/incidents/{incident_id}/resolve", Need: access.NeedOperator, handle: a.postResolve},
+		{Method: get, Pattern: "/silences", Need: access.NeedRead, handle: a.getSilences},
+		{Method: post, Pattern: "/silences", Need: access.NeedOperator, handle: a.postSilence},
+		{Method: post, Pattern: "/silences/preview", Need: access.NeedRead, handle: a.postSilencePreview, asks: true},
+		{Method: get, Pattern: "/silences/{silence_id}", Need: access.NeedRead, handle: a.getSilence},
+		{Method: remove, Pattern: "/silences/{silence_id}", Need: access.NeedOperator, handle: a.deleteSilence},
 		{Method: get, Pattern: "/channels", Need: access.NeedRead, handle: a.getChannels},
 		{Method: post, Pattern: "/channels/{name}/test", Need: access.NeedOperator, handle: a.postTest},
 		{Method: get, Pattern: "/heartbeats", Need: access.NeedRead, handle: a.getHeartbeats},
