@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -79,25 +77,7 @@ func newReplay(t *testing.T) *replay {
 	require.Empty(t, loaded.Warnings)
 	loaded.Storage.Path = filepath.Join(memoryDir(t), "alertd.db")
 	r := &replay{t: t, postbox: &postbox{}}
-	for n := range loaded.Channels {
-		c := &loaded.Channels[n]
-		_, err := c.Open(config.NewShared(io.Discard)) // its settings must do
-		require.NoError(t, err)
-		c.Open = func(config.Shared) (channel.Channel, error) { return phone{r.postbox, c.Policy.Name}, nil }
-	}
-	log, err := newDaemonLog(io.Discard, "error", "json")
-	require.NoError(t, err)
-	log.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	r.daemon, err = newDaemon(t.Context(), daemonConfig{loaded: loaded, log: log, shared: config.NewShared(io.Discard), ways: &ways{}})
-	require.NoError(t, err)
-	endLog, endEngine := background(t.Context(), r.daemon.store.Run), background(t.Context(), r.daemon.engine.Run)
-	t.Cleanup(func() {
-		require.NoError(t, endEngine())
-		require.NoError(t, r.daemon.engine.Close())
-		require.NoError(t, endLog())
-		require.NoError(t, r.daemon.store.Close())
-		log.close()
-	})
+	r.daemon, _ = runParts(t, loaded, r.postbox)
 	return r
 }
 
