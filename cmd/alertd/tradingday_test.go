@@ -198,8 +198,9 @@ func TestTradingDay(t *testing.T) {
 		r := newReplay(t)
 		r.live(alerts)
 		stories := r.stories(alerts)
+		digests := r.digests()
 		for _, s := range stories {
-			s.requireAccount(t, r.digests())
+			s.requireAccount(t, digests)
 		}
 		report := tradingday.Measure(alerts, r.messages(alerts, stories))
 		require.Empty(t, report.OnlyInDigest)

@@ -124,20 +124,23 @@ func (r *Rules) Decide(n incident.Notice, path Path, told Told, throttle *Thrott
 }
 
 // throttle puts what a rate limit or a storm lets not through into a digest. The end of
-// what was told by itself is always told by itself.
+// what was told by itself is always told by itself. The end of what a digest told of waits
+// for that of others, as what began in a storm ends together, too. alertd's own incidents
+// pass as critical ones do: one of them tells of the storm.
 func (r *Rules) throttle(t *Target, n incident.Notice, p delivery.Policy, path Path, heard Heard, throttle *Throttle) {
-	i := n.Incident
+	i, own := n.Incident, n.Incident.Source == alerting.OwnSource
+	nextDigest := throttle.Now.Add(r.settings.Storm.DigestEvery)
 	switch {
 	case !n.Reason.Introduces():
 		if heard == HeardInDigest {
-			t.Verdict, t.Cause, t.By = InDigest, InDigestOnly, "the digest that told of it"
+			t.Verdict, t.Cause, t.By, t.Until = InDigest, InDigestOnly, "the digest that told of it", nextDigest
 		}
 		return
-	case throttle.Storming && i.Severity < r.settings.Storm.Pass && i.Source != alerting.OwnSource:
-		t.Verdict, t.Cause, t.By, t.Until = InDigest, Storming, "the storm", throttle.Now.Add(r.settings.Storm.DigestEvery)
+	case throttle.Storming && i.Severity < r.settings.Storm.Pass && !own:
+		t.Verdict, t.Cause, t.By, t.Until = InDigest, Storming, "the storm", nextDigest
 		return
 	}
-	limits := r.limits(throttle, p, path, i.Severity >= alerting.SeverityCritical)
+	limits := r.limits(throttle, p, path, own || i.Severity >= alerting.SeverityCritical)
 	if over, until := admit(limits, throttle.Now); over != nil {
 		t.Verdict, t.Cause, t.By, t.Until = InDigest, OverLimit, "the rate_limit of "+over.name, until
 	}
