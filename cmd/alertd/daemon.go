@@ -104,8 +104,10 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		return nil, err
 	}
 	dog := watchdog.New([]watchdog.Proof{
-		{Name: "ingest", Progress: opened.WriteProgress}, {Name: "fold", Progress: deliver.FoldProgress},
-		{Name: "deliver", Progress: deliver.DeliveryProgress}, {Name: "timers", Progress: deliver.TimerProgress},
+		{Name: "ingest", Progress: opened.WriteProgress},
+		{Name: "fold", Progress: deliver.FoldProgress},
+		{Name: "deliver", Progress: deliver.DeliveryProgress},
+		{Name: "timers", Progress: deliver.TimerProgress},
 	}, log.Logger)
 	use, err := dog.Prepare(loaded.Watchdog)
 	if err != nil {

@@ -68,11 +68,11 @@ func startBusy(t *testing.T, path, address string) *program {
 	require.NoError(t, err)
 	go func() {
 		defer close(p.done)
-		if err := d.runUntil(ctx, context.Background(), nil); err != nil {
+		if err := d.runUntil(ctx, context.WithoutCancel(ctx), nil); err != nil {
 			log.fail(err)
 			p.code = exitError
 		}
-		log.close()
+		log.close() //nolint:contextcheck // as in serve
 	}()
 	return p
 }

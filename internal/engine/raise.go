@@ -52,7 +52,7 @@ func (t *turn) raiseDue(ctx context.Context, s work.State) error {
 	id, err := alerting.ParseEventID(s.Name)
 	if !ok || err != nil {
 		t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey})
-		return nil
+		return nil //nolint:nilerr // what cannot be read cannot be raised; it is set aside
 	}
 	first, err := t.oldestOwed(ctx, alert.DedupKey)
 	if err != nil {
