@@ -70,10 +70,10 @@ func (t *turn) digestLater(ctx context.Context, n incident.Notice, to routing.Ta
 
 // reasonOf returns the reason under which a cause is counted, "" if it is not.
 func reasonOf(c routing.Cause) string {
-	switch c {
-	case routing.OverLimit:
+	if c == routing.OverLimit {
 		return routing.HeldByThrottle
-	case routing.Storming:
+	}
+	if c == routing.Storming {
 		return routing.HeldByStorm
 	}
 	return ""
@@ -121,8 +121,10 @@ func (t *turn) digestDue(ctx context.Context, s work.State) error {
 	policy := t.state.policy(d.Channel)
 	if policy == nil {
 		for _, number := range numbers {
-			t.enter(number, incident.Entry{At: t.tx.Now(), Kind: incident.EntryHeldBack, Channel: d.Channel, Target: d.Target,
-				Reason: fmt.Sprintf("not told in a digest: channel %s is not configured any more", d.Channel)})
+			t.enter(number, incident.Entry{
+				At: t.tx.Now(), Kind: incident.EntryHeldBack, Channel: d.Channel, Target: d.Target,
+				Reason: fmt.Sprintf("not told in a digest: channel %s is not configured any more", d.Channel),
+			})
 		}
 		return nil
 	}

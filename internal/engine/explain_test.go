@@ -34,7 +34,7 @@ func TestExplanationIsWhatHappens(t *testing.T) {
 					Flapping:    routing.Flapping{Count: 3, Within: 2 * time.Minute},
 					Storm:       storm,
 				}, desk, page)
-				random := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // repeatable
+				random := rand.New(rand.NewPCG(seed, 7))
 				pick := func(texts ...string) string { return texts[random.IntN(len(texts))] }
 				told := 0
 				for range 60 {
@@ -42,7 +42,7 @@ func TestExplanationIsWhatHappens(t *testing.T) {
 						d.silence(pick("limited", "silent"), time.Minute)
 					}
 					alert := alerting.Alert{
-						Severity: alerting.SeverityWarning + alerting.Severity(random.IntN(3)), Category: alerting.CategoryRiskLimit, //nolint:gosec // 0 to 2
+						Severity: alerting.SeverityWarning + alerting.Severity(random.IntN(3)), Category: alerting.CategoryRiskLimit,
 						Source: pick("waits", "limited", "kill_switch", "silent", "other"), Message: pick("a", "b"), Resolves: random.IntN(4) == 0,
 					}
 					x, err := d.Engine.Explain(t.Context(), alert, time.Time{})

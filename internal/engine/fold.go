@@ -241,10 +241,10 @@ func (t *turn) beginFolding(ctx context.Context, prints []incident.Fingerprint) 
 	}
 	f := &folding{turn: t, open: make(map[incident.Fingerprint]*about, len(prints)), before: map[incident.Fingerprint][]time.Time{}}
 	var missing []incident.Fingerprint
-	for _, print := range prints {
-		i := found[print]
+	for _, key := range prints {
+		i := found[key]
 		if i == nil {
-			missing = append(missing, print)
+			missing = append(missing, key)
 			continue
 		}
 		a := &about{turn: t, incident: i}
@@ -260,15 +260,15 @@ func (t *turn) beginFolding(ctx context.Context, prints []incident.Fingerprint) 
 		if i.Hold != nil {
 			a.held = i.Hold.Holder
 		}
-		f.open[print] = a
+		f.open[key] = a
 	}
 	if flapping := t.state.rules.Flapping(); flapping.Count > 0 {
 		resolved, err := t.tx.ResolvedSince(ctx, missing, t.tx.Now().Add(-flapping.Within))
 		if err != nil {
 			return nil, err
 		}
-		for print, i := range resolved {
-			f.before[print] = i.Openings
+		for key, i := range resolved {
+			f.before[key] = i.Openings
 		}
 	}
 	return f, nil

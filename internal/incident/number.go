@@ -5,7 +5,7 @@ package incident
 type Number int64
 
 // Digests is the number under which digests are told: a digest is about no incident alone.
-const Digests Number = 0
+const Digests = 0
 
 // Ref identifies an incident by number and id.
 type Ref struct {

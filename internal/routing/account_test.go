@@ -157,7 +157,7 @@ func (d *desk) fold(events ...*alerting.Event) {
 			d.took(s, s.Add(e, d.terms(s), d.now))
 		}
 		for _, p := range d.rules.Promote(&s.Incident, e, d.now) {
-			d.took(s, s.Incident.Promote(p.To, p.Why, e, d.terms(s), d.now))
+			d.took(s, s.Promote(p.To, p.Why, e, d.terms(s), d.now))
 		}
 	}
 }
@@ -242,7 +242,7 @@ func TestEachEventIsToldCountedOrHeldBack(t *testing.T) {
 		}
 		d.check()
 		for _, s := range d.all {
-			require.True(t, s.Hold == nil, "nothing stays held back: %+v", s.Hold)
+			require.Nil(t, s.Hold, "nothing stays held back")
 		}
 	})
 }

@@ -33,9 +33,15 @@ func events(tb testing.TB, alerts ...alerting.Alert) []*alerting.Event {
 func BenchmarkRules(b *testing.B) {
 	const incidents = 1000
 	for _, c := range []struct{ routes, silences, inhibitions, inhibitors int }{
-		{0, 0, 0, 0}, {10, 0, 0, 0}, {50, 0, 0, 0}, {500, 0, 0, 0},
-		{0, 100, 0, 0}, {0, 1000, 0, 0},
-		{0, 0, 20, 0}, {0, 0, 20, 20}, {0, 0, 20, 1000},
+		{0, 0, 0, 0},
+		{10, 0, 0, 0},
+		{50, 0, 0, 0},
+		{500, 0, 0, 0},
+		{0, 100, 0, 0},
+		{0, 1000, 0, 0},
+		{0, 0, 20, 0},
+		{0, 0, 20, 20},
+		{0, 0, 20, 1000},
 		{50, 100, 20, 20},
 	} {
 		b.Run(fmt.Sprintf("%d routes, %d silences, %d inhibitions, %d inhibitors", c.routes, c.silences, c.inhibitions, c.inhibitors), func(b *testing.B) {

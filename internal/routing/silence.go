@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -92,8 +93,8 @@ func NewSilence(s Silence, now time.Time) (Silence, error) {
 		wrong("match", "is missing, must have at least one of min_severity, max_severity, category, source, message, context")
 	}
 	if _, err := s.Compile(); err != nil {
-		known := (*alerting.Error)(nil)
-		if known, _ = err.(*alerting.Error); known == nil { //nolint:errorlint // Compile returns nothing else
+		known, is := errors.AsType[*alerting.Error](err)
+		if !is {
 			return s, err
 		}
 		fields = append(fields, known.Fields...)

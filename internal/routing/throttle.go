@@ -13,16 +13,15 @@ type Bucket struct {
 }
 
 // take takes a token, if there is one.
-func (b *Bucket) take(rate delivery.Rate, now time.Time) bool {
+func (b *Bucket) take(rate delivery.Rate, now time.Time) {
 	if b.ReadyAt(rate, now).After(now) {
-		return false
+		return
 	}
 	full := b.FullAt
 	if full.Before(now) {
 		full = now
 	}
 	b.FullAt = full.Add(rate.Per / time.Duration(rate.Count))
-	return true
 }
 
 // ReadyAt returns when there is a token: now, or later. A clock that was set back does not

@@ -23,7 +23,7 @@ type StateKey struct {
 // that a state can be written without being read before.
 func (k StateKey) number() int64 {
 	sum := sha256.Sum256([]byte(string(k.Kind) + "\x00" + k.Name))
-	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1) //nolint:gosec // without its highest bit it fits
+	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
 }
 
 // State is something that the engine remembers beside incidents and deliveries, such as a
