@@ -253,7 +253,7 @@ func (t *turn) beginFolding(ctx context.Context, prints []incident.Fingerprint) 
 				return nil, err
 			}
 			if !i.Status.Open() {
-				missing = append(missing, print)
+				missing = append(missing, key)
 				continue
 			}
 		}
