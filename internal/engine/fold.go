@@ -285,7 +285,7 @@ func (f *folding) add(ctx context.Context, event *alerting.Event, key incident.K
 	switch {
 	case a == nil:
 		a = &about{turn: t, last: event}
-		terms := t.state.rules.Terms(t.state.rules.PathOf(routing.SubjectOf(event), now))
+		terms := t.state.rules.Terms(routing.SubjectOf(event), now)
 		terms.Hold, terms.Before = a.hold, f.before[key.Fingerprint]
 		var opened incident.Incident
 		opened, c = incident.Open(incident.NewID(), t.tx.NextIncident(), key, event, terms, now)

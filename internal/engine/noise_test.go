@@ -14,6 +14,7 @@ import (
 	"alertd/internal/incident"
 	"alertd/internal/matcher"
 	"alertd/internal/routing"
+	"alertd/internal/store/storetest"
 )
 
 // from returns what matches a source.
@@ -152,6 +153,16 @@ func TestQuietResolves(t *testing.T) {
 		p.pass(t, 11*time.Minute)
 		d.untilTold(r, "1 opened", "1 resolved")
 		require.Contains(t, d.timeline(1), "resolved: resolved: no event for 30m0s")
+	})
+}
+
+func TestQuietDoesNotResolveWhatAlertdRaises(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := (&place{storetest.SQLite(t)}).startWith(t, routing.Settings{Routes: []routing.Route{{Name: "all", ResolveAfter: time.Minute}}}, r)
+		d.sends(alerting.OwnSource, worst, "heartbeat var-engine is missed", func(a *alerting.Alert) { a.DedupKey = "alertd.heartbeat.var-engine" })
+		wait(time.Hour)
+		require.Equal(t, []string{"1 opened"}, r.told())
 	})
 }
 

@@ -215,7 +215,7 @@ func (a *about) hold(i *incident.Incident) *incident.Hold {
 
 // terms returns on which terms people are told of the incident.
 func (a *about) terms() incident.Terms {
-	terms := a.turn.state.rules.Terms(a.turn.state.rules.PathOf(a.subject(), a.turn.tx.Now()))
+	terms := a.turn.state.rules.Terms(a.subject(), a.turn.tx.Now())
 	terms.Hold = a.hold
 	return terms
 }

@@ -68,7 +68,7 @@ func newDesk(t *rapid.T) *desk {
 
 // hold returns what holds back, and checks that a wait that has an end ends later than now.
 func (d *desk) terms(s *story) incident.Terms {
-	terms := d.rules.Terms(d.rules.PathOf(routing.SubjectOf(s.last), d.now))
+	terms := d.rules.Terms(routing.SubjectOf(s.last), d.now)
 	terms.Hold = func(i *incident.Incident) *incident.Hold {
 		of := routing.SubjectAbout(i, s.last)
 		hold := d.rules.Hold(i, of, d.rules.PathOf(of, d.now), d.standing, d.now)

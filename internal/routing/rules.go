@@ -165,15 +165,19 @@ func (r *Rules) KeyOf(e *alerting.Event) incident.Key {
 	return incident.KeyOf(e, by)
 }
 
-// Terms returns how people are told of an incident on a path. What holds back, and the
-// openings before, are left to the caller.
-func (r *Rules) Terms(path Path) incident.Terms {
+// Terms returns how people are told of an incident at a time. What holds back, and the
+// openings before, are left to the caller. What alertd raises itself is over when alertd
+// says so, however quiet it is.
+func (r *Rules) Terms(of *matcher.Subject, now time.Time) incident.Terms {
+	path := r.PathOf(of, now)
 	terms := incident.Terms{Repeat: r.repeat, FlapCount: r.settings.Flapping.Count, FlapWithin: r.settings.Flapping.Within}
 	if len(path) > 0 {
 		if path[0].RepeatInterval > 0 {
 			terms.Repeat = path[0].RepeatInterval
 		}
-		terms.ResolveAfter = path[0].ResolveAfter
+		if of.Source != alerting.OwnSource {
+			terms.ResolveAfter = path[0].ResolveAfter
+		}
 	}
 	return terms
 }
