@@ -146,7 +146,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 			{Name: "watchdog", Err: dog.Ready},
 		},
 		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: opened, Credentials: opened,
-		IncidentActions: deliver, Silences: deliver, Retries: deliver, Channels: deliver, ChannelTests: deliver, Heartbeats: deliver,
+		IncidentActions: deliver, Silences: deliver, Explainer: deliver, Noise: tasks, Retries: deliver, Channels: deliver, ChannelTests: deliver, Heartbeats: deliver,
 		Sessions: session.New(session.Config{
 			Store: store.NewSessions(opened), Idle: loaded.Server.Session.Idle, Absolute: loaded.Server.Session.Absolute,
 		}),

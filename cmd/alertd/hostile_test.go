@@ -131,6 +131,10 @@ func gather(t *testing.T, o *outputs, format string) {
 		h.settle()
 	}
 	h.silence()
+	for _, c := range hostileContents {
+		explained := h.ask(http.MethodPost, "/explain", "/explain", `{"alert":`+c.alert(t)+`}`)
+		require.Equal(t, http.StatusOK, explained.status, explained.body)
+	}
 	h.readAPI()
 	if format == "json" { // they know nothing of it
 		h.runCommands()

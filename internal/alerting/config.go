@@ -39,6 +39,16 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// Filters says why an alert is not registered, "" if it is.
+func (c Config) Filters(a *Alert) string {
+	// Its own trouble is always told; and the severity of what is over says nothing
+	// about what it ends.
+	if a.Severity >= c.MinSeverity || a.Source == OwnSource || a.Resolves {
+		return ""
+	}
+	return "severity " + a.Severity.String() + " is below min_severity " + c.MinSeverity.String()
+}
+
 func (c Config) bufferBytes() int64 {
 	if c.BufferBytes == 0 {
 		return DefaultBufferBytes

@@ -138,13 +138,8 @@ func prepare(config *Config, alert *Alert, at time.Time) (*Draft, Registration) 
 	if problems := alert.normalize(); len(problems) > 0 {
 		return nil, Registration{Outcome: OutcomeRejected, Err: &Error{Code: CodeInvalid, Fields: problems}}
 	}
-	// Its own trouble is always told; and the severity of what is over says nothing
-	// about what it ends.
-	if alert.Severity < config.MinSeverity && alert.Source != OwnSource && !alert.Resolves {
-		return nil, Registration{
-			Outcome: OutcomeFiltered,
-			Reason:  "severity " + alert.Severity.String() + " is below min_severity " + config.MinSeverity.String(),
-		}
+	if reason := config.Filters(alert); reason != "" {
+		return nil, Registration{Outcome: OutcomeFiltered, Reason: reason}
 	}
 	draft := newDraft(alert, at)
 	draft.dispatch = config.Enabled

@@ -59,6 +59,8 @@ type Config struct {
 	EventIncidents  EventIncidents
 	IncidentActions IncidentActions
 	Silences        Silences
+	Explainer       Explainer
+	Noise           NoiseReader
 	Deliveries      DeliveryReader
 	Retries         Retrier
 	Channels        ChannelReader
@@ -150,6 +152,8 @@ func (c *Config) complete() error {
 		{"EventIncidents", c.EventIncidents == nil},
 		{"IncidentActions", c.IncidentActions == nil},
 		{"Silences", c.Silences == nil},
+		{"Explainer", c.Explainer == nil},
+		{"Noise", c.Noise == nil},
 		{"Deliveries", c.Deliveries == nil},
 		{"Retries", c.Retries == nil},
 		{"Channels", c.Channels == nil},

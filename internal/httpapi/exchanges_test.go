@@ -198,6 +198,11 @@ func exchanges(tb testing.TB) map[string]exchange {
 		x.target = "/silences/preview"
 		return x
 	}
+	explain := func(body string, status int) exchange {
+		x := post(body, status)
+		x.target = "/explain"
+		return x
+	}
 	end := func(query string, status int) exchange {
 		return exchange{method: http.MethodDelete, target: "/silences/" + silenceText + query, status: status}
 	}
@@ -312,6 +317,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 		// The others
 		"statistics of nothing":      adding(get("/stats", 200), says(`"oldest":null`)),
 		"statistics":                 adding(get("/stats", 200), events, says(`"var_gate":2`)),
+		"statistics of noise":        adding(get("/stats", 200), says(`"noise":{"events":70,"incidents":7,"messages":5,"held_back":{"group_wait":0,"inhibition":0,"silence":2,"storm":0,"throttle":0,"window":0}}`)),
 		"metrics":                    adding(get("/metrics", 200), want("Content-Type", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"), says("alertd_events_total")),
 		"metrics as OpenMetrics":     adding(get("/metrics", 200), header("Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"), want("Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"), says("# TYPE alertd_events counter\n")),
 		"metrics as Prometheus asks": adding(get("/metrics", 200), header("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;q=0.3"), want("Content-Type", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=underscores"), says("alertd_events_total")),
@@ -450,6 +456,19 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"a silence ends elsewhere":      adding(end("", 403), foreign),
 		"a silence that is not ends":    end("", 404),
 		"a silence ends with no engine": adding(end("", 503), away),
+
+		// POST /explain
+		"an explanation":                    adding(explain(`{"alert":`+breach+`,"at":"2026-03-02T09:30:00Z"}`, 200), says(`"at":"2026-03-02T09:30:00.000000Z","registered":true,"reason":null,"fingerprint":"`)),
+		"an explanation of what is open":    adding(explain(`{"alert":`+breach+`,"at":null}`, 200), told, says(`"next_update_at":"2025-12-27T13:00:00.000000Z","decisions":[],`)),
+		"an explanation of too little":      adding(explain(`{"alert":{"severity":"debug","category":"other","source":"s","message":"m"}}`, 200), says(`"registered":false,"reason":"severity debug is below min_severity info","fingerprint":null`)),
+		"an explanation of half":            adding(explain(`{"alert":`, 400), says("ends too soon")),
+		"an explanation for a foreign page": adding(explain(`{"alert":`+breach+`}`, 403), foreign),
+		"an explanation at length":          adding(explain(`{"alert":`+large+`}`, 413), small),
+		"an explanation of text":            {method: http.MethodPost, target: "/explain", header: []string{"Content-Type", "text/plain"}, body: "{}", status: 415},
+		"an explanation of nothing":         adding(explain(`{}`, 422), says(`"alert","message":"must be an alert`)),
+		"an explanation of no severity":     adding(explain(`{"alert":`+strings.Replace(breach, "error", "loud", 1)+`}`, 422), says("alert.severity")),
+		"an explanation of no time":         adding(explain(`{"alert":`+breach+`,"at":"1969-12-31T00:00:00Z"}`, 422), says("from the year 1970")),
+		"an explanation, the engine away":   adding(explain(`{"alert":`+breach+`}`, 503), away),
 
 		// GET /channels, POST /channels/{name}/test
 		"channels":                     adding(get("/channels", 200), told, says(`"breaker":"half_open"`)),

@@ -94,7 +94,7 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	registry := prometheus.NewRegistry()
 	desk, journal := newDesk(), &journal{}
 	config := httpapi.Config{
-		Incidents: desk, EventIncidents: desk, IncidentActions: desk, Silences: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk, Heartbeats: desk, Audit: desk, Credentials: &credentials{},
+		Incidents: desk, EventIncidents: desk, IncidentActions: desk, Silences: desk, Explainer: desk, Noise: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk, Heartbeats: desk, Audit: desk, Credentials: &credentials{},
 		Sessions: session.New(session.Config{Store: memstore.NewWithCleanupInterval(0), Idle: 8 * time.Hour, Absolute: 7 * 24 * time.Hour}), AuditLog: journal,
 		Ready:   []httpapi.ReadyCheck{working("log"), working("engine")},
 		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: slog.New(slog.NewJSONHandler(log, nil)),

@@ -81,6 +81,14 @@ type entryView struct {
 	incident.Entry
 }
 
+func viewEntries(entries []incident.Entry) []entryView {
+	views := make([]entryView, len(entries))
+	for n, entry := range entries {
+		views[n] = entryView{alerting.FormatTime(entry.At), entry}
+	}
+	return views
+}
+
 // getIncident answers with one incident and all that belongs to it: its own members
 // first, then the lists, with the events as they were encoded.
 func (a *API) getIncident(w *response, r *http.Request) error {
@@ -104,14 +112,15 @@ func (a *API) getIncident(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	entries := make([]entryView, len(timeline))
-	for i, entry := range timeline {
-		entries[i] = entryView{alerting.FormatTime(entry.At), entry}
+	recipients, err := a.config.Explainer.Recipients(r.Context(), id)
+	if err != nil {
+		return err
 	}
 	head, err := appendJSON(nil, struct {
 		incident.View
-		Timeline []entryView `json:"timeline"`
-	}{found.View(), entries})
+		Channels []recipientView `json:"channels"`
+		Timeline []entryView     `json:"timeline"`
+	}{found.View(), viewRecipients(recipients), viewEntries(timeline)})
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,7 @@ func (a *API) Routes() []Route {
 		{Method: post, Pattern: "/silences/preview", Need: access.NeedRead, handle: a.postSilencePreview, asks: true},
 		{Method: get, Pattern: "/silences/{silence_id}", Need: access.NeedRead, handle: a.getSilence},
 		{Method: remove, Pattern: "/silences/{silence_id}", Need: access.NeedOperator, handle: a.deleteSilence},
+		{Method: post, Pattern: "/explain", Need: access.NeedRead, handle: a.postExplain, asks: true},
 		{Method: get, Pattern: "/channels", Need: access.NeedRead, handle: a.getChannels},
 		{Method: post, Pattern: "/channels/{name}/test", Need: access.NeedOperator, handle: a.postTest},
 		{Method: get, Pattern: "/heartbeats", Need: access.NeedRead, handle: a.getHeartbeats},

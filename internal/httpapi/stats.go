@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"alertd/internal/alerting"
+	"alertd/internal/routing"
 )
 
 // statsAnswer is the seed's get_stats, then what an operator wants.
@@ -18,7 +20,32 @@ type statsAnswer struct {
 	Buffer          bufferStats               `json:"buffer"`
 	SinceStart      sinceStartStats           `json:"since_start"`
 	History         historyStats              `json:"history"`
+	Noise           noiseStats                `json:"noise"`
 	UptimeSeconds   float64                   `json:"uptime_seconds"`
+}
+
+// NoiseReader counts what people were spared. Safe for concurrent use.
+type NoiseReader interface {
+	// Counts returns what was counted since the database was made: "events" that were folded,
+	// "incidents" that were opened, "messages" that were delivered, and "held REASON" for
+	// each of [routing.HeldReasons].
+	Counts(ctx context.Context) (map[string]int64, error)
+}
+
+// noiseStats is what people were told of, and what not, since the database was made.
+type noiseStats struct {
+	Events    int64            `json:"events"`
+	Incidents int64            `json:"incidents"`
+	Messages  int64            `json:"messages"`
+	HeldBack  map[string]int64 `json:"held_back"`
+}
+
+func viewNoise(counts map[string]int64) noiseStats {
+	stats := noiseStats{counts["events"], counts["incidents"], counts["messages"], map[string]int64{}}
+	for _, reason := range routing.HeldReasons() {
+		stats.HeldBack[reason] = counts["held "+reason]
+	}
+	return stats
 }
 
 type bufferStats struct {
@@ -49,6 +76,10 @@ func (a *API) getStats(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	counts, err := a.config.Noise.Counts(r.Context())
+	if err != nil {
+		return err
+	}
 	stats := a.config.Manager.Stats()
 	history := historyStats{Events: extent.Events()}
 	if extent.Events() > 0 {
@@ -59,7 +90,7 @@ func (a *API) getStats(w *response, r *http.Request) error {
 		TotalEvents: stats.TotalEvents, BySeverity: stats.BySeverity, ByCategory: stats.ByCategory, BySource: stats.BySource,
 		AlertingEnabled: stats.Enabled, MinSeverity: stats.MinSeverity,
 		Buffer:     bufferStats{stats.BufferSize, stats.BufferCapacity, stats.BufferBytes, stats.BufferBytesCapacity},
-		SinceStart: sinceStartStats(stats.SinceStart), History: history,
+		SinceStart: sinceStartStats(stats.SinceStart), History: history, Noise: viewNoise(counts),
 		UptimeSeconds: time.Since(a.started).Round(time.Millisecond).Seconds(),
 	})
 }

@@ -28,6 +28,35 @@ type View struct {
 	AcknowledgedBy string `json:"acknowledged_by,omitzero"`
 	ResolvedAt     string `json:"resolved_at,omitzero"`
 	ResolvedBy     string `json:"resolved_by,omitzero"`
+
+	// Route is the route by which people were told last, "" if none matched. Held says what
+	// holds back what there is to be told, nil if nothing does. Flapping says that it comes and
+	// goes.
+	Route    string    `json:"route,omitzero"`
+	Held     *HeldView `json:"held,omitzero"`
+	Flapping bool      `json:"flapping,omitzero"`
+}
+
+// HeldView is what holds back an incident, as users see it.
+type HeldView struct {
+	// By names it, such as "window nightly-batch". Reason says in words why.
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+	Since  string `json:"since"`
+	// Until is nil if that is not known.
+	Until *string `json:"until"`
+}
+
+// View returns the hold as users see it, nil for none.
+func (h *Hold) View() *HeldView {
+	if h == nil {
+		return nil
+	}
+	v := &HeldView{By: h.Holder, Reason: h.Why, Since: alerting.FormatTime(h.Since)}
+	if !h.Until.IsZero() {
+		v.Until = new(alerting.FormatTime(h.Until))
+	}
+	return v
 }
 
 // DigestView is a digest as users see it: its JSON is that of webhooks. Times are RFC 3339
@@ -58,7 +87,7 @@ func (i *Incident) View() View {
 		Source: i.Source, Message: i.Message, Count: i.Count, Generation: max(1, i.Generation),
 		FirstSeen: alerting.FormatTime(i.FirstSeen), LastSeen: alerting.FormatTime(i.LastSeen),
 		Fingerprint: i.Fingerprint, Grouping: i.Grouping, Pattern: i.Pattern,
-		AcknowledgedBy: i.AcknowledgedBy, ResolvedBy: i.ResolvedBy,
+		AcknowledgedBy: i.AcknowledgedBy, ResolvedBy: i.ResolvedBy, Route: i.Route, Held: i.Hold.View(), Flapping: i.Flapping != nil,
 	}
 	if !i.AcknowledgedAt.IsZero() {
 		v.AcknowledgedAt = alerting.FormatTime(i.AcknowledgedAt)

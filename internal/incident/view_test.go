@@ -36,4 +36,11 @@ func TestViewOmitsEmptyTimes(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, want+`,"acknowledged_at":"2026-03-02T09:32:00.123456Z","acknowledged_by":"ada",`+
 		`"resolved_at":"2026-03-02T09:33:00.123456Z","resolved_by":"grace"}`, string(shown))
+
+	i.Route, i.Flapping, i.Hold = "risk", &incident.Flapping{Since: at}, &incident.Hold{Holder: "window nights", Why: "it is night", Since: at}
+	shown, err = json.Marshal(i.View())
+	require.NoError(t, err)
+	assert.Contains(t, string(shown), `,"route":"risk","held":{"by":"window nights","reason":"it is night","since":"2026-03-02T09:30:00.123456Z","until":null},"flapping":true}`)
+	i.Hold.Until = at.Add(time.Hour)
+	assert.Equal(t, "2026-03-02T10:30:00.123456Z", *i.View().Held.Until)
 }

@@ -66,9 +66,9 @@ func (x Explanation) happens() string {
 	case x.Opens:
 		return fmt.Sprintf("The alert would open an incident of severity %s: nothing like it is open.", i.Severity)
 	case !i.Status.Open():
-		return fmt.Sprintf("The alert would resolve incident %d, which is open since %s.", i.Number, clock(i.FirstSeen))
+		return fmt.Sprintf("The alert would resolve incident %d, which has been open since %s.", i.Number, clock(i.FirstSeen))
 	}
-	return fmt.Sprintf("The alert would be event %d of incident %d, which is open since %s, with severity %s from then on.",
+	return fmt.Sprintf("The alert would be event %d of incident %d, which has been open since %s, with severity %s from then on.",
 		i.Count, i.Number, clock(i.FirstSeen), i.Severity)
 }
 
@@ -79,7 +79,7 @@ func heldWords(hold *incident.Hold) string {
 		words += ", until " + clock(hold.Until)
 	}
 	if hold.Holder == HeldByGroupWait {
-		return fmt.Sprintf("Nobody would be told before that: %s.", words)
+		return fmt.Sprintf("Nobody would be told at once: %s.", words)
 	}
 	return fmt.Sprintf("Nobody would be told for now: %s. If the incident is still open when that ends, people are told then, once.", words)
 }
