@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,13 @@ func (s *scene) replica() *teller {
 	d, stop := runParts(s.t, loaded, s.postbox)
 	s.idle()
 	return &teller{d, s, stop}
+}
+
+// restart stops the scene's alertd and starts another one on what it left behind.
+func (s *scene) restart() {
+	s.t.Helper()
+	s.alertd.stop()
+	s.alertd = s.replica()
 }
 
 // runParts runs an alertd without sockets, whose channels lead to a postbox, until the test
@@ -272,4 +280,42 @@ func (s *scene) incident(number int) (id string) {
 	}
 	require.Fail(s.t, "there is no such incident", "%d in %v", number, page)
 	return ""
+}
+
+// tables returns all that the database holds, except when alertd looked at it last.
+func (s *scene) tables() map[string][]string {
+	s.t.Helper()
+	names := `SELECT name FROM sqlite_master WHERE type = 'table'`
+	if !s.inBubble() {
+		names = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`
+	}
+	all := map[string][]string{}
+	for _, table := range s.rows(names) {
+		if table != "probe" && table != "channel_records" {
+			all[table] = s.rows(`SELECT * FROM ` + table)
+			slices.Sort(all[table])
+		}
+	}
+	require.NotEmpty(s.t, all["events"])
+	return all
+}
+
+// rows returns the rows that a query finds, each as a text.
+func (s *scene) rows(query string) (texts []string) {
+	s.t.Helper()
+	found, err := s.db.SQL.QueryContext(s.t.Context(), query)
+	require.NoError(s.t, err)
+	defer func() { require.NoError(s.t, found.Close()) }()
+	columns, err := found.Columns()
+	require.NoError(s.t, err)
+	for found.Next() {
+		values, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		require.NoError(s.t, found.Scan(into...))
+		texts = append(texts, strings.TrimSuffix(fmt.Sprintln(values...), "\n"))
+	}
+	require.NoError(s.t, found.Err())
+	return texts
 }
