@@ -53,11 +53,9 @@ func (e *Engine) act(ctx context.Context, does audit.Action, id incident.ID, who
 			return err
 		}
 		c := a.noted(made)
-		t.set(&i, a.terms(), true)
-		if !i.Status.Open() {
-			if err := t.stopInhibiting(ctx, i.Number); err != nil {
-				return err
-			}
+		over := !i.Status.Open()
+		if t.set(&i, a.terms(), over); over { // else it may be about to be let go
+			t.stopInhibiting(i.Number)
 		}
 		if err := t.tellAll(ctx, []change{c}); err != nil {
 			return err

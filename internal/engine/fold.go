@@ -220,9 +220,7 @@ func (t *turn) fold(ctx context.Context, events []*alerting.Event, keys []incide
 		return err
 	}
 	for n, event := range events {
-		if err := f.add(ctx, event, keys[n]); err != nil {
-			return err
-		}
+		f.add(event, keys[n])
 	}
 	for _, a := range f.all {
 		t.set(a.incident, f.termsOf(a), false)
@@ -275,10 +273,10 @@ func (t *turn) beginFolding(ctx context.Context, prints []incident.Fingerprint) 
 }
 
 // add folds an event.
-func (f *folding) add(ctx context.Context, event *alerting.Event, key incident.Key) error {
+func (f *folding) add(event *alerting.Event, key incident.Key) {
 	t, a := f.turn, f.open[key.Fingerprint]
 	if a == nil && event.Resolves() { // there is nothing to resolve
-		return nil
+		return
 	}
 	var c incident.Change
 	now := t.tx.Now()
@@ -304,15 +302,12 @@ func (f *folding) add(ctx context.Context, event *alerting.Event, key incident.K
 		f.all = append(f.all, a)
 	}
 	t.changes.Folded = append(t.changes.Folded, work.Membership{Event: event.Seq(), Incident: a.incident.Number})
-	if err := f.took(ctx, a, c); err != nil || event.Resolves() {
-		return err
+	if f.took(a, c); event.Resolves() {
+		return
 	}
 	for _, p := range t.state.rules.Promote(a.incident, event, now) {
-		if err := f.took(ctx, a, a.incident.Promote(p.To, p.Why, event, a.terms(), now)); err != nil {
-			return err
-		}
+		f.took(a, a.incident.Promote(p.To, p.Why, event, a.terms(), now))
 	}
-	return nil
 }
 
 // termsOf returns the terms of an open incident. They are worked out once for all of its
@@ -325,19 +320,19 @@ func (f *folding) termsOf(a *about) incident.Terms {
 }
 
 // took notes what an event has changed.
-func (f *folding) took(ctx context.Context, a *about, c incident.Change) error {
+func (f *folding) took(a *about, c incident.Change) {
 	t := f.turn
 	if len(c.Entries) == 0 && c.Notice == nil && !c.HeldBack {
-		return nil
+		return
 	}
 	f.changes = append(f.changes, a.noted(c))
 	if a.incident.Status.Open() {
 		t.inhibit(a.incident, a.subject())
-		return nil
+		return
 	}
 	delete(f.open, a.incident.Fingerprint)
 	f.before[a.incident.Fingerprint] = a.incident.Openings
-	return t.stopInhibiting(ctx, a.incident.Number)
+	t.stopInhibiting(a.incident.Number)
 }
 
 // distinct returns each fingerprint once.

@@ -78,8 +78,8 @@ func (e *Engine) ExpireSilence(ctx context.Context, id, by string) (s routing.Si
 		}
 		t.saveSilence(s)
 		t.audit(audit.By(ctx, audit.ExpireSilence, id).Claiming(by).Changing(before, s))
-		t.after = append(t.after, e.timers.ring)
-		return t.tx.Release(ctx, []string{s.Holder()})
+		t.release(s.Holder())
+		return nil
 	})
 	return s, err
 }

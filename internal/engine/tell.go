@@ -120,10 +120,11 @@ func readState[T any](ctx context.Context, t *turn, key work.StateKey) (value T,
 // judgeAnew takes new rules into account: what windows and inhibitions hold back is looked
 // at again, and so are all open incidents if they were not judged by these inhibitions yet.
 func (t *turn) judgeAnew(ctx context.Context) error {
-	if err := t.tx.ReleaseKinds(ctx, routing.HeldByWindow, routing.HeldByInhibition); err != nil {
+	holders, err := t.tx.Holders(ctx, routing.HeldByWindow, routing.HeldByInhibition)
+	if err != nil {
 		return err
 	}
-	t.after = append(t.after, t.engine.timers.ring)
+	t.release(holders...)
 	one := work.StateKey{Kind: inhibitionState}
 	judged, err := readState[map[string]bool](ctx, t, one)
 	if err != nil {
@@ -178,15 +179,20 @@ func (t *turn) inhibit(i *incident.Incident, about *matcher.Subject) {
 }
 
 // stopInhibiting has everything looked at that an incident has held back.
-func (t *turn) stopInhibiting(ctx context.Context, number incident.Number) error {
+func (t *turn) stopInhibiting(number incident.Number) {
 	inhibitor, inhibits := t.standing.Inhibitor(number)
 	if !inhibits {
-		return nil
+		return
 	}
 	t.changeStanding().Release(number)
 	t.changes.States = append(work.Without(t.changes.States, inhibitorKey(number)), work.State{StateKey: inhibitorKey(number), Standing: true})
+	t.release(inhibitor.Holders()...)
+}
+
+// release has everything looked at that holders hold.
+func (t *turn) release(holders ...string) {
+	t.changes.Released = append(t.changes.Released, holders...)
 	t.after = append(t.after, t.engine.timers.ring)
-	return t.tx.Release(ctx, inhibitor.Holders())
 }
 
 // about is an incident of which something may be told, with what matchers see of it.

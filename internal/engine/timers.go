@@ -173,9 +173,7 @@ func (t *turn) look(ctx context.Context, numbers []incident.Number) error {
 		c := a.noted(a.incident.Look(a.last, terms, t.tx.Now()))
 		t.set(a.incident, terms, true)
 		if changes = append(changes, c); !a.incident.Status.Open() {
-			if err := t.stopInhibiting(ctx, a.incident.Number); err != nil {
-				return err
-			}
+			t.stopInhibiting(a.incident.Number)
 		}
 	}
 	var gone work.Due

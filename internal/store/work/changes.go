@@ -33,6 +33,9 @@ type Changes struct {
 	States []State
 	// Holds say what is held back, or is not any more.
 	Holds []Hold
+	// Released are holders that hold nothing back any more: what they hold is looked at now,
+	// to be told, or held by something else.
+	Released []string
 	// Counts are added to what was counted before, by name.
 	Counts map[string]int64
 	// Audit is what people have done, for the audit log.
@@ -168,6 +171,9 @@ func (t *Tx) Save(ctx context.Context, c Changes) error {
 		}
 	}
 	if err := t.saveTimers(ctx, timers); err != nil {
+		return err
+	}
+	if err := t.release(ctx, c.Released); err != nil { // also what is held since this transaction
 		return err
 	}
 	if err := t.addFold(ctx, c.Folded); err != nil {

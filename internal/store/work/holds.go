@@ -62,19 +62,20 @@ func (t *Tx) LetGo(ctx context.Context, holder string, incidents []incident.Numb
 	return wrap("note what is not held back any more", err)
 }
 
-// Release has the incidents looked at now that holders hold, so that they are told, or
-// held by something else.
-func (t *Tx) Release(ctx context.Context, holders []string) error {
+// release has the incidents looked at now that holders hold.
+func (t *Tx) release(ctx context.Context, holders []string) error {
+	if len(holders) == 0 {
+		return nil
+	}
 	d := t.work.dialect()
 	_, err := t.exec(ctx, `INSERT INTO timers (kind, subject, due) SELECT DISTINCT CAST(? AS bigint), incident, CAST(? AS bigint) FROM holds WHERE held = 1 AND holder `+d.AnyText+`
 		ON CONFLICT (kind, subject) DO UPDATE SET due = excluded.due`, int64(reminderTimer), instant(t.now), d.Texts(holders))
 	return wrap("release what is held back", err)
 }
 
-// ReleaseKinds is [Tx.Release] for all holders of some kinds.
-func (t *Tx) ReleaseKinds(ctx context.Context, kinds ...string) error {
-	var holders []string
-	err := t.each(ctx, func(rows *sql.Rows) error {
+// Holders returns the holders of some kinds that hold something now.
+func (t *Tx) Holders(ctx context.Context, kinds ...string) (holders []string, err error) {
+	err = t.each(ctx, func(rows *sql.Rows) error {
 		var holder string
 		err := rows.Scan(&holder)
 		if kind, _, _ := strings.Cut(holder, " "); slices.Contains(kinds, kind) {
@@ -82,10 +83,7 @@ func (t *Tx) ReleaseKinds(ctx context.Context, kinds ...string) error {
 		}
 		return err
 	}, `SELECT DISTINCT holder FROM holds WHERE held = 1`)
-	if err != nil || len(holders) == 0 {
-		return wrap("look for what holds back", err)
-	}
-	return t.Release(ctx, holders)
+	return holders, wrap("look for what holds back", err)
 }
 
 // HeldBack is what a holder holds or has held back.

@@ -1,0 +1,81 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"alertd/internal/alerting"
+	"alertd/internal/routing"
+)
+
+func alertOf(source string, severity alerting.Severity, message string, changes ...func(a *alerting.Alert)) alerting.Alert {
+	a := alerting.Alert{Severity: severity, Category: alerting.CategoryRiskLimit, Source: source, Message: message}
+	for _, change := range changes {
+		change(&a)
+	}
+	return a
+}
+
+// sendsAtOnce registers alerts that one transaction folds.
+func (d *daemon) sendsAtOnce(alerts ...alerting.Alert) {
+	d.t.Helper()
+	_, err := d.RegisterBatch(d.t.Context(), alerts)
+	require.NoError(d.t, err)
+	if d.place.inBubble() {
+		wait(time.Millisecond)
+	}
+}
+
+func halted() routing.Settings {
+	return routing.Settings{Inhibitions: []routing.Inhibition{{Name: "halted", While: from("kill_switch"), Hold: from("oms")}}}
+}
+
+func TestIncidentHeldInTheTurnThatEndsItsInhibitionIsTold(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		d := p.startWith(t, halted(), r)
+		d.sends("kill_switch", worst, "halted")
+		d.untilTold(r, "1 opened")
+		d.sendsAtOnce(alertOf("oms", failure, "order rejected"), alertOf("kill_switch", worst, "halted", resolves))
+		d.untilTold(r, "1 opened", "1 resolved", "2 opened")
+	})
+}
+
+func TestIncidentLookedAtInTheTurnThatEndsItsInhibitionIsTold(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		settings := halted()
+		settings.Routes = []routing.Route{{Name: "all", ResolveAfter: time.Hour}}
+		d := p.startWith(t, settings, r)
+		d.silence("oms", time.Hour)
+		// Both are looked at in an hour: one is over, as it is quiet, and the other not silenced any more.
+		d.sendsAtOnce(alertOf("oms", failure, "order rejected"), alertOf("kill_switch", worst, "halted"))
+		d.untilTold(r, "2 opened")
+		p.pass(t, 30*time.Minute)
+		d.sends("oms", failure, "order rejected")
+		d.untilCounted(1, 2)
+		p.pass(t, 30*time.Minute)
+		d.untilTold(r, "2 opened", "2 resolved", "1 opened")
+	})
+}
+
+func TestAcknowledgementLeavesWhatIsToBeLookedAt(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := start(t, r.channel())
+		d.settings.Routing = halted()
+		d.reconfigure()
+		d.sends("kill_switch", worst, "halted")
+		d.sends("oms", failure, "order rejected")
+		allow := d.place.refuse(t, "UPDATE", "incidents", "NEW.number = 2")
+		d.resolve("ada")
+		wait(time.Second)
+		require.Equal(t, []string{"1 opened", "1 resolved"}, r.told(), "what is let go is told later")
+		allow()
+		d.acknowledge(2, "ada")
+		wait(2 * time.Minute)
+		require.Equal(t, []string{"1 opened", "1 resolved", "2 opened"}, r.told())
+	})
+}
