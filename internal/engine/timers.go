@@ -60,6 +60,9 @@ func (e *Engine) runTimers(ctx context.Context) (next time.Duration, err error) 
 				due = work.Due{Events: due.Events[:1]}
 				return t.foldLater(ctx, due.Events[0])
 			}
+			if len(due.States) > 0 { // a digest tells what is saved, and what is told later has to know of it
+				due.Reminders = nil
+			}
 			return t.runTimers(ctx, due)
 		})
 		if err == nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"alertd/internal/audit"
@@ -152,8 +153,9 @@ func (t *turn) wakeTimers(due time.Time) {
 	}
 }
 
-// load loads the stories of incidents.
+// load loads the stories of incidents, except those that are known: they may have changed.
 func (t *turn) load(ctx context.Context, numbers []incident.Number) error {
+	numbers = slices.DeleteFunc(slices.Clone(numbers), func(number incident.Number) bool { return t.stories[number] != nil })
 	loaded, err := t.tx.Stories(ctx, numbers)
 	if err != nil {
 		return err
