@@ -118,15 +118,13 @@ func (t *turn) digestDue(ctx context.Context, s work.State) error {
 	if err := t.tx.LetGo(ctx, d.holder(), numbers); err != nil {
 		return err
 	}
-	policy := t.state.policy(d.Channel)
-	if policy == nil {
-		for _, number := range numbers {
-			t.enter(number, incident.Entry{
-				At: t.tx.Now(), Kind: incident.EntryHeldBack, Channel: d.Channel, Target: d.Target,
-				Reason: fmt.Sprintf("not told in a digest: channel %s is not configured any more", d.Channel),
-			})
-		}
+	if len(about) == 0 { // none can be read
 		return nil
+	}
+	policy := t.state.policy(d.Channel)
+	if policy == nil { // it is left to a replica that has the channel, or to the fallback
+		gone := delivery.DefaultPolicy()
+		gone.Name, policy = d.Channel, &gone
 	}
 	if err := t.loadThrottle(ctx); err != nil {
 		return err
