@@ -151,3 +151,20 @@ func TestDecideCoversEachTargetOnceWithACause(t *testing.T) {
 		}
 	})
 }
+
+func TestLimitOfARouteBoundsItsChannelsAlone(t *testing.T) {
+	limited := delivery.Rate{Count: 1, Per: time.Hour}
+	rules, err := routing.Compile(routing.Settings{Routes: []routing.Route{
+		{Name: "audit", Channels: []string{"archive"}, RateLimit: limited, Continue: true}, {Name: "risk", Channels: []string{"page"}},
+	}}, []delivery.Policy{policy("archive"), policy("page")}, time.Hour, nil)
+	require.NoError(t, err)
+	n, throttle := notice(incident.Opened), &routing.Throttle{Now: now}
+	path := rules.PathOf(routing.SubjectAbout(&n.Incident, nil), now)
+	for _, want := range []string{
+		"told to archive, page (route audit)",
+		"told to page; in a digest to archive (over the rate_limit of route audit) (route audit)",
+	} {
+		d := rules.Decide(n, path, func(string, string) routing.Heard { return routing.HeardNothing }, throttle)
+		require.Equal(t, want, d.String())
+	}
+}

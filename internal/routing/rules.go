@@ -189,13 +189,19 @@ func (r *Rules) channels(path Path) []string {
 	}
 	channels := []string{}
 	for _, route := range path {
-		of := route.Channels
+		of := r.channelsOf(route)
 		if of == nil {
-			if of = r.settings.DefaultChannels; of == nil {
-				return nil
-			}
+			return nil
 		}
 		channels = append(channels, of...)
 	}
 	return channels
+}
+
+// channelsOf returns which channels a route leads to; nil: all.
+func (r *Rules) channelsOf(route *Route) []string {
+	if route.Channels == nil {
+		return r.settings.DefaultChannels
+	}
+	return route.Channels
 }

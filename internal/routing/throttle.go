@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"time"
 
 	"alertd/internal/delivery"
@@ -92,7 +93,8 @@ func (r *Rules) limits(t *Throttle, p delivery.Policy, path Path, critical bool)
 		limits = append(limits, limit{name, t.bucket(name), p.RateLimit, critical && !p.RateLimitCritical})
 	}
 	for _, route := range path {
-		if route.RateLimit.Count > 0 {
+		channels := r.channelsOf(route)
+		if leads := channels == nil || slices.Contains(channels, p.Name); leads && route.RateLimit.Count > 0 {
 			name := "route " + route.Name
 			limits = append(limits, limit{name, t.bucket(name), route.RateLimit, critical && !route.RateLimitCritical})
 		}
