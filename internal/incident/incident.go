@@ -200,9 +200,12 @@ func (i *Incident) Add(e *alerting.Event, terms Terms, now time.Time) Change {
 	case i.News.Reason != "" || i.Flapping != nil: // people are told of all that is new then
 		return comesBack
 	}
-	due := i.ToldAt.Add(terms.Repeat)
-	if due.After(now) {
-		if i.UpdateDue.IsZero() {
+	told := i.ToldAt
+	if told.After(now) { // a clock was set back
+		told = now
+	}
+	if due := told.Add(terms.Repeat); due.After(now) {
+		if i.UpdateDue.IsZero() || due.Before(i.UpdateDue) {
 			i.UpdateDue = due
 		}
 		return Change{}
@@ -244,12 +247,16 @@ func (i *Incident) raise(kind EntryKind, to alerting.Severity, why string, e *al
 }
 
 func (i *Incident) update(now time.Time, e *alerting.Event, terms Terms) Change {
-	why := fmt.Sprintf("still open: %s since %s, %d in all", events(i.Count-i.ToldCount), alerting.FormatTime(i.ToldAt), i.Count)
-	change := i.say(Updated, why, e, terms, now)
+	change := i.say(Updated, "", e, terms, now)
 	if change.Notice != nil {
-		change.Entries = append(change.Entries, Entry{At: now, Kind: EntryUpdated, Reason: why, Event: i.LastEvent})
+		change.Entries = append(change.Entries, Entry{At: now, Kind: EntryUpdated, Reason: change.Notice.Why, Event: i.LastEvent})
 	}
 	return change
+}
+
+// growth says in words how it has grown since the last notice.
+func (i *Incident) growth() string {
+	return fmt.Sprintf("still open: %s since %s, %d in all", events(i.Count-i.ToldCount), alerting.FormatTime(i.ToldAt), i.Count)
 }
 
 func events(n uint64) string {
@@ -268,7 +275,7 @@ type Action struct {
 
 // Acknowledge records that somebody works on the incident. It does not change an
 // acknowledged one. For a resolved one the error is an [*alerting.Error] with
-// [alerting.CodeConflict]. last is as for [Incident.Remind].
+// [alerting.CodeConflict]. last is as for [Incident.Look].
 func (i *Incident) Acknowledge(a Action, last *alerting.Event, now time.Time) (Change, error) {
 	switch i.Status {
 	case Acknowledged:
@@ -284,7 +291,7 @@ func (i *Incident) Acknowledge(a Action, last *alerting.Event, now time.Time) (C
 }
 
 // Resolve ends the incident. It does not change a resolved one. last is as for
-// [Incident.Remind].
+// [Incident.Look].
 func (i *Incident) Resolve(a Action, last *alerting.Event, now time.Time) Change {
 	if i.Status == Resolved {
 		return Change{}
@@ -310,6 +317,7 @@ func (i *Incident) act(kind EntryKind, reason Reason, why string, a Action, last
 	notice.By, notice.Note = a.By, a.Note
 	if i.Status.Open() && held.News.Reason != "" { // it is told once nothing holds it back any more
 		i.News, i.Hold, i.ToldAt, i.ToldCount = held.News, held.Hold, held.ToldAt, held.ToldCount
+		notice.Since = 0
 	}
 	return Change{
 		Entries: []Entry{{At: now, Kind: kind, Reason: why, By: a.By, Note: a.Note}},

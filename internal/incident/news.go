@@ -12,7 +12,8 @@ import (
 // News is what people are to be told of an incident. The zero value is nothing.
 type News struct {
 	Reason Reason `json:"reason"`
-	Why    string `json:"why"`
+	// Why says so in words; "" for growth, which is told as it is by then.
+	Why string `json:"why"`
 }
 
 // weight orders the reasons by how much they say: a greater one includes a smaller one.
@@ -61,7 +62,7 @@ type Terms struct {
 // told with it.
 func (i *Incident) say(reason Reason, why string, e *alerting.Event, terms Terms, now time.Time) Change {
 	news := i.News
-	if reason.weight() > news.Reason.weight() {
+	if reason.weight() >= news.Reason.weight() {
 		i.News = News{reason, why}
 	}
 	change := i.tellNews(e, terms, now)
@@ -76,13 +77,17 @@ func (i *Incident) tellNews(e *alerting.Event, terms Terms, now time.Time) Chang
 			return i.holdBack(*hold, now)
 		}
 	}
-	return Change{Notice: i.tell(i.News.Reason, now, i.News.Why, e)}
+	why := i.News.Why
+	if why == "" {
+		why = i.growth()
+	}
+	return Change{Notice: i.tell(i.News.Reason, now, why, e)}
 }
 
 func (i *Incident) holdBack(hold Hold, now time.Time) Change {
 	i.UpdateDue = time.Time{}
 	if i.Hold != nil && i.Hold.Holder == hold.Holder {
-		i.Hold.Until = hold.Until
+		i.Hold.Why, i.Hold.Until = hold.Why, hold.Until
 		return Change{}
 	}
 	hold.Since = now
@@ -116,6 +121,9 @@ func (t Terms) quietAt(i *Incident) time.Time {
 	if t.ResolveAfter <= 0 {
 		return time.Time{}
 	}
+	if i.FoldedAt.IsZero() { // it is of an alertd that did not note that
+		return i.LastSeen.Add(t.ResolveAfter)
+	}
 	return i.FoldedAt.Add(t.ResolveAfter)
 }
 
@@ -125,7 +133,7 @@ func (i *Incident) NextLook(terms Terms) time.Time {
 		return time.Time{}
 	}
 	times := []time.Time{i.UpdateDue}
-	if i.Hold != nil {
+	if i.Hold != nil && i.News.Reason != "" {
 		times = append(times, i.Hold.Until)
 	}
 	if i.Flapping != nil {

@@ -220,6 +220,21 @@ func TestEachEventIsToldCountedOrHeldBack(t *testing.T) {
 				d.now = d.now.Add(-time.Duration(rapid.IntRange(1, 600).Draw(t, "seconds")) * time.Second)
 				d.look()
 			},
+			"somebody acts": func(t *rapid.T) {
+				if len(d.all) == 0 {
+					return
+				}
+				s := rapid.SampledFrom(d.all).Draw(t, "incident")
+				switch ada := (incident.Action{By: "ada"}); {
+				case !s.Status.Open():
+				case rapid.Bool().Draw(t, "resolves"):
+					d.took(s, s.Resolve(ada, s.last, d.now))
+				default:
+					c, err := s.Acknowledge(ada, s.last, d.now)
+					require.NoError(t, err)
+					d.took(s, c)
+				}
+			},
 			"somebody silences": func(t *rapid.T) {
 				s, err := routing.NewSilence(routing.Silence{
 					Condition: condition(sources.Draw(t, "silenced")), EndsAt: d.now.Add(time.Minute), By: "ada",
