@@ -4,6 +4,7 @@ GO          ?= go
 FUZZTIME    ?= 5s
 BENCHTIME   ?= 1s
 ROUNDS      ?= 20
+SPEED       ?= 60
 ARGS        ?=
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
@@ -69,7 +70,7 @@ vuln: ## known vulnerabilities in what alertd calls; passes, and says so, when t
 
 # Without the contract's tests: their validator takes minutes to build for fuzzing.
 fuzz: ## every fuzz target for FUZZTIME each
-	@set -e; for pkg in $$($(GO) list ./...); do \
+	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 		for target in $$($(GO) test -tags fuzz -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "== $$pkg $$target"; $(GO) test -tags fuzz -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
@@ -97,7 +98,7 @@ crash: build crash-test ## kills alertd and its database in ROUNDS rounds an eng
 	$(GO) run ./test/crash -alertd bin/alertd -rounds $(ROUNDS) $(ARGS)
 
 replay: ## what people are told of a trading day by alertd, and by Debian's Alertmanager beside it, in 3 min
-	$(GO) test -count=1 -run '^TestTradingDay' -v ./cmd/alertd -alertmanager
+	$(GO) test -count=1 -run '^TestTradingDay' -v ./cmd/alertd -alertmanager -speed $(SPEED)
 
 pictures: ## the pictures of docs/channels.md, of what channels send; needs chromium and pngquant
 	docs/pictures/make.sh
@@ -111,4 +112,6 @@ clean: ## removes what was built
 	rm -rf bin cover.out
 
 check: ROUNDS = 3
+check: FUZZTIME = 2s
+check: SPEED = 240
 check: build vet lint vuln race cover static fuzz crash replay ## all that CI runs

@@ -21,7 +21,10 @@ import (
 )
 
 // besideFlag replays the trading day through Alertmanager too: make replay.
-var besideFlag = flag.Bool("alertmanager", false, "replay the trading day through Alertmanager too, which takes 2 min")
+var (
+	besideFlag = flag.Bool("alertmanager", false, "replay the trading day through Alertmanager too, which takes 2 min at -speed 60")
+	speedFlag  = flag.Int("speed", 60, "how many seconds of the day pass in a second at Alertmanager")
+)
 
 // tradingDay is the folder with the day and its configurations.
 const tradingDay = "../../testdata/tradingday"
@@ -215,7 +218,7 @@ func TestTradingDay(t *testing.T) {
 	})
 	if *besideFlag {
 		result, err := alertmanager.Replay(t.Context(), alertmanager.Day{
-			Alerts: alerts, Config: filepath.Join(tradingDay, "alertmanager.yml"), Parts: 6, Speed: 60, Directory: t.TempDir(),
+			Alerts: alerts, Config: filepath.Join(tradingDay, "alertmanager.yml"), Parts: 6, Speed: *speedFlag, Directory: t.TempDir(),
 		})
 		require.NoError(t, err)
 		t.Logf("Alertmanager took %s of the day to accept an alert, at most for 99 of 100", result.Slack)
