@@ -20,6 +20,7 @@ import (
 
 	"alertd/internal/channel"
 	"alertd/internal/config"
+	"alertd/internal/incident"
 	"alertd/internal/store"
 	"alertd/internal/store/storetest"
 )
@@ -318,4 +319,32 @@ func (s *scene) rows(query string) (texts []string) {
 	}
 	require.NoError(s.t, found.Err())
 	return texts
+}
+
+// next waits for one message, and returns its notice.
+func (s *scene) next(want string) incident.Notice {
+	s.t.Helper()
+	s.hears(want)
+	s.postbox.mu.Lock()
+	defer s.postbox.mu.Unlock()
+	return s.postbox.got[s.heard-1].n.Notice
+}
+
+// now is the time that everything goes by.
+func (s *scene) now() time.Time {
+	if s.inBubble() {
+		return time.Now()
+	}
+	var micros int64
+	require.NoError(s.t, s.db.SQL.QueryRowContext(s.t.Context(), `SELECT alertd_now()`).Scan(&micros))
+	return time.UnixMicro(micros)
+}
+
+// numbered returns the number of the latest incident of a source.
+func (s *scene) numbered(source string) int {
+	s.t.Helper()
+	var page struct{ Incidents []struct{ Number int } }
+	s.alertd.get("/incidents?limit=1&source="+source, &page)
+	require.NotEmpty(s.t, page.Incidents)
+	return page.Incidents[0].Number
 }

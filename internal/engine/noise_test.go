@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
-	"alertd/internal/calendar"
 	"alertd/internal/delivery"
 	"alertd/internal/engine"
 	"alertd/internal/incident"
@@ -85,49 +84,6 @@ const (
 	worst   = alerting.SeverityCritical
 )
 
-func TestRoutesSayWhoIsToldAndWhatIsAlike(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		risk, ops, all := newReceiver("risk"), newReceiver("ops"), newReceiver("all")
-		d := p.startWith(t, routing.Settings{
-			DefaultChannels: []string{"all"},
-			Routes: []routing.Route{
-				{Name: "audit", Condition: from("var_*"), Channels: []string{"ops"}, Continue: true, GroupBy: []string{"source", "context.position"}},
-				{Name: "risk", Condition: from("var_*"), Channels: []string{"risk"}},
-			},
-		}, risk, ops, all)
-		d.sends("var_gate", failure, "VaR is over", in(t, `{"position":"BTC"}`))
-		d.sends("var_gate", failure, "something else", in(t, `{"position":"BTC"}`))
-		d.sends("var_gate", failure, "VaR is over", in(t, `{"position":"ETH"}`))
-		d.sends("feed", failure, "no prices")
-		d.untilTold(risk, "1 opened", "2 opened")
-		d.untilTold(ops, "1 opened", "2 opened")
-		d.untilTold(all, "3 opened")
-		d.untilCounted(1, 2)
-		require.Equal(t, incident.ByRoute, d.incident(1).Grouping)
-		require.Equal(t, `{source="var_gate", context.position="BTC"}`, d.incident(1).Pattern)
-		require.Equal(t, "audit", d.incident(1).Route)
-		require.Contains(t, d.timeline(1), "notified: told to ops, risk (route audit)")
-		require.Contains(t, d.timeline(3), "notified: told to all")
-	})
-}
-
-func TestGroupWaitCollectsAndCriticalDoesNotWait(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{Routes: []routing.Route{{Name: "risk", GroupWait: 30 * time.Second}}}, r)
-		for range 5 {
-			d.sends("var_gate", failure, "VaR is over")
-		}
-		d.sends("kill_switch", worst, "halted")
-		d.untilTold(r, "2 opened")
-		d.untilCounted(1, 5)
-		p.pass(t, 31*time.Second)
-		d.untilTold(r, "2 opened", "1 opened")
-		require.Equal(t, uint64(5), r.about("1 opened").Since)
-		require.Contains(t, d.timeline(1), "held_back: not told that it was opened: route risk waits 30s for more events")
-	})
-}
-
 func TestRiseToCriticalEndsTheWait(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *place) {
 		r := newReceiver("desk")
@@ -139,23 +95,6 @@ func TestRiseToCriticalEndsTheWait(t *testing.T) {
 	})
 }
 
-func TestQuietResolves(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{Routes: []routing.Route{{Name: "risk", ResolveAfter: 30 * time.Minute, RepeatInterval: 24 * time.Hour}}}, r)
-		d.sends("var_gate", failure, "VaR is over")
-		d.untilTold(r, "1 opened")
-		p.pass(t, 20*time.Minute)
-		d.sends("var_gate", failure, "VaR is over")
-		d.untilCounted(1, 2)
-		p.pass(t, 20*time.Minute)
-		d.untilTold(r, "1 opened")
-		p.pass(t, 11*time.Minute)
-		d.untilTold(r, "1 opened", "1 resolved")
-		require.Contains(t, d.timeline(1), "resolved: resolved: no event for 30m0s")
-	})
-}
-
 func TestQuietDoesNotResolveWhatAlertdRaises(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")
@@ -163,23 +102,6 @@ func TestQuietDoesNotResolveWhatAlertdRaises(t *testing.T) {
 		d.sends(alerting.OwnSource, worst, "heartbeat var-engine is missed", func(a *alerting.Alert) { a.DedupKey = "alertd.heartbeat.var-engine" })
 		wait(time.Hour)
 		require.Equal(t, []string{"1 opened"}, r.told())
-	})
-}
-
-func TestEventResolves(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{}, r)
-		d.sends("feed", failure, "no prices", resolves)
-		d.sends("feed", failure, "no prices")
-		d.sends("feed", failure, "no prices", resolves)
-		d.sends("feed", failure, "no prices", resolves)
-		d.untilTold(r, "1 opened", "1 resolved")
-		d.sends("feed", failure, "no prices")
-		d.untilTold(r, "1 opened", "1 resolved", "2 opened")
-		require.Equal(t, uint64(2), d.incident(1).Count)
-		require.Equal(t, "feed", d.incident(1).ResolvedBy)
-		require.Contains(t, d.timeline(1), "resolved: resolved by event 3 from feed")
 	})
 }
 
@@ -211,30 +133,6 @@ func TestFlappingIsToldOnceAndOnceWhenItEnds(t *testing.T) {
 	}
 }
 
-func TestPromotionRaisesTheSeverity(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{Promotions: []routing.Promotion{
-			{Name: "thrice", Condition: from("feed"), Count: 3, Within: 5 * time.Minute, Up: 1},
-			{Name: "often", Condition: from("feed"), Count: 6, Within: 15 * time.Minute, To: worst},
-		}}, r)
-		for range 2 {
-			d.sends("feed", warning, "no prices")
-		}
-		d.untilCounted(1, 2)
-		p.pass(t, 6*time.Minute)
-		for range 3 {
-			d.sends("feed", warning, "no prices")
-		}
-		d.untilTold(r, "1 opened", "1 severity_raised")
-		require.Equal(t, failure, d.incident(1).Severity)
-		d.sends("feed", warning, "no prices")
-		d.untilTold(r, "1 opened", "1 severity_raised", "1 severity_raised")
-		require.Contains(t, d.timeline(1), "promoted: promoted from warning to error: 3 events within 5m0s (promotion thrice)")
-		require.Contains(t, d.timeline(1), "promoted: promoted from error to critical: 6 events within 15m0s (promotion often)")
-	})
-}
-
 // silence makes a silence of a source for some time.
 func (d *daemon) silence(source string, during time.Duration, changes ...func(s *routing.Silence)) routing.Silence {
 	d.t.Helper()
@@ -249,31 +147,6 @@ func (d *daemon) silence(source string, during time.Duration, changes ...func(s 
 	return s
 }
 
-func TestSilenceHoldsBackAndTellsOnceAtItsEnd(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{}, r)
-		s := d.silence("feed", time.Hour)
-		for range 3 {
-			d.sends("feed", failure, "no prices")
-		}
-		d.sends("feed", failure, "no quotes")
-		d.sends("feed", failure, "no quotes", resolves)
-		d.sends("feed", worst, "no feed")
-		d.untilTold(r, "3 opened")
-		d.untilCounted(1, 3)
-		found, err := d.Engine.OneSilence(t.Context(), s.ID)
-		require.NoError(t, err)
-		require.Equal(t, []any{2, 2, routing.SilenceActive}, []any{found.Notices, len(found.Incidents), found.Status})
-		require.Equal(t, s.Holder(), d.incident(1).Hold.Holder)
-		p.pass(t, time.Hour)
-		d.untilTold(r, "3 opened", "1 opened")
-		require.Equal(t, uint64(3), r.about("1 opened").Since)
-		require.Contains(t, d.timeline(2)[1], "held_back: not told that it was opened: silenced by ada (we know) until ")
-		require.Contains(t, d.timeline(2), "held_back: not told that it was opened: it is over")
-	})
-}
-
 func TestResolutionPassesASilence(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *place) {
 		r := newReceiver("desk")
@@ -286,58 +159,6 @@ func TestResolutionPassesASilence(t *testing.T) {
 		d.untilTold(r, "1 opened")
 		d.sends("feed", failure, "no prices", resolves)
 		d.untilTold(r, "1 opened", "1 resolved")
-	})
-}
-
-func TestExpiredSilenceTellsAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{}, r)
-		s := d.silence("feed", 24*time.Hour)
-		d.sends("feed", failure, "no prices")
-		d.untilCounted(1, 1)
-		d.untilTold(r)
-		_, err := d.Engine.ExpireSilence(t.Context(), s.ID, "ada")
-		require.NoError(t, err)
-		d.untilTold(r, "1 opened")
-	})
-}
-
-func TestWindowHoldsBack(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		now := time.Now().UTC()
-		hours, err := calendar.New(calendar.Spec{
-			Name: "batch", TimeZone: "UTC", Hours: []string{now.Add(-time.Minute).Format("15:04") + "-" + now.Add(10*time.Minute).Format("15:04")},
-		})
-		require.NoError(t, err)
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{
-			Calendars: map[string]*calendar.Calendar{"batch": hours},
-			Windows:   []routing.Window{{Name: "nightly", Condition: from("batch_*"), During: "batch"}},
-		}, r)
-		d.sends("batch_1", failure, "late")
-		d.sends("var_gate", failure, "VaR is over")
-		d.untilTold(r, "2 opened")
-		d.untilCounted(1, 1)
-		p.pass(t, 11*time.Minute)
-		d.untilTold(r, "2 opened", "1 opened")
-	})
-}
-
-func TestInhibitionHoldsBackWhileTheOtherIsOpen(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{Inhibitions: []routing.Inhibition{
-			{Name: "halted", While: from("kill_switch"), Hold: from("oms", "kill_switch"), Equal: []string{"venue"}},
-		}}, r)
-		d.sends("kill_switch", worst, "halted", in(t, `{"venue":"XETR"}`))
-		d.sends("oms", failure, "order rejected", in(t, `{"venue":"XETR"}`))
-		d.sends("oms", failure, "order refused", in(t, `{"venue":"XLON"}`))
-		d.untilTold(r, "1 opened", "3 opened")
-		d.untilCounted(2, 1)
-		require.Equal(t, "inhibition halted", d.incident(2).Hold.Holder)
-		d.resolve("ada")
-		d.untilTold(r, "1 opened", "3 opened", "1 resolved", "2 opened")
 	})
 }
 
@@ -370,65 +191,6 @@ func TestReloadedInhibitionKnowsWhatIsOpen(t *testing.T) {
 		d.sends("oms", failure, "order rejected")
 		d.untilCounted(2, 1)
 		require.Equal(t, "inhibition halted", d.incident(2).Hold.Holder)
-	})
-}
-
-func TestStormTellsTheRestInDigests(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		storm := routing.DefaultStorm()
-		storm.Threshold = 20
-		d := p.startWith(t, routing.Settings{Storm: storm}, r)
-		for n := range 30 {
-			d.sends("feed", failure, "no prices of "+string(rune('A'+n)))
-		}
-		d.sends("kill_switch", worst, "halted")
-		told := func(reason incident.Reason, source string) int {
-			incidents := map[incident.Number]bool{} // as a message may come twice
-			for _, m := range r.messages() {
-				if n := m.n.Notice; n.Reason == reason && (source == "" || n.Incident.Source == source) {
-					incidents[n.Incident.Number] = true
-				}
-			}
-			return len(incidents)
-		}
-		require.True(t, p.comes(func() bool { return told(incident.Opened, "kill_switch") == 1 }), "a critical one is told by itself")
-		require.True(t, p.comes(func() bool { return told(incident.Opened, alerting.OwnSource) == 1 }), "and that there is a storm")
-		require.Contains(t, d.own()[0], "events in a minute, the threshold is 20; below critical incidents are told in digests only; most are from feed (")
-		p.pass(t, 5*time.Minute)
-		require.True(t, p.comes(func() bool { return told(incident.Digested, "") == 1 }))
-		p.pass(t, 90*time.Second)
-		require.True(t, p.comes(func() bool { return told(incident.WasResolved, alerting.OwnSource) == 1 }), "the storm is over")
-		opened := told(incident.Opened, "feed")
-		require.Equal(t, 30, opened+r.about("0 digest").Digest.Incidents, "each is told by itself or in the digest")
-		require.Less(t, opened, 20)
-		d.sends("feed", failure, "no prices of all")
-		require.True(t, p.comes(func() bool { return told(incident.Opened, "feed") == opened+1 }))
-	})
-}
-
-func TestBucketOutlastsARestart(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := &daemon{t: t, place: p}
-		d.settings = engine.Settings{Enabled: true, RepeatInterval: time.Hour, Channels: []engine.Channel{
-			r.channel(func(p *delivery.Policy) { p.RateLimit = delivery.Rate{Count: 2, Per: time.Hour} }),
-		}}
-		d.start()
-		for _, message := range []string{"a", "b"} {
-			d.sends("feed", failure, message)
-		}
-		d.untilTold(r, "1 opened", "2 opened")
-		d.stop()
-		d.start()
-		d.sends("feed", failure, "c")
-		d.sends("feed", worst, "d")
-		d.untilTold(r, "1 opened", "2 opened", "4 opened")
-		d.untilCounted(3, 1)
-		require.Contains(t, d.timeline(3), "notified: in a digest to desk (over the rate_limit of channel desk)")
-		p.pass(t, time.Hour)
-		d.untilTold(r, "1 opened", "2 opened", "4 opened", "0 digest")
-		require.Contains(t, d.timeline(3), "notified: told to desk in a digest of 1 incident")
 	})
 }
 
@@ -506,31 +268,5 @@ func TestDigestOfAChannelThatFailsGoesToItsFallback(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, page.Deliveries, 2, "both are about the incident")
 		require.Contains(t, d.timeline(2), "failed: digest not delivered: answered 400 Bad Request; it would not be taken later either")
-	})
-}
-
-func TestExplainSaysWhatIsThenDone(t *testing.T) {
-	onBoth(t, func(t *testing.T, p *place) {
-		r := newReceiver("desk")
-		d := p.startWith(t, routing.Settings{Routes: []routing.Route{{Name: "risk", Condition: from("var_gate")}}}, r)
-		d.silence("feed", time.Hour)
-		for source, want := range map[string]string{"var_gate": "told to desk (route risk)", "feed": "told to nobody; not to desk (held back by silence"} {
-			alert := alerting.Alert{Severity: failure, Category: alerting.CategoryRiskLimit, Source: source, Message: "no prices"}
-			x, err := d.Engine.Explain(t.Context(), alert, time.Time{})
-			require.NoError(t, err)
-			require.Len(t, x.Decisions, 1)
-			require.Contains(t, x.Decisions[0].String(), want)
-			require.True(t, x.Opens)
-		}
-		page, err := d.Work.Incidents(t.Context(), incident.Query{Limit: 10})
-		require.NoError(t, err)
-		require.Empty(t, page.Incidents, "nothing is changed by it")
-		d.sends("feed", failure, "no prices")
-		d.untilCounted(1, 1)
-		recipients, err := d.Engine.Recipients(t.Context(), d.incident(1).ID)
-		require.NoError(t, err)
-		require.Len(t, recipients, 1)
-		require.Equal(t, routing.RecipientHeldBack, recipients[0].State)
-		require.Contains(t, recipients[0].Why, "silenced by ada")
 	})
 }
