@@ -107,7 +107,7 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.AddCommand(
 		serve, newCheckConfigCommand(), newVersionCommand(), newHealthcheckCommand(),
 		newBackupCommand(), newExportCommand(), newImportCommand(), newMigrateCommand(), newTokenCommand(), newTemplateCommand(), newAuditCommand(),
-		newSendCommand(), newEventsCommand(), newIncidentsCommand(), newChannelsCommand(), newDeliveriesCommand(), newHeartbeatCommand(), newStatsCommand(),
+		newSendCommand(), newExplainCommand(), newEventsCommand(), newIncidentsCommand(), newSilenceCommand(), newChannelsCommand(), newDeliveriesCommand(), newHeartbeatCommand(), newStatsCommand(),
 	)
 	addCobrasCommands(root)
 	return root

@@ -57,8 +57,20 @@ var hostileRuns = map[string]func(h *hostile) []hostileRun{
 	"alertd events":          func(h *hostile) []hostileRun { return h.remote("events", "--limit", "0") },
 	"alertd incidents":       func(h *hostile) []hostileRun { return h.remote("incidents", "--limit", "0") },
 	"alertd incidents list":  func(h *hostile) []hostileRun { return h.remote("incidents", "list", "--limit", "0") },
-	"alertd channels":        func(h *hostile) []hostileRun { return h.remote("channels") },
-	"alertd heartbeat list":  func(h *hostile) []hostileRun { return h.remote("heartbeat", "list") },
+	"alertd silence":         func(h *hostile) []hostileRun { return h.remote("silence", "--limit", "0") },
+	"alertd silence list":    func(h *hostile) []hostileRun { return h.remote("silence", "list", "--limit", "0") },
+	"alertd silence show":    func(h *hostile) []hostileRun { return h.remoteEach("silence_id", "silence", "show") },
+	"alertd silence expire":  func(h *hostile) []hostileRun { return h.remoteEach("silence_id", "silence", "expire") },
+	"alertd silence add": func(h *hostile) []hostileRun {
+		return append(h.remoteEach("", "silence", "add", "--source", "nobody", "--for", "1h", "--comment"),
+			h.remoteEach("", "silence", "add", "--preview", "--max-severity", "critical", "--not-source")...)
+	},
+	"alertd explain": func(h *hostile) []hostileRun {
+		return append(h.remoteEach("", "explain", "--severity", "error", "--category", "other", "--source", "gate"),
+			h.remoteEach("", "explain", "--event")...)
+	},
+	"alertd channels":       func(h *hostile) []hostileRun { return h.remote("channels") },
+	"alertd heartbeat list": func(h *hostile) []hostileRun { return h.remote("heartbeat", "list") },
 	"alertd heartbeat": func(h *hostile) []hostileRun {
 		return append(h.remoteEach("", "heartbeat"), h.remoteEach("", "heartbeat", hostileHeartbeat(len(hostileContents)), "--message")...)
 	},

@@ -109,7 +109,7 @@ func gather(t *testing.T, o *outputs, format string) {
 		heard := h.ask(http.MethodPost, "/heartbeats/{name}", "/heartbeats/"+name, string(body))
 		require.Equal(t, http.StatusOK, heard.status, heard.body)
 		eventually(t, func() bool {
-			return strings.Contains(h.ask(http.MethodGet, "/incidents", "/incidents?source=alertd&limit=1", "").body, "heartbeat "+name+" says")
+			return strings.Contains(h.ask(http.MethodGet, "/incidents", "/incidents?source=alertd&limit=100", "").body, "heartbeat "+name+" says")
 		}, "the failing component is an incident")
 		h.settle()
 	}

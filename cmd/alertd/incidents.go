@@ -24,6 +24,12 @@ var timelineColumns = []column{
 	member("REASON", "reason", 0, 0),
 }
 
+// recipientColumns are those of what channels know of an incident.
+var recipientColumns = []column{
+	member("CHANNEL", "channel", 0, 24), member("TARGET", "target", 0, 32).or(1), member("STATE", "state", 0, 0), moment("TOLD", "told_at"),
+	moment("UNTIL", "until").or(2), member("REASON", "reason", 0, 0),
+}
+
 func newIncidentsCommand() *cobra.Command {
 	statuses := namesOf(incident.Statuses())
 	incidents := list{
@@ -60,7 +66,7 @@ func newIncidentCommand() *cobra.Command {
 	var flags remoteFlags
 	cmd := &cobra.Command{
 		Use: "show ID", Short: "Show one incident in full",
-		Long:    "Shows an incident, what has happened to it, its last events and its last deliveries.",
+		Long:    "Shows an incident, what each channel knows of it, what has happened to it, its last events and its last deliveries.",
 		Example: "  alertd incidents show 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a01",
 		Args:    someIncidents("the id of one incident", 1), ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -79,8 +85,9 @@ func showIncident(out screen, e element) {
 		"Category", e.text("category"), "Source", e.text("source"), "Message", e.text("message"), "Events", e.text("count"),
 		"First seen", e.text("first_seen"), "Last seen", e.text("last_seen"),
 		"Acknowledged", e.text("acknowledged_at"), "  by", e.text("acknowledged_by"), "Resolved", e.text("resolved_at"), "  by", e.text("resolved_by"),
-		"Pattern", e.text("pattern"),
+		"Pattern", e.text("pattern"), "Route", e.text("route"), "Held back by", e.object("held").text("by"), "  until", e.object("held").text("until"),
 	)
+	out.section("what each channel knows", recipientColumns, e.list("channels"))
 	out.section("timeline", timelineColumns, e.list("timeline"))
 	out.section("last events, the newest first", eventColumns, e.list("events"))
 	out.section("last deliveries, the newest first", deliveryColumns, e.list("deliveries"))

@@ -39,6 +39,8 @@ type filter struct {
 	several bool
 	// time says that it is a time, or how long ago it is.
 	time bool
+	// bare is the value of the flag without one; "": it needs one.
+	bare string
 }
 
 // The filters that several lists have.
@@ -92,6 +94,7 @@ func (l *list) addFilters(cmd *cobra.Command) func() (url.Values, error) {
 	values := make([][]string, len(l.filters))
 	for i, f := range l.filters {
 		cmd.Flags().StringArrayVarP(&values[i], f.flag, f.short, nil, f.usage)
+		cmd.Flags().Lookup(f.flag).NoOptDefVal = f.bare
 		completeFlag(cmd, f.flag, f.values, cobra.ShellCompDirectiveNoFileComp)
 	}
 	return func() (url.Values, error) {

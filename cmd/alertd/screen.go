@@ -107,6 +107,8 @@ var colorOf = map[string]text.Colors{
 	"critical": {text.FgRed, text.Bold}, "error": {text.FgRed}, "warning": {text.FgYellow}, "info": {text.FgBlue}, "debug": {text.FgHiBlack},
 	"triggered": {text.FgRed}, "acknowledged": {text.FgYellow}, "resolved": {text.FgGreen},
 	"delivered": {text.FgGreen}, "failed": {text.FgRed}, "waiting": {text.FgYellow}, "sending": {text.FgYellow}, "superseded": {text.FgHiBlack},
+	"send": {text.FgGreen}, "hold": {text.FgYellow}, "digest": {text.FgYellow}, "held_back": {text.FgYellow}, "not_asked": {text.FgHiBlack}, "told": {text.FgGreen},
+	"active": {text.FgYellow}, "pending": {text.FgBlue}, "expired": {text.FgHiBlack},
 	"permanent": {text.FgRed}, "transient": {text.FgYellow},
 	"healthy": {text.FgGreen}, "degraded": {text.FgYellow}, "failing": {text.FgRed}, "disabled": {text.FgHiBlack},
 }

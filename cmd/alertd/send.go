@@ -37,6 +37,26 @@ type alertFlags struct {
 // alertFlagNames are those of alertFlags.
 var alertFlagNames = []string{"severity", "category", "source", "context", "context-json", "dedup-key", "resolves", "timestamp", "event-id"}
 
+// addAlert adds the flags.
+func (f *alertFlags) addAlert(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.severity, "severity", "", "`severity`: "+strings.Join(severityNames(), ", "))
+	flags.StringVar(&f.category, "category", "", "`category`: "+strings.Join(categoryNames(), ", "))
+	flags.StringVar(&f.source, "source", "", "`name` of the component that reports")
+	flags.StringArrayVar(&f.context, "context", nil, "`KEY=VALUE` of the context; may be given several times")
+	flags.StringVar(&f.contextJSON, "context-json", "", "the context as a JSON `object`")
+	flags.StringVar(&f.dedupKey, "dedup-key", "", "`text` that says which alerts are alike")
+	flags.BoolVar(&f.resolves, "resolves", false, "resolve the open incident of such alerts; opens none, at any severity")
+	flags.StringVar(&f.timestamp, "timestamp", "", "`time` when it happened, such as 2026-01-31T08:00:00Z (default now)")
+	flags.StringVar(&f.eventID, "event-id", "", "`UUID` of the event (default a new one)")
+	for name, values := range map[string][]string{
+		"severity": severityNames(), "category": categoryNames(), "source": nil, "context": nil, "context-json": nil, "dedup-key": nil,
+		"timestamp": nil, "event-id": nil,
+	} {
+		completeFlag(cmd, name, values, cobra.ShellCompDirectiveNoFileComp)
+	}
+}
+
 func newSendCommand() *cobra.Command {
 	var flags sendFlags
 	cmd := &cobra.Command{
@@ -56,24 +76,11 @@ func newSendCommand() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.severity, "severity", "", "`severity`: "+strings.Join(severityNames(), ", "))
-	f.StringVar(&flags.category, "category", "", "`category`: "+strings.Join(categoryNames(), ", "))
-	f.StringVar(&flags.source, "source", "", "`name` of the component that reports")
-	f.StringArrayVar(&flags.context, "context", nil, "`KEY=VALUE` of the context; may be given several times")
-	f.StringVar(&flags.contextJSON, "context-json", "", "the context as a JSON `object`")
-	f.StringVar(&flags.dedupKey, "dedup-key", "", "`text` that says which alerts are alike")
-	f.BoolVar(&flags.resolves, "resolves", false, "resolve the open incident of such alerts; opens none, at any severity")
-	f.StringVar(&flags.timestamp, "timestamp", "", "`time` when it happened, such as 2026-01-31T08:00:00Z (default now)")
-	f.StringVar(&flags.eventID, "event-id", "", "`UUID` of the event (default a new one)")
+	flags.addAlert(cmd)
 	f.DurationVar(&flags.retryFor, "retry-for", time.Minute, "how long to try again; 0s tries once")
 	f.StringVar(&flags.spool, "spool", "", "`folder` to keep alerts in that alertd cannot take")
 	f.StringVar(&flags.drain, "drain", "", "`folder` of --spool to send and empty")
-	for name, values := range map[string][]string{
-		"severity": severityNames(), "category": categoryNames(), "source": nil, "context": nil, "context-json": nil, "dedup-key": nil,
-		"timestamp": nil, "event-id": nil, "retry-for": nil,
-	} {
-		completeFlag(cmd, name, values, cobra.ShellCompDirectiveNoFileComp)
-	}
+	completeFlag(cmd, "retry-for", nil, cobra.ShellCompDirectiveNoFileComp)
 	for _, name := range []string{"spool", "drain"} {
 		completeFlag(cmd, name, nil, cobra.ShellCompDirectiveFilterDirs)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,11 +38,17 @@ func showStats(out screen, e element) {
 		enabled = "on"
 	}
 	uptime, _ := time.ParseDuration(e.text("uptime_seconds") + "s") // else 0
+	noise := e.object("noise")
+	var held []string
+	for _, by := range counted(noise.object("held_back")) {
+		held = append(held, by.text("count")+" by "+by.text("name"))
+	}
 	out.facts(
 		"Alerting", enabled, "Least severity", e.text("min_severity"), "Running for", shortly(uptime),
 		"Events kept", history.text("events"), "  oldest", history.text("oldest"), "  newest", history.text("newest"),
 		"In memory", buffer.text("size")+" of "+buffer.text("capacity"),
 		"Since the start", since.text("registered")+" registered, "+since.text("duplicate")+" duplicate, "+since.text("filtered")+" filtered, "+since.text("rejected")+" rejected",
+		"Told", noise.text("messages")+" messages about "+noise.text("incidents")+" incidents of "+noise.text("events")+" events", "Held back", strings.Join(held, ", "),
 	)
 	for _, by := range []struct{ title, member string }{
 		{"SEVERITY", "by_severity"}, {"CATEGORY", "by_category"}, {"SOURCE", "by_source"},

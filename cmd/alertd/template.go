@@ -171,31 +171,38 @@ const maxEvent = 1 << 20
 
 // read returns the event of the alert in the file.
 func (f *renderFlags) read(stdin io.Reader) (*alerting.Event, error) {
+	alert, err := readAlert(f.event, stdin)
+	if err != nil {
+		return nil, err
+	}
+	draft, err := alerting.NewDraft(alert, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return draft.Finish(1), nil
+}
+
+// readAlert returns the alert in a file, in the JSON of POST /alerts or GET /events; - is
+// standard input.
+func readAlert(path string, stdin io.Reader) (alerting.Alert, error) {
 	in := stdin
-	if f.event != "-" {
-		file, err := os.Open(f.event)
+	if path != "-" {
+		file, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return alerting.Alert{}, errors.New(plaintext.Line(err.Error()))
 		}
 		defer func() { _ = file.Close() }() // it is only read
 		in = file
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxEvent))
 	if err != nil {
-		return nil, err
+		return alerting.Alert{}, err
 	}
 	alert, err := alerting.DecodeRecord(data)
-	var draft *alerting.Draft
-	if err == nil {
-		draft, err = alerting.NewDraft(alert, time.Now())
-	}
 	if invalid, ok := errors.AsType[*alerting.Error](err); ok && len(invalid.Fields) > 0 {
-		return nil, errors.New("this alert is not valid:" + client.FieldLines(invalid.Fields))
+		return alert, errors.New("this alert is not valid:" + client.FieldLines(invalid.Fields))
 	}
-	if err != nil {
-		return nil, err
-	}
-	return draft.Finish(1), nil
+	return alert, err
 }
 
 // showRendered prints a message and what a channel sends for it. Texts are indented, so

@@ -29,12 +29,25 @@ func NewAlert(data []byte, now time.Time) (Alert, error) {
 	if alert.Timestamp.IsZero() {
 		alert.Timestamp = now
 	}
+	line, err := EncodeAlert(alert)
+	return Alert{alert.EventID, line}, err
+}
+
+// EncodeAlert returns the JSON of an alert on one line, as POST /alerts takes it.
+func EncodeAlert(alert alerting.Alert) ([]byte, error) {
+	var id, at string
+	if !alert.EventID.IsZero() {
+		id = alert.EventID.String()
+	}
+	if !alert.Timestamp.IsZero() {
+		at = alerting.FormatTime(alert.Timestamp)
+	}
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)
-	err = encoder.Encode(struct {
-		EventID   string            `json:"event_id"`
-		Timestamp string            `json:"timestamp"`
+	err := encoder.Encode(struct {
+		EventID   string            `json:"event_id,omitzero"`
+		Timestamp string            `json:"timestamp,omitzero"`
 		Severity  alerting.Severity `json:"severity"`
 		Category  alerting.Category `json:"category"`
 		Source    string            `json:"source"`
@@ -42,11 +55,8 @@ func NewAlert(data []byte, now time.Time) (Alert, error) {
 		Context   alerting.Context  `json:"context"`
 		DedupKey  string            `json:"dedup_key,omitzero"`
 		Resolves  bool              `json:"resolves,omitzero"`
-	}{
-		alert.EventID.String(), alerting.FormatTime(alert.Timestamp), alert.Severity, alert.Category, alert.Source, alert.Message,
-		alert.Context, alert.DedupKey, alert.Resolves,
-	})
-	return Alert{alert.EventID, bytes.TrimSuffix(line.Bytes(), []byte("\n"))}, err
+	}{id, at, alert.Severity, alert.Category, alert.Source, alert.Message, alert.Context, alert.DedupKey, alert.Resolves})
+	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), err
 }
 
 // Lines returns alerts as NDJSON.

@@ -164,6 +164,11 @@ func (c *Client) Post(ctx context.Context, path string, body any) (json.RawMessa
 	return c.ask(ctx, http.MethodPost, path, nil, "application/json", data)
 }
 
+// Delete deletes what is at a path (see [Path]) and returns the JSON of the answer.
+func (c *Client) Delete(ctx context.Context, path string, query url.Values) (json.RawMessage, error) {
+	return c.ask(ctx, http.MethodDelete, path, query, "", nil)
+}
+
 func (c *Client) ask(ctx context.Context, method, path string, query url.Values, media string, body []byte) (json.RawMessage, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

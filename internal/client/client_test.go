@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"alertd/internal/access"
+	"alertd/internal/alerting"
 	"alertd/internal/client"
 )
 
@@ -106,6 +107,25 @@ func TestUnixSocket(t *testing.T) {
 	answer, err := open(t, client.Config{URL: "unix:" + socket}).Get(t.Context(), client.Path("channels", "a/b ö"), nil)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"path":"/channels/a/b ö"}`, string(answer))
+}
+
+func TestDeleteHasAQueryAndNoBody(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, `{"asked":"%s %s %d"}`, r.Method, r.URL, len(body))
+	})
+	answer, err := c.Delete(t.Context(), client.Path("silences", "a/b"), url.Values{"by": {"ada"}})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"asked":"DELETE /silences/a%2Fb?by=ada 0"}`, string(answer))
+}
+
+func TestAlertIsEncodedAsItIs(t *testing.T) {
+	const text = `{"severity":"error","category":"other","source":"s","message":"m <b>","context":{"a":0.050}}`
+	alert, err := alerting.DecodeAlert([]byte(text))
+	require.NoError(t, err)
+	encoded, err := client.EncodeAlert(alert)
+	require.NoError(t, err)
+	require.Equal(t, text, string(encoded))
 }
 
 func TestProblemIsToldInFull(t *testing.T) {
