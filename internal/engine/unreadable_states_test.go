@@ -46,6 +46,10 @@ func TestUnreadableStateStopsNothing(t *testing.T) {
 		d.sends("feed", worst, "no prices")
 		require.True(t, p.comes(func() bool { return r.about("4 opened").Number > 0 }))
 		p.pass(t, 2*time.Minute)
+		require.True(t, p.comes(func() bool {
+			n := r.about("0 digest")
+			return n.Digest != nil && n.Digest.Worst[0].Number == 3
+		}), "what is in a digest is told")
 		d.sends("feed", worst, "no quotes")
 		require.True(t, p.comes(func() bool { return r.about("5 opened").Number > 0 || r.about("6 opened").Number > 0 }))
 		require.NoError(t, d.Engine.Ready())
