@@ -77,6 +77,9 @@ func (s *Standing) Release(number incident.Number) {
 	delete(s.inhibitors, number)
 }
 
+// Inhibitors returns the incidents that hold back something.
+func (s *Standing) Inhibitors() []incident.Number { return slices.Collect(maps.Keys(s.inhibitors)) }
+
 // Inhibitor returns what an incident holds back; false: nothing.
 func (s *Standing) Inhibitor(number incident.Number) (Inhibitor, bool) {
 	i, known := s.inhibitors[number]

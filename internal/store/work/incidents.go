@@ -59,6 +59,20 @@ func (t *Tx) OpenAfter(ctx context.Context, after incident.Number, limit int) ([
 	return found, wrap("look for open incidents", err)
 }
 
+// OpenOf returns which incidents of some are open.
+func (t *Tx) OpenOf(ctx context.Context, numbers []incident.Number) (map[incident.Number]bool, error) {
+	open := make(map[incident.Number]bool, len(numbers))
+	if len(numbers) == 0 {
+		return open, nil
+	}
+	d := t.work.dialect()
+	found, err := t.numbers(ctx, `SELECT number FROM incidents WHERE status IN (1, 2) AND number `+d.AnyOf, d.List(asInts(numbers)))
+	for _, number := range found {
+		open[incident.Number(number)] = true
+	}
+	return open, wrap("look for open incidents", err)
+}
+
 // Incidents returns incidents by their numbers, as far as there are any that can be read.
 func (t *Tx) Incidents(ctx context.Context, numbers []incident.Number) ([]incident.Incident, error) {
 	if len(numbers) == 0 {

@@ -165,7 +165,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 				_, err := tx.HeldBy(ctx, "digest channel 0", 100)
 				return err
 			}),
-			"holders": within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.Holders(ctx, "window"); return err }),
+			"holders":  within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.Holders(ctx, "window"); return err }),
 			"holds of": within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.HoldsOf(ctx, 40); return err }),
 			"release": within(func(ctx context.Context, tx *work.Tx) error {
 				return tx.Save(ctx, work.Changes{Released: []string{"digest channel 0"}})
@@ -175,6 +175,10 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 			}),
 			"resolved since": within(func(ctx context.Context, tx *work.Tx) error {
 				_, err := tx.ResolvedSince(ctx, make([]incident.Fingerprint, 3), time.Now())
+				return err
+			}),
+			"open of": within(func(ctx context.Context, tx *work.Tx) error {
+				_, err := tx.OpenOf(ctx, []incident.Number{40, 41})
 				return err
 			}),
 			"open after": within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.OpenAfter(ctx, 40, 10); return err }),
