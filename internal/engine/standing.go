@@ -149,10 +149,10 @@ func (t *turn) judgeAnew(ctx context.Context) error {
 		return err
 	}
 	now := map[string]bool{}
-	missing := false
+	missing := false // or another replica may have opened some that went by other rules
 	for _, key := range t.state.rules.InhibitionKeys() {
 		now[key] = true
-		missing = missing || !judged[key]
+		missing = missing || !judged[key] || t.engine.store.Shared()
 	}
 	if !maps.Equal(now, judged) {
 		t.changes.States = append(t.changes.States, work.State{StateKey: one, Value: now, Standing: true})
