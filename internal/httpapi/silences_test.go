@@ -88,7 +88,8 @@ func TestPreviewNeedsNeitherEndNorAuthor(t *testing.T) {
 	preview := func(body string) (answer struct {
 		Total     int
 		Incidents []incidentAnswer
-	}) {
+	},
+	) {
 		a := h.do(http.MethodPost, "/silences/preview", body, "Content-Type", asJSON)
 		require.Equal(t, http.StatusOK, a.status, a.body)
 		a.into(t, &answer)
