@@ -97,8 +97,8 @@ crash-test: ## the tests of the crash campaign, against miniature alertds, and o
 crash: build crash-test ## kills alertd and its database in ROUNDS rounds an engine, and looks for lost alerts and untold incidents; ARGS="-engines sqlite -seed 7" adds flags
 	$(GO) run ./test/crash -alertd bin/alertd -rounds $(ROUNDS) $(ARGS)
 
-replay: ## what people are told of a trading day by alertd, and by Debian's Alertmanager beside it, in 3 min
-	$(GO) test -count=1 -run '^TestTradingDay' -v ./cmd/alertd -alertmanager -speed $(SPEED)
+replay: ## what people are told of a trading day by alertd, and by Debian's Alertmanager beside it, in 3 min; ARGS=-update writes docs/noise.md
+	$(GO) test -count=1 -run '^TestTradingDay$$' -v ./cmd/alertd -alertmanager -speed $(SPEED) $(ARGS)
 
 pictures: ## the pictures of docs/channels.md, of what channels send; needs chromium and pngquant
 	docs/pictures/make.sh

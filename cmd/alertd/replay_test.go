@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -117,10 +118,16 @@ func (r *replay) get(path string, into any) {
 	require.NoError(r.t, json.Unmarshal(r.do(http.MethodGet, path, nil), into))
 }
 
-// live sends the alerts, each at its time, and lets the rest of the last hour pass.
-func (r *replay) live(alerts []tradingday.Alert) {
+// act is what somebody does at a time of day.
+type act struct {
+	at time.Duration
+	do func()
+}
+
+// live sends the alerts and does the acts, each at its time, and lets an hour pass.
+func (r *replay) live(alerts []tradingday.Alert, acts []act) {
 	r.t.Helper()
-	midnight := tradingday.Date()
+	first, last := alerts[0].At.Truncate(time.Minute), alerts[len(alerts)-1].At+time.Hour
 	for n := 0; n < len(alerts); {
 		// What is sent at the same time is sent in one request.
 		var group []any
@@ -135,13 +142,30 @@ func (r *replay) live(alerts []tradingday.Alert) {
 		if len(group) == 1 {
 			body = group[0]
 		}
-		sent, err := json.Marshal(body)
-		require.NoError(r.t, err)
-		time.Sleep(time.Until(midnight.Add(at))) //nolint:forbidigo // in a bubble
-		r.do(http.MethodPost, "/alerts", sent)
+		acts = append(acts, act{at, func() { r.post("/alerts", body) }})
 	}
-	time.Sleep(time.Hour) //nolint:forbidigo // in a bubble
+	slices.SortStableFunc(acts, func(a, b act) int { return cmp.Compare(a.at, b.at) })
+	for _, a := range acts {
+		if first <= a.at && a.at < last {
+			sleepUntil(a.at)
+			a.do()
+		}
+	}
+	sleepUntil(last)
 	synctest.Wait()
+}
+
+// sleepUntil lets a time of day come.
+func sleepUntil(at time.Duration) {
+	time.Sleep(time.Until(tradingday.Date().Add(at))) //nolint:forbidigo // in a bubble
+}
+
+// post sends something to the API, and returns the answer.
+func (r *replay) post(path string, body any) []byte {
+	r.t.Helper()
+	sent, err := json.Marshal(body)
+	require.NoError(r.t, err)
+	return r.do(http.MethodPost, path, sent)
 }
 
 // idOf returns the event_id of an alert.

@@ -29,17 +29,14 @@ var (
 // tradingDay is the folder with the day and its configurations.
 const tradingDay = "../../testdata/tradingday"
 
-// partOfDay returns the alerts of the day that the test replays: all, or with -short those of
-// the storm and of the halt, or under the race detector those of the halt.
+// partOfDay returns the alerts of the day that the test replays: all, or under the race
+// detector those of the halt.
 func partOfDay(t *testing.T) []tradingday.Alert {
 	t.Helper()
 	alerts, err := tradingday.Load(filepath.Join(tradingDay, "alerts.jsonl.gz"))
 	require.NoError(t, err)
-	switch {
-	case storetest.Slow:
+	if storetest.Slow {
 		return tradingday.Between(alerts, 15*time.Hour+35*time.Minute, 15*time.Hour+55*time.Minute)
-	case testing.Short():
-		return tradingday.Between(alerts, 14*time.Hour+25*time.Minute, 16*time.Hour+25*time.Minute)
 	}
 	return alerts
 }
@@ -51,8 +48,15 @@ type story struct {
 	// opened is when its first alert was sent, and begins when the first of its severity was.
 	opened, begins time.Duration
 	messages       []told
-	timeline       []entry
+
+	number   incident.Number
+	route    string
+	timeline []entry
+	channels []recipient
 }
+
+// recipient is what a channel knows of an incident.
+type recipient struct{ Channel, State, Reason string }
 
 // entry is one of a timeline.
 type entry struct {
@@ -99,9 +103,14 @@ func (r *replay) stories(alerts []tradingday.Alert) map[string]*story {
 		}
 	}
 	for id, s := range stories {
-		var shown struct{ Timeline []entry }
+		var shown struct {
+			Number   incident.Number
+			Route    string
+			Timeline []entry
+			Channels []recipient
+		}
 		r.get("/incidents/"+id, &shown)
-		s.timeline = shown.Timeline
+		s.number, s.route, s.timeline, s.channels = shown.Number, shown.Route, shown.Timeline, shown.Channels
 	}
 	for _, m := range r.postbox.got {
 		if s := stories[m.n.Notice.Incident.ID.String()]; s != nil {
@@ -196,10 +205,11 @@ func (s *story) requireAccount(t *testing.T, digests []told) {
 func TestTradingDay(t *testing.T) {
 	alerts := partOfDay(t)
 	var reports []tradingday.Named
+	var parts map[string]string
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(tradingday.Date().Add(alerts[0].At - time.Minute))) //nolint:forbidigo // in a bubble
-		r := newReplay(t)
-		r.live(alerts)
+		r := &operator{replay: newReplay(t)}
+		r.live(alerts, r.acts())
 		stories := r.stories(alerts)
 		digests := r.digests()
 		for _, s := range stories {
@@ -215,6 +225,9 @@ func TestTradingDay(t *testing.T) {
 			require.LessOrEqual(t, report.Percent(), 2.0)
 		}
 		reports = append(reports, tradingday.Named{Name: "alertd", Report: report})
+		if !storetest.Slow {
+			parts = day{r, alerts, stories}.parts()
+		}
 	})
 	if *besideFlag {
 		result, err := alertmanager.Replay(t.Context(), alertmanager.Day{
@@ -227,4 +240,8 @@ func TestTradingDay(t *testing.T) {
 	var table bytes.Buffer
 	require.NoError(t, tradingday.Table(&table, reports...))
 	t.Logf("what people were told of the day:\n%s", &table)
+	if parts != nil {
+		parts["day"] = dayTable(t, table.String())
+		requireNoiseDocument(t, parts)
+	}
 }

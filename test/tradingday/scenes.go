@@ -119,7 +119,7 @@ func (s *script) session() {
 	for minute := range 40 {
 		down := at(13, 5+minute, s.number(0, 15))
 		s.say(down, t, alerting.SeverityError, "FIX session CS-7 is down: no heartbeat for %d s", s.number(31, 44))
-		s.say(down+10*time.Second, t, alerting.SeverityError, "FIX session CS-7 is down: no heartbeat for %d s", s.number(41, 54))
+		s.say(down+9*time.Second, t, alerting.SeverityError, "FIX session CS-7 is down: no heartbeat for %d s", s.number(41, 54))
 		s.end(down+s.between(20*time.Second, 40*time.Second), t, alerting.SeverityError, "FIX session CS-7 is up")
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // outage is the failure of the market data of a venue.
 func (s *script) outage() {
-	const symbols, perCheck = 420, 35
+	const symbols, perCheck, check = 420, 35, 4 * time.Second
 	feed := trouble{problem: "market data of XETR", category: alerting.CategoryDataQuality, source: "feed_handler"}
 	began, over := at(11, 12, 0), at(11, 18, 50)
 	for n := range symbols {
@@ -17,7 +17,7 @@ func (s *script) outage() {
 		t := feed.about(map[string]any{"symbol": symbol, "venue": "XETR"})
 		t.kind, t.dedupKey = "SymbolStale", "stale:XETR:"+symbol
 		// Those of one check become stale at once, and each is told of again every 30 s.
-		stale := began + time.Duration(n/perCheck)*5*time.Second
+		stale := began + time.Duration(n/perCheck)*check
 		for age := 0; stale+time.Duration(age)*time.Second < over; age += 30 {
 			s.say(stale+time.Duration(age)*time.Second, t, alerting.SeverityError, "No tick of %s for %d s", symbol, age+30)
 		}
@@ -26,7 +26,7 @@ func (s *script) outage() {
 	down := feed.about(map[string]any{"venue": "XETR"})
 	down.kind, down.dedupKey = "FeedDown", "feed:XETR"
 	for now := began + 45*time.Second; now < over; now += time.Minute {
-		stale := min(symbols, perCheck*(1+int((now-began)/(5*time.Second))))
+		stale := min(symbols, perCheck*(1+int((now-began)/check)))
 		s.say(now, down, alerting.SeverityCritical, "Market data of XETR is down: %d of %d symbols are stale", stale, symbols)
 	}
 	s.end(over+12*time.Second, down, alerting.SeverityCritical, "Market data of XETR is back")
