@@ -155,7 +155,7 @@ func checkConsole(t *testing.T, r *reader, b block) {
 func normal(output string) string {
 	for _, pattern := range []string{
 		`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`,
-		`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`,
+		`\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z| \d\d:\d\d:\d\d UTC)`,
 		` +\d+[smhd] `,
 	} {
 		output = regexp.MustCompile(pattern).ReplaceAllString(output, "…")

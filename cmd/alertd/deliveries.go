@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -65,13 +66,26 @@ func newDeliveryCommand() *cobra.Command {
 		}
 		return flags.show(cmd, answer, func(out screen, e element) {
 			out.facts(
-				"Delivery", e.text("delivery_id"), "Incident", e.text("incident_id"), "Channel", e.text("channel"), "Target", e.text("target"),
+				"Delivery", e.text("delivery_id"), "Incident", e.text("incident_id"), "Incidents", digested(e), "Channel", e.text("channel"), "Target", e.text("target"),
 				"Reason", e.text("reason"), "Status", e.text("status"), "Planned", e.text("created_at"), "Due", e.text("due_at"),
 				"Finished", e.text("finished_at"), "Error", e.text("error"), "Fallback for", e.text("fallback_for"),
 			)
 			out.section("attempts", attemptColumns, e.list("attempts"))
 		})
 	})
+}
+
+// digested returns the ids of the incidents that a digest is about; "" for another message.
+func digested(e element) string {
+	ids, _ := e["incident_ids"].([]any) // else there are none
+	if e.text("incident_id") != "" {
+		return ""
+	}
+	var texts []string
+	for _, id := range ids {
+		texts = append(texts, fmt.Sprint(id))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func newRetryCommand() *cobra.Command {

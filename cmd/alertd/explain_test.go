@@ -128,3 +128,36 @@ func TestExplanationOfWhatNobodyIsToldOf(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, s.alertd.do(http.MethodPost, "/explain", `{"alert":{"severity":"error"}}`).status)
 	})
 }
+
+func TestDigestAsPeopleFindIt(t *testing.T) {
+	onBothStores(t, desk+"rate_limit = \"1/m\"\n", func(t *testing.T, s *scene) {
+		s.post("feed", "error", "no prices")
+		s.hears("desk: opened 1")
+		x := s.explain(strings.Replace(noPrices, "prices", "quotes", 1), time.Time{})
+		require.Equal(t, []string{"desk: opened digest"}, x.decided())
+		require.Contains(t, strings.Join(x.Words, "\n"), "desk would be told that the incident is open in its next digest, due at ")
+		s.post("feed", "error", "no quotes")
+		s.post("oms", "error", "rejected")
+		s.hears()
+		require.Equal(t, []string{"desk digest"}, s.states(2))
+		s.passes(61 * time.Second)
+		s.hears("desk: digest of 2")
+
+		var page struct {
+			Deliveries []struct {
+				Reason, Status string
+				Incident       *string  `json:"incident_id"`
+				Incidents      []string `json:"incident_ids"`
+			}
+		}
+		s.alertd.get("/deliveries?limit=1", &page)
+		require.Equal(t, []string{"digest", "delivered"}, []string{page.Deliveries[0].Reason, page.Deliveries[0].Status})
+		require.Nil(t, page.Deliveries[0].Incident)
+		require.ElementsMatch(t, []string{s.incident(2), s.incident(3)}, page.Deliveries[0].Incidents)
+		s.alertd.get("/deliveries?incident_id="+s.incident(3), &page)
+		require.Len(t, page.Deliveries, 1)
+		require.Equal(t, "digest", page.Deliveries[0].Reason)
+		require.Equal(t, []string{"desk told"}, s.states(2))
+		require.Equal(t, []string{"desk told"}, s.states(1))
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,6 +14,7 @@ import (
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
+	"alertd/internal/routing"
 )
 
 // asDesk is a context of a request by a token.
@@ -142,5 +144,29 @@ func TestNoRecordIsKeptOfWhatDidNotHappen(t *testing.T) {
 		require.Empty(t, d.audited())
 		require.Equal(t, incident.Triggered, d.incident(1).Status)
 		allow()
+	})
+}
+
+func TestSilencesAreInTheAuditLog(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		d := p.start(t)
+		wanted := routing.Silence{Condition: from("feed"), Lasts: time.Hour, By: "desk-bot for ada", Comment: "we know"}
+		_, err := d.Engine.Silence(asDesk(t), routing.Silence{By: "desk-bot"})
+		require.Error(t, err, "it silences nothing for no time")
+		s, err := d.Engine.Silence(asDesk(t), wanted)
+		require.NoError(t, err)
+		_, _, err = d.Engine.PreviewSilence(asDesk(t), wanted, 10)
+		require.NoError(t, err)
+		for range 2 { // the second one changes nothing
+			_, err = d.Engine.ExpireSilence(asDesk(t), s.ID, "desk-bot for grace")
+			require.NoError(t, err)
+		}
+		var texts []string
+		for _, e := range d.audited() {
+			require.Equal(t, []string{"desk-bot", s.ID}, []string{e.Actor, e.Object})
+			require.Contains(t, string(e.After), `"comment":"we know"`)
+			texts = append(texts, string(e.Action)+" for "+e.For)
+		}
+		require.Equal(t, []string{"silence.add for ada", "silence.expire for grace"}, texts)
 	})
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"alertd/internal/alerting"
@@ -97,10 +98,11 @@ func (t *turn) saveDigests() {
 // digestDue tells what has gathered for a target in one message.
 func (t *turn) digestDue(ctx context.Context, s work.State) error {
 	d, ok := decodeState[digest](t.engine, s)
-	t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey}) // it ends
-	if !ok {
-		return nil
+	if !ok || d.Channel == "" { // what it is about is known even so
+		d = digest{Since: t.tx.Now(), Why: "the record of what held this back cannot be read"}
+		d.Channel, d.Target, _ = strings.Cut(s.Name, " to ")
 	}
+	t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey}) // it ends
 	t.keepDigest(d.name(), digest{})
 	holds, err := t.tx.HeldBy(ctx, d.holder(), maxDigest)
 	if err != nil || len(holds) == 0 {

@@ -18,6 +18,9 @@
 //     those that are gone. A timer accuses those that are missed.
 //   - report raises alerts of alertd's own about failed deliveries and unreadable rows.
 //
+// [Engine.Explain], [Engine.PreviewSilence] and [Engine.Recipients] rehearse such a turn on a
+// snapshot of the database: they change nothing, and hold up none of the loops.
+//
 // The decisions are pure functions of packages incident and delivery; the state is in the
 // store. A loop finds its work there by a query, so that a lost wake-up only delays it.
 //

@@ -79,3 +79,19 @@ func TestAcknowledgementLeavesWhatIsToBeLookedAt(t *testing.T) {
 		require.Equal(t, []string{"1 opened", "1 resolved", "2 opened"}, r.told())
 	})
 }
+
+func TestReplicaThatReloadsLaterKnowsWhatItOpenedMeanwhile(t *testing.T) {
+	onPostgreSQL(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		late := p.startWith(t, routing.Settings{}, r)
+		early := p.startWith(t, halted(), r)
+		early.stop()
+		late.sends("kill_switch", worst, "halted")
+		late.untilTold(r, "1 opened")
+		late.settings.Routing = halted()
+		late.reconfigure()
+		late.sends("oms", failure, "order rejected")
+		late.untilCounted(2, 1)
+		require.NotNil(t, late.incident(2).Hold)
+	})
+}

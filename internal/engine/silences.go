@@ -22,8 +22,6 @@ const (
 	// shownHeldOfMany how many each of a list does.
 	shownHeld       = 100
 	shownHeldOfMany = 10
-	// previewPage is how many open incidents a preview looks at at once.
-	previewPage = 500
 )
 
 func silenceKey(id string) work.StateKey { return work.StateKey{Kind: silenceState, Name: id} }
@@ -176,38 +174,15 @@ func (e *Engine) PreviewSilence(ctx context.Context, wanted routing.Silence, lim
 		}
 		s.StartsAt = now
 		alone := routing.NewStanding([]routing.Silence{s}, nil)
-		for after, more := incident.Number(0), true; more; {
-			incidents, err := t.tx.OpenAfter(ctx, after, previewPage)
-			if err != nil {
-				return err
+		inContext := len(s.Match.Context)+len(s.Not.Context) > 0
+		err = t.eachOpen(ctx, inContext, func(i *incident.Incident, last *alerting.Event) {
+			if alone.Silences(i, routing.SubjectAbout(i, last), now) {
+				held = append(held, *i)
+				held, all = held[max(0, len(held)-limit):], all+1
 			}
-			var last map[alerting.Seq]*alerting.Event
-			if len(s.Match.Context)+len(s.Not.Context) > 0 {
-				if last, err = t.lastEvents(ctx, incidents); err != nil {
-					return err
-				}
-			}
-			for n := range incidents {
-				i := &incidents[n]
-				after = i.Number
-				if alone.Silences(i, routing.SubjectAbout(i, last[i.LastEvent]), now) {
-					held = append(held, *i)
-					held, all = held[max(0, len(held)-limit):], all+1
-				}
-			}
-			more = len(incidents) == previewPage
-		}
+		})
 		slices.Reverse(held)
-		return nil
+		return err
 	})
 	return held, all, err
-}
-
-// lastEvents returns the latest events of incidents, as far as they are kept.
-func (t *turn) lastEvents(ctx context.Context, incidents []incident.Incident) (map[alerting.Seq]*alerting.Event, error) {
-	seqs := make([]alerting.Seq, len(incidents))
-	for n := range incidents {
-		seqs[n] = incidents[n].LastEvent
-	}
-	return t.tx.Events(ctx, seqs)
 }

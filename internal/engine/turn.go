@@ -25,13 +25,12 @@ type turn struct {
 	claim   delivery.ID // of all messages that are sent as soon as it is committed
 
 	// What decisions go by, once it is needed.
-	standing *routing.Standing
-	// ownStanding says that it is this turn's to change.
-	ownStanding bool
-	throttle    *routing.Throttle
-	storm       *routing.StormState
-	digested    map[heardOf]bool // what was told in digests
-	digests     map[string]digest
+	standing   *routing.Standing
+	inhibitors map[incident.Number]bool // those that are to be saved; nil: what stands is not this turn's to change
+	throttle   *routing.Throttle
+	storm      *routing.StormState
+	digested   map[heardOf]bool // what was told in digests
+	digests    map[string]digest
 
 	hears bool                 // heartbeats were looked after
 	owed  map[string]time.Time // when the oldest alert was decided that is to be raised, by its dedup_key
@@ -93,6 +92,7 @@ func (t *turn) save(ctx context.Context) error {
 	for _, story := range t.stories {
 		t.changes.Deliveries = append(t.changes.Deliveries, story.Changed()...)
 	}
+	t.saveInhibitors()
 	t.saveThrottle()
 	t.saveDigests()
 	t.saveHolds()

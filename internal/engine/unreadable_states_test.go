@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"alertd/internal/delivery"
 	"alertd/internal/heartbeat"
+	"alertd/internal/incident"
 	"alertd/internal/routing"
 	"alertd/internal/store/work"
 )
@@ -46,10 +48,33 @@ func TestUnreadableStateStopsNothing(t *testing.T) {
 		d.sends("feed", worst, "no prices")
 		require.True(t, p.comes(func() bool { return r.about("4 opened").Number > 0 }))
 		p.pass(t, 2*time.Minute)
+		require.True(t, p.comes(func() bool {
+			n := r.about("0 digest")
+			return n.Digest != nil && n.Digest.Worst[0].Number == 3
+		}), "what is in a digest is told")
 		d.sends("feed", worst, "no quotes")
 		require.True(t, p.comes(func() bool { return r.about("5 opened").Number > 0 || r.about("6 opened").Number > 0 }))
 		require.NoError(t, d.Engine.Ready())
 		require.Positive(t, d.Store.Counts().Unreadable["states"])
 		require.True(t, p.comes(func() bool { return len(d.own()) > 0 }), "and people are told of it")
+	})
+}
+
+func TestUnreadableIncidentHoldsBackNobody(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		d := p.startWith(t, halted(), r)
+		d.sends("kill_switch", worst, "halted")
+		d.sends("oms", failure, "order rejected")
+		d.untilCounted(2, 1)
+		d.untilTold(r, "1 opened")
+		p.Exec(t, `UPDATE incidents SET state = `+damagedRow+` WHERE number = 1`)
+		d.sends("kill_switch", worst, "halted") // opens another one, as that cannot be read
+		require.True(t, p.comes(func() bool { return slices.Contains(r.told(), "3 opened") }))
+		_, err := d.Engine.Resolve(t.Context(), d.incident(3).ID, incident.Action{By: "ada"})
+		require.NoError(t, err)
+		d.stop()
+		d.start()
+		require.True(t, p.comes(func() bool { return slices.Contains(r.told(), "2 opened") }))
 	})
 }

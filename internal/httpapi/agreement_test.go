@@ -3,6 +3,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -164,6 +165,85 @@ func TestDocumentAndAPIAgreeOnPings(t *testing.T) {
 	}
 }
 
+// And for silences, except what the document says in words only: that the condition, the end
+// and the author are needed, which times go together, and what a pattern may be.
+func TestDocumentAndAPIAgreeOnSilences(t *testing.T) {
+	c := newContract(t)
+	schema := c.schema(t, "WantedSilence")
+	h := newHarness(t)
+	text := func(most int) []string {
+		return []string{`""`, `"a"`, `"a\u0000b"`, `7`, `null`, `[]`, `"` + strings.Repeat("é", most) + `"`, `"` + strings.Repeat("é", most+1) + `"`}
+	}
+	many := func(value string, n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(value+",", n), ",") + "]"
+	}
+	members := map[string]string{}
+	for n := range 33 {
+		members[fmt.Sprintf(`"m%d"`, n)] = `"x"`
+	}
+	spec := map[string][]string{
+		"min_severity": {`"debug"`, `"warn"`, `"loud"`, `""`, `3`, `null`},
+		"max_severity": {`"critical"`, `"emergency"`, `"LOUD"`, `[]`},
+		"category":     {`["other"]`, `["other","risk_limit"]`, `["risk"]`, `[]`, `"other"`, `[7]`, `null`, many(`"other"`, 100), many(`"other"`, 101)},
+		"source":       {`["a*"]`, `["a","?b"]`, `[]`, `"a"`, `[7]`, `[""]`, `null`, many(`"a"`, 100), many(`"a"`, 101), `["` + strings.Repeat("é", 255) + `"]`, `["` + strings.Repeat("é", 256) + `"]`},
+		"message":      {`""`, `"a.b"`, `7`, `null`, `"` + strings.Repeat("x", 1000) + `"`, `"` + strings.Repeat("é", 1025) + `"`},
+		"context": {
+			`{}`, `{"a":"b*"}`, `{"a":""}`, `{"":"b"}`, `{"a":7}`, `[]`, `null`, `"a"`, object(members), `{"` + strings.Repeat("é", 256) + `":"b"}`,
+			`{"a":"` + strings.Repeat("é", 256) + `"}`,
+		},
+		"more": {`1`},
+	}
+	values := map[string][]string{
+		"match": {`null`, `{}`, `[]`, `"a"`}, "not": {`null`, `{}`, `7`},
+		"starts_at": {`null`, `"2025-12-27T12:30:00Z"`, `"2025-12-27 12:30:00"`, `"noon"`, `7`},
+		"duration":  {`"1h30m"`, `"90s"`, `"7d"`, `"1.5h"`, `"1.5d"`, `"d"`, `"2 h"`, `"-1h"`, `""`, `7`, `null`, `"1w"`, `"1d12h"`},
+		"by":        append(text(255), `" x "`), "comment": text(1024), "allow_critical": {`true`, `false`, `null`, `"true"`, `1`, `""`}, "more": {`1`},
+	}
+	for name, each := range spec {
+		for _, value := range each {
+			for _, of := range []string{"match", "not"} {
+				values[of] = append(values[of], object(map[string]string{`"` + name + `"`: value}))
+			}
+		}
+	}
+	takes := func(fields map[string]string) {
+		h.desk.silences = nil
+		quoted := map[string]string{}
+		for name, value := range fields {
+			quoted[`"`+name+`"`] = value
+		}
+		body := object(quoted)
+		a := h.silence(body)
+		breaches := c.judge(schema, []byte(body))
+		if a.status == http.StatusUnprocessableEntity {
+			nothing := strings.Contains(a.body, "leaves no ") // the document does not know that not excludes all
+			require.True(t, nothing || len(breaches) > 0, "the document would take what alertd refuses: %.300s\n%s", body, a.body)
+			return
+		}
+		require.Equal(t, http.StatusCreated, a.status, "%.300s: %s", body, a.body)
+		require.Empty(t, breaches, "the document would refuse what alertd takes: %.300s", body)
+	}
+	for field, each := range values {
+		for _, value := range each {
+			if onlySaid := []string{`by null`, `by ""`, `duration null`}; slices.Contains(onlySaid, field+" "+value) {
+				continue
+			}
+			fields := map[string]string{"match": `{"source":["var_*"]}`, "not": `{"source":["var_test"]}`, "duration": `"2h"`, "by": `"Ada"`}
+			fields[field] = value
+			takes(fields)
+		}
+	}
+}
+
+// object returns a JSON object of quoted names.
+func object(members map[string]string) string {
+	texts := make([]string, 0, len(members))
+	for _, name := range sortedKeys(members) {
+		texts = append(texts, name+":"+members[name])
+	}
+	return "{" + strings.Join(texts, ",") + "}"
+}
+
 // queryValues has for each list and each of its parameters values about its limits.
 // Left out is what the document says in words only.
 func queryValues() map[string]map[string][]string {
@@ -198,6 +278,12 @@ func queryValues() map[string]map[string][]string {
 			"incident_id": {"", incidentText, strings.ToUpper(incidentText), "00000000-0000-0000-0000-000000000000", "019b5f2c7a3e7c4d9f102b6c8d1e4a55", "7"},
 			"cursor":      append([]string{"ZDEuMQ", "ZDEuNDI", "ZDEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
 			"more":        {"1"},
+		},
+		"/silences": {
+			"limit":  limits,
+			"active": {"", "true", "false", "TRUE", "1"},
+			"cursor": append([]string{"czEuMQ", "czEuNDI", "czEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
+			"more":   {"1"},
 		},
 		"/audit": {
 			"limit": limits, "actor": texts, "action": texts, "object": texts, "since": times, "until": times,

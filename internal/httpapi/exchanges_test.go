@@ -24,6 +24,7 @@ import (
 	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/httpapi"
+	"alertd/internal/incident"
 	"alertd/internal/limit"
 	"alertd/internal/openid/openidtest"
 	"alertd/internal/session"
@@ -505,7 +506,13 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"a ping, the engine away":     adding(ask(beat, "", 503), away, want("Retry-After", "5")),
 
 		// GET /deliveries
-		"deliveries":                    adding(get("/deliveries", 200), told, says(`"status":"superseded"`)),
+		"deliveries": adding(get("/deliveries", 200), told, says(`"status":"superseded"`)),
+		"a digest": adding(get("/deliveries", 200), says(`"incident_id":null,"incident_ids":["`+incidentText+`"],"generation":1,"notice":9,"reason":"digest"`), given(func(h *harness, _ *httptest.Server) {
+			h.desk.plan(delivery.Delivery{
+				ID: delivery.NewID(), Generation: 1, Notice: 9, Reason: incident.Digested, Channel: "slack", Status: delivery.Waiting, CreatedAt: noon(), DueAt: noon(), GiveUpAt: noon(),
+				Others: []incident.Ref{{Number: 1, ID: knownIncident()}},
+			})
+		})),
 		"no deliveries":                 adding(get("/deliveries", 200), says(`{"deliveries":[],"next_cursor":null}`)),
 		"a page of deliveries":          adding(get("/deliveries?limit=2", 200), told, says(`"next_cursor":"ZDEuNQ"`)),
 		"deliveries by every filter":    adding(get("/deliveries?status=failed&status=waiting&channel=slack&incident_id="+incidentText+"&limit=1&cursor=ZDEuMw", 200), told, says(deliveryText)),

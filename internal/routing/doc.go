@@ -8,6 +8,9 @@
 // answer is one value, the [Decision]: the engine acts on it, the timeline shows it, and
 // explain returns it.
 //
+// People ask two questions, and get the same answers in words: an [Explanation] says what an
+// alert would do, and a [Recipient] what a target of a channel knows of an incident.
+//
 // Something that holds back does so in one of two ways. A silence, a window, an inhibition
 // and the wait of a route hold the incident as a whole: its news waits in the incident, and
 // is told in one message once nothing holds it any more. A rate limit and a storm hold one

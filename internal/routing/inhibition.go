@@ -89,10 +89,17 @@ func (r *Rules) inhibited(i *incident.Incident, s *matcher.Subject, standing *St
 	if len(standing.inhibitors) == 0 {
 		return nil
 	}
+	var reached map[inhibits]bool
 	for _, n := range r.held.matching(s) {
 		rule := r.settings.Inhibitions[n]
 		for _, by := range standing.by[inhibits{r.keys[n], equalOf(rule, s)}] {
-			if by != i.Number && !standing.reaches(i.Number, by) {
+			if by == i.Number {
+				continue
+			}
+			if reached == nil {
+				reached = standing.reached(i.Number)
+			}
+			if !standing.inhibitors[by].heldByOne(reached) {
 				return &incident.Hold{
 					Holder: Holder(HeldByInhibition, rule.Name), Why: fmt.Sprintf("held back by incident %d (inhibition %s)", by, rule.Name),
 				}
@@ -102,31 +109,31 @@ func (r *Rules) inhibited(i *incident.Incident, s *matcher.Subject, standing *St
 	return nil
 }
 
-// reaches reports whether an incident holds back another one, or one that does, and so on.
-func (s *Standing) reaches(from, to incident.Number) bool {
-	if _, inhibits := s.inhibitors[from]; !inhibits {
-		return false
+// reached returns by what an incident holds back others, and by what those do, and so on.
+// It goes by what incidents are held back by, of which there are few, and not through the
+// incidents.
+func (s *Standing) reached(from incident.Number) map[inhibits]bool {
+	reached := map[inhibits]bool{}
+	var next []inhibits
+	for key, equal := range s.inhibitors[from].While {
+		next = append(next, inhibits{key, equal})
 	}
-	seen := map[incident.Number]bool{from: true}
-	for next := []incident.Number{from}; len(next) > 0; next = next[1:] {
-		at := s.inhibitors[next[0]]
-		for number, other := range s.inhibitors {
-			if seen[number] || !at.holds(other) {
-				continue
-			}
-			if number == to {
-				return true
-			}
-			seen[number] = true
-			next = append(next, number)
+	for ; len(next) > 0; next = next[1:] {
+		if reached[next[0]] {
+			continue
+		}
+		reached[next[0]] = true
+		for what := range s.leads[next[0]] {
+			next = append(next, what)
 		}
 	}
-	return false
+	return reached
 }
 
-func (i Inhibitor) holds(other Inhibitor) bool {
-	for key, value := range i.While {
-		if equal, could := other.Held[key]; could && equal == value {
+// heldByOne reports whether one of these can hold back an inhibitor.
+func (i Inhibitor) heldByOne(of map[inhibits]bool) bool {
+	for key, equal := range i.Held {
+		if of[inhibits{key, equal}] {
 			return true
 		}
 	}

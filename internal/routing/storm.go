@@ -46,7 +46,7 @@ type StormCount struct {
 // Count counts events that come at a time, except alertd's own, and returns the alert that
 // a storm has begun or ended, if one has.
 func (s *StormState) Count(storm Storm, events []*alerting.Event, now time.Time) *alerting.Alert {
-	if len(s.Slots) > 0 && s.Slots[len(s.Slots)-1].At.After(now) { // a clock was set back
+	if n := len(s.Slots); n > 0 && s.Slots[n-1].At.After(now) || s.Calm.After(now) { // a clock was set back
 		s.Slots, s.Calm = nil, time.Time{}
 	}
 	slot := now.Truncate(stormSlot)

@@ -46,3 +46,18 @@ func TestAlertdsOwnTroublePassesRateLimitsAsCriticalDoes(t *testing.T) {
 	n.Incident.Source = alerting.OwnSource
 	require.Equal(t, routing.Send, rules.Decide(n, nil, heard(routing.HeardNothing), throttle).Targets[0].Verdict)
 }
+
+func TestStormEndsAlsoIfAClockIsSetBack(t *testing.T) {
+	storm := routing.Storm{Threshold: 2, Pass: alerting.SeverityCritical, DigestEvery: time.Minute}
+	one := func(message string) alerting.Alert {
+		return alerting.Alert{Severity: alerting.SeverityError, Category: alerting.CategoryRiskLimit, Source: "feed", Message: message}
+	}
+	var s routing.StormState
+	require.NotNil(t, s.Count(storm, events(t, one("a"), one("b")), now))
+	require.Nil(t, s.Count(storm, nil, now.Add(2*time.Minute)), "it is calm")
+	back := now.Add(-time.Hour)
+	require.Nil(t, s.Count(storm, nil, back))
+	over := s.Count(storm, nil, back.Add(time.Minute))
+	require.NotNil(t, over)
+	require.True(t, over.Resolves)
+}

@@ -53,8 +53,24 @@ func (t *Tx) ResolvedSince(ctx context.Context, prints []incident.Fingerprint, s
 // OpenAfter returns open incidents whose numbers are greater than one, in their order, at
 // most limit.
 func (t *Tx) OpenAfter(ctx context.Context, after incident.Number, limit int) ([]incident.Incident, error) {
-	found, err := t.incidentsWhere(ctx, `status IN (1, 2) AND number > ? ORDER BY number LIMIT ?`, int64(after), limit)
+	// The sums keep it from going through all incidents there are, in their order.
+	found, err := t.incidentsWhere(ctx, `number IN (SELECT o.number FROM incidents o WHERE o.status IN (1, 2) AND o.number + 0 > ? ORDER BY o.number + 0 LIMIT ?)
+		ORDER BY number + 0`, int64(after), limit)
 	return found, wrap("look for open incidents", err)
+}
+
+// OpenOf returns which incidents of some are open.
+func (t *Tx) OpenOf(ctx context.Context, numbers []incident.Number) (map[incident.Number]bool, error) {
+	open := make(map[incident.Number]bool, len(numbers))
+	if len(numbers) == 0 {
+		return open, nil
+	}
+	d := t.work.dialect()
+	found, err := t.numbers(ctx, `SELECT number FROM incidents WHERE status IN (1, 2) AND number `+d.AnyOf, d.List(asInts(numbers)))
+	for _, number := range found {
+		open[incident.Number(number)] = true
+	}
+	return open, wrap("look for open incidents", err)
 }
 
 // Incidents returns incidents by their numbers, as far as there are any that can be read.

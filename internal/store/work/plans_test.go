@@ -40,6 +40,7 @@ func fill(tb testing.TB, db storetest.Database) {
 			SELECT n, ` + id + `, n, 1, 1, 'opened', 'channel ' || (n / 40 % 4), '', CASE WHEN n % 40 = 0 THEN 1 WHEN n % 400 = 1 THEN 4 ELSE 3 END,
 			CASE WHEN n % 80 = 0 THEN 1 ELSE 0 END, n, n, 4000000000000000, CASE WHEN n % 40 <> 0 THEN n END, 0, '', '', 0`,
 		`delivery_incidents (delivery, incident) SELECT n, n + 1`,
+		`holds (holder, incident, since, notices, events, held) SELECT 'digest channel ' || (n / 40 % 4), n, n, 1, 1, CASE WHEN n % 40 = 0 THEN 1 ELSE 0 END`,
 	} {
 		db.Exec(tb, numbers+`INSERT INTO `+rows+` FROM numbers`)
 	}
@@ -86,9 +87,9 @@ func planOf(ctx context.Context, tb testing.TB, driver string, on store.Transact
 // wholeTable is what reads a table row by row, or goes through its key and leaves out most,
 // in the words of either database. An index of what is open, or has failed and is not
 // reported, has few rows, and a query's own rows do not count.
-var wholeTable = regexp.MustCompile(`Seq Scan on (folds|deliveries|incidents|incident_|notices|delivery_|events|timers)` +
+var wholeTable = regexp.MustCompile(`Seq Scan on (folds|deliveries|incidents|incident_|notices|delivery_|events|timers|holds)` +
 	`|(?m)using (deliveries|incidents|timers)_pkey on .*\n\s*(Index Cond: \(\w+ [<>] .*\n\s*)?Filter|^SEARCH timers USING PRIMARY KEY \(kind<` +
-	`|^SCAN (folds|deliveries|incidents|incident_\w+|notices|delivery_\w+|events|timers|[defimo])( USING (COVERING )?INDEX (sqlite_|\w+_once|\w+_of|\w+_finished|\w+_resolved).*| USING (PRIMARY|INTEGER).*)?$`)
+	`|^SCAN (folds|deliveries|incidents|incident_\w+|notices|delivery_\w+|events|timers|holds|[defhimo])( USING (COVERING )?INDEX (sqlite_|\w+_once|\w+_of|\w+_finished|\w+_resolved).*| USING (PRIMARY|INTEGER).*)?$`)
 
 // indexes are those that queries go by, each by a part of its text: what has fewer rows
 // than a table's key.
@@ -98,6 +99,7 @@ var indexes = map[string]string{
 	"GROUP BY channel": "deliveries_open", "SELECT DISTINCT channel": "deliveries_open", "SELECT number FROM deliveries WHERE incident": "deliveries_once",
 	"d.reported = 0": "deliveries_unreported", "d.finished IS NOT NULL": "deliveries_finished", "i.resolved <=": `incidents_resolved[^\n]*(\n\s*Index Cond: \(resolved|\(resolved<)`,
 	"IN (1, 2) AND fingerprint": "incidents_open", "kind, subject FROM timers": "timers_due", "SELECT due FROM timers": "timers_due",
+	"held = 1 ORDER BY since": "holds_held", "held = 1 AND holder": "holds_held", "DISTINCT holder": "holds_held", "GROUP BY fingerprint": "incidents_alike", "o.number + 0": "incidents_open",
 }
 
 func TestNoQueryReadsAWholeTable(t *testing.T) {
@@ -159,6 +161,27 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 				_, _, err := tx.IncidentOf(ctx, delivery.NewID())
 				return err
 			}),
+			"held by": within(func(ctx context.Context, tx *work.Tx) error {
+				_, err := tx.HeldBy(ctx, "digest channel 0", 100)
+				return err
+			}),
+			"holders":  within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.Holders(ctx, "window"); return err }),
+			"holds of": within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.HoldsOf(ctx, 40); return err }),
+			"release": within(func(ctx context.Context, tx *work.Tx) error {
+				return tx.Save(ctx, work.Changes{Released: []string{"digest channel 0"}})
+			}),
+			"told in digests": within(func(ctx context.Context, tx *work.Tx) error {
+				return tx.ToldInDigests(ctx, []incident.Number{40, 41}, func(incident.Number, string, string) {})
+			}),
+			"resolved since": within(func(ctx context.Context, tx *work.Tx) error {
+				_, err := tx.ResolvedSince(ctx, make([]incident.Fingerprint, 3), time.Now())
+				return err
+			}),
+			"open of": within(func(ctx context.Context, tx *work.Tx) error {
+				_, err := tx.OpenOf(ctx, []incident.Number{40, 41})
+				return err
+			}),
+			"open after": within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.OpenAfter(ctx, 40, 10); return err }),
 			"reported": within(func(ctx context.Context, tx *work.Tx) error {
 				return tx.Reported(ctx, []delivery.Failure{{Delivery: *d}})
 			}),

@@ -24,7 +24,7 @@ const (
 )
 
 // What retention keeps to: an open incident is never deleted, nor one with a delivery
-// that waits. It deletes in turn, so that nobody has a delivery tried again meanwhile. What
+// that waits, or that a digest is still to tell of. It deletes in turn, so that nobody has a delivery tried again meanwhile. What
 // belongs to an incident goes first, the incident itself last: what a process leaves
 // behind that is gone, the next run finds.
 
@@ -156,6 +156,7 @@ func (w *Work) oldIncidents(ctx context.Context, retention time.Duration) ([]int
 		return err
 	}, `SELECT i.number FROM incidents i WHERE i.resolved <= ?
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = i.number AND d.status IN (1, 2))
+		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.incident = i.number AND h.held = 1)
 		ORDER BY i.resolved LIMIT ?`, instant(now.Add(-retention)), retainIncidents)
 	return old, err
 }

@@ -24,7 +24,7 @@ const day = 24 * time.Hour
 func (b *bench) rows() map[string]int64 {
 	b.tb.Helper()
 	counts := map[string]int64{}
-	for _, table := range []string{"incidents", "incident_folds", "incident_entries", "notices", "deliveries", "delivery_attempts", "delivery_incidents", "timers"} {
+	for _, table := range []string{"incidents", "incident_folds", "incident_entries", "notices", "deliveries", "delivery_attempts", "delivery_incidents", "holds", "timers"} {
 		if n := b.db.Number(b.tb, `SELECT count(*) FROM `+table); n > 0 {
 			counts[table] = n
 		}
@@ -130,6 +130,21 @@ func TestRetentionOfIncidentsIsRecordedOnceForManyRuns(t *testing.T) {
 		}
 		_, err = b.db.VerifyAudit(t)
 		require.NoError(t, err)
+	})
+}
+
+func TestWhatIsInADigestKeepsItsIncident(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		i := b.tells(1, "alert")
+		b.save(work.Changes{Holds: []work.Hold{{Holder: "digest chat", Incident: i.Number, Notices: 1, Held: true}}})
+		b.resolves(&i)
+		b.db.Advance(t, 2*day)
+		require.Zero(t, b.retains(day))
+		b.inTurn(func(ctx context.Context, tx *work.Tx) {
+			require.NoError(t, tx.LetGo(ctx, "digest chat", []incident.Number{i.Number}))
+		})
+		require.Equal(t, int64(1), b.retains(day))
+		require.Empty(t, b.rows())
 	})
 }
 

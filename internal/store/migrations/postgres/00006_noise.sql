@@ -22,6 +22,7 @@ CREATE TABLE holds (
     PRIMARY KEY (holder, incident)
 );
 CREATE INDEX holds_of ON holds (incident);
+CREATE INDEX holds_held ON holds (holder, since, incident) WHERE held = 1;
 
 -- How many events, incidents and messages there were, and how many were held back.
 CREATE TABLE counts (

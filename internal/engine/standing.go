@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"alertd/internal/alerting"
+	"alertd/internal/incident"
+	"alertd/internal/matcher"
+	"alertd/internal/routing"
+	"alertd/internal/store/work"
+)
+
+// The kinds of states that decisions go by.
+const (
+	silenceState    work.StateKind = "silence"     // by id
+	inhibitorState  work.StateKind = "inhibitor"   // by the incident's number
+	inhibitionState work.StateKind = "inhibitions" // one: by which inhibitions the open incidents were judged
+	bucketState     work.StateKind = "bucket"      // by what is limited
+	stormState      work.StateKind = "storm"       // one
+	digestState     work.StateKind = "digest"      // by the channel and its target
+)
+
+// openPage is how many open incidents are looked at at once.
+const openPage = 500
+
+// stood is what stood at a version, by rules.
+type stood struct {
+	version int64
+	rules   *routing.Rules
+	value   *routing.Standing
+}
+
+// stand loads what decisions depend on beside the rules, unless it is known.
+func (t *turn) stand(ctx context.Context) error {
+	if t.standing != nil {
+		return nil
+	}
+	known := t.engine.stands.Load()
+	if known != nil && known.version == t.tx.Standing() && known.rules == t.state.rules {
+		t.standing = known.value
+		return nil
+	}
+	silences, err := readStates[routing.Silence](ctx, t, silenceState)
+	if err != nil {
+		return err
+	}
+	inhibitors, err := readStates[routing.Inhibitor](ctx, t, inhibitorState)
+	if err != nil {
+		return err
+	}
+	t.standing = routing.NewStanding(silences, inhibitors)
+	if known == nil || known.rules != t.state.rules {
+		if err := t.judgeAnew(ctx); err != nil {
+			return err
+		}
+	}
+	t.keepStanding()
+	return nil
+}
+
+// changeStanding returns what stands, as this turn's own, to change what an incident holds
+// back.
+func (t *turn) changeStanding(of incident.Number) *routing.Standing {
+	if t.inhibitors == nil {
+		t.standing, t.inhibitors = t.standing.Clone(), map[incident.Number]bool{}
+		t.keepStanding()
+	}
+	t.inhibitors[of] = true
+	return t.standing
+}
+
+// saveInhibitors saves what incidents hold back, as far as that has changed.
+func (t *turn) saveInhibitors() {
+	for number := range t.inhibitors {
+		s := work.State{StateKey: work.StateKey{Kind: inhibitorState, Name: fmt.Sprint(number)}, Standing: true}
+		if inhibitor, inhibits := t.standing.Inhibitor(number); inhibits {
+			s.Value = inhibitor
+		}
+		t.changes.States = append(t.changes.States, s)
+	}
+}
+
+// keepStanding remembers what stands for the next turn, once this one is committed.
+func (t *turn) keepStanding() {
+	t.after = append(t.after, func() {
+		version := t.tx.Standing()
+		for _, s := range t.changes.States {
+			if s.Standing { // saving them has made it another version
+				version++
+				break
+			}
+		}
+		t.engine.stands.Store(&stood{version, t.state.rules, t.standing})
+	})
+}
+
+// readStates returns the states of a kind that can be read.
+func readStates[T any](ctx context.Context, t *turn, kind work.StateKind) ([]T, error) {
+	states, err := t.tx.StatesOf(ctx, kind)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]T, 0, len(states))
+	for _, s := range states {
+		if value, ok := decodeState[T](t.engine, s); ok {
+			values = append(values, value)
+		}
+	}
+	return values, nil
+}
+
+// decodeState reads a state. One that cannot be read is set aside.
+func decodeState[T any](e *Engine, s work.State) (value T, ok bool) {
+	if err := s.Decode(&value); err != nil {
+		e.work.SetAside(s, err)
+		return value, false
+	}
+	return value, true
+}
+
+// readState returns one state; the zero value if there is none, or it cannot be read.
+func readState[T any](ctx context.Context, t *turn, key work.StateKey) (value T, err error) {
+	states, err := t.tx.States(ctx, key)
+	if err != nil {
+		return value, err
+	}
+	if s, found := states[key]; found {
+		value, _ = decodeState[T](t.engine, s)
+	}
+	return value, nil
+}
+
+// judgeAnew takes new rules into account: what windows and inhibitions hold back is looked
+// at again, and so are all open incidents if they were not judged by these inhibitions yet.
+func (t *turn) judgeAnew(ctx context.Context) error {
+	holders, err := t.tx.Holders(ctx, routing.HeldByWindow, routing.HeldByInhibition)
+	if err != nil {
+		return err
+	}
+	t.release(holders...)
+	if err := t.forgetInhibitors(ctx); err != nil {
+		return err
+	}
+	one := work.StateKey{Kind: inhibitionState}
+	judged, err := readState[map[string]bool](ctx, t, one)
+	if err != nil {
+		return err
+	}
+	now := map[string]bool{}
+	missing := false // or another replica may have opened some that went by other rules
+	for _, key := range t.state.rules.InhibitionKeys() {
+		now[key] = true
+		missing = missing || !judged[key] || t.engine.store.Shared()
+	}
+	if !maps.Equal(now, judged) {
+		t.changes.States = append(t.changes.States, work.State{StateKey: one, Value: now, Standing: true})
+	}
+	if !missing {
+		return nil
+	}
+	return t.eachOpen(ctx, true, func(i *incident.Incident, last *alerting.Event) { t.inhibit(i, routing.SubjectAbout(i, last)) })
+}
+
+// forgetInhibitors has nothing held back by incidents that are not among the open ones any
+// more, as they cannot be read: nobody could resolve them.
+func (t *turn) forgetInhibitors(ctx context.Context) error {
+	numbers := t.standing.Inhibitors()
+	open, err := t.tx.OpenOf(ctx, numbers)
+	if err != nil {
+		return err
+	}
+	for _, number := range numbers {
+		if !open[number] {
+			t.stopInhibiting(number)
+		}
+	}
+	return nil
+}
+
+// eachOpen calls f for each open incident, the first opened first. last is its latest event,
+// if they are wanted and it is kept.
+func (t *turn) eachOpen(ctx context.Context, events bool, f func(i *incident.Incident, last *alerting.Event)) error {
+	for after, more := incident.Number(0), true; more; {
+		incidents, err := t.tx.OpenAfter(ctx, after, openPage)
+		if err != nil {
+			return err
+		}
+		var last map[alerting.Seq]*alerting.Event
+		if events {
+			seqs := make([]alerting.Seq, len(incidents))
+			for n := range incidents {
+				seqs[n] = incidents[n].LastEvent
+			}
+			if last, err = t.tx.Events(ctx, seqs); err != nil {
+				return err
+			}
+		}
+		for n := range incidents {
+			f(&incidents[n], last[incidents[n].LastEvent])
+			after = incidents[n].Number
+		}
+		more = len(incidents) == openPage
+	}
+	return nil
+}
+
+// inhibit notes what an open incident holds back from now on.
+func (t *turn) inhibit(i *incident.Incident, about *matcher.Subject) {
+	if len(t.state.rules.InhibitionKeys()) == 0 {
+		return
+	}
+	inhibitor, inhibits := t.state.rules.InhibitorOf(i, about)
+	if !inhibits || t.standing.Knows(inhibitor) {
+		return
+	}
+	t.changeStanding(i.Number).Inhibit(inhibitor)
+}
+
+// stopInhibiting has everything looked at that an incident has held back.
+func (t *turn) stopInhibiting(number incident.Number) {
+	inhibitor, inhibits := t.standing.Inhibitor(number)
+	if !inhibits {
+		return
+	}
+	t.changeStanding(number).Release(number)
+	t.release(inhibitor.Holders()...)
+}
+
+// release has everything looked at that holders hold.
+func (t *turn) release(holders ...string) {
+	t.changes.Released = append(t.changes.Released, holders...)
+	t.after = append(t.after, t.engine.timers.ring)
+}
