@@ -326,8 +326,11 @@ func TestOperationsDocumentNamesEveryMetric(t *testing.T) {
 	on += "\n[[alerting.heartbeats]]\nname = \"var-engine\"\nevery = \"1h\"\n"
 	require.NoError(t, os.WriteFile(config, []byte(on), 0o600))
 	d := startDaemon(t, "bin/alertd", "serve", "--config", config, "--listen", "127.0.0.1:0")
-	get(t, d.url()+"/healthz")                                            // so that there is a request to count
-	response, err := http.Post(d.url()+"/heartbeats/var-engine", "", nil) //nolint:noctx // so that there is a ping
+	get(t, d.url()+"/healthz")                                                                                           // so that there is a request to count
+	ping, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url()+"/heartbeats/var-engine", http.NoBody) // so that there is one
+	require.NoError(t, err)
+	caller := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	response, err := caller.Do(ping)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	metrics := get(t, d.url()+"/metrics")

@@ -49,15 +49,6 @@ func (d *daemon) sends(source string, severity alerting.Severity, message string
 
 func resolves(a *alerting.Alert) { a.Resolves = true }
 
-func in(t *testing.T, context string) func(a *alerting.Alert) {
-	t.Helper()
-	return func(a *alerting.Alert) {
-		var err error
-		a.Context, err = alerting.ParseContext([]byte(context))
-		require.NoError(t, err)
-	}
-}
-
 // about returns the notice that was told as "number reason".
 func (r *receiver) about(told string) incident.Notice {
 	for _, m := range r.messages() {
@@ -134,7 +125,7 @@ func TestFlappingIsToldOnceAndOnceWhenItEnds(t *testing.T) {
 }
 
 // silence makes a silence of a source for some time.
-func (d *daemon) silence(source string, during time.Duration, changes ...func(s *routing.Silence)) routing.Silence {
+func (d *daemon) silence(source string, during time.Duration, changes ...func(s *routing.Silence)) {
 	d.t.Helper()
 	now, err := d.Work.Now(d.t.Context())
 	require.NoError(d.t, err)
@@ -142,9 +133,8 @@ func (d *daemon) silence(source string, during time.Duration, changes ...func(s 
 	for _, change := range changes {
 		change(&s)
 	}
-	s, err = d.Engine.Silence(d.t.Context(), s)
+	_, err = d.Engine.Silence(d.t.Context(), s)
 	require.NoError(d.t, err)
-	return s
 }
 
 func TestResolutionPassesASilence(t *testing.T) {

@@ -46,22 +46,26 @@ func TestCriticalProblemIsToldByAMessageThatSaysSo(t *testing.T) {
 		{
 			"less severe",
 			[]tradingday.Message{came(2*time.Second, "VaR", warning)},
-			tradingday.Delays{Count: 1, Never: []string{"VaR"}}, nil,
+			tradingday.Delays{Count: 1, Never: []string{"VaR"}},
+			nil,
 		},
 		{
 			"in a digest only",
 			[]tradingday.Message{digest(6*time.Second, "VaR", critical)},
-			tradingday.Delays{Count: 1, Never: []string{"VaR"}}, []string{"VaR"},
+			tradingday.Delays{Count: 1, Never: []string{"VaR"}},
+			[]string{"VaR"},
 		},
 		{
 			"in a digest first",
 			[]tradingday.Message{digest(6*time.Second, "VaR", critical), came(8*time.Second, "VaR", critical), came(7*time.Second, "VaR", critical)},
-			tradingday.Delays{Count: 1, Median: 2 * time.Second, P99: 2 * time.Second, Max: 2 * time.Second}, nil,
+			tradingday.Delays{Count: 1, Median: 2 * time.Second, P99: 2 * time.Second, Max: 2 * time.Second},
+			nil,
 		},
 		{
 			"late",
 			[]tradingday.Message{came(1*time.Second, "VaR", warning), came(16*time.Second, "VaR", critical)},
-			tradingday.Delays{Count: 1, Median: 11 * time.Second, P99: 11 * time.Second, Max: 11 * time.Second, Late: []string{"VaR"}}, nil,
+			tradingday.Delays{Count: 1, Median: 11 * time.Second, P99: 11 * time.Second, Max: 11 * time.Second, Late: []string{"VaR"}},
+			nil,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

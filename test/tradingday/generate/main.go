@@ -36,7 +36,7 @@ func write(seed uint64, path string) error {
 	if err := zipped.Close(); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, data.Bytes(), 0o644); err != nil { //nolint:gosec // everybody may read it
+	if err := os.WriteFile(path, data.Bytes(), 0o644); err != nil {
 		return err
 	}
 	fmt.Printf("%s: %d alerts, %d bytes\n", path, len(alerts), data.Len())
