@@ -46,9 +46,7 @@ func (a *about) terms() incident.Terms {
 type change struct {
 	incident.Change
 	number incident.Number
-	// hold is what holds back its news, if something does since.
-	hold *incident.Hold
-	// as is the incident as it was then, if there is something to decide.
+	// as is the incident as it was then, if its news is held back.
 	as    incident.Incident
 	event *alerting.Event
 }
@@ -67,7 +65,7 @@ func (a *about) noted(c incident.Change) change {
 		a.held = holder
 	}
 	if c.HeldBack {
-		made.hold, made.as = i.Hold, *i
+		made.as = *i
 		t.holdBack(holder, i.Number, i.Count-i.ToldCount)
 	}
 	return made
