@@ -72,8 +72,8 @@ func matchers[T any](rules []T, condition func(T) matcher.Condition) (compiled [
 	return compiled, true
 }
 
-// circleOf returns inhibitions of which each certainly holds back what the next one, and the
-// last one what the first one, needs to be open; nil: none is found. One that holds back what
+// circleOf returns inhibitions in a circle: each certainly holds back what the next one needs
+// to be open, and the last one what the first one needs; nil: none is found. One that holds back what
 // it needs itself is no circle: no incident holds back itself.
 func circleOf(inhibitions []routing.Inhibition) []int {
 	whiles, okWhiles := matchers(inhibitions, func(i routing.Inhibition) matcher.Condition { return i.While })

@@ -11,7 +11,7 @@ import (
 	"alertd/internal/store/work"
 )
 
-// about is an incident of which something may be told, with what matchers see of it.
+// about is an incident about which something may be told, with what matchers see of it.
 type about struct {
 	turn     *turn
 	incident *incident.Incident

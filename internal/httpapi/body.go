@@ -34,7 +34,7 @@ func (a *API) readObject(w *response, r *http.Request, known ...string) (*bodyRe
 	return a.readMembers(w, r, len(known) == 0 || w.caller.Kind != access.Anonymous, known...)
 }
 
-// readOptional is readObject for a body that may be empty whoever calls.
+// readOptional is readObject for a body that may be empty for every caller.
 func (a *API) readOptional(w *response, r *http.Request, known ...string) (*bodyReader, error) {
 	return a.readMembers(w, r, true, known...)
 }

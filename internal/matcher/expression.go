@@ -8,7 +8,7 @@ import (
 )
 
 // maxSteps is the most steps of a regular expression. The time to match grows with the steps
-// and the length of the message, both of which come from outside.
+// and the length of the message. Both come from outside.
 const maxSteps = 1000
 
 // newExpression compiles a regular expression. The error continues a sentence about it.

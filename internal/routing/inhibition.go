@@ -110,7 +110,7 @@ func (r *Rules) inhibited(i *incident.Incident, s *matcher.Subject, standing *St
 }
 
 // reached returns by what an incident holds back others, and by what those do, and so on.
-// It goes by what incidents are held back by, of which there are few, and not through the
+// It goes by what incidents are held back by, which is little, and not through the
 // incidents.
 func (s *Standing) reached(from incident.Number) map[inhibits]bool {
 	reached := map[inhibits]bool{}

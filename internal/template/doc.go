@@ -9,8 +9,8 @@
 // when the configuration is read. [Template.Apply] words a message. If a template fails
 // then, the message is the built-in one and says so.
 //
-// A template cannot spin, whatever it says: each execution has a number of steps, of which
-// each turn of a loop and each {{template}} takes some, and a number of bytes that its
+// A template cannot spin, whatever it says: each execution has a number of steps, and each
+// turn of a loop and each {{template}} takes some. It has a number of bytes that its
 // functions may read and write. Both are counted, not timed, so that a template that was
 // good on one machine is good on a slower one. Its result has a limit, too.
 //
