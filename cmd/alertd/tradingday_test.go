@@ -29,13 +29,13 @@ var (
 // tradingDay is the folder with the day and its configurations.
 const tradingDay = "../../testdata/tradingday"
 
-// partOfDay returns the alerts of the day that the test replays: all, or under the race
-// detector those of the halt.
+// partOfDay returns the alerts of the day that the test replays: all, or with -short and
+// under the race detector those of the halt.
 func partOfDay(t *testing.T) []tradingday.Alert {
 	t.Helper()
 	alerts, err := tradingday.Load(filepath.Join(tradingDay, "alerts.jsonl.gz"))
 	require.NoError(t, err)
-	if storetest.Slow {
+	if !wholeDay() {
 		return tradingday.Between(alerts, 15*time.Hour+35*time.Minute, 15*time.Hour+55*time.Minute)
 	}
 	return alerts
@@ -202,6 +202,9 @@ func (s *story) requireAccount(t *testing.T, digests []told) {
 	require.True(t, held || slices.ContainsFunc(digests, s.inDigest), "neither told nor held back: %v", s.alerts[0])
 }
 
+// wholeDay reports whether the whole day is replayed, as make replay does, and not a part.
+func wholeDay() bool { return !testing.Short() && !storetest.Slow }
+
 func TestTradingDay(t *testing.T) {
 	alerts := partOfDay(t)
 	var reports []tradingday.Named
@@ -221,11 +224,11 @@ func TestTradingDay(t *testing.T) {
 		require.LessOrEqual(t, report.Critical.Max, time.Second)
 		require.Empty(t, report.Others.Never)
 		require.Zero(t, report.Explained)
-		if !storetest.Slow { // else it is a part with little noise
+		if wholeDay() { // else it is a part with little noise
 			require.LessOrEqual(t, report.Percent(), 2.0)
 		}
 		reports = append(reports, tradingday.Named{Name: "alertd", Report: report})
-		if !storetest.Slow {
+		if wholeDay() {
 			parts = day{r, alerts, stories}.parts()
 		}
 	})
