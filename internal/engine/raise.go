@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,13 +45,12 @@ func (t *turn) raise(a alerting.Alert) {
 	})
 }
 
-// raiseDue raises an alert after the turn, and then forgets that it is owed. If that fails it
-// is raised again, with the same id. It waits for those with its dedup_key that were decided
+// raiseDue raises an alert after the turn. If that fails it is raised again, with the same id. It waits for those with its dedup_key that were decided
 // before it: what is over must not be resolved before it has begun.
 func (t *turn) raiseDue(ctx context.Context, s work.State) error {
 	alert, ok := decodeState[owed](t.engine, s)
 	id, err := alerting.ParseEventID(s.Name)
-	if !ok || err != nil {
+	if !ok || err != nil || !alert.Severity.Valid() || !alert.Category.Valid() {
 		t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey})
 		return nil //nolint:nilerr // what cannot be read cannot be raised; it is set aside
 	}
@@ -63,22 +63,38 @@ func (t *turn) raiseDue(ctx context.Context, s work.State) error {
 		return nil
 	}
 	t.changes.States = append(t.changes.States, work.State{StateKey: s.StateKey, Value: alert, DueAt: t.tx.Now().Add(postponeBy)})
-	t.after = append(t.after, func() {
-		e := t.engine
-		err := e.raise(e.sending, alerting.Alert{
-			EventID: id, Timestamp: alert.At, Context: alert.Context, Severity: alert.Severity, Category: alert.Category, Source: alert.Source,
-			Message: alert.Message, DedupKey: alert.DedupKey, Resolves: alert.Resolves,
-		})
-		if err == nil {
-			err = e.work.Transact(e.sending, func(ctx context.Context, tx *work.Tx) error {
-				return tx.Save(ctx, work.Changes{States: []work.State{{StateKey: s.StateKey}}})
-			})
-		}
-		if err != nil {
-			e.log.Error("alert of alertd's own not raised, tried again", "dedup_key", alert.DedupKey, "error", withCause(err))
-		}
+	if len(t.raising) == 0 {
+		t.after = append(t.after, t.raiseNow)
+	}
+	t.raising = append(t.raising, alerting.Alert{
+		EventID: id, Timestamp: alert.At, Context: alert.Context, Severity: alert.Severity, Category: alert.Category, Source: alert.Source,
+		Message: alert.Message, DedupKey: alert.DedupKey, Resolves: alert.Resolves,
 	})
 	return nil
+}
+
+// raiseNow raises alerts, and forgets that they are owed. While the log takes nothing it tries
+// one of them, as each would wait.
+func (t *turn) raiseNow() {
+	e := t.engine
+	var done []work.State
+	for _, alert := range t.raising {
+		err := e.raise(e.sending, alert)
+		known, _ := errors.AsType[*alerting.Error](err)
+		again := err != nil && (known == nil || known.Code != alerting.CodeInvalid)
+		if err != nil {
+			e.log.Error("alert of alertd's own not raised", "dedup_key", alert.DedupKey, "tried_again", again, "error", withCause(err))
+		}
+		if !again {
+			done = append(done, work.State{StateKey: work.StateKey{Kind: raiseState, Name: alert.EventID.String()}})
+		} else if known == nil || known.Code == alerting.CodeUnavailable {
+			break
+		}
+	}
+	err := e.work.Transact(e.sending, func(ctx context.Context, tx *work.Tx) error { return tx.Save(ctx, work.Changes{States: done}) })
+	if err != nil {
+		e.log.Error("alerts of alertd's own are raised again, which changes nothing", "alerts", len(done), "error", withCause(err))
+	}
 }
 
 // oldestOwed returns when the oldest of the alerts with this dedup_key was decided that are

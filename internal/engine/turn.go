@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"alertd/internal/alerting"
 	"alertd/internal/audit"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
@@ -32,8 +33,9 @@ type turn struct {
 	digested   map[heardOf]bool // what was told in digests
 	digests    map[string]digest
 
-	hears bool                 // heartbeats were looked after
-	owed  map[string]time.Time // when the oldest alert was decided that is to be raised, by its dedup_key
+	hears   bool                 // heartbeats were looked after
+	owed    map[string]time.Time // when the oldest alert was decided that is to be raised, by its dedup_key
+	raising []alerting.Alert     // those that are raised once this is committed
 
 	// rehearsal, if it is not nil, gathers what is decided, and nothing comes of the turn.
 	rehearsal *rehearsal
