@@ -66,7 +66,7 @@ func (i *Incident) say(reason Reason, why string, e *alerting.Event, terms Terms
 		i.News = News{reason, why}
 	}
 	change := i.tellNews(e, terms, now)
-	change.HeldBack = i.Hold != nil && i.News != news
+	change.HeldBack = change.HeldBack || i.Hold != nil && i.News != news
 	return change
 }
 

@@ -41,6 +41,18 @@ func TestWhatWasHeldBackIsToldAsItIsThen(t *testing.T) {
 	require.Equal(t, "severity rose from error to critical by event 12", i.Look(nil, held, now).Notice.Why)
 }
 
+func TestWhatIsHeldBackByAnotherIsSaid(t *testing.T) {
+	e := event(t, 7, alerting.SeverityWarning, "VaR 0.05 > 0.03", 0)
+	holder, why := "silence 7", "silenced by ada"
+	held := holding(&holder, &why)
+	i, change := incident.Open(incident.NewID(), 12, incident.KeyOf(e, incident.GroupBy{}), e, held, start)
+	require.True(t, change.HeldBack)
+	holder, why = "inhibition halted", "held back by incident 1"
+	change = i.Add(event(t, 8, alerting.SeverityCritical, "worst", 0), held, start)
+	require.Equal(t, holder, i.Hold.Holder)
+	require.True(t, change.HeldBack, "also if there is no other news than before")
+}
+
 func TestHoldSaysWhatHoldsBackNow(t *testing.T) {
 	i, _ := opened(t)
 	holder, why := "inhibition halted", "held back by incident 1"
