@@ -89,15 +89,20 @@ func standingOf(i incident.Incident) standing {
 // notice since, or if the channel is off.
 func (e *Engine) RetryDelivery(ctx context.Context, id delivery.ID) (retried delivery.Delivery, err error) {
 	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
-		number, about, err := t.tx.IncidentOf(ctx, id)
+		failed, err := t.tx.Delivery(ctx, id)
 		if err != nil {
 			return err
 		}
+		about := failed.Incident
 		if err := t.load(ctx, []incident.Number{about}); err != nil {
 			return err
 		}
 		story := t.stories[about]
-		d := story.Find(number)
+		d := story.Find(failed.Number)
+		if d == nil { // a digest: of those only the open ones are loaded
+			story.Load(failed)
+			d = story.Find(failed.Number)
+		}
 		policy := t.state.policy(d.Channel)
 		if policy == nil || !policy.Enabled {
 			return &alerting.Error{Code: alerting.CodeConflict, Message: fmt.Sprintf("channel %s is off", d.Channel)}

@@ -163,3 +163,23 @@ func TestResolutionsInDigestsKeepToTheLimit(t *testing.T) {
 		})
 	}
 }
+
+func TestFailedDigestIsTriedAgainByHand(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := startLimited(t, routing.Settings{}, r)
+		d.sends("feed", failure, "no prices")
+		d.sends("feed", failure, "no quotes")
+		r.answers(refuses)
+		wait(time.Minute + time.Second)
+		failed := d.delivery(1)
+		require.Equal(t, []any{incident.Digested, delivery.Failed}, []any{failed.Reason, failed.Status})
+		r.answers(nil)
+		_, err := d.Engine.RetryDelivery(t.Context(), failed.ID)
+		require.NoError(t, err)
+		wait(time.Second)
+		require.Equal(t, delivery.Delivered, d.delivery(1).Status)
+		_, err = d.Engine.RetryDelivery(t.Context(), failed.ID)
+		require.ErrorContains(t, err, "only one that has failed can be retried")
+	})
+}

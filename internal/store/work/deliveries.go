@@ -127,14 +127,13 @@ func noSuchDelivery(id delivery.ID) error {
 	return &alerting.Error{Code: alerting.CodeNotFound, Message: fmt.Sprintf("there is no delivery with the id %s", id)}
 }
 
-// IncidentOf returns the numbers of a delivery and its incident. The error is as that of
-// [Work.Delivery].
-func (t *Tx) IncidentOf(ctx context.Context, id delivery.ID) (number delivery.Number, about incident.Number, err error) {
-	err = t.one(ctx, `SELECT number, incident FROM deliveries WHERE delivery_id = ?`, t.work.deliveryKey(id)).Scan(&number, &about)
+// Delivery returns a delivery as [Tx.Stories] does. The error is as that of [Work.Delivery].
+func (t *Tx) Delivery(ctx context.Context, id delivery.ID) (delivery.Delivery, error) {
+	d, err := scanDelivery(t.one(ctx, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.delivery_id = ?`, t.work.deliveryKey(id)))
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, 0, noSuchDelivery(id)
+		return d, noSuchDelivery(id)
 	}
-	return number, about, wrap("read delivery", err)
+	return d, wrap("read delivery", err)
 }
 
 // Backlog is what is still to be done, at Now.

@@ -250,17 +250,18 @@ func finish(ctx context.Context, tx *work.Tx, claimed delivery.Delivery, r chann
 
 // retry has a delivery tried again by hand, as the engine does.
 func retry(ctx context.Context, tx *work.Tx, id delivery.ID) error {
-	number, about, err := tx.IncidentOf(ctx, id)
+	one, err := tx.Delivery(ctx, id)
 	if err != nil {
 		return err
 	}
+	about := one.Incident
 	stories, err := tx.Stories(ctx, []incident.Number{about})
 	if err != nil {
 		return err
 	}
-	d := stories[about].Find(number)
+	d := stories[about].Find(one.Number)
 	if d == nil {
-		return fmt.Errorf("delivery %d is gone", number)
+		return fmt.Errorf("delivery %d is gone", one.Number)
 	}
 	if _, err := stories[about].Retry(d, nil, policyOf(d.Channel), tx.Mint, tx.Now()); err != nil {
 		return err

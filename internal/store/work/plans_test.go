@@ -157,8 +157,8 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 				return err
 			}),
 			"by id": within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.Incident(ctx, incident.NewID()); return err }),
-			"incident of": within(func(ctx context.Context, tx *work.Tx) error {
-				_, _, err := tx.IncidentOf(ctx, delivery.NewID())
+			"one delivery": within(func(ctx context.Context, tx *work.Tx) error {
+				_, err := tx.Delivery(ctx, delivery.NewID())
 				return err
 			}),
 			"held by": within(func(ctx context.Context, tx *work.Tx) error {

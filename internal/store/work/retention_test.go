@@ -290,7 +290,7 @@ func TestRetentionDeletesNothingUnderARetry(t *testing.T) {
 	hold := newHold()
 	b.meets(func() error {
 		return b.InTurn(t.Context(), func(ctx context.Context, tx *work.Tx) error {
-			_, _, err := tx.IncidentOf(ctx, d.ID)
+			_, err := tx.Delivery(ctx, d.ID)
 			require.NoError(t, err)
 			hold.wait()
 			return retry(ctx, tx, d.ID)
