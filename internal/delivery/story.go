@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"alertd/internal/alerting"
@@ -308,15 +307,17 @@ func GivenUp(failed []Failure) (alerting.Alert, bool) {
 		return alerting.Alert{}, false
 	}
 	first := told[0].Delivery
-	var b strings.Builder
-	if len(told) == 1 {
-		fmt.Fprintf(&b, "channel %s: a message about incident %d (%s) was not delivered: %s", first.Channel, first.Incident, first.Reason, first.Error)
-	} else {
-		fmt.Fprintf(&b, "channel %s: %d messages were not delivered, the first about incident %d (%s): %s", first.Channel, len(told), first.Incident, first.Reason, first.Error)
+	about := fmt.Sprintf("incident %d", first.Incident)
+	if first.Incident == incident.Digests {
+		about = "several incidents"
+	}
+	message := fmt.Sprintf("channel %s: a message about %s (%s) was not delivered: %s", first.Channel, about, first.Reason, first.Error)
+	if len(told) > 1 {
+		message = fmt.Sprintf("channel %s: %d messages were not delivered, the first about %s (%s): %s", first.Channel, len(told), about, first.Reason, first.Error)
 	}
 	return alerting.Alert{
 		Severity: alerting.SeverityError, Category: alerting.CategorySystemHealth, Source: alerting.OwnSource,
-		Message: b.String(), DedupKey: ChannelKey(first.Channel),
+		Message: message, DedupKey: ChannelKey(first.Channel),
 	}, true
 }
 

@@ -24,6 +24,8 @@ func TestFailuresOfOneChannelAreOneAlert(t *testing.T) {
 	alert, raise = delivery.GivenUp([]delivery.Failure{failure(12, "var_gate"), own, failure(13, "feed")})
 	require.True(t, raise)
 	require.Equal(t, "channel chat: 2 messages were not delivered, the first about incident 12 (resolved): 403 invalid_token", alert.Message)
+	alert, _ = delivery.GivenUp([]delivery.Failure{failure(incident.Digests, "")})
+	require.Equal(t, "channel chat: a message about several incidents (resolved) was not delivered: 403 invalid_token", alert.Message)
 	_, raise = delivery.GivenUp([]delivery.Failure{own, own})
 	require.False(t, raise, "a message about alertd itself that fails is no cause for another")
 }
