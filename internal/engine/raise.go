@@ -45,7 +45,8 @@ func (t *turn) raise(a alerting.Alert) {
 	})
 }
 
-// raiseDue raises an alert after the turn. If that fails it is raised again, with the same id. It waits for those with its dedup_key that were decided
+// raiseDue raises an alert after the turn. If that fails it is raised again, with the same id.
+// It waits for those with its dedup_key that were decided
 // before it: what is over must not be resolved before it has begun.
 func (t *turn) raiseDue(ctx context.Context, s work.State) error {
 	alert, ok := decodeState[owed](t.engine, s)
