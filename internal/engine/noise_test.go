@@ -125,7 +125,7 @@ func TestFlappingIsToldOnceAndOnceWhenItEnds(t *testing.T) {
 }
 
 // silence makes a silence of a source for some time.
-func (d *daemon) silence(source string, during time.Duration, changes ...func(s *routing.Silence)) {
+func (d *daemon) silence(source string, during time.Duration, changes ...func(s *routing.Silence)) routing.Silence {
 	d.t.Helper()
 	now, err := d.Work.Now(d.t.Context())
 	require.NoError(d.t, err)
@@ -133,8 +133,9 @@ func (d *daemon) silence(source string, during time.Duration, changes ...func(s 
 	for _, change := range changes {
 		change(&s)
 	}
-	_, err = d.Engine.Silence(d.t.Context(), s)
+	s, err = d.Engine.Silence(d.t.Context(), s)
 	require.NoError(d.t, err)
+	return s
 }
 
 func TestResolutionPassesASilence(t *testing.T) {
