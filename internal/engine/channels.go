@@ -51,15 +51,15 @@ func (e *Engine) sweep(ctx context.Context) error {
 	if !s.settings.Enabled { // messages wait
 		return nil
 	}
+	if err := e.saveChannels(ctx, s); err != nil { // first: a channel may be gone soon, and its fallback is to be known
+		return err
+	}
 	if stood := e.stands.Load(); stood == nil || stood.rules != s.rules {
 		if err := e.inTurn(ctx, func(ctx context.Context, t *turn) error { return t.stand(ctx) }); err != nil {
 			return fmt.Errorf("go by new rules: %w", err)
 		}
 	}
 	if err := e.rescheduleChanged(ctx); err != nil {
-		return err
-	}
-	if err := e.saveChannels(ctx, s); err != nil {
 		return err
 	}
 	known := make([]string, len(s.policies))
