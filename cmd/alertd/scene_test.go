@@ -75,6 +75,9 @@ func onBothStores(t *testing.T, toml string, play func(t *testing.T, s *scene)) 
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) { play(t, newScene(t, storetest.SQLite(t), toml)) })
 	})
+	if storetest.Slow { // the engine's own tests have both databases under the race detector
+		return
+	}
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		play(t, newScene(t, storetest.PostgreSQL(t), toml))
