@@ -33,7 +33,7 @@ func (d *desk) chance(one int) bool { return d.random.IntN(one) == 0 }
 func (d *desk) pick(texts ...string) string { return texts[d.random.IntN(len(texts))] }
 
 func (d *desk) alert() alerting.Alert {
-	return alertOf(d.pick("a", "b", "c", "d"), warning+alerting.Severity(d.random.IntN(3)), d.pick("x", "y"), func(a *alerting.Alert) { //nolint:gosec // 0 to 2
+	return alertOf(d.pick("a", "b", "c", "d"), warning+alerting.Severity(d.random.IntN(3)), d.pick("x", "y"), func(a *alerting.Alert) {
 		a.Resolves = d.chance(4)
 	})
 }
@@ -261,7 +261,7 @@ func TestWhateverHappensEachEventIsAccountedFor(t *testing.T) {
 			story(t, func(t *testing.T) {
 				hours, err := calendar.New(calendar.Spec{Name: "hours", TimeZone: "UTC", Hours: []string{"00:05-00:15", "00:20-00:25"}})
 				require.NoError(t, err)
-				d := &desk{random: rand.New(rand.NewPCG(seed, 11)), receivers: []*receiver{newReceiver("desk"), newReceiver("page")}, hours: hours} //nolint:gosec // repeatable
+				d := &desk{random: rand.New(rand.NewPCG(seed, 11)), receivers: []*receiver{newReceiver("desk"), newReceiver("page")}, hours: hours}
 				d.daemon = (&place{storetest.SQLite(t)}).startWith(t, routing.Settings{}, d.receivers...)
 				d.reload()
 				for range 80 {

@@ -95,3 +95,24 @@ func TestReplicaThatReloadsLaterKnowsWhatItOpenedMeanwhile(t *testing.T) {
 		require.NotNil(t, late.incident(2).Hold)
 	})
 }
+
+func TestIncidentThatInhibitsOthersThanBeforeLetsThoseGo(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		at := func(venue string) func(a *alerting.Alert) {
+			context, err := alerting.ParseContext([]byte(`{"venue":"` + venue + `"}`))
+			require.NoError(t, err)
+			return func(a *alerting.Alert) { a.Context = context }
+		}
+		one := func(a *alerting.Alert) { a.DedupKey = "halt" }
+		r := newReceiver("desk")
+		settings := halted()
+		settings.Inhibitions[0].Equal = []string{"venue"}
+		d := p.startWith(t, settings, r)
+		d.sendsAtOnce(alertOf("kill_switch", failure, "halted", at("XETR"), one))
+		d.sendsAtOnce(alertOf("oms", failure, "order rejected", at("XETR")))
+		d.untilCounted(2, 1)
+		d.untilTold(r, "1 opened")
+		d.sendsAtOnce(alertOf("kill_switch", worst, "halted", at("XLON"), one))
+		d.untilTold(r, "1 opened", "1 severity_raised", "2 opened")
+	})
+}

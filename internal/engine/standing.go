@@ -215,6 +215,9 @@ func (t *turn) inhibit(i *incident.Incident, about *matcher.Subject) {
 	if !inhibits || t.standing.Knows(inhibitor) {
 		return
 	}
+	if before, inhibited := t.standing.Inhibitor(i.Number); inhibited { // others, perhaps
+		t.release(before.Holders()...)
+	}
 	t.changeStanding(i.Number).Inhibit(inhibitor)
 }
 
