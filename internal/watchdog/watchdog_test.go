@@ -63,7 +63,25 @@ type dog struct {
 	*watchdog.Watchdog
 	fold, timers atomic.Uint64
 	stuck        atomic.Bool // the fold makes no progress
-	log          bytes.Buffer
+	log          logText
+}
+
+// logText is a log that a test can read while it is written.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // keep runs f beside a watchdog whose parts make progress every second.
