@@ -1,7 +1,7 @@
 # What alertd's developers do. `make` alone lists it.
 
 GO          ?= go
-FUZZTIME    ?= 5s
+FUZZTIME    ?= 5000x
 BENCHTIME   ?= 1s
 ROUNDS      ?= 20
 SPEED       ?= 60
@@ -70,7 +70,7 @@ vuln: ## known vulnerabilities in what alertd calls; passes, and says so, when t
 	@GO='$(GO)' tools/vuln.sh
 
 # Without the contract's tests: their validator takes minutes to build for fuzzing.
-fuzz: ## every fuzz target for FUZZTIME each
+fuzz: ## every fuzz target for FUZZTIME each, a span or a number of inputs (1000x)
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 		for target in $$($(GO) test -tags fuzz -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "== $$pkg $$target"; $(GO) test -tags fuzz -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
@@ -113,6 +113,7 @@ clean: ## removes what was built
 	rm -rf bin cover.out
 
 check: ROUNDS = 3
-check: FUZZTIME = 2s
+# Counted, as a span of time that ends within an input fails (golang/go#75804, until Go 1.27).
+check: FUZZTIME = 1000x
 check: SPEED = 240
 check: build vet lint vuln race cover static fuzz crash replay ## all that CI runs
