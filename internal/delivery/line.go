@@ -56,10 +56,13 @@ func (l *line) open() []*Delivery {
 	return open
 }
 
-// settle makes the first open delivery ready if its time has come, and no other.
+// settle makes the first open delivery ready if its time has come, and no other. A digest in
+// place of one that has failed may have come in front of what is being sent.
 func (l *line) settle(now time.Time) {
-	for i, d := range l.open() {
-		ready := i == 0 && d.Status == Waiting && !d.DueAt.After(now)
+	open := l.open()
+	sending := slices.ContainsFunc(open, func(d *Delivery) bool { return d.Status == Sending })
+	for i, d := range open {
+		ready := i == 0 && !sending && !d.DueAt.After(now)
 		if d.Ready != ready || i == 0 && d.Status == Waiting {
 			// Also the first that is not due yet: it may have been planned after now, by a
 			// transaction that this one has waited for, and then it is woken when it is due.
@@ -81,8 +84,12 @@ func (l *line) toldBefore(notice int) bool {
 }
 
 // around returns whether the target has heard of the incident before a delivery, or may
-// still, and the open deliveries after it.
+// still, and the open deliveries after it. Digests are about other incidents each: none needs
+// those before it.
 func (l *line) around(d *Delivery) (heard bool, later []*Delivery) {
+	if d.Reason == incident.Digested {
+		return true, nil
+	}
 	heard = l.toldBefore(d.Notice)
 	for _, other := range l.open() {
 		switch {
@@ -111,10 +118,10 @@ func (l *line) thread() string {
 }
 
 // toldAfter reports whether the target was told, or is just being told, of what came after
-// a notice, so that the notice comes too late.
-func (l *line) toldAfter(notice int) bool {
-	return slices.ContainsFunc(l.deliveries, func(d *Delivery) bool {
-		return d.Notice > notice && (d.Status == Delivered || d.Status == Sending)
+// a delivery's notice, so that the notice comes too late. A digest never does.
+func (l *line) toldAfter(d *Delivery) bool {
+	return d.Reason != incident.Digested && slices.ContainsFunc(l.deliveries, func(other *Delivery) bool {
+		return other.Notice > d.Notice && (other.Status == Delivered || other.Status == Sending)
 	})
 }
 

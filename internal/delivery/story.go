@@ -220,7 +220,7 @@ func (s *Story) fallBack(d *Delivery, p *Policy, mint Mint, now time.Time) (chan
 		return []Change{changeOf(d, incident.EntryPlanned, "not told to the fallback "+p.Name+": it is off")}
 	}
 	for _, target := range p.TargetNames() {
-		if s.line(p.Name, target).toldAfter(d.Notice) {
+		if s.line(p.Name, target).toldAfter(d) {
 			changes = append(changes, changeOf(d, incident.EntryPlanned, "not told to the fallback "+p.Name+": it was told of what came after"))
 			continue
 		}
@@ -246,7 +246,7 @@ func (s *Story) Retry(failed *Delivery, resolution *incident.Notice, p Policy, m
 		return nil, conflict("delivery %s is %s; only one that has failed can be retried", failed.ID, failed.Status)
 	}
 	line := s.lineOf(failed)
-	if line.toldAfter(failed.Notice) {
+	if line.toldAfter(failed) {
 		return nil, conflict("channel %s was told since what came after delivery %s; to tell it now would turn the order around", failed.Channel, failed.ID)
 	}
 	s.revive(failed, p, now)

@@ -381,3 +381,27 @@ func TestRescheduleTakesTheNewBackoff(t *testing.T) {
 	w.pass(time.Minute, delivery.Working)
 	require.True(t, w.rows[1].Ready)
 }
+
+func TestDigestsStandAlone(t *testing.T) {
+	chat, mail := policy("chat"), policy("mail")
+	s, minted := delivery.NewStory(incident.Digests), delivery.Number(0)
+	mint := func() (delivery.ID, delivery.Number) {
+		minted++
+		return delivery.NewID(), minted
+	}
+	plan := func(number int, p delivery.Policy) *delivery.Delivery {
+		d, superseded := s.Plan(incident.Notice{Number: number, Reason: incident.Digested}, p, "", mint, now)
+		require.Empty(t, superseded)
+		return d
+	}
+	first, second, later := plan(1, chat), plan(2, chat), plan(3, mail)
+	s.Claim(first, delivery.NewID(), now.Add(time.Minute))
+	s.Claim(later, delivery.NewID(), now.Add(time.Minute))
+	s.GiveUp(first, "it is down", &mail, mint, now)
+	require.True(t, second.Ready, "it needs no other before it")
+	instead := s.Find(minted)
+	require.Equal(t, []any{first.ID, "mail", 1, false}, []any{instead.FallbackFor, instead.Channel, instead.Notice, instead.Ready}, "though a later one is being sent there")
+	_, why := s.Finish(later, channel.Result{Outcome: channel.Delivered}, mail.Retry, 0.5, now)
+	require.Empty(t, why)
+	require.True(t, instead.Ready)
+}

@@ -183,3 +183,37 @@ func TestFailedDigestIsTriedAgainByHand(t *testing.T) {
 		require.ErrorContains(t, err, "only one that has failed can be retried")
 	})
 }
+
+func TestDigestThatIsGivenUpTakesNoOtherWithIt(t *testing.T) {
+	for name, fallback := range map[string]string{"without a fallback": "", "with a fallback": "backup"} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(t *testing.T) {
+				r, backup := newReceiver("desk"), newReceiver("backup")
+				d := start(t, r.channel(onePerMinute, func(p *delivery.Policy) { p.Fallback, p.Retry.GiveUpAfter = fallback, 5*time.Minute }),
+					backup.channel(func(p *delivery.Policy) { p.MinSeverity = worst }))
+				d.sends("feed", failure, "no prices")
+				r.answers(down)
+				for _, message := range []string{"no quotes", "no trades", "no orders"} {
+					d.sends("feed", failure, message)
+					wait(time.Minute)
+				}
+				wait(3*time.Minute + 20*time.Second) // the first digest is given up, the others wait
+				r.answers(nil)
+				wait(20 * time.Minute)
+				var told []incident.Number
+				for _, m := range append(r.messages(), backup.messages()...) {
+					if digest := m.n.Notice.Digest; digest != nil && m.outcome == delivered {
+						for _, i := range digest.Worst {
+							told = append(told, i.Number)
+						}
+					}
+				}
+				want := []incident.Number{3, 4}
+				if fallback != "" {
+					want = append(want, 2)
+				}
+				require.ElementsMatch(t, want, told, "%v", d.statuses())
+			})
+		})
+	}
+}
