@@ -86,6 +86,30 @@ func TestRiseToCriticalEndsTheWait(t *testing.T) {
 	})
 }
 
+func TestWhatWasDueBeforeItWasOverIsToldAfterADowntime(t *testing.T) {
+	for name, settings := range map[string]routing.Settings{
+		"by quiet":    {Routes: []routing.Route{{Name: "all", GroupWait: 10 * time.Second, ResolveAfter: 30 * time.Minute}}},
+		"by flapping": {Routes: []routing.Route{{Name: "all", GroupWait: 10 * time.Second}}, Flapping: routing.Flapping{Count: 1, Within: 30 * time.Minute}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(t *testing.T) {
+				r := newReceiver("desk")
+				d := (&place{storetest.SQLite(t)}).startWith(t, settings, r)
+				d.sends("feed", failure, "no prices")
+				if settings.Flapping.Count > 0 {
+					d.sends("feed", failure, "no prices", resolves)
+				}
+				wait(5 * time.Second)
+				d.stop()
+				wait(time.Hour)
+				d.start()
+				wait(time.Second)
+				require.Equal(t, []string{"1 opened", "1 resolved"}, r.told())
+			})
+		})
+	}
+}
+
 func TestQuietDoesNotResolveWhatAlertdRaises(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")

@@ -100,14 +100,18 @@ func (i *Incident) holdBack(hold Hold, now time.Time) Change {
 
 // Look does what is due by itself: it ends an incident that is quiet, tells what was held
 // back and is not any more, and makes a notice that the incident has grown, if one is due.
-// last is the latest event, nil if it is no longer kept.
+// If it comes late, what was to be told before the end is told first. last is the latest
+// event, nil if it is no longer kept.
 func (i *Incident) Look(last *alerting.Event, terms Terms, now time.Time) Change {
-	quiet := terms.quietAt(i)
+	changes := terms.changesAt(i)
+	due := !changes.IsZero() && !changes.After(now)
 	switch {
 	case !i.Status.Open():
-	case i.Flapping != nil && !i.Flapping.Changed.Add(terms.FlapWithin).After(now):
+	case due && i.News.Reason != "" && i.Hold != nil && !i.Hold.Until.IsZero() && i.Hold.Until.Before(changes):
+		return i.tellNews(last, terms, now)
+	case due && i.Flapping != nil:
 		return i.settle(last, terms, now)
-	case !quiet.IsZero() && !quiet.After(now) && i.Flapping == nil:
+	case due:
 		return i.end("resolved: no event for "+terms.ResolveAfter.String(), Action{By: alerting.OwnSource}, last, now)
 	case i.News.Reason != "":
 		return i.tellNews(last, terms, now)
@@ -127,6 +131,14 @@ func (t Terms) quietAt(i *Incident) time.Time {
 	return i.FoldedAt.Add(t.ResolveAfter)
 }
 
+// changesAt returns when the incident is over by itself, or stops flapping; zero: never.
+func (t Terms) changesAt(i *Incident) time.Time {
+	if i.Flapping != nil {
+		return i.Flapping.Changed.Add(t.FlapWithin)
+	}
+	return t.quietAt(i)
+}
+
 // NextLook returns when [Incident.Look] has something to do next; zero: nothing.
 func (i *Incident) NextLook(terms Terms) time.Time {
 	if !i.Status.Open() {
@@ -136,11 +148,7 @@ func (i *Incident) NextLook(terms Terms) time.Time {
 	if i.Hold != nil && i.News.Reason != "" {
 		times = append(times, i.Hold.Until)
 	}
-	if i.Flapping != nil {
-		times = append(times, i.Flapping.Changed.Add(terms.FlapWithin))
-	} else {
-		times = append(times, terms.quietAt(i))
-	}
+	times = append(times, terms.changesAt(i))
 	times = slices.DeleteFunc(times, time.Time.IsZero)
 	if len(times) == 0 {
 		return time.Time{}
