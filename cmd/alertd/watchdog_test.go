@@ -99,8 +99,11 @@ func TestAStuckFoldWithholdsTheWatchdog(t *testing.T) {
 		address, beats := outside(t)
 		p := startBusy(t, path, address)
 		posted := func() bool { return p.post("/alerts", breach).status == http.StatusCreated }
-		require.Equal(t, beat{"ok", []string{}}, next(t, beats))
-		require.Contains(t, p.get("/readyz").body, `"watchdog":{"ok":true}`)
+		// On a machine that is slow to start, the first message says what had not been seen to work.
+		for b := next(t, beats); len(b.Missing) > 0; b = next(t, beats) {
+			require.Equal(t, "ok", b.Status)
+		}
+		eventually(t, func() bool { return strings.Contains(p.get("/readyz").body, `"watchdog":{"ok":true}`) }, "it is ready")
 		sent := regexp.MustCompile(`\nalertd_watchdog_last_sent_timestamp_seconds [1-9]`)
 		eventually(t, func() bool { return sent.MatchString(p.get("/metrics").body) }, "it is noted that it was sent")
 
@@ -114,7 +117,7 @@ func TestAStuckFoldWithholdsTheWatchdog(t *testing.T) {
 		execute(t, path, `ALTER TABLE hidden RENAME TO incidents`)
 		require.True(t, posted())
 		require.Contains(t, next(t, beats).Missing, "fold")
-		require.Equal(t, http.StatusOK, p.get("/readyz").status)
+		eventually(t, func() bool { return p.get("/readyz").status == http.StatusOK }, "it is ready")
 		require.NotContains(t, p.log.String(), "s3cr3t")
 	})
 }
