@@ -102,13 +102,16 @@ func (w *Work) deleteOldIncidents(ctx context.Context, retention time.Duration) 
 	return deleted, w.store.GiveBack(ctx)
 }
 
-// deleteOldDigests deletes digests that came to their end longer ago than the retention.
+// deleteOldDigests deletes digests that came to their end longer ago than the retention,
+// except those that told of an incident that is still open: who was told so is to hear its
+// end.
 func (w *Work) deleteOldDigests(ctx context.Context, retention time.Duration) error {
 	for more := true; more; {
 		err := w.deleting(ctx, func(ctx context.Context, t *Tx) error {
 			d := t.work.dialect()
-			ended, err := t.numbers(ctx, `SELECT d.number FROM deliveries d WHERE d.incident = ? AND d.status > 2 AND d.finished <= ?`+inOrder+` LIMIT ?`+
-				d.SkipLocked, int64(incident.Digests), instant(t.now.Add(-retention)), retainDeliveries)
+			ended, err := t.numbers(ctx, `SELECT d.number FROM deliveries d WHERE d.incident = ? AND d.status > 2 AND d.finished <= ?
+				AND NOT EXISTS (SELECT 1 FROM delivery_incidents o JOIN incidents i ON i.number = o.incident WHERE o.delivery = d.number AND i.status IN (1, 2))`+
+				inOrder+` LIMIT ?`+d.SkipLocked, int64(incident.Digests), instant(t.now.Add(-retention)), retainDeliveries)
 			if more = len(ended) > 0; err != nil || !more {
 				return err
 			}

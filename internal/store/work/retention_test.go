@@ -148,6 +148,32 @@ func TestWhatIsInADigestKeepsItsIncident(t *testing.T) {
 	})
 }
 
+func TestWhatIsOpenKeepsTheDigestThatToldOfIt(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		i := b.tells(1, "alert")
+		b.inTurn(func(ctx context.Context, tx *work.Tx) {
+			d := &delivery.Delivery{
+				ID: delivery.NewID(), Incident: incident.Digests, Generation: 1, Notice: 9, Reason: incident.Digested, Channel: "mail", Status: delivery.Delivered,
+				Others: []incident.Ref{{Number: i.Number}}, CreatedAt: tx.Now(), DueAt: tx.Now(), GiveUpAt: tx.Now(), FinishedAt: tx.Now(),
+			}
+			_, d.Number = tx.Mint()
+			require.NoError(t, tx.Save(ctx, work.Changes{Deliveries: []*delivery.Delivery{d}}))
+		})
+		told := func() (channels []string) {
+			b.inTurn(func(ctx context.Context, tx *work.Tx) {
+				require.NoError(t, tx.ToldInDigests(ctx, []incident.Number{i.Number}, func(_ incident.Number, channel, _ string) { channels = append(channels, channel) }))
+			})
+			return channels
+		}
+		b.db.Advance(t, 2*day)
+		require.Zero(t, b.retains(day))
+		require.Equal(t, []string{"mail"}, told(), "else it would not hear that it is over")
+		b.resolves(&i)
+		require.Zero(t, b.retains(day))
+		require.Empty(t, told())
+	})
+}
+
 func TestWhatWaitsKeepsItsIncident(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		i := b.tells(1, "alert")
