@@ -7,7 +7,9 @@ import (
 	"maps"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	texttemplate "text/template"
 	"time"
@@ -150,14 +152,51 @@ func (f *functions) link(label, address string) (any, error) {
 }
 
 func (f *functions) print(values ...any) (string, error) {
+	most := len(values)
+	for _, value := range values {
+		if most += len(fmt.Sprint(value)); most > f.bytes {
+			return "", errTooMuch
+		}
+	}
 	text := fmt.Sprint(values...)
 	return text, f.spend(text)
 }
 
+var (
+	verbForm = regexp.MustCompile(`%[-+# 0-9.\[\]*]*`)
+	number   = regexp.MustCompile(`[0-9]+`)
+	errStar  = errors.New("* is not allowed as a width, must be a number such as %8s")
+)
+
+// printf knows how long a text may become before it makes it: a verb makes no more than its
+// width and its value. A list counts as one text, as a width would be that of each element.
 func (f *functions) printf(format string, values ...any) (string, error) {
-	if err := f.spend(format); err != nil {
-		return "", err
+	longest := 0
+	for n, value := range values {
+		text := fmt.Sprint(value)
+		longest = max(longest, len(text))
+		switch reflect.ValueOf(value).Kind() { //nolint:exhaustive // numbers and texts stay as they are
+		case reflect.Map, reflect.Slice, reflect.Struct, reflect.Pointer:
+			values[n] = text
+		}
+	}
+	most := len(format)
+	for _, verb := range verbForm.FindAllString(strings.ReplaceAll(format, "%%", ""), -1) {
+		if strings.Contains(verb, "*") {
+			return "", errStar
+		}
+		most += longest
+		for _, digits := range number.FindAllString(verb, -1) {
+			width, err := strconv.Atoi(digits)
+			if err != nil || width > f.bytes-most {
+				return "", errTooMuch
+			}
+			most += width
+		}
+	}
+	if most > f.bytes {
+		return "", errTooMuch
 	}
 	text := fmt.Sprintf(format, values...)
-	return text, f.spend(text)
+	return text, f.spend(format, text)
 }

@@ -37,6 +37,8 @@ func TestFunctions(t *testing.T) {
 		`{{ .URL | link "Open" }}`:                                                "Open: https://alertd.example.com/incidents/019b5f2c-7a3e-7c4d-9f10-000000000012",
 		`[{{ "" | link "Open" }}]`:                                                "[]",
 		`{{ printf "%05.1f" 3.14159 }} {{ print "a" 1 2 }}`:                       "003.1 a1 2",
+		`{{ printf "*%s*|%6.2f|%-5s|%q|100%%*" .Source 3.14159 "ab" "c" }}`:       `*var_gate*|  3.14|ab   |"c"|100%*`,
+		`{{ printf "%v %s" .Context .At }}`:                                       "map[limit:0.0300 portfolio:EQ-LS-1 var:0.0512] 2025-12-27 11:30:00 UTC",
 		`{{ and true .Source }} {{ or .By .Source }} {{ not .By }}`:               "var_gate var_gate true",
 		`{{ if and (gt .Incident.Count 40) (ne .Severity "info") }}many{{ end }}`: "many",
 		`{{ len .Context }}`:                                                      "3",

@@ -2,6 +2,7 @@ package template_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -87,13 +88,17 @@ func TestErrorsNameLineAndWhatIsAllowed(t *testing.T) {
 		"a\n{{ .Source":                                          "line 2: unclosed action",
 		"\n{{ range 1000000000 }}{{ end }}":                      "line 2: " + endless,
 		"{{ range 10000 }}{{ range 10000 }}\n{{ end }}{{ end }}": "line 1: " + endless,
-		"{{ define `a` }}\n{{ template `a` . }}{{ end }}{{ template `a` . }}":                 "line 1: " + endless,
-		"{{ range 9000 }}{{ range $k, $v := $.Context }}{{ break }}{{ end }}{{ end }}":        "line 1: " + endless,
-		"{{ range 200 }}{{ $.Message | printf `%01000d %s` 1 }}{{ end }}":                     "it makes more than 65536 bytes of text",
-		"{{ $x := `abcdefgh` }}{{ range 99 }}{{ $x = printf `%s%s` $x $x }}{{ end }}":         "line 1: printf: its functions make more than 1048576 bytes of text",
-		"{{ $x := `abcdefgh` }}{{ range 99 }}{{ $x = print $x $x }}{{ end }}":                 "line 1: print: its functions make more than 1048576 bytes of text",
-		"{{ $x := printf `%04000d` 1 }}{{ range 99 }}{{ $y := time $x `UTC` $.At }}{{ end }}": "line 1: time: its functions make more than 1048576 bytes of text",
-		strings.Repeat("a", 16385): "has 16385 bytes, must have at most 16384",
+		"{{ define `a` }}\n{{ template `a` . }}{{ end }}{{ template `a` . }}":                  "line 1: " + endless,
+		"{{ range 9000 }}{{ range $k, $v := $.Context }}{{ break }}{{ end }}{{ end }}":         "line 1: " + endless,
+		"{{ range 200 }}{{ $.Message | printf `%01000d %s` 1 }}{{ end }}":                      "it makes more than 65536 bytes of text",
+		"{{ $x := `abcdefgh` }}{{ range 99 }}{{ $x = printf `%s%s` $x $x }}{{ end }}":          "line 1: printf: its functions make more than 1048576 bytes of text",
+		"{{ $x := `abcdefgh` }}{{ range 99 }}{{ $x = print $x $x }}{{ end }}":                  "line 1: print: its functions make more than 1048576 bytes of text",
+		"{{ $x := printf `%04000d` 1 }}{{ range 99 }}{{ $y := time $x `UTC` $.At }}{{ end }}":  "line 1: time: its functions make more than 1048576 bytes of text",
+		"{{ printf `" + strings.Repeat("%9999[1]d", 105) + "` 1 }}":                            "line 1: printf: its functions make more than 1048576 bytes of text",
+		"{{ $x := printf `%099999d` 1 }}{{ printf `" + strings.Repeat("%[1]s", 11) + "` $x }}": "line 1: printf: its functions make more than 1048576 bytes of text",
+		"{{ $x := printf `%099999d` 1 }}{{ print" + strings.Repeat(" $x", 11) + "}}":           "line 1: print: its functions make more than 1048576 bytes of text",
+		"{{ printf `%.*f` 9999 1.0 }}":                                                         "line 1: printf: * is not allowed as a width, must be a number such as %8s",
+		strings.Repeat("a", 16385):                                                             "has 16385 bytes, must have at most 16384",
 	} {
 		for _, html := range []bool{false, true} {
 			spec, field := template.Spec{Body: source}, "body: "
@@ -152,6 +157,21 @@ func TestHTMLIsEscapedWhereItStands(t *testing.T) {
 		`<i class=var_gate><i class=var_gate><script>var s = "var_gate";</script>`, worded.HTML, "what bounds loops leaves no trace")
 	linked := parsed(t, template.Spec{HTML: `{{ "https://x.example.com/?a=<b>&c='\"" | link "<b>" }}`}).Apply(n)
 	assert.Equal(t, `<a href="https://x.example.com/?a=&lt;b&gt;&amp;c=&#39;&#34;">&lt;b&gt;</a>`, linked.HTML)
+}
+
+// What a function would make is known before it is made.
+func TestFunctionMakesNothingThatIsTooLong(t *testing.T) {
+	for _, source := range []string{
+		"{{ printf `" + strings.Repeat("%999999[1]d", 20) + "` 1 }}",
+		"{{ printf `" + strings.Repeat("%999[1]v", 500) + "` .Context }}",
+		"{{ $x := printf `%0499999d` 1 }}{{ print" + strings.Repeat(" $x", 100) + "}}",
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _ = template.New(template.Spec{Body: source})
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20), "%.50s", source)
+	}
 }
 
 // Templates are used by all that send on a channel at once.
