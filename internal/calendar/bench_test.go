@@ -1,6 +1,8 @@
 package calendar_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,4 +36,15 @@ func BenchmarkCalendar(b *testing.B) {
 			far.Next(now)
 		}
 	})
+}
+
+// The slowest file: rules for a day that does not exist.
+func BenchmarkHolidaysThatNeverCome(b *testing.B) {
+	text := file(slices.Repeat([]string{"DTSTART:19000101\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30" + strings.Repeat(",30", 150)}, 200)...)
+	for b.Loop() {
+		_, err := calendar.HolidaysFromICS(strings.NewReader(text))
+		if err == nil {
+			b.Fatal("there is such a day")
+		}
+	}
 }

@@ -40,6 +40,7 @@ func TestHolidaysAreTheDaysOfEvents(t *testing.T) {
 		},
 		"the last Monday of May": {[]string{"DTSTART;VALUE=DATE:20260525\nRRULE:FREQ=YEARLY;BYMONTH=5;BYDAY=-1MO;COUNT=2"}, []string{"2026-05-25", "2027-05-31"}},
 		"leap days":              {[]string{"DTSTART;VALUE=DATE:20240229\nRRULE:FREQ=YEARLY;UNTIL=20290101"}, []string{"2024-02-29", "2028-02-29"}},
+		"long lines":             {[]string{"DTSTART:20261225\nDESCRIPTION:" + strings.Repeat("BEGIN:; ", 1000) + "\nEXDATE:20261226" + strings.Repeat(",20261226", 1000)}, []string{"2026-12-25"}},
 		"folded lines, an alarm": {[]string{"DESCRIPTION:a long\n  line\nDTSTART;VALUE=DATE:2026\n 1225\nBEGIN:VALARM\nTRIGGER:-P1D\nACTION:DISPLAY\nDESCRIPTION:x\nEND:VALARM"}, []string{"2026-12-25"}},
 	} {
 		days, err := calendar.HolidaysFromICS(strings.NewReader(file(c.events...)))
@@ -58,29 +59,54 @@ func TestRecurrenceWithoutEndEndsWithTheCentury(t *testing.T) {
 	require.True(t, slices.IsSorted(days))
 }
 
+// The first rule finds a day a year until the last year, the second never one: so it must not
+// take much longer.
+func TestHolidaysThatNeverComeAreNotLookedForLong(t *testing.T) {
+	fastest := func(rule string) time.Duration {
+		least := time.Hour
+		for range 3 {
+			begin := time.Now()
+			_, _ = calendar.HolidaysFromICS(strings.NewReader(file("DTSTART:19300101\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=" + rule)))
+			least = min(least, time.Since(begin))
+		}
+		return least
+	}
+	require.Less(t, fastest("30")/10, fastest("28"))
+}
+
 func TestHolidaysSayWhatIsNotSupported(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                    "is not a whole file in the iCalendar format: it does not end in END:VCALENDAR",
 		"2026-12-25":                          "is not a whole file in the iCalendar format: it does not end in END:VCALENDAR",
 		file("DTSTART:20261225")[:100]:        "is not a whole file in the iCalendar format: it does not end in END:VCALENDAR",
-		"x\nEND:VCALENDAR":                    "is not in the iCalendar format: parsing calendar line 0",
+		"x\nEND:VCALENDAR":                    `is not in the iCalendar format: line 1, folded ones as one, is "x", must be one such as DTSTART:20261225`,
 		file():                                "has no events",
 		file("STATUS:CANCELLED"):              "has no events",
 		file("DTSTART:20261225", "LOCATION:"): `event 2, "Day": DTSTART is "", must be a day without a time, such as 20261225, from 1900 to 2099`,
-		file("DTSTART;TZID=Europe/Berlin:20261224T140000"):            `event 1, "Day": DTSTART is "20261224T140000", must be a day without a time, such as 20261225, from 1900 to 2099`,
-		file("DTSTART:18991231"):                                      `event 1, "Day": DTSTART is "18991231", must be a day without a time, such as 20261225, from 1900 to 2099`,
-		file("DTSTART:20261225\nDTEND:20261225T120000"):               `event 1, "Day": DTEND is "20261225T120000", must be a day without a time, such as 20261225, from 1900 to 2099`,
-		file("DTSTART:20261225\nDTEND:20261224"):                      `event 1, "Day": DTEND 20261224 is before DTSTART`,
-		file("DTSTART:20261225\nDURATION:PT4H"):                       `event 1, "Day": DURATION is "PT4H", must be of days or weeks, such as P1D`,
-		file("DTSTART:20261225\nRECURRENCE-ID:20261224"):              `event 1, "Day": RECURRENCE-ID, which changes one day of an event that recurs, is not supported; use EXDATE and an event of its own`,
-		file("DTSTART:20261225\nRRULE:FREQ=HOURLY"):                   `event 1, "Day": RRULE is "FREQ=HOURLY": must be YEARLY, MONTHLY, WEEKLY or DAILY, without times of the day`,
-		file("DTSTART:20261225\nRRULE:FREQ=DAILY;BYHOUR=1,2"):         `event 1, "Day": RRULE is "FREQ=DAILY;BYHOUR=1,2": must be YEARLY, MONTHLY, WEEKLY or DAILY, without times of the day`,
-		file("DTSTART:20261225\nRRULE:COUNT=2"):                       `event 1, "Day": RRULE is "COUNT=2": RRULE property FREQ is required`,
-		file("DTSTART:20261225\nRRULE:FREQ=YEARLY;BYMONTH=13"):        `event 1, "Day": RRULE is "FREQ=YEARLY;BYMONTH=13": bymonth must be between 1 and 12`,
-		file("DTSTART:20261225\nRRULE:FREQ=DAILY"):                    `event 1, "Day": the file has more than 10000 days`,
-		file("DTSTART:20261225\nDURATION:P9999W"):                     `event 1, "Day": the file has more than 10000 days`,
-		file("DTSTART:20261225\nRRULE:FREQ=YEARLY\nRRULE:FREQ=DAILY"): `event 1, "Day": has several RRULE, may have one`,
-		file("DTSTART:20261225\nEXDATE:20261225T000000"):              `event 1, "Day": EXDATE is "20261225T000000", must be a day without a time, such as 20261225, from 1900 to 2099`,
+		file("DTSTART;TZID=Europe/Berlin:20261224T140000"):                  `event 1, "Day": DTSTART is "20261224T140000", must be a day without a time, such as 20261225, from 1900 to 2099`,
+		file("DTSTART:18991231"):                                            `event 1, "Day": DTSTART is "18991231", must be a day without a time, such as 20261225, from 1900 to 2099`,
+		file("DTSTART:20261225\nDTEND:20261225T120000"):                     `event 1, "Day": DTEND is "20261225T120000", must be a day without a time, such as 20261225, from 1900 to 2099`,
+		file("DTSTART:20261225\nDTEND:20261224"):                            `event 1, "Day": DTEND 20261224 is before DTSTART`,
+		file("DTSTART:20261225\nDURATION:PT4H"):                             `event 1, "Day": DURATION is "PT4H", must be of days or weeks, such as P1D`,
+		file("DTSTART:20261225\nRECURRENCE-ID:20261224"):                    `event 1, "Day": RECURRENCE-ID, which changes one day of an event that recurs, is not supported; use EXDATE and an event of its own`,
+		file("DTSTART:20261225\nRRULE:FREQ=HOURLY"):                         `event 1, "Day": RRULE is "FREQ=HOURLY": must be YEARLY, MONTHLY, WEEKLY or DAILY, without times of the day`,
+		file("DTSTART:20261225\nRRULE:FREQ=DAILY;BYHOUR=1,2"):               `event 1, "Day": RRULE is "FREQ=DAILY;BYHOUR=1,2": must be YEARLY, MONTHLY, WEEKLY or DAILY, without times of the day`,
+		file("DTSTART:20261225\nRRULE:COUNT=2"):                             `event 1, "Day": RRULE is "COUNT=2": RRULE property FREQ is required`,
+		file("DTSTART:20261225\nRRULE:FREQ=YEARLY;BYMONTH=13"):              `event 1, "Day": RRULE is "FREQ=YEARLY;BYMONTH=13": bymonth must be between 1 and 12`,
+		file("DTSTART:20261225\nRRULE:FREQ=DAILY"):                          `event 1, "Day": the file has more than 10000 days`,
+		file("DTSTART:20261225\nDURATION:P9999W"):                           `event 1, "Day": the file has more than 10000 days`,
+		file("DTSTART:20261225\nX" + strings.Repeat(";A=B\n ", 300) + ":1"): `line 8, folded ones as one, has 1202 bytes before its value, may have at most 1000`,
+		file(strings.Repeat("BEGIN:X\n", 8) + "B\n EGIN;A=B:VEVENT"):        `line 15, folded ones as one: components are more than 10 deep in one another`,
+		file("X;::A=B:1"):   `is not in the iCalendar format: line 7, folded ones as one, is "X;::A=B:1", must be one such as DTSTART:20261225`,
+		file(`X;A="\":":1`): `is not in the iCalendar format: line 7, folded ones as one, is "X;A=\"\\\":\":1", must be one such as DTSTART:20261225`,
+		file("DTSTART:20200101\nDURATION:P99D\nRRULE:FREQ=DAILY;COUNT=120"):                  `event 1, "Day": the file has more than 10000 days`,
+		file("DTSTART:20261225\nRRULE:FREQ=DAILY;COUNT=3;INTERVAL=9223372036854775807"):      `event 1, "Day": RRULE is "FREQ=DAILY;COUNT=3;INTERVAL=9223372036854775807": INTERVAL must be at most 1000`,
+		file("DTSTART:20261225\nRRULE:FREQ=MONTHLY;INTERVAL=9223372036854775807"):            `event 1, "Day": RRULE is "FREQ=MONTHLY;INTERVAL=9223372036854775807": INTERVAL must be at most 1000`,
+		file("DTSTART:20261225\nRRULE:FREQ=YEARLY;BYEASTER=-2"):                              `event 1, "Day": RRULE is "FREQ=YEARLY;BYEASTER=-2": BYEASTER is not supported`,
+		file("DTSTART:20261225\nRRULE:FREQ=YEARLY;BYYEARDAY=1" + strings.Repeat(",1", 250)):  `event 1, "Day": RRULE is "FREQ=YEARLY;BYYEARDAY=1` + strings.Repeat(",1", 38) + `,": has 523 characters, may have at most 500`,
+		file(slices.Repeat([]string{"DTSTART:20261225\nRRULE:FREQ=YEARLY;COUNT=1"}, 201)...): `event 201, "Day": the file has more than 200 events that recur`,
+		file("DTSTART:20261225\nRRULE:FREQ=YEARLY\nRRULE:FREQ=DAILY"):                        `event 1, "Day": has several RRULE, may have one`,
+		file("DTSTART:20261225\nEXDATE:20261225T000000"):                                     `event 1, "Day": EXDATE is "20261225T000000", must be a day without a time, such as 20261225, from 1900 to 2099`,
 	} {
 		_, err := calendar.HolidaysFromICS(strings.NewReader(text))
 		require.EqualError(t, err, want, text)
