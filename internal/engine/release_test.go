@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/calendar"
 	"alertd/internal/routing"
 )
 
@@ -75,6 +76,30 @@ func TestAcknowledgementLeavesWhatIsToBeLookedAt(t *testing.T) {
 		require.Equal(t, []string{"1 opened", "1 resolved"}, r.told(), "what is let go is told later")
 		allow()
 		d.acknowledge(2, "ada")
+		wait(2 * time.Minute)
+		require.Equal(t, []string{"1 opened", "1 resolved", "2 opened"}, r.told())
+	})
+}
+
+func TestAnEventLeavesWhatIsToBeLookedAt(t *testing.T) {
+	story(t, func(t *testing.T) {
+		first, err := calendar.New(calendar.Spec{Name: "first", TimeZone: "UTC", Hours: []string{"00:00-00:30"}})
+		require.NoError(t, err)
+		r := newReceiver("desk")
+		d := start(t, r.channel())
+		d.settings.Routing = halted()
+		d.settings.Routing.Calendars = map[string]*calendar.Calendar{"first": first}
+		d.settings.Routing.Routes = []routing.Route{{Name: "first", During: "first"}, {Name: "then", ResolveAfter: time.Hour}}
+		d.reconfigure()
+		d.sends("kill_switch", worst, "halted")
+		d.sends("oms", failure, "order rejected") // it is not looked at by itself
+		wait(40 * time.Minute)
+		allow := d.place.refuse(t, "UPDATE", "incidents", "NEW.number = 2")
+		d.resolve("ada")
+		wait(time.Second)
+		require.Equal(t, []string{"1 opened", "1 resolved"}, r.told(), "what is let go is told later")
+		allow()
+		d.sends("oms", failure, "order rejected")
 		wait(2 * time.Minute)
 		require.Equal(t, []string{"1 opened", "1 resolved", "2 opened"}, r.told())
 	})

@@ -125,8 +125,10 @@ func (t *turn) carryOut() {
 			t.wakeTimers(d.WakeAt(t.tx.Now()))
 		}
 	}
-	for _, due := range t.changes.Reminders {
-		t.wakeTimers(due)
+	for _, reminders := range []map[incident.Number]time.Time{t.changes.Reminders, t.changes.Sooner} {
+		for _, due := range reminders {
+			t.wakeTimers(due)
+		}
 	}
 	for _, s := range t.changes.States {
 		t.wakeTimers(s.DueAt)
@@ -172,10 +174,14 @@ func (t *turn) load(ctx context.Context, numbers []incident.Number) error {
 func (t *turn) set(i *incident.Incident, terms incident.Terms, anew bool) {
 	if next := i.NextLook(terms); anew || !next.IsZero() && (i.LookAt.IsZero() || next.Before(i.LookAt)) {
 		i.LookAt = next
-		if t.changes.Reminders == nil {
-			t.changes.Reminders = make(map[incident.Number]time.Time)
+		reminders := &t.changes.Sooner // it may be about to be looked at
+		if anew {
+			reminders = &t.changes.Reminders
 		}
-		t.changes.Reminders[i.Number] = next
+		if *reminders == nil {
+			*reminders = make(map[incident.Number]time.Time)
+		}
+		(*reminders)[i.Number] = next
 	}
 	t.changes.Incidents = append(t.changes.Incidents, *i)
 }

@@ -22,6 +22,8 @@ const (
 	kept
 	// summed: the new value is added to it.
 	summed
+	// lowered: the smaller one is kept.
+	lowered
 )
 
 type columnKind string
@@ -57,6 +59,8 @@ func (t *Tx) write(ctx context.Context, to table, rows [][]any) error {
 			sets = append(sets, c.name+" = excluded."+c.name)
 		case summed:
 			sets = append(sets, c.name+" = "+to.name+"."+c.name+" + excluded."+c.name)
+		case lowered:
+			sets = append(sets, c.name+" = CASE WHEN excluded."+c.name+" < "+to.name+"."+c.name+" THEN excluded."+c.name+" ELSE "+to.name+"."+c.name+" END")
 		case kept:
 		}
 	}

@@ -17,8 +17,11 @@ type Changes struct {
 	Incidents []incident.Incident
 	// Reminders are when incidents are looked at again; a zero time: not at all.
 	Reminders map[incident.Number]time.Time
-	Notices   []incident.Notice
-	Entries   []Entry
+	// Sooner are when incidents are looked at again at the latest: what is to be looked at
+	// before, such as what was let go, is.
+	Sooner  map[incident.Number]time.Time
+	Notices []incident.Notice
+	Entries []Entry
 	// Deliveries are saved with their timers: see [delivery.Delivery.WakeAt].
 	Deliveries []*delivery.Delivery
 	Attempts   []Attempt
@@ -149,6 +152,9 @@ func (t *Tx) Save(ctx context.Context, c Changes) error {
 	deliveries, digests, timers := t.deliveryRows(c.Deliveries)
 	for number, due := range c.Reminders {
 		timers.set(reminderTimer, int64(number), due)
+	}
+	for number, due := range c.Sooner {
+		timers.sooner = append(timers.sooner, []any{int64(reminderTimer), int64(number), instant(due)})
 	}
 	if err := t.saveStates(ctx, c.States, &timers); err != nil {
 		return err

@@ -28,10 +28,17 @@ var timersTable = table{name: "timers", key: "kind, subject", columns: []column{
 	{"due", numbers, replaced},
 }}
 
+var soonerTable = table{name: "timers", key: "kind, subject", columns: []column{
+	{"kind", numbers, kept},
+	{"subject", numbers, kept},
+	{"due", numbers, lowered},
+}}
+
 // timerChanges are timers to be set, and to be taken back.
 type timerChanges struct {
-	later [][]any
-	gone  map[TimerKind][]int64
+	later  [][]any
+	sooner [][]any // those that run out before leave them as they are
+	gone   map[TimerKind][]int64
 }
 
 func (c *timerChanges) set(kind TimerKind, subject int64, due time.Time) {
@@ -47,6 +54,9 @@ func (c *timerChanges) set(kind TimerKind, subject int64, due time.Time) {
 
 func (t *Tx) saveTimers(ctx context.Context, c timerChanges) error {
 	if err := t.write(ctx, timersTable, c.later); err != nil {
+		return err
+	}
+	if err := t.write(ctx, soonerTable, c.sooner); err != nil {
 		return err
 	}
 	for kind, subjects := range c.gone {
