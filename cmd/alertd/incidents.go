@@ -14,7 +14,7 @@ import (
 )
 
 var incidentColumns = []column{
-	member("ID", "incident_id", 0, 0), moment("LAST SEEN", "last_seen").or(4), age("last_seen").or(1), member("STATUS", "status", 0, 0),
+	member("ID", "incident_id", 0, 0), number("NUMBER", "number"), moment("LAST SEEN", "last_seen").or(4), age("last_seen").or(1), member("STATUS", "status", 0, 0),
 	member("SEVERITY", "severity", 0, 0), number("EVENTS", "count").or(3), member("SOURCE", "source", 0, 24).or(2), member("MESSAGE", "message", 0, 0),
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"alertd/internal/config"
@@ -46,10 +47,18 @@ func rulesOf(s routing.Settings) (lines []string) {
 		say("no route", "what no route matches goes to %s", to(s.DefaultChannels, "every channel that is on"))
 	}
 	for _, p := range s.Promotions {
-		say("promotion", "%s: %d within %s, %s", p.Name, p.Count, config.FormatDuration(p.Within), words(p.Condition))
+		raises := "by " + strconv.Itoa(p.Up)
+		if p.To != 0 {
+			raises = "to " + p.To.String()
+		}
+		say("promotion", "%s: %d within %s raise %s, %s", p.Name, p.Count, config.FormatDuration(p.Within), raises, words(p.Condition))
 	}
 	for _, i := range s.Inhibitions {
-		say("inhibition", "%s: %s; while there is: %s", i.Name, words(i.Hold), words(i.While))
+		equal := ""
+		if len(i.Equal) > 0 {
+			equal = ", with equal context." + strings.Join(i.Equal, ", context.")
+		}
+		say("inhibition", "%s: %s; while there is: %s%s", i.Name, words(i.Hold), words(i.While), equal)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Calendars)) {
 		say("calendar", "%s", s.Calendars[name])
