@@ -103,8 +103,8 @@ func (a *API) postExplain(w *response, r *http.Request) error {
 		return err
 	}
 	at, alert := body.time("at"), body.alert("alert")
-	if year := at.UTC().Year(); !at.IsZero() && (year < 1970 || year > 9999) {
-		body.problem("at", "is out of range, must be from the year 1970 to 9999")
+	if year := at.UTC().Year(); !at.IsZero() && (year < 1970 || year > 9000) { // what is due later must have four digits, too
+		body.problem("at", "is out of range, must be from the year 1970 to 9000")
 	}
 	if err := body.err(); err != nil {
 		return err

@@ -101,7 +101,7 @@ func (c *checker) texts(of string, s Spec) texts {
 	return t
 }
 
-// text reports whether a text is UTF-8 of at least and at most so many characters.
+// text reports whether a text is UTF-8 without NUL of at least and at most so many characters.
 func (c *checker) text(field, text string, least, most int) bool {
 	switch n := utf8.RuneCountInString(text); {
 	case n == 0 && least > 0:
@@ -110,6 +110,8 @@ func (c *checker) text(field, text string, least, most int) bool {
 		c.problem(field, "has a text of %d characters, may have at most %d", n, most)
 	case !utf8.ValidString(text):
 		c.problem(field, "is not valid UTF-8")
+	case strings.IndexByte(text, 0) >= 0:
+		c.problem(field, "contains a NUL character, which is not allowed")
 	default:
 		return true
 	}

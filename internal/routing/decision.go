@@ -219,13 +219,18 @@ func (t Target) Why() string {
 	return string(t.Cause)
 }
 
+// nowhere says why there are no targets.
+func (d Decision) nowhere() string {
+	if d.Route != "" {
+		return "route " + d.Route + " leads to no channel"
+	}
+	return "there are no channels"
+}
+
 // String says in one line who is told and who is not.
 func (d Decision) String() string {
 	if len(d.Targets) == 0 {
-		if d.Route != "" {
-			return "told to nobody: route " + d.Route + " leads to no channel"
-		}
-		return "told to nobody: there are no channels"
+		return "told to nobody: " + d.nowhere()
 	}
 	var told, digests, not []string
 	for _, t := range d.Targets {

@@ -100,7 +100,7 @@ func (x Explanation) told() (words []string) {
 	}
 	for _, d := range x.Decisions {
 		if len(d.Targets) == 0 {
-			words = append(words, fmt.Sprintf("Nobody would be told %s: the way that it goes leads to no channel.", newsWords(d.Reason)))
+			words = append(words, fmt.Sprintf("Nobody would be told %s: %s.", newsWords(d.Reason), Decision{Route: x.Route}.nowhere()))
 		}
 		for _, t := range d.Targets {
 			words = append(words, t.sentence(d.Reason))

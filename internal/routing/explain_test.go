@@ -129,7 +129,7 @@ func TestExplanationInWords(t *testing.T) {
 			routing.Explanation{Opens: true, Incident: open(), Route: "quiet", Routed: true, Decisions: decided(incident.Opened)},
 			[]string{
 				"The alert would open an incident of severity error: nothing like it is open.",
-				"Nobody would be told that the incident is open: the way that it goes leads to no channel.",
+				"Nobody would be told that the incident is open: route quiet leads to no channel.",
 				alike, "Route quiet decides who is told.",
 			},
 		},

@@ -64,19 +64,22 @@ func NewSilence(s Silence, now time.Time) (Silence, error) {
 	if s.StartsAt.IsZero() {
 		s.StartsAt = now
 	}
+	end := "ends_at" // the field that says when it ends
 	if s.EndsAt.IsZero() && s.Lasts > 0 {
-		s.EndsAt = s.StartsAt.Add(s.Lasts)
+		s.EndsAt, end = s.StartsAt.Add(s.Lasts), "duration"
 	}
 	s.StartsAt, s.EndsAt, s.Lasts = s.StartsAt.UTC().Truncate(time.Microsecond), s.EndsAt.UTC().Truncate(time.Microsecond), 0
 	switch {
 	case s.EndsAt.IsZero():
 		wrong("ends_at", "is missing, must be a time such as %s; or give a duration such as 2h", alerting.FormatTime(now.Add(time.Hour)))
+	case s.StartsAt.Year() > 9000: // the year of its end must have four digits, too
+		wrong("starts_at", "%s is out of range, must be before the year 9001", alerting.FormatTime(s.StartsAt))
 	case !s.EndsAt.After(s.StartsAt):
-		wrong("ends_at", "%s is not after starts_at, which is %s", alerting.FormatTime(s.EndsAt), alerting.FormatTime(s.StartsAt))
+		wrong(end, "%s is not after starts_at, which is %s", alerting.FormatTime(s.EndsAt), alerting.FormatTime(s.StartsAt))
 	case !s.EndsAt.After(now):
-		wrong("ends_at", "%s is in the past", alerting.FormatTime(s.EndsAt))
+		wrong(end, "ends the silence at %s, which is in the past", alerting.FormatTime(s.EndsAt))
 	case s.EndsAt.Sub(s.StartsAt) > maxSilence:
-		wrong("ends_at", "%s is more than 366 days after starts_at", alerting.FormatTime(s.EndsAt))
+		wrong(end, "ends the silence more than 366 days after it begins, must be at most 366 days")
 	}
 	for _, text := range []struct {
 		field, value string
@@ -88,6 +91,9 @@ func NewSilence(s Silence, now time.Time) (Silence, error) {
 		if strings.IndexByte(text.value, 0) >= 0 {
 			wrong(text.field, "contains a NUL character, which is not allowed")
 		}
+	}
+	if s.Match.MinSeverity == alerting.SeverityCritical && !s.AllowCritical {
+		wrong("allow_critical", "must be true, as the silence is of critical incidents alone")
 	}
 	if s.Match.IsZero() && s.Not.IsZero() {
 		wrong("match", "is missing, must have at least one of min_severity, max_severity, category, source, message, context")
