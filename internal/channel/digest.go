@@ -2,6 +2,7 @@ package channel
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,9 @@ import (
 
 // renderDigest is [Render] for a digest. Its link shows all incidents.
 func renderDigest(key string, notice incident.Notice, publicURL string) Notification {
-	d := notice.Digest
+	d := new(*notice.Digest)
+	d.Worst = slices.Clone(d.Worst) // it gets links, the digest that is kept has none
+	notice.Digest = d
 	held := strconv.Itoa(d.Incidents) + " incidents held back"
 	if d.Incidents == 1 {
 		held = "1 incident held back"
@@ -30,7 +33,8 @@ func renderDigest(key string, notice incident.Notice, publicURL string) Notifica
 	if why := line(d.Why); why != "" {
 		n.Facts = append(n.Facts, Fact{"Why", why})
 	}
-	for _, item := range d.Worst {
+	for i := range d.Worst {
+		item := &d.Worst[i]
 		shown := Item{
 			Name: "Incident " + strconv.FormatInt(int64(item.Number), 10),
 			Text: strings.ToUpper(item.Severity.String()) + " " + line(item.Source+": "+item.Message),
@@ -39,7 +43,8 @@ func renderDigest(key string, notice incident.Notice, publicURL string) Notifica
 			shown.Text += " (" + line(item.Status.String()) + ")"
 		}
 		if publicURL != "" {
-			shown.URL = incidentURL(publicURL, item.ID)
+			item.URL = incidentURL(publicURL, item.ID)
+			shown.URL = item.URL
 		}
 		n.Items = append(n.Items, shown)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 // maxDigest is how many incidents one digest is about at most. What is left comes in the
 // next one.
 const maxDigest = 5000
+
+// mostWhy is how many bytes of reasons a digest has before it takes no more.
+const mostWhy = 256
 
 // digest is what gathers for a target of a channel until it is told in one message. Its JSON
 // is what the store keeps.
@@ -43,6 +47,9 @@ func (d digest) holder() string { return routing.Holder(string(digestState), d.n
 func (t *turn) digestLater(ctx context.Context, n incident.Notice, to routing.Target) error {
 	now := t.tx.Now()
 	d := digest{Channel: to.Channel, Target: to.Target, Since: now, DueAt: now, Why: to.Why()}
+	if to.Cause == routing.InDigestOnly {
+		d.Why = "news of what was told in a digest"
+	}
 	if !to.Until.IsZero() {
 		d.DueAt = to.Until
 	}
@@ -57,7 +64,7 @@ func (t *turn) digestLater(ctx context.Context, n incident.Notice, to routing.Ta
 		if d.DueAt.After(known.DueAt) {
 			d.DueAt = known.DueAt
 		}
-		d.Since, d.Why = known.Since, known.Why
+		d.Since, d.Why = known.Since, bothWhy(known.Why, d.Why)
 	}
 	t.keepDigest(d.name(), d)
 	h := t.heldOf(d.holder(), n.Incident.Number)
@@ -67,6 +74,15 @@ func (t *turn) digestLater(ctx context.Context, n incident.Notice, to routing.Ta
 		t.held = append(t.held, reason)
 	}
 	return nil
+}
+
+// bothWhy returns why a digest gathers, and why it gathers something more as well. Of many
+// reasons it has the first.
+func bothWhy(known, more string) string {
+	if len(known) > mostWhy || slices.Contains(strings.Split(known, "; "), more) {
+		return known
+	}
+	return known + "; " + more
 }
 
 // reasonOf returns the reason under which a cause is counted, "" if it is not.

@@ -99,6 +99,28 @@ func TestWhatEndsWhenItsDigestIsDueIsToldAsResolved(t *testing.T) {
 	})
 }
 
+func TestADigestSaysAllThatHeldBack(t *testing.T) {
+	story(t, func(t *testing.T) {
+		r := newReceiver("desk")
+		d := startLimited(t, routing.Settings{}, r)
+		d.sendsAtOnce(alertOf("feed", failure, "no prices"), alertOf("feed", failure, "no quotes"))
+		wait(2 * time.Minute)
+		gone := alertOf("feed", failure, "no quotes", resolves)
+		d.sendsAtOnce(alertOf("feed", failure, "no news"), alertOf("feed", failure, "no volumes"), gone)
+		wait(2 * time.Minute)
+		var why []string
+		for _, m := range r.messages() {
+			if m.n.Notice.Digest != nil {
+				why = append(why, m.n.Notice.Digest.Why)
+			}
+		}
+		require.Equal(t, []string{
+			"over the rate_limit of channel desk",
+			"over the rate_limit of channel desk; news of what was told in a digest",
+		}, why)
+	})
+}
+
 func TestDigestOfAChannelThatIsGoneGoesToItsFallback(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *place) {
 		r, backup := newReceiver("desk"), newReceiver("backup")

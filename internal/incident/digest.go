@@ -52,6 +52,8 @@ type DigestItem struct {
 	Source   string            `json:"source"`
 	Message  string            `json:"message"`
 	Status   Status            `json:"status"`
+	// URL is where to see more. It is for messages; "" in a digest that is kept.
+	URL string `json:"url,omitzero"`
 }
 
 // Held is an incident that was held back, and how many of its events nobody was told of.

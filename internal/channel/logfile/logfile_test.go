@@ -504,5 +504,6 @@ func TestLinesOfTemplatesAndDigests(t *testing.T) {
 	assert.Contains(t, lines[0], `"title":"VaR of EQ-LS-1 at 171 %","body":"Limit 0.0300\nVaR 0.0512","incident":`)
 	assert.Contains(t, lines[1], `"template_error":"`+channeltest.TemplateError+`","incident":`)
 	assert.Contains(t, lines[2], `"reason":"digest","why":"channel ops takes 30 messages an hour","new_events":73,"url":"https://alerts.example.com/incidents","digest":{`)
+	assert.Contains(t, lines[2], `"status":"triggered","url":"https://alerts.example.com/incidents/019b5f2c-7a3e-7c4d-9f10-`)
 	assert.NotContains(t, lines[2], `"incident":`)
 }

@@ -121,6 +121,7 @@ func TestADigestHasNoIncident(t *testing.T) {
 		`"by_severity":[{"name":"critical","count":1},`)
 	assert.NotContains(t, got.body, `"incident"`)
 	assert.NotContains(t, got.body, `"event"`)
+	assert.Contains(t, got.body, `"status":"resolved","url":"https://alerts.example.com/incidents/019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55"}`)
 }
 
 func TestPreviewIsWhatIsSent(t *testing.T) {
