@@ -169,7 +169,11 @@ func showPromotion(p routing.Promotion) map[string]any {
 
 func readInhibition(t *table, name string) routing.Inhibition {
 	i := routing.Inhibition{Name: name, While: t.conditionIn("while"), Hold: t.conditionIn("hold")}
-	t.needs("while", `what an open incident has that holds back others, such as { source = ["kill_switch"] }`)
+	const while = `what an open incident has that holds back others, such as { source = ["kill_switch"] }`
+	t.needs("while", while)
+	if given, is := t.values["while"].(map[string]any); is && len(given) == 0 { // any would silence all others
+		t.r.problem(join(t.key, "while"), "is empty, must be %s", while)
+	}
 	t.needs("hold", `what is held back, such as { category = ["execution_error"] }`)
 	t.strings("equal", &i.Equal)
 	t.each("equal", i.Equal, func(member string) string {

@@ -283,6 +283,9 @@ func TestWrongNoiseIsReported(t *testing.T) {
 			`.hold: is missing, must be what is held back, such as { category = ["execution_error"] }`,
 			`.while: is missing, must be what an open incident has that holds back others, such as { source = ["kill_switch"] }`,
 		}},
+		{"inhibitions", named + "while = {}\nhold = {}", []string{
+			`.while: is empty, must be what an open incident has that holds back others, such as { source = ["kill_switch"] }`,
+		}},
 		{"inhibitions", halted + "equal = ['context.venue', 'venue', 'context.']", []string{
 			`.equal[1]: "venue" is not allowed, must be a member of the context, such as context.venue`,
 			`.equal[2]: "context." is not allowed, must be a member of the context, such as context.venue`,

@@ -224,7 +224,7 @@ func (d Decision) nowhere() string {
 	if d.Route != "" {
 		return "route " + d.Route + " leads to no channel"
 	}
-	return "there are no channels"
+	return "no channel is for it"
 }
 
 // String says in one line who is told and who is not.

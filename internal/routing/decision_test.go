@@ -102,7 +102,7 @@ func TestDecisionsExplainThemselves(t *testing.T) {
 	chat, mail := routing.Target{Channel: "chat", Verdict: routing.Send}, routing.Target{Channel: "mail", Target: "ada@example.com", Verdict: routing.Send}
 	off := routing.Target{Channel: "chat", Verdict: routing.NotAsked, Cause: routing.ChannelOff}
 	for want, decisions := range map[string][]routing.Target{
-		"told to nobody: there are no channels":                    nil,
+		"told to nobody: no channel is for it":                     nil,
 		"told to chat, mail to ada@example.com":                    {chat, mail},
 		"told to mail to ada@example.com; not to chat (it is off)": {off, mail},
 		"told to nobody; not to chat (it is off), page (resolved is false)": {

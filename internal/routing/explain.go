@@ -176,6 +176,8 @@ func (x Explanation) routed() string {
 	switch {
 	case x.Route != "":
 		return fmt.Sprintf("Route %s decides who is told.", x.Route)
+	case x.Routed && len(x.Decisions) > 0 && len(x.Decisions[0].Targets) == 0:
+		return "No route matches the alert, and there are no default channels."
 	case x.Routed:
 		return "No route matches the alert, so the default channels are told, as far as their own settings let it through."
 	}

@@ -133,6 +133,14 @@ func TestExplanationInWords(t *testing.T) {
 				alike, "Route quiet decides who is told.",
 			},
 		},
+		"no route and no default channels": {
+			routing.Explanation{Opens: true, Incident: open(), Routed: true, Decisions: decided(incident.Opened)},
+			[]string{
+				"The alert would open an incident of severity error: nothing like it is open.",
+				"Nobody would be told that the incident is open: no channel is for it.",
+				alike, "No route matches the alert, and there are no default channels.",
+			},
+		},
 		"alerting that is off": {
 			routing.Explanation{Off: true},
 			[]string{
