@@ -54,7 +54,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 	if err := e.saveChannels(ctx, s); err != nil { // first: a channel may be gone soon, and its fallback is to be known
 		return err
 	}
-	if stood := e.stands.Load(); stood == nil || stood.rules != s.rules {
+	for !e.judged() && ctx.Err() == nil {
 		if err := e.inTurn(ctx, func(ctx context.Context, t *turn) error { return t.stand(ctx) }); err != nil {
 			return fmt.Errorf("go by new rules: %w", err)
 		}

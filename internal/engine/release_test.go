@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +9,8 @@ import (
 
 	"alertd/internal/alerting"
 	"alertd/internal/calendar"
+	"alertd/internal/delivery"
+	"alertd/internal/incident"
 	"alertd/internal/routing"
 )
 
@@ -102,6 +105,31 @@ func TestAnEventLeavesWhatIsToBeLookedAt(t *testing.T) {
 		d.sends("oms", failure, "order rejected")
 		wait(2 * time.Minute)
 		require.Equal(t, []string{"1 opened", "1 resolved", "2 opened"}, r.told())
+	})
+}
+
+func TestManyOpenIncidentsAreJudgedInSeveralTurns(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		d := p.start(t, r.channel(func(p *delivery.Policy) { p.MinSeverity = worst }))
+		var alerts []alerting.Alert
+		for n := range 1100 {
+			alerts = append(alerts, alertOf("feed", failure, "no prices", func(a *alerting.Alert) { a.DedupKey = fmt.Sprint(n) }))
+		}
+		d.sendsAtOnce(alerts[:600]...)
+		d.sendsAtOnce(alerts[600:]...)
+		d.sends("kill_switch", worst, "halted")
+		d.untilTold(r, "1101 opened")
+		d.settings.Routing = halted()
+		d.reconfigure()
+		judged := func() int64 { return p.Number(t, `SELECT count(*) FROM states WHERE kind = 'inhibitor'`) }
+		require.True(t, p.comes(func() bool { return judged() == 1 }))
+		d.sends("oms", worst, "order rejected")
+		d.untilCounted(1102, 1)
+		require.NotNil(t, d.incident(1102).Hold)
+		_, err := d.Engine.Resolve(t.Context(), d.incident(1101).ID, incident.Action{By: "ada"})
+		require.NoError(t, err)
+		d.untilTold(r, "1101 opened", "1101 resolved", "1102 opened")
 	})
 }
 

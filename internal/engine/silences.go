@@ -175,7 +175,11 @@ func (e *Engine) PreviewSilence(ctx context.Context, wanted routing.Silence, lim
 		s.StartsAt = now
 		alone := routing.NewStanding([]routing.Silence{s}, nil)
 		inContext := len(s.Match.Context)+len(s.Not.Context) > 0
-		err = t.eachOpen(ctx, inContext, func(i *incident.Incident, last *alerting.Event) {
+		open, err := t.tx.Open(ctx)
+		if err != nil {
+			return err
+		}
+		err = t.each(ctx, open, inContext, func(i *incident.Incident, last *alerting.Event) {
 			if alone.Silences(i, routing.SubjectAbout(i, last), now) {
 				held = append(held, *i)
 				held, all = held[max(0, len(held)-limit):], all+1

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"alertd/internal/alerting"
 	"alertd/internal/incident"
@@ -22,7 +24,8 @@ const (
 	digestState     work.StateKind = "digest"      // by the channel and its target
 )
 
-// openPage is how many open incidents are looked at at once.
+// openPage is how many open incidents are looked at at once. A turn judges no more of them,
+// however many there are: it has to end within the database's timeout.
 const openPage = 500
 
 // stood is what stood at a version, by rules.
@@ -30,6 +33,8 @@ type stood struct {
 	version int64
 	rules   *routing.Rules
 	value   *routing.Standing
+	// unjudged are open incidents that are still to be judged by the inhibitions.
+	unjudged []incident.Number
 }
 
 // stand loads what decisions depend on beside the rules, unless it is known.
@@ -38,26 +43,41 @@ func (t *turn) stand(ctx context.Context) error {
 		return nil
 	}
 	known := t.engine.stands.Load()
-	if known != nil && known.version == t.tx.Standing() && known.rules == t.state.rules {
-		t.standing = known.value
-		return nil
+	same := known != nil && known.rules == t.state.rules
+	if same {
+		t.unjudged = known.unjudged
 	}
-	silences, err := readStates[routing.Silence](ctx, t, silenceState)
-	if err != nil {
-		return err
+	if same && known.version == t.tx.Standing() {
+		if t.standing = known.value; len(t.unjudged) == 0 {
+			return nil
+		}
+	} else {
+		silences, err := readStates[routing.Silence](ctx, t, silenceState)
+		if err != nil {
+			return err
+		}
+		inhibitors, err := readStates[routing.Inhibitor](ctx, t, inhibitorState)
+		if err != nil {
+			return err
+		}
+		t.standing = routing.NewStanding(silences, inhibitors)
 	}
-	inhibitors, err := readStates[routing.Inhibitor](ctx, t, inhibitorState)
-	if err != nil {
-		return err
-	}
-	t.standing = routing.NewStanding(silences, inhibitors)
-	if known == nil || known.rules != t.state.rules {
+	if !same {
 		if err := t.judgeAnew(ctx); err != nil {
 			return err
 		}
 	}
+	if err := t.judgeSome(ctx); err != nil {
+		return err
+	}
 	t.keepStanding()
 	return nil
+}
+
+// judged reports whether all open incidents are judged by the rules in force.
+func (e *Engine) judged() bool {
+	known := e.stands.Load()
+	return known != nil && known.rules == e.current.Load().rules && len(known.unjudged) == 0
 }
 
 // changeStanding returns what stands, as this turn's own, to change what an incident holds
@@ -92,7 +112,7 @@ func (t *turn) keepStanding() {
 				break
 			}
 		}
-		t.engine.stands.Store(&stood{version, t.state.rules, t.standing})
+		t.engine.stands.Store(&stood{version, t.state.rules, t.standing, t.unjudged})
 	})
 }
 
@@ -133,7 +153,7 @@ func readState[T any](ctx context.Context, t *turn, key work.StateKey) (value T,
 }
 
 // judgeAnew takes new rules into account: what windows and inhibitions hold back is looked
-// at again, and so are all open incidents if they were not judged by these inhibitions yet.
+// at again, and all open incidents are to be judged if they were not by these inhibitions yet.
 func (t *turn) judgeAnew(ctx context.Context) error {
 	holders, err := t.tx.Holders(ctx, routing.HeldByWindow, routing.HeldByInhibition)
 	if err != nil {
@@ -143,24 +163,67 @@ func (t *turn) judgeAnew(ctx context.Context) error {
 	if err := t.forgetInhibitors(ctx); err != nil {
 		return err
 	}
-	one := work.StateKey{Kind: inhibitionState}
-	judged, err := readState[map[string]bool](ctx, t, one)
+	judged, err := readState[map[string]bool](ctx, t, judgedKey)
 	if err != nil {
 		return err
 	}
-	now := map[string]bool{}
+	still := map[string]bool{}
 	missing := false // or another replica may have opened some that went by other rules
 	for _, key := range t.state.rules.InhibitionKeys() {
-		now[key] = true
+		if judged[key] {
+			still[key] = true
+		}
 		missing = missing || !judged[key] || t.engine.store.Shared()
 	}
-	if !maps.Equal(now, judged) {
-		t.changes.States = append(t.changes.States, work.State{StateKey: one, Value: now, Standing: true})
+	if !maps.Equal(still, judged) {
+		t.saveJudged(still)
 	}
 	if !missing {
 		return nil
 	}
-	return t.eachOpen(ctx, true, func(i *incident.Incident, last *alerting.Event) { t.inhibit(i, routing.SubjectAbout(i, last)) })
+	if t.unjudged, err = t.tx.Open(ctx); err == nil && len(t.unjudged) == 0 {
+		err = t.noteJudged(ctx)
+	}
+	return err
+}
+
+// judgeSome judges some of the open incidents that are still to be judged. The next turns go
+// on with the others.
+func (t *turn) judgeSome(ctx context.Context) error {
+	some := t.unjudged[:min(openPage, len(t.unjudged))]
+	if len(some) == 0 {
+		return nil
+	}
+	err := t.each(ctx, some, true, func(i *incident.Incident, last *alerting.Event) { t.inhibit(i, routing.SubjectAbout(i, last)) })
+	if err != nil {
+		return err
+	}
+	if t.unjudged = t.unjudged[len(some):]; len(t.unjudged) > 0 {
+		return nil
+	}
+	return t.noteJudged(ctx)
+}
+
+// noteJudged notes that all open incidents are judged by the inhibitions of the rules.
+func (t *turn) noteJudged(ctx context.Context) error {
+	judged, err := readState[map[string]bool](ctx, t, judgedKey)
+	if err != nil {
+		return err
+	}
+	now := map[string]bool{}
+	for _, key := range t.state.rules.InhibitionKeys() {
+		now[key] = true
+	}
+	if !maps.Equal(now, judged) {
+		t.saveJudged(now)
+	}
+	return nil
+}
+
+var judgedKey = work.StateKey{Kind: inhibitionState}
+
+func (t *turn) saveJudged(keys map[string]bool) {
+	t.changes.States = append(work.Without(t.changes.States, judgedKey), work.State{StateKey: judgedKey, Value: keys, Standing: true})
 }
 
 // forgetInhibitors has nothing held back by incidents that are not among the open ones any
@@ -179,14 +242,16 @@ func (t *turn) forgetInhibitors(ctx context.Context) error {
 	return nil
 }
 
-// eachOpen calls f for each open incident, the first opened first. last is its latest event,
-// if they are wanted and it is kept.
-func (t *turn) eachOpen(ctx context.Context, events bool, f func(i *incident.Incident, last *alerting.Event)) error {
-	for after, more := incident.Number(0), true; more; {
-		incidents, err := t.tx.OpenAfter(ctx, after, openPage)
+// each calls f for those of some incidents that are open, the first opened first. last is the
+// latest event, if they are wanted and it is kept.
+func (t *turn) each(ctx context.Context, numbers []incident.Number, events bool, f func(i *incident.Incident, last *alerting.Event)) error {
+	for page := range slices.Chunk(numbers, openPage) {
+		incidents, err := t.tx.Incidents(ctx, page)
 		if err != nil {
 			return err
 		}
+		incidents = slices.DeleteFunc(incidents, func(i incident.Incident) bool { return !i.Status.Open() })
+		slices.SortFunc(incidents, func(a, b incident.Incident) int { return cmp.Compare(a.Number, b.Number) })
 		var last map[alerting.Seq]*alerting.Event
 		if events {
 			seqs := make([]alerting.Seq, len(incidents))
@@ -199,9 +264,7 @@ func (t *turn) eachOpen(ctx context.Context, events bool, f func(i *incident.Inc
 		}
 		for n := range incidents {
 			f(&incidents[n], last[incidents[n].LastEvent])
-			after = incidents[n].Number
 		}
-		more = len(incidents) == openPage
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type turn struct {
 
 	// What decisions go by, once it is needed.
 	standing   *routing.Standing
+	unjudged   []incident.Number
 	inhibitors map[incident.Number]bool // those that are to be saved; nil: what stands is not this turn's to change
 	throttle   *routing.Throttle
 	storm      *routing.StormState

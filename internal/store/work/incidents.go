@@ -50,13 +50,16 @@ func (t *Tx) ResolvedSince(ctx context.Context, prints []incident.Fingerprint, s
 	return resolved, wrap("look for resolved incidents", err)
 }
 
-// OpenAfter returns open incidents whose numbers are greater than one, in their order, at
-// most limit.
-func (t *Tx) OpenAfter(ctx context.Context, after incident.Number, limit int) ([]incident.Incident, error) {
-	// The sums keep it from going through all incidents there are, in their order.
-	found, err := t.incidentsWhere(ctx, `number IN (SELECT o.number FROM incidents o WHERE o.status IN (1, 2) AND o.number + 0 > ? ORDER BY o.number + 0 LIMIT ?)
-		ORDER BY number + 0`, int64(after), limit)
-	return found, wrap("look for open incidents", err)
+// Open returns the numbers of all open incidents, in their order. It does not sort them in
+// the database, which would go through all incidents there are, in their order.
+func (t *Tx) Open(ctx context.Context) ([]incident.Number, error) {
+	found, err := t.numbers(ctx, `SELECT o.number FROM incidents o WHERE o.status IN (1, 2)`)
+	open := make([]incident.Number, len(found))
+	for n, number := range found {
+		open[n] = incident.Number(number)
+	}
+	slices.Sort(open)
+	return open, wrap("look for open incidents", err)
 }
 
 // OpenOf returns which incidents of some are open.
