@@ -149,6 +149,29 @@ func TestReplicaThatReloadsLaterKnowsWhatItOpenedMeanwhile(t *testing.T) {
 	})
 }
 
+func TestIncidentInhibitsAlsoOnceItsEventIsNotKept(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		context, err := alerting.ParseContext([]byte(`{"venue":"XETR"}`))
+		require.NoError(t, err)
+		venue := func(a *alerting.Alert) { a.Context = context }
+		r := newReceiver("desk")
+		settings := halted()
+		settings.Inhibitions[0].Equal = []string{"venue"}
+		d := p.startWith(t, settings, r)
+		d.sendsAtOnce(alertOf("kill_switch", worst, "halted", venue))
+		d.sends("feed", failure, "no prices")
+		d.untilTold(r, "1 opened", "2 opened")
+		d.stop()
+		p.Exec(t, `DELETE FROM events WHERE seq = 1`) // as retention does
+		d.settings.Routing.Inhibitions = append(d.settings.Routing.Inhibitions, routing.Inhibition{Name: "other", While: from("x"), Hold: from("y")})
+		d.start()
+		d.sendsAtOnce(alertOf("oms", failure, "order rejected", venue))
+		d.untilCounted(3, 1)
+		require.NotNil(t, d.incident(3).Hold)
+		d.untilTold(r, "1 opened", "2 opened")
+	})
+}
+
 func TestIncidentThatInhibitsOthersThanBeforeLetsThoseGo(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *place) {
 		at := func(venue string) func(a *alerting.Alert) {

@@ -194,7 +194,12 @@ func (t *turn) judgeSome(ctx context.Context) error {
 	if len(some) == 0 {
 		return nil
 	}
-	err := t.each(ctx, some, true, func(i *incident.Incident, last *alerting.Event) { t.inhibit(i, routing.SubjectAbout(i, last)) })
+	err := t.each(ctx, some, true, func(i *incident.Incident, last *alerting.Event) {
+		if _, inhibits := t.standing.Inhibitor(i.Number); inhibits && last == nil { // what was in its context is known no more
+			return
+		}
+		t.inhibit(i, routing.SubjectAbout(i, last))
+	})
 	if err != nil {
 		return err
 	}
