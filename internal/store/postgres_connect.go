@@ -54,10 +54,12 @@ func durableSession(config Config) pgconn.AfterConnectFunc {
 
 // workerSettings are for connections of the engine of deliveries, whose tables grow from
 // nothing to much within a storm, before the server knows. A plan that was right for ten
-// rows must not read 100,000: what it asks for has an index in its order.
+// rows must not read 100,000: what it asks for has an index in its order. Without one, as on a
+// small table, a plan so ruled has a cost for which the server would compile the statement (JIT),
+// which takes longer than all else.
 func workerSettings(settings *pgx.ConnConfig) *pgx.ConnConfig {
 	worker := settings.Copy()
-	plans := sessionSettings(setting{"enable_seqscan", "off"}, setting{"enable_bitmapscan", "off"}, setting{"enable_sort", "off"})
+	plans := sessionSettings(setting{"enable_seqscan", "off"}, setting{"enable_bitmapscan", "off"}, setting{"enable_sort", "off"}, setting{"jit", "off"})
 	worker.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		if settings.AfterConnect != nil {
 			if err := settings.AfterConnect(ctx, conn); err != nil {
