@@ -110,6 +110,20 @@ func TestWhatWasDueBeforeItWasOverIsToldAfterADowntime(t *testing.T) {
 	}
 }
 
+func TestReloadedRouteResolvesWhatIsOpenAndQuiet(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		d := p.startWith(t, routing.Settings{}, r)
+		d.sends("feed", failure, "no prices")
+		d.untilTold(r, "1 opened")
+		d.settings.Routing.Routes = []routing.Route{{Name: "all", ResolveAfter: 30 * time.Minute}}
+		d.reconfigure()
+		require.True(t, p.comes(func() bool { return p.Number(t, `SELECT count(*) FROM timers WHERE kind = 1`) == 1 }))
+		p.pass(t, 31*time.Minute)
+		d.untilTold(r, "1 opened", "1 resolved")
+	})
+}
+
 func TestQuietDoesNotResolveWhatAlertdRaises(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")

@@ -153,13 +153,19 @@ func readState[T any](ctx context.Context, t *turn, key work.StateKey) (value T,
 }
 
 // judgeAnew takes new rules into account: what windows and inhibitions hold back is looked
-// at again, and all open incidents are to be judged if they were not by these inhibitions yet.
+// at again, and so is what was to be looked at never and may now be over when it is quiet. All
+// open incidents are to be judged if they were not by these inhibitions yet.
 func (t *turn) judgeAnew(ctx context.Context) error {
 	holders, err := t.tx.Holders(ctx, routing.HeldByWindow, routing.HeldByInhibition)
 	if err != nil {
 		return err
 	}
 	t.release(holders...)
+	if t.state.rules.EndsQuiet() {
+		if err := t.tx.LookAtOthers(ctx); err != nil {
+			return err
+		}
+	}
 	if err := t.forgetInhibitors(ctx); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type Rules struct {
 	repeat   time.Duration
 	identify []string
 	limited  bool // there is a rate limit
+	quiet    bool // there is a resolve_after
 
 	routes     ruleSet
 	promotions ruleSet
@@ -66,6 +67,7 @@ func Compile(s Settings, policies []delivery.Policy, repeat time.Duration, ident
 	}
 	for _, route := range s.Routes {
 		r.limited = r.limited || route.RateLimit.Count > 0
+		r.quiet = r.quiet || route.ResolveAfter > 0
 		for _, name := range []string{route.During, route.Outside} {
 			if name != "" && s.Calendars[name] == nil {
 				return nil, fmt.Errorf("route %s: there is no calendar named %q", route.Name, name)
@@ -91,6 +93,9 @@ func Compile(s Settings, policies []delivery.Policy, repeat time.Duration, ident
 
 // Limited reports whether a rate is limited, so that buckets are needed.
 func (r *Rules) Limited() bool { return r.limited }
+
+// EndsQuiet reports whether an incident may be over because it is quiet.
+func (r *Rules) EndsQuiet() bool { return r.quiet }
 
 // Storm returns the settings of storms.
 func (r *Rules) Storm() Storm { return r.settings.Storm }

@@ -150,6 +150,15 @@ func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration
 	return in, found, wrap("look for the next timer", err)
 }
 
+// LookAtOthers has those open incidents looked at now that have no timer: new rules may give
+// them one.
+func (t *Tx) LookAtOthers(ctx context.Context) error {
+	_, err := t.exec(ctx, `INSERT INTO timers (kind, subject, due) SELECT CAST(? AS bigint), o.number, CAST(? AS bigint) FROM incidents o
+		WHERE o.status IN (1, 2) AND NOT EXISTS (SELECT 1 FROM timers w WHERE w.kind = ? AND w.subject = o.number)`,
+		int64(reminderTimer), instant(t.now), int64(reminderTimer))
+	return wrap("have open incidents looked at", err)
+}
+
 // Forget takes back timers of what is done, or not there any more.
 func (t *Tx) Forget(ctx context.Context, gone Due) error {
 	var c timerChanges
