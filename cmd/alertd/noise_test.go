@@ -262,3 +262,34 @@ equal = ["context.venue"]
 		s.hears("desk: resolved 1", "desk: opened 2")
 	})
 }
+
+func TestTemplatesWordTheMessagesOfAChannelAndOfARoute(t *testing.T) {
+	onBothStores(t, desk+`
+[alerting.channels.desk.template]
+title = "{{ .Source }} on {{ .Channel }}"
+body = "{{ range 9 }}{{ $.Message }}{{ end }}"
+[[alerting.routes]]
+name = "gates"
+match = { source = ["*_gate"] }
+template = { title = "{{ .Route }}: {{ .Source }}" }
+`, func(t *testing.T, s *scene) {
+		told := func(what, title, body string) {
+			t.Helper()
+			n := s.nextMessage(what)
+			require.Equal(t, []string{title, body}, []string{n.Worded.Title, n.Worded.Body})
+			require.Empty(t, n.TemplateError)
+		}
+		s.post("feed", "error", "stale")
+		told("desk: opened 1", "feed on desk", strings.Repeat("stale", 9))
+		s.post("var_gate", "error", "x")
+		told("desk: opened 2", "gates: var_gate", "xxxxxxxxx")
+		s.post("router", "error", strings.Repeat("long ", 1600)+".")
+		n := s.nextMessage("desk: opened 3")
+		require.Equal(t, "body: it makes more than 65536 bytes of text", n.TemplateError)
+		require.Empty(t, n.Worded)
+		require.Contains(t, n.Body, "long long", "the built-in words")
+		s.restart()
+		s.post("feed", "critical", "stale")
+		told("desk: severity_raised 1", "feed on desk", strings.Repeat("stale", 9))
+	})
+}

@@ -327,10 +327,16 @@ func (s *scene) rows(query string) (texts []string) {
 // next waits for one message, and returns its notice.
 func (s *scene) next(want string) incident.Notice {
 	s.t.Helper()
+	return s.nextMessage(want).Notice
+}
+
+// nextMessage waits for one message.
+func (s *scene) nextMessage(want string) channel.Notification {
+	s.t.Helper()
 	s.hears(want)
 	s.postbox.mu.Lock()
 	defer s.postbox.mu.Unlock()
-	return s.postbox.got[s.heard-1].n.Notice
+	return s.postbox.got[s.heard-1].n
 }
 
 // now is the time that everything goes by.
