@@ -156,7 +156,7 @@ func (s *scene) passes(d time.Duration) {
 		s.idle()
 		return
 	}
-	s.db.Advance(s.t, d)
+	s.db.Pass(s.t, d)
 }
 
 // comes waits until a condition holds: on SQLite for two minutes of fake time at most, on

@@ -262,7 +262,7 @@ func TestWhateverHappensEachEventIsAccountedFor(t *testing.T) {
 				hours, err := calendar.New(calendar.Spec{Name: "hours", TimeZone: "UTC", Hours: []string{"00:05-00:15", "00:20-00:25"}})
 				require.NoError(t, err)
 				d := &desk{random: rand.New(rand.NewPCG(seed, 11)), receivers: []*receiver{newReceiver("desk"), newReceiver("page")}, hours: hours}
-				d.daemon = (&place{storetest.SQLite(t)}).startWith(t, routing.Settings{}, d.receivers...)
+				d.daemon = (&place{Database: storetest.SQLite(t)}).startWith(t, routing.Settings{}, d.receivers...)
 				d.reload()
 				for range 80 {
 					d.step()

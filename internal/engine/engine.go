@@ -120,7 +120,7 @@ type Engine struct {
 	timers    bell // a timer is set that runs out soon
 	reporting bell // a delivery has failed
 	sweeping  bell // the channels have changed
-	hearing   bell // the heartbeats have changed
+	hearing   bell // what is to be heard has changed
 	outcomes  chan done
 	sends     sync.WaitGroup
 
@@ -143,7 +143,7 @@ type Engine struct {
 
 	folds, timing, recording check
 	claims                   atomic.Uint64 // rounds of the channels that went well
-	hears                    atomic.Bool   // heartbeats were looked after since the start
+	hears                    atomic.Bool   // it was noted since the start that alertd hears
 	onTime                   atomic.Int64  // when all timers had been handled last, in nanoseconds since 1970
 
 	retried struct { // channels whose retry settings have changed since what waits went by them

@@ -114,6 +114,9 @@ func (t *turn) catchUp(ctx context.Context, a *about) error {
 		return err
 	}
 	a.last = last
+	if err := t.listen(ctx); err != nil {
+		return err
+	}
 	for at := a.incident.LookAt; !at.IsZero() && !at.After(t.tx.Now()); {
 		terms := a.terms()
 		a.incident.Look(last, terms, at)

@@ -24,7 +24,7 @@ func TestExplanationIsWhatHappens(t *testing.T) {
 				desk, page := newReceiver("desk"), newReceiver("page")
 				storm := routing.DefaultStorm()
 				storm.Threshold = 40
-				d := (&place{storetest.SQLite(t)}).startWith(t, routing.Settings{
+				d := (&place{Database: storetest.SQLite(t)}).startWith(t, routing.Settings{
 					Routes: []routing.Route{
 						{Name: "waits", Condition: from("waits"), GroupWait: 20 * time.Second, GroupBy: []string{"source"}, Continue: true},
 						{Name: "limited", Condition: from("waits", "limited"), RateLimit: delivery.Rate{Count: 3, Per: time.Minute}, ResolveAfter: 5 * time.Minute},

@@ -166,7 +166,10 @@ func (r *receiver) channel(changes ...func(p *delivery.Policy)) engine.Channel {
 
 // place is a database of a test's own: an SQLite file, in a bubble of fake time, or one of
 // PostgreSQL, in real time.
-type place struct{ storetest.Database }
+type place struct {
+	storetest.Database
+	running atomic.Int32 // alertds
+}
 
 // story runs a test on SQLite, in a bubble whose time goes on when nothing else does.
 func story(t *testing.T, f func(t *testing.T)) {
@@ -179,10 +182,10 @@ func story(t *testing.T, f func(t *testing.T)) {
 func onBoth(t *testing.T, f func(t *testing.T, p *place)) {
 	t.Helper()
 	t.Parallel()
-	t.Run("SQLite", func(t *testing.T) { story(t, func(t *testing.T) { f(t, &place{storetest.SQLite(t)}) }) })
+	t.Run("SQLite", func(t *testing.T) { story(t, func(t *testing.T) { f(t, &place{Database: storetest.SQLite(t)}) }) })
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
-		f(t, &place{storetest.PostgreSQL(t)})
+		f(t, &place{Database: storetest.PostgreSQL(t)})
 	})
 }
 
@@ -219,7 +222,11 @@ func (p *place) pass(t *testing.T, d time.Duration) {
 	for end := time.Now().Add(time.Second); sending() && time.Now().Before(end); {
 		p.wait(10 * time.Millisecond)
 	}
-	p.Advance(t, d)
+	if p.running.Load() > 0 {
+		p.Pass(t, d)
+	} else {
+		p.Advance(t, d)
+	}
 }
 
 // comes reports whether a condition comes to hold: on SQLite within two minutes of fake
@@ -269,7 +276,7 @@ type daemon struct {
 // start starts an alertd on an SQLite file of its own.
 func start(t *testing.T, channels ...engine.Channel) *daemon {
 	t.Helper()
-	return (&place{storetest.SQLite(t)}).start(t, channels...)
+	return (&place{Database: storetest.SQLite(t)}).start(t, channels...)
 }
 
 // start starts an alertd on the place.
@@ -305,7 +312,9 @@ func (d *daemon) start() {
 	d.Manager, err = alerting.OpenManager(t.Context(), alertingConfig, d.Engine, s)
 	require.NoError(t, err)
 	endStore, endEngine := background(t, s.Run), background(t, d.Engine.Run)
+	d.place.running.Add(1)
 	d.stop = sync.OnceFunc(func() {
+		d.place.running.Add(-1)
 		require.NoError(t, endEngine())
 		require.NoError(t, d.Engine.Close())
 		require.NoError(t, endStore())

@@ -2,27 +2,13 @@ package engine
 
 import (
 	"context"
-	"time"
 
 	"alertd/internal/alerting"
 	"alertd/internal/heartbeat"
 	"alertd/internal/store/work"
 )
 
-const (
-	heartbeatState work.StateKind = "heartbeat"  // by name
-	hearingState   work.StateKind = "heartbeats" // one: when heartbeats could be heard last
-
-	// hearingEvery is how often it is noted that heartbeats can be heard.
-	hearingEvery = 5 * time.Second
-	// awayAfter is how long it may not have been noted without alertd having been away.
-	awayAfter = 15 * time.Second
-)
-
-// hearing is when heartbeats could be heard last: some alertd was there, and its database.
-type hearing struct {
-	At time.Time `json:"at"`
-}
+const heartbeatState work.StateKind = "heartbeat" // by name
 
 func heartbeatKey(name string) work.StateKey {
 	return work.StateKey{Kind: heartbeatState, Name: name}
@@ -91,39 +77,18 @@ func (s *state) heartbeat(name string) *heartbeat.Spec {
 	return nil
 }
 
-// hearLoop notes that heartbeats can be heard, begins to wait for new ones, and forgets those
-// that are gone from the configuration.
-func (e *Engine) hearLoop(ctx context.Context) {
-	var done *state // whose heartbeats are the only ones that are remembered
-	e.every(ctx, e.hearing, "look after heartbeats", func(ctx context.Context) error {
-		s := e.current.Load()
-		if s == done && len(s.settings.Heartbeats) == 0 {
-			return nil
-		}
-		err := e.inTurn(ctx, func(ctx context.Context, t *turn) error {
-			s = t.state
-			return t.hear(ctx, s != done)
-		})
-		if err == nil {
-			done = s
-		}
-		return err
-	})
-}
-
 // hear does what is due for all heartbeats. If forget is set, those are forgotten that this
 // alertd does not know. If not, they may be another replica's, which has another
 // configuration for a while.
 func (t *turn) hear(ctx context.Context, forget bool) error {
-	if t.hears {
+	if t.beats {
 		return nil
 	}
-	t.hears = true
-	states, err := t.tx.StatesOf(ctx, heartbeatState)
-	if err != nil {
+	t.beats = true
+	if err := t.listen(ctx); err != nil {
 		return err
 	}
-	away, err := t.noteHearing(ctx)
+	states, err := t.tx.StatesOf(ctx, heartbeatState)
 	if err != nil {
 		return err
 	}
@@ -132,8 +97,8 @@ func (t *turn) hear(ctx context.Context, forget bool) error {
 		before := known[spec.Name]
 		delete(known, spec.Name)
 		after, alerts := before, []alerting.Alert(nil)
-		if away {
-			after = after.Resume(spec, now)
+		if after.Status != "" && after.From.Before(t.hearing.Since) {
+			after = after.Resume(spec, t.hearing.Since)
 		}
 		if t.state.settings.Enabled || before.Status == "" { // else nobody is accused, as nobody would be told
 			after, alerts = after.Check(spec, now)
@@ -152,28 +117,6 @@ func (t *turn) hear(ctx context.Context, forget bool) error {
 		}
 	}
 	return t.tx.Postpone(ctx, others, postponeBy)
-}
-
-// noteHearing notes that heartbeats can be heard, and returns whether they could not be for
-// a while: then their silence says nothing. Where alertd is alone it was away before it
-// started, however short that was.
-func (t *turn) noteHearing(ctx context.Context) (away bool, err error) {
-	key := work.StateKey{Kind: hearingState}
-	last, err := readState[hearing](ctx, t, key)
-	if err != nil {
-		return false, err
-	}
-	now, anybody := t.tx.Now(), len(t.state.settings.Heartbeats) > 0
-	switch since := now.Sub(last.At); {
-	case !anybody && !last.At.IsZero():
-		t.changes.States = append(t.changes.States, work.State{StateKey: key})
-	case anybody && (since >= hearingEvery || since < 0):
-		t.changes.States = append(t.changes.States, work.State{StateKey: key, Value: hearing{now}})
-	}
-	e := t.engine
-	t.after = append(t.after, func() { e.hears.Store(true) })
-	started := !e.store.Shared() && !e.hears.Load()
-	return !last.At.IsZero() && (started || now.Sub(last.At) > awayAfter), nil
 }
 
 // saveHeartbeat saves what has become of a component, and raises the alerts about it.

@@ -9,7 +9,6 @@ import (
 	"alertd/internal/alerting"
 	"alertd/internal/heartbeat"
 	"alertd/internal/incident"
-	"alertd/internal/store/work"
 )
 
 // engineBeat is a heartbeat with 15 s from one ping to its miss.
@@ -51,34 +50,18 @@ func (d *daemon) status() heartbeat.Status {
 	return all[0].State.Status
 }
 
-// goesBy lets time go by in which alertd is there: on PostgreSQL the clock moves in steps
-// that alertd sees.
-func (d *daemon) goesBy(total time.Duration) {
+// awayFor has no alertd there for a while, and returns once one is that knows.
+func (d *daemon) awayFor(span time.Duration) {
 	d.t.Helper()
-	if d.place.inBubble() {
-		d.place.pass(d.t, total)
-		return
+	heard := func() (at string) {
+		require.NoError(d.t, d.place.SQL.QueryRowContext(d.t.Context(), `SELECT state FROM states WHERE kind = 'hearing'`).Scan(&at))
+		return at
 	}
-	for step := 10 * time.Second; total > 0; total -= step {
-		before := d.lastHearing()
-		d.place.pass(d.t, min(total, step))
-		require.True(d.t, d.place.comes(func() bool {
-			d.reconfigure() // which has it look at once
-			return total < step || d.lastHearing().After(before)
-		}))
-	}
-}
-
-func (d *daemon) lastHearing() time.Time {
-	d.t.Helper()
-	states, err := d.Work.StatesOf(d.t.Context(), work.StateKind("heartbeats"))
-	require.NoError(d.t, err)
-	require.Len(d.t, states, 1)
-	var mark struct {
-		At time.Time `json:"at"`
-	}
-	require.NoError(d.t, states[0].Decode(&mark))
-	return mark.At
+	d.stop()
+	before := heard()
+	d.place.pass(d.t, span)
+	d.start()
+	require.True(d.t, d.place.comes(func() bool { return heard() != before }))
 }
 
 func TestASilentComponentIsAccusedOnceAndAPingResolvesIt(t *testing.T) {
@@ -88,11 +71,11 @@ func TestASilentComponentIsAccusedOnceAndAPingResolvesIt(t *testing.T) {
 		require.Equal(t, heartbeat.Waiting, d.status())
 		for range 3 {
 			require.Equal(t, heartbeat.Alive, d.ping(heartbeat.Ping{}))
-			d.goesBy(14 * time.Second)
+			p.pass(t, 14*time.Second)
 		}
 		require.Equal(t, heartbeat.Alive, d.status())
 		require.Empty(t, r.told())
-		d.goesBy(2 * time.Second)
+		p.pass(t, 2*time.Second)
 		d.untilTold(r, "1 opened")
 		require.Equal(t, heartbeat.Missed, d.status())
 		i := d.incident(1)
@@ -103,11 +86,11 @@ func TestASilentComponentIsAccusedOnceAndAPingResolvesIt(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, last[0].Context().String(), `"heartbeat":"var-engine"`, "a route can match it")
 
-		d.goesBy(time.Minute)
+		p.pass(t, time.Minute)
 		require.Equal(t, heartbeat.Alive, d.ping(heartbeat.Ping{}))
 		d.untilTold(r, "1 opened", "1 resolved")
 		require.Equal(t, heartbeat.Alive, d.status())
-		d.goesBy(16 * time.Second)
+		p.pass(t, 16*time.Second)
 		d.untilTold(r, "1 opened", "1 resolved", "2 opened")
 		require.EqualValues(t, 1, d.incident(2).Count, "one miss, one event")
 	})
@@ -132,17 +115,13 @@ func TestAlertdThatWasAwayAccusesNobodyEarly(t *testing.T) {
 		r := newReceiver("desk")
 		d := p.hears(t, r, engineBeat())
 		d.ping(heartbeat.Ping{})
-		d.stop()
-		p.pass(t, time.Hour)
-		d.start()
-		d.goesBy(14 * time.Second)
+		d.awayFor(time.Hour)
+		p.pass(t, 14*time.Second)
 		require.Equal(t, heartbeat.Alive, d.status())
-		d.goesBy(2 * time.Second)
+		p.pass(t, 2*time.Second)
 		d.untilTold(r, "1 opened")
 
-		d.stop()
-		p.pass(t, time.Hour)
-		d.start()
+		d.awayFor(time.Hour)
 		require.Equal(t, heartbeat.Missed, d.status(), "it was accused before")
 		d.ping(heartbeat.Ping{})
 		d.untilTold(r, "1 opened", "1 resolved")
@@ -170,7 +149,7 @@ func TestAHeartbeatThatIsRemovedIsForgottenAndItsIncidentResolved(t *testing.T) 
 	onBoth(t, func(t *testing.T, p *place) {
 		r := newReceiver("desk")
 		d := p.hears(t, r, engineBeat(), heartbeat.NewSpec("feed", time.Hour))
-		d.goesBy(16 * time.Second)
+		p.pass(t, 16*time.Second)
 		d.untilTold(r, "1 opened")
 		d.listens(heartbeat.NewSpec("feed", time.Hour))
 		d.untilTold(r, "1 opened", "1 resolved")
@@ -181,12 +160,12 @@ func TestAHeartbeatThatIsRemovedIsForgottenAndItsIncidentResolved(t *testing.T) 
 		require.NoError(t, err)
 		require.Empty(t, all)
 		require.True(t, p.comes(func() bool {
-			states, err := d.Work.StatesOf(t.Context(), "heartbeats")
+			states, err := d.Work.StatesOf(t.Context(), "hearing")
 			require.NoError(t, err)
 			return len(states) == 0
 		}), "nothing is written when there is nobody to hear")
 		d.listens(engineBeat())
-		d.goesBy(16 * time.Second)
+		p.pass(t, 16*time.Second)
 		d.untilTold(r, "1 opened", "1 resolved", "2 opened")
 	})
 }
@@ -197,15 +176,15 @@ func TestNobodyIsAccusedWhileAlertingIsOff(t *testing.T) {
 		d := p.hears(t, r, engineBeat())
 		d.enable(false)
 		d.ping(heartbeat.Ping{})
-		d.goesBy(time.Minute)
+		p.pass(t, time.Minute)
 		require.Equal(t, heartbeat.Missed, d.status(), "it is shown all the same")
 		d.ping(heartbeat.Ping{})
 		d.enable(true)
-		d.goesBy(10 * time.Second)
+		p.pass(t, 10*time.Second)
 		require.Zero(t, d.raised.Load(), "that is over")
 
 		d.enable(false)
-		d.goesBy(time.Minute)
+		p.pass(t, time.Minute)
 		d.enable(true)
 		d.untilTold(r, "1 opened")
 	})
@@ -223,7 +202,7 @@ func TestAMissAndItsEndAreRaisedInTheirOrder(t *testing.T) {
 		p.wait(time.Second)
 		allow()
 		for range 12 {
-			d.goesBy(10 * time.Second) // they are tried again every minute
+			p.pass(t, 10*time.Second) // they are tried again every minute
 			d.ping(heartbeat.Ping{})
 		}
 		var page incident.Page
@@ -244,11 +223,11 @@ func TestReplicasAccuseOnce(t *testing.T) {
 		replicas := []*daemon{p.hears(t, r, engineBeat()), p.hears(t, r, engineBeat())}
 		for n := range 6 {
 			replicas[n%2].ping(heartbeat.Ping{})
-			replicas[0].goesBy(10 * time.Second)
+			p.pass(t, 10*time.Second)
 			replicas[1].reconfigure()
 		}
 		require.Empty(t, r.told())
-		replicas[0].goesBy(10 * time.Second)
+		p.pass(t, 10*time.Second)
 		replicas[1].reconfigure()
 		replicas[0].untilTold(r, "1 opened")
 		replicas[1].ping(heartbeat.Ping{})
@@ -262,10 +241,10 @@ func TestAnUnreadableStateIsBegunAnew(t *testing.T) {
 		r := newReceiver("desk")
 		d := p.hears(t, r, engineBeat())
 		p.Exec(t, `UPDATE states SET state = '{"status": 5}' WHERE kind = 'heartbeat'`)
-		d.goesBy(10 * time.Second)
+		p.pass(t, 10*time.Second)
 		require.Equal(t, heartbeat.Waiting, d.status())
-		d.goesBy(14 * time.Second)
-		d.goesBy(2 * time.Second)
+		p.pass(t, 14*time.Second)
+		p.pass(t, 2*time.Second)
 		require.True(t, p.comes(func() bool { return d.status() == heartbeat.Missed }))
 	})
 }

@@ -94,7 +94,7 @@ func TestWhatWasDueBeforeItWasOverIsToldAfterADowntime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			story(t, func(t *testing.T) {
 				r := newReceiver("desk")
-				d := (&place{storetest.SQLite(t)}).startWith(t, settings, r)
+				d := (&place{Database: storetest.SQLite(t)}).startWith(t, settings, r)
 				d.sends("feed", failure, "no prices")
 				if settings.Flapping.Count > 0 {
 					d.sends("feed", failure, "no prices", resolves)
@@ -103,11 +103,33 @@ func TestWhatWasDueBeforeItWasOverIsToldAfterADowntime(t *testing.T) {
 				d.stop()
 				wait(time.Hour)
 				d.start()
-				wait(time.Second)
+				wait(29 * time.Minute)
+				require.Equal(t, []string{"1 opened"}, r.told(), "nobody could say anything while alertd was away")
+				wait(2 * time.Minute)
 				require.Equal(t, []string{"1 opened", "1 resolved"}, r.told())
 			})
 		})
 	}
+}
+
+// What goes on all the time is not over because alertd could not hear of it.
+func TestTheQuietOfADowntimeResolvesNothing(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		d := p.startWith(t, routing.Settings{Routes: []routing.Route{{Name: "all", ResolveAfter: 30 * time.Minute}}}, r)
+		d.sends("feed", failure, "no prices")
+		d.untilTold(r, "1 opened")
+		d.awayFor(time.Hour)
+		p.pass(t, 20*time.Minute)
+		d.sends("feed", failure, "no prices")
+		d.untilTold(r, "1 opened", "1 updated")
+		p.pass(t, 29*time.Minute)
+		d.awayFor(time.Hour)
+		p.pass(t, 29*time.Minute)
+		require.Equal(t, incident.Triggered, d.incident(1).Status)
+		p.pass(t, 2*time.Minute)
+		d.untilTold(r, "1 opened", "1 updated", "1 resolved")
+	})
 }
 
 func TestReloadedRouteResolvesWhatIsOpenAndQuiet(t *testing.T) {
@@ -127,7 +149,7 @@ func TestReloadedRouteResolvesWhatIsOpenAndQuiet(t *testing.T) {
 func TestQuietDoesNotResolveWhatAlertdRaises(t *testing.T) {
 	story(t, func(t *testing.T) {
 		r := newReceiver("desk")
-		d := (&place{storetest.SQLite(t)}).startWith(t, routing.Settings{Routes: []routing.Route{{Name: "all", ResolveAfter: time.Minute}}}, r)
+		d := (&place{Database: storetest.SQLite(t)}).startWith(t, routing.Settings{Routes: []routing.Route{{Name: "all", ResolveAfter: time.Minute}}}, r)
 		d.sends(alerting.OwnSource, worst, "heartbeat var-engine is missed", func(a *alerting.Alert) { a.DedupKey = "alertd.heartbeat.var-engine" })
 		wait(time.Hour)
 		require.Equal(t, []string{"1 opened"}, r.told())

@@ -19,7 +19,7 @@ import (
 func onPostgreSQL(t *testing.T, f func(t *testing.T, p *place)) {
 	t.Helper()
 	t.Parallel()
-	f(t, &place{storetest.PostgreSQL(t)})
+	f(t, &place{Database: storetest.PostgreSQL(t)})
 }
 
 func TestReplicasTellOnceAndInOrder(t *testing.T) {

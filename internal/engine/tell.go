@@ -39,6 +39,9 @@ func (a *about) hold(i *incident.Incident) *incident.Hold {
 func (a *about) terms() incident.Terms {
 	terms := a.turn.state.rules.Terms(a.subject(), a.turn.tx.Now())
 	terms.Hold = a.hold
+	if a.turn.hearing != nil { // else the terms set timers only, and one may be early
+		terms.HeardSince = a.turn.hearing.Since
+	}
 	return terms
 }
 

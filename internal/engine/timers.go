@@ -160,6 +160,9 @@ func (t *turn) look(ctx context.Context, numbers []incident.Number) error {
 	if err := t.stand(ctx); err != nil {
 		return err
 	}
+	if err := t.listen(ctx); err != nil {
+		return err
+	}
 	incidents, err := t.tx.Incidents(ctx, numbers)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestHealthSeesClaimsThatFail(t *testing.T) {
 		d := p.start(t, r.channel(retries))
 		require.NoError(t, d.Engine.DeliveriesReady())
 		d.post(alerting.SeverityError, "VaR limit breached")
-		require.True(t, p.comes(func() bool { return len(r.messages()) == 1 }))
+		require.True(t, p.comes(func() bool { return len(r.messages()) > 0 }))
 		r.answers(nil)
 		allow := p.refuse(t, "UPDATE", "deliveries", "NEW.status = 2")
 		require.True(t, p.comes(func() bool { return d.Engine.DeliveriesReady() != nil }))

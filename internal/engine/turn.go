@@ -34,7 +34,8 @@ type turn struct {
 	digested   map[heardOf]bool // what was told in digests
 	digests    map[string]digest
 
-	hears   bool                 // heartbeats were looked after
+	hearing *hearing             // once it is needed
+	beats   bool                 // heartbeats were looked after
 	owed    map[string]time.Time // when the oldest alert was decided that is to be raised, by its dedup_key
 	raising []alerting.Alert     // those that are raised once this is committed
 

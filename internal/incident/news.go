@@ -48,6 +48,9 @@ type Terms struct {
 	Repeat time.Duration
 	// ResolveAfter is after how long without an event it is over; 0: never.
 	ResolveAfter time.Duration
+	// HeardSince is when alertd could hear of events again after it had been away; zero: it was
+	// not. The quiet before says nothing.
+	HeardSince time.Time
 	// FlapCount is how often it must open within FlapWithin to count as flapping; 0: it never does.
 	FlapCount  int
 	FlapWithin time.Duration
@@ -125,16 +128,25 @@ func (t Terms) quietAt(i *Incident) time.Time {
 	if t.ResolveAfter <= 0 {
 		return time.Time{}
 	}
-	if i.FoldedAt.IsZero() { // it is of an alertd that did not note that
-		return i.LastSeen.Add(t.ResolveAfter)
+	heard := i.FoldedAt
+	if heard.IsZero() { // it is of an alertd that did not note that
+		heard = i.LastSeen
 	}
-	return i.FoldedAt.Add(t.ResolveAfter)
+	return t.quietFrom(heard).Add(t.ResolveAfter)
+}
+
+// quietFrom returns since when nothing was heard, if nothing was since a time.
+func (t Terms) quietFrom(at time.Time) time.Time {
+	if at.Before(t.HeardSince) {
+		return t.HeardSince
+	}
+	return at
 }
 
 // changesAt returns when the incident is over by itself, or stops flapping; zero: never.
 func (t Terms) changesAt(i *Incident) time.Time {
 	if i.Flapping != nil {
-		return i.Flapping.Changed.Add(t.FlapWithin)
+		return t.quietFrom(i.Flapping.Changed).Add(t.FlapWithin)
 	}
 	return t.quietAt(i)
 }

@@ -71,11 +71,21 @@ func PostgreSQL(tb testing.TB) Database {
 		require.NoError(tb, err)
 	}
 	advanced := time.Duration(0)
+	advance := func(by time.Duration) string {
+		advanced += by
+		return fmt.Sprintf(`CREATE OR REPLACE FUNCTION alertd_now() RETURNS bigint LANGUAGE sql VOLATILE
+			AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + %d'`, advanced.Microseconds())
+	}
 	db.Advance = func(tb testing.TB, by time.Duration) {
 		tb.Helper()
-		advanced += by
-		db.Exec(tb, fmt.Sprintf(`CREATE OR REPLACE FUNCTION alertd_now() RETURNS bigint LANGUAGE sql VOLATILE
-			AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + %d'`, advanced.Microseconds()))
+		db.Exec(tb, advance(by))
+	}
+	db.Pass = func(tb testing.TB, by time.Duration) {
+		tb.Helper()
+		db.Exec(tb, fmt.Sprintf(`SELECT 1 FROM engine FOR UPDATE; -- so that there is no turn meanwhile
+			%s;
+			UPDATE states SET state = jsonb_set(state::jsonb, '{at}', to_jsonb((state::jsonb->>'at')::timestamptz + interval '%d microseconds'))
+			WHERE kind = 'hearing'`, advance(by), by.Microseconds()))
 	}
 	return db
 }

@@ -32,6 +32,8 @@ type Database struct {
 	Insert func(tb testing.TB, events ...*alerting.Event)
 	// Advance makes everything in it older, be it by moving the database's clock.
 	Advance func(tb testing.TB, by time.Duration)
+	// Pass moves PostgreSQL's clock as if alertd had been there all the time.
+	Pass func(tb testing.TB, by time.Duration)
 }
 
 // Run runs the cases that every database must pass, each on a database that create
