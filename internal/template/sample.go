@@ -66,7 +66,7 @@ func Sample(reason incident.Reason, e *alerting.Event) incident.Notice {
 	case incident.Test:
 		n.Why = "somebody tests the channel"
 	case incident.Digested:
-		return sampleDigest(e)
+		return sampleDigest(e, true)
 	}
 	n.Incident = i
 	return n
@@ -85,8 +85,8 @@ func sampleIncident(number incident.Number, e *alerting.Event) incident.Incident
 	}
 }
 
-// sampleDigest returns a digest of incidents of an event and of others.
-func sampleDigest(e *alerting.Event) incident.Notice {
+// sampleDigest returns a digest of the incident of an event, and of others.
+func sampleDigest(e *alerting.Event, others bool) incident.Notice {
 	var held []incident.Held
 	add := func(times int, e *alerting.Event, events uint64) {
 		for range times {
@@ -95,8 +95,10 @@ func sampleDigest(e *alerting.Event) incident.Notice {
 		}
 	}
 	add(1, e, 7)
-	add(9, event(alerting.Alert{Severity: alerting.SeverityWarning, Category: alerting.CategoryDataQuality, Source: "feed", Message: "Quotes are stale"}), 40)
-	add(7, event(alerting.Alert{Severity: alerting.SeverityInfo, Category: alerting.CategoryPerformance, Source: "router", Message: "Slow fills"}), 5)
+	if others {
+		add(9, event(alerting.Alert{Severity: alerting.SeverityWarning, Category: alerting.CategoryDataQuality, Source: "feed", Message: "Quotes are stale"}), 40)
+		add(7, event(alerting.Alert{Severity: alerting.SeverityInfo, Category: alerting.CategoryPerformance, Source: "router", Message: "Slow fills"}), 5)
+	}
 	until := sampleAt.Add(2 * time.Minute)
 	d := incident.NewDigest(sampleAt, until, held)
 	d.Why = "the channel takes 30 messages an hour"
@@ -104,11 +106,12 @@ func sampleDigest(e *alerting.Event) incident.Notice {
 }
 
 // samples returns messages of every reason, and of an opening in every severity, each
-// without any context and with these members of it; the openings first.
+// without any context and with these members of it; the openings first. There is a digest of
+// many incidents and one of a single one.
 func samples(keys []string) []channel.Notification {
 	var all []channel.Notification
-	add := func(reason incident.Reason, severity alerting.Severity) {
-		n := channel.Render("019b5f2c-8000-7000-8000-000000000000", Sample(reason, SampleEvent(severity)), "https://alertd.example.com")
+	add := func(notice incident.Notice) {
+		n := channel.Render("019b5f2c-8000-7000-8000-000000000000", notice, "https://alertd.example.com")
 		n.Channel, n.Details = "sample", nil
 		all = append(all, n)
 		for _, key := range keys {
@@ -117,10 +120,11 @@ func samples(keys []string) []channel.Notification {
 		all = append(all, n)
 	}
 	for _, severity := range alerting.Severities() {
-		add(incident.Opened, severity)
+		add(Sample(incident.Opened, SampleEvent(severity)))
 	}
 	for _, reason := range incident.Reasons()[1:] {
-		add(reason, alerting.SeverityCritical)
+		add(Sample(reason, SampleEvent(alerting.SeverityCritical)))
 	}
+	add(sampleDigest(SampleEvent(alerting.SeverityCritical), false))
 	return all
 }
