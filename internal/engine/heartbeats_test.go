@@ -50,8 +50,8 @@ func (d *daemon) status() heartbeat.Status {
 	return all[0].State.Status
 }
 
-// awayFor has no alertd there for a while, and returns once one is that knows.
-func (d *daemon) awayFor(span time.Duration) {
+// isAway has no alertd there for an hour, and returns once one is that knows.
+func (d *daemon) isAway() {
 	d.t.Helper()
 	heard := func() (at string) {
 		require.NoError(d.t, d.place.SQL.QueryRowContext(d.t.Context(), `SELECT state FROM states WHERE kind = 'hearing'`).Scan(&at))
@@ -59,7 +59,7 @@ func (d *daemon) awayFor(span time.Duration) {
 	}
 	d.stop()
 	before := heard()
-	d.place.pass(d.t, span)
+	d.place.pass(d.t, time.Hour)
 	d.start()
 	require.True(d.t, d.place.comes(func() bool { return heard() != before }))
 }
@@ -115,13 +115,13 @@ func TestAlertdThatWasAwayAccusesNobodyEarly(t *testing.T) {
 		r := newReceiver("desk")
 		d := p.hears(t, r, engineBeat())
 		d.ping(heartbeat.Ping{})
-		d.awayFor(time.Hour)
+		d.isAway()
 		p.pass(t, 14*time.Second)
 		require.Equal(t, heartbeat.Alive, d.status())
 		p.pass(t, 2*time.Second)
 		d.untilTold(r, "1 opened")
 
-		d.awayFor(time.Hour)
+		d.isAway()
 		require.Equal(t, heartbeat.Missed, d.status(), "it was accused before")
 		d.ping(heartbeat.Ping{})
 		d.untilTold(r, "1 opened", "1 resolved")

@@ -47,7 +47,9 @@ func TestWindowHoldsBackWhileItsCalendarIsOpen(t *testing.T) {
 	rules := compile(t, routing.Settings{
 		Calendars: map[string]*calendar.Calendar{"short": hours(t, "09:00-10:00"), "long": hours(t, "09:00-11:00")},
 		Windows: []routing.Window{
-			{Name: "a", Condition: condition("x"), During: "short"}, {Name: "b", Condition: condition("x"), During: "long"}, {Name: "c", Condition: condition("x"), During: "short"},
+			{Name: "a", Condition: condition("x"), During: "short"},
+			{Name: "b", Condition: condition("x"), During: "long"},
+			{Name: "c", Condition: condition("x"), During: "short"},
 			{Name: "all", Condition: condition("y"), During: "short", AllowCritical: true},
 		},
 	})
@@ -108,8 +110,7 @@ func TestGroupWaitIsCountedFromTheFirstEvent(t *testing.T) {
 		{Name: "x", Condition: condition("x"), GroupWait: time.Minute},
 		{Name: "y", Condition: condition("y"), GroupWait: time.Minute, GroupWaitCritical: true},
 	}})
-	none, until := routing.NewStanding(nil, nil), time.Time{}
-	i, holder := opened("x", alerting.SeverityError), ""
+	none, i := routing.NewStanding(nil, nil), opened("x", alerting.SeverityError)
 	for _, c := range []struct {
 		after, until time.Duration
 		holder       string
@@ -119,13 +120,14 @@ func TestGroupWaitIsCountedFromTheFirstEvent(t *testing.T) {
 		{-time.Hour, -time.Hour + time.Minute, routing.HeldByGroupWait}, // a clock is set back
 		{-time.Hour + time.Minute, 0, ""},
 	} {
-		if holder, until = heldBy(rules, none, i, now.Add(c.after)); holder != "" {
+		holder, until := heldBy(rules, none, i, now.Add(c.after))
+		if holder != "" {
 			i.Hold = &incident.Hold{Holder: holder, Until: until}
 			require.Equal(t, c.until, until.Sub(now), "%+v", c)
 		}
 		require.Equal(t, c.holder, holder, "%+v", c)
 	}
-	holder, _ = heldBy(rules, none, opened("x", alerting.SeverityCritical), now)
+	holder, _ := heldBy(rules, none, opened("x", alerting.SeverityCritical), now)
 	require.Empty(t, holder)
 	holder, _ = heldBy(rules, none, opened("y", alerting.SeverityCritical), now)
 	require.Equal(t, routing.HeldByGroupWait, holder)
@@ -135,8 +137,10 @@ func TestFirstRouteThatMatchesDecides(t *testing.T) {
 	rules := compile(t, routing.Settings{
 		Calendars: map[string]*calendar.Calendar{"day": hours(t, "09:00-17:00")},
 		Routes: []routing.Route{
-			{Name: "day", Condition: condition("x"), During: "day"}, {Name: "night", Condition: condition("*"), Outside: "day"},
-			{Name: "audit", Condition: condition("x", "y"), Continue: true}, {Name: "last", Condition: condition("*"), GroupBy: []string{"source"}, ResolveAfter: time.Hour},
+			{Name: "day", Condition: condition("x"), During: "day"},
+			{Name: "night", Condition: condition("*"), Outside: "day"},
+			{Name: "audit", Condition: condition("x", "y"), Continue: true},
+			{Name: "last", Condition: condition("*"), GroupBy: []string{"source"}, ResolveAfter: time.Hour},
 		},
 	})
 	for _, c := range []struct {

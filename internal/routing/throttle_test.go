@@ -64,9 +64,19 @@ func TestBucketTakesABurstAndThenOneAtATime(t *testing.T) {
 		seconds int
 		over    time.Duration
 	}{
-		{0, 0}, {0, 0}, {0, 0}, {0, 20 * time.Second}, {19, time.Second}, {20, 0}, {20, 20 * time.Second},
-		{-3600, 20 * time.Second}, {-3580, 0}, // a clock is set back: no more than one period is lost
-		{86400, 0}, {86400, 0}, {86400, 0}, {86400, 20 * time.Second}, // a day grants no more than a minute
+		{0, 0},
+		{0, 0},
+		{0, 0},
+		{0, 20 * time.Second},
+		{19, time.Second},
+		{20, 0},
+		{20, 20 * time.Second},
+		{-3600, 20 * time.Second},
+		{-3580, 0}, // a clock is set back: no more than one period is lost
+		{86400, 0},
+		{86400, 0},
+		{86400, 0},
+		{86400, 20 * time.Second}, // a day grants no more than a minute
 	} {
 		require.Equal(t, c.over, tell(c.seconds), "%d: %+v", n, c)
 	}
@@ -85,8 +95,12 @@ func TestCriticalPassesUnlessARateSaysOtherwise(t *testing.T) {
 	for _, c := range []struct {
 		channel, route, channelToo, routeToo, sent bool
 	}{
-		{channel: true, sent: true}, {channel: true, channelToo: true}, {route: true, sent: true}, {route: true, routeToo: true},
-		{channel: true, route: true, sent: true}, {channel: true, route: true, routeToo: true},
+		{channel: true, sent: true},
+		{channel: true, channelToo: true},
+		{route: true, sent: true},
+		{route: true, routeToo: true},
+		{channel: true, route: true, sent: true},
+		{channel: true, route: true, routeToo: true},
 	} {
 		chat, route := policy("chat"), routing.Route{Name: "all", RateLimitCritical: c.routeToo}
 		chat.RateLimitCritical = c.channelToo
