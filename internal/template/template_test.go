@@ -163,15 +163,15 @@ func TestHTMLIsEscapedWhereItStands(t *testing.T) {
 // What a function would make is known before it is made.
 func TestFunctionMakesNothingThatIsTooLong(t *testing.T) {
 	for _, source := range []string{
-		"{{ printf `" + strings.Repeat("%999999[1]d", 20) + "` 1 }}",
+		"{{ printf `" + strings.Repeat("%999999[1]d", 300) + "` 1 }}",
 		"{{ printf `" + strings.Repeat("%999[1]v", 500) + "` .Context }}",
-		"{{ $x := printf `%0499999d` 1 }}{{ print" + strings.Repeat(" $x", 100) + "}}",
+		"{{ $x := printf `%0499999d` 1 }}{{ print" + strings.Repeat(" $x", 400) + "}}",
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, _ = template.New(template.Spec{Body: source})
 		runtime.ReadMemStats(&after)
-		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20), "%.50s", source)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20), "%.50s", source)
 	}
 }
 
