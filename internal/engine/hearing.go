@@ -50,7 +50,8 @@ func (e *Engine) hearLoop(ctx context.Context) {
 }
 
 // listen learns since when alertd can hear, and notes that it can. Where alertd is alone it
-// was away before it started, however short that was.
+// was away before it started, however short that was. A turn that waited for another one's end
+// may be at an earlier time than what was noted; at a start that is a clock that was set back.
 func (t *turn) listen(ctx context.Context) error {
 	if t.hearing != nil {
 		return nil
@@ -65,9 +66,9 @@ func (t *turn) listen(ctx context.Context) error {
 		return nil
 	}
 	e, now := t.engine, t.tx.Now()
-	silent, started := now.Sub(last.At), !e.store.Shared() && !e.hears.Load()
+	silent, started := now.Sub(last.At), !e.hears.Load()
 	t.after = append(t.after, func() { e.hears.Store(true) })
-	switch away := !last.At.IsZero() && (started || silent > awayAfter); {
+	switch away := !last.At.IsZero() && (silent > awayAfter || started && (silent < 0 || !e.store.Shared())); {
 	case !t.state.listens():
 		if !last.At.IsZero() {
 			t.changes.States = append(t.changes.States, work.State{StateKey: key})
@@ -75,7 +76,7 @@ func (t *turn) listen(ctx context.Context) error {
 		return nil
 	case away:
 		last.Since = now
-	case silent >= 0 && silent < hearingEvery:
+	case silent < hearingEvery:
 		return nil
 	}
 	last.At = now
