@@ -67,9 +67,8 @@ func BenchmarkHeartbeat(b *testing.B) {
 			before := pings.Load()
 			for n := range b.N {
 				if c.batch == 0 {
-					for at := pings.Load(); pings.Load() < at+100; {
-						time.Sleep(time.Millisecond) //nolint:forbidigo // it must not keep the pings from the database
-					}
+					enough := pings.Load() + 100
+					require.Eventually(b, func() bool { return pings.Load() >= enough }, time.Minute, time.Millisecond)
 					continue
 				}
 				alerts := make([]alerting.Alert, c.batch)
@@ -78,11 +77,10 @@ func BenchmarkHeartbeat(b *testing.B) {
 				}
 				results, err := m.RegisterBatch(b.Context(), alerts)
 				require.NoError(b, err)
-				for cursor := alerting.Seq(0); cursor < results[len(results)-1].Event.Seq(); {
-					time.Sleep(time.Millisecond) //nolint:forbidigo // it must not keep the fold from the database
-					cursor, err = tasks.Cursor(b.Context())
-					require.NoError(b, err)
-				}
+				require.Eventually(b, func() bool {
+					cursor, err := tasks.Cursor(b.Context())
+					return err == nil && cursor >= results[len(results)-1].Event.Seq()
+				}, time.Minute, time.Millisecond)
 			}
 			b.StopTimer()
 			b.ReportMetric(float64(pings.Load()-before)/b.Elapsed().Seconds(), "pings/s")

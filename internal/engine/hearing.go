@@ -10,7 +10,7 @@ import (
 const (
 	hearingState work.StateKind = "hearing" // one
 
-	// hearingEvery is how often it is noted that alertd can be heard by.
+	// hearingEvery is how often it is noted that alertd can hear.
 	hearingEvery = 5 * time.Second
 	// awayAfter is how long it may not have been noted without alertd having been away.
 	awayAfter = 15 * time.Second
