@@ -15,10 +15,10 @@ import (
 
 func TestRoleAllowsWhatItSaysAndNoMore(t *testing.T) {
 	allowed := map[access.Role][]access.Need{
-		access.RoleIngest:   {access.NeedNothing, access.NeedIngest},
-		access.RoleRead:     {access.NeedNothing, access.NeedRead},
-		access.RoleOperator: {access.NeedNothing, access.NeedRead, access.NeedOperator},
-		access.RoleAdmin:    {access.NeedNothing, access.NeedIngest, access.NeedRead, access.NeedOperator, access.NeedAdmin},
+		access.RoleIngest:   {access.NeedNothing, access.NeedKnown, access.NeedIngest},
+		access.RoleRead:     {access.NeedNothing, access.NeedKnown, access.NeedRead},
+		access.RoleOperator: {access.NeedNothing, access.NeedKnown, access.NeedRead, access.NeedOperator},
+		access.RoleAdmin:    {access.NeedNothing, access.NeedKnown, access.NeedIngest, access.NeedRead, access.NeedOperator, access.NeedAdmin},
 	}
 	for _, role := range access.Roles() {
 		for need := access.NeedNothing; need <= access.NeedAdmin; need++ {
@@ -26,6 +26,7 @@ func TestRoleAllowsWhatItSaysAndNoMore(t *testing.T) {
 		}
 	}
 	require.False(t, access.Role("").Allows(access.NeedIngest))
+	require.False(t, access.Role("").Allows(access.NeedKnown))
 	require.Equal(t, "read, operator or admin", access.NeedRead.String())
 	require.Equal(t, "admin", access.NeedAdmin.String())
 	require.Equal(t, "admin", access.Need(77).String(), "an unknown need is the greatest")

@@ -40,6 +40,8 @@ type Need uint8
 const (
 	// NeedNothing: anybody may ask, such as a load balancer or a reader of the docs.
 	NeedNothing Need = iota + 1
+	// NeedKnown: any role, such as to ask who one is.
+	NeedKnown
 	// NeedIngest: send alerts.
 	NeedIngest
 	// NeedRead: see events, incidents, deliveries and how alertd does.
@@ -54,10 +56,10 @@ const (
 func (r Role) Allows(n Need) bool { return n == NeedNothing || slices.Contains(n.Roles(), r) }
 
 // Roles returns the roles that are enough for a need, from the least trusted; of
-// [NeedNothing] all.
+// [NeedNothing] and [NeedKnown] all.
 func (n Need) Roles() []Role {
 	switch n {
-	case NeedNothing:
+	case NeedNothing, NeedKnown:
 		return Roles()
 	case NeedIngest:
 		return []Role{RoleIngest, RoleAdmin}

@@ -208,7 +208,29 @@ func exchanges(tb testing.TB) map[string]exchange {
 		return exchange{method: http.MethodDelete, target: "/silences/" + silenceText + query, status: status}
 	}
 
+	brokenSession := config(func(c *httpapi.Config) {
+		c.Settings.Access = directory
+		c.Sessions = session.New(session.Config{Store: brokenSessions{}, Idle: time.Hour, Absolute: time.Hour})
+	})
+	withoutRole := exchange{
+		method: http.MethodGet, target: "/whoami", status: 403, says: "ada@example.com has no role",
+		config: func(c *httpapi.Config) { byProvider(tb, c, provider) },
+		asks: func(h *harness) (string, []string) {
+			provider.Act(openidtest.Behaviour{Claims: ada})
+			target, cookie := h.startAt(provider, "/")
+			in := h.do(http.MethodGet, target, "", "Cookie", cookie)
+			h.reconfigure(access.People{Issuer: provider.URL, Roles: map[string]access.Role{"others": access.RoleAdmin}})
+			return "/whoami", []string{"Cookie", strings.TrimPrefix(in.sessionOf(h.tb), "__Host-")}
+		},
+	}
+
 	return map[string]exchange{
+		// GET /whoami
+		"who I am, nobody being configured": adding(get("/whoami", 200), says(`{"name":"anonymous","role":"admin","kind":"anonymous","open":true,"expires_at":null,"signed_in":false}`)),
+		"who I am, by a token":              adding(get("/whoami", 200), known, header("Authorization", "Bearer "+desk.Reveal()), says(`{"name":"desk","role":"operator","kind":"token","open":false,"expires_at":null,"signed_in":false}`)),
+		"who I am, without a role":          withoutRole,
+		"who I am, the store away":          adding(get("/whoami", 503), brokenSession, header("Cookie", "alertd_session="+strings.Repeat("A", 43)), want("Retry-After", "5")),
+
 		// GET /
 		"the root leads to the page": adding(get("/", 302), want("Location", "/docs"), says("/docs")),
 

@@ -140,10 +140,10 @@ func (b *building) visit(tb testing.TB, v visitor, method string, o documentedOp
 // includes is what the document says of the roles: what each is enough for.
 func includes(role access.Role) []access.Need {
 	return map[access.Role][]access.Need{
-		access.RoleIngest:   {access.NeedIngest},
-		access.RoleRead:     {access.NeedRead},
-		access.RoleOperator: {access.NeedRead, access.NeedOperator},
-		access.RoleAdmin:    {access.NeedIngest, access.NeedRead, access.NeedOperator, access.NeedAdmin},
+		access.RoleIngest:   {access.NeedKnown, access.NeedIngest},
+		access.RoleRead:     {access.NeedKnown, access.NeedRead},
+		access.RoleOperator: {access.NeedKnown, access.NeedRead, access.NeedOperator},
+		access.RoleAdmin:    {access.NeedKnown, access.NeedIngest, access.NeedRead, access.NeedOperator, access.NeedAdmin},
 	}[role]
 }
 
@@ -184,7 +184,11 @@ func TestMatrixOfOperationsAndCallers(t *testing.T) {
 		if o.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		if n := needOf(t, o.Operation); n != access.NeedNothing {
+		switch n := needOf(t, o.Operation); n {
+		case access.NeedNothing:
+		case access.NeedKnown:
+			need = "any role"
+		default:
 			need = string(n.Roles()[0])
 		}
 		fmt.Fprintf(&table, "| %s `%s` | %s |", strings.Join(methods, ", "), o.path, need)

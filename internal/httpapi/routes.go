@@ -51,6 +51,7 @@ func (a *API) Routes() []Route {
 		{Method: get, Pattern: "/login/oidc", Need: access.NeedNothing, handle: a.getLoginStart},
 		{Method: get, Pattern: "/login/callback", Need: access.NeedNothing, handle: a.getLoginCallback},
 		{Method: post, Pattern: "/logout", Need: access.NeedNothing, handle: a.postLogout},
+		{Method: get, Pattern: "/whoami", Need: access.NeedKnown, handle: a.getWhoAmI},
 		{Method: post, Pattern: "/alerts", Need: access.NeedIngest, handle: a.postAlerts},
 		{Method: get, Pattern: "/events", Need: access.NeedRead, handle: a.getEvents},
 		{Method: get, Pattern: "/events/stream", Need: access.NeedRead, handle: a.streamEvents, streams: true},

@@ -14,6 +14,7 @@ import (
 func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
 	want := map[access.Need][]string{
 		access.NeedNothing: {"GET /", "GET /docs", "GET /docs/{asset}", "GET /login", "POST /login", "GET /login/oidc", "GET /login/callback", "POST /logout", "GET /openapi.yaml", "GET /healthz", "GET /readyz"},
+		access.NeedKnown:   {"GET /whoami"},
 		access.NeedIngest:  {"POST /alerts", "POST /heartbeats/{name}"},
 		access.NeedRead: {
 			"GET /events", "GET /events/stream", "GET /events/{event_id}", "GET /incidents", "GET /incidents/{incident_id}",
