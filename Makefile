@@ -20,10 +20,10 @@ OPENAPI     := tools/openapi
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery bench-hostile crash crash-test replay fuzz pictures static check clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery bench-hostile crash crash-test replay fuzz e2e pictures static check clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build alertd and start it with config/config.toml; ARGS="--listen 127.0.0.1:0" adds flags
 	@exec bin/alertd serve --config config/config.toml $(ARGS)
@@ -102,6 +102,9 @@ crash: build crash-test ## kills alertd and its database in ROUNDS rounds an eng
 
 replay: ## what people are told of a trading day by alertd, and by Debian's Alertmanager beside it, in 3 min; ARGS=-update writes docs/noise.md
 	$(GO) test -count=1 -run '^TestTradingDay$$' -v ./cmd/alertd -alertmanager -speed $(SPEED) $(ARGS)
+
+e2e: build ## the dashboard in Chromium, against alertd; ARGS="login --headed" are those of Playwright; needs chromium and node
+	tools/e2e.sh $(ARGS)
 
 pictures: ## the pictures of docs/channels.md, of what channels send; needs chromium and pngquant
 	docs/pictures/make.sh

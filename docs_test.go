@@ -28,7 +28,7 @@ func documents(tb testing.TB) []string {
 }
 
 func TestDocumentsNameOnlyExistingThings(t *testing.T) {
-	targets := regexp.MustCompile(`(?m)^([a-z-]+):.*## `).FindAllStringSubmatch(readFile(t, "Makefile"), -1)
+	targets := regexp.MustCompile(`(?m)^([a-z0-9-]+):.*## `).FindAllStringSubmatch(readFile(t, "Makefile"), -1)
 	require.NotEmpty(t, targets)
 	known := func(target string) bool {
 		return slices.ContainsFunc(targets, func(t []string) bool { return t[1] == target })
@@ -54,7 +54,7 @@ func TestDocumentsNameOnlyExistingThings(t *testing.T) {
 					require.NotEmpty(t, found, "there is no file %s", name[1])
 				}
 			}
-			for _, target := range regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)").FindAllStringSubmatch(text, -1) {
+			for _, target := range regexp.MustCompile("(?m)(?:^|`)make ([a-z0-9-]+)").FindAllStringSubmatch(text, -1) {
 				require.True(t, known(target[1]), "there is no make %s", target[1])
 			}
 		})
