@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../e2e"
 
 # lacks says what the machine has not, and how to get it. With ALERTD_TEST_SKIP=never that is a failure.
 lacks() {
-	echo "e2e: skipped, there is no $1: apt-get install $2"
+	echo "e2e: there is no $1, nothing was tested: apt-get install $2"
 	[ "${ALERTD_TEST_SKIP:-}" != never ] || exit 1
 	exit 0
 }
