@@ -18,7 +18,14 @@ import (
 // [*alerting.Error]: [alerting.CodeNotFound], or [alerting.CodeConflict] if it is
 // resolved.
 func (e *Engine) Acknowledge(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error) {
-	return e.act(ctx, audit.Acknowledge, id, a, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
+	return theOne(e.AcknowledgeAll(ctx, []incident.ID{id}, a))
+}
+
+// AcknowledgeAll is [Engine.Acknowledge] for some incidents, in one transaction. The error is
+// that nothing was done; those of single incidents are in the results, which are in the order of
+// the ids.
+func (e *Engine) AcknowledgeAll(ctx context.Context, ids []incident.ID, a incident.Action) ([]incident.Result, error) {
+	return e.act(ctx, audit.Acknowledge, ids, a, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
 		return i.Acknowledge(a, last, now)
 	})
 }
@@ -26,44 +33,71 @@ func (e *Engine) Acknowledge(ctx context.Context, id incident.ID, a incident.Act
 // Resolve ends an incident, and tells the channels. The error is an [*alerting.Error] with
 // [alerting.CodeNotFound] if there is none.
 func (e *Engine) Resolve(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error) {
-	return e.act(ctx, audit.Resolve, id, a, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
+	return theOne(e.ResolveAll(ctx, []incident.ID{id}, a))
+}
+
+// ResolveAll is [Engine.Resolve] for some incidents, as [Engine.AcknowledgeAll] is for several.
+func (e *Engine) ResolveAll(ctx context.Context, ids []incident.ID, a incident.Action) ([]incident.Result, error) {
+	return e.act(ctx, audit.Resolve, ids, a, func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error) {
 		return i.Resolve(a, last, now), nil
 	})
 }
 
-// act does something to an incident, with a record of it in the audit log if that changes
+// theOne returns the only result.
+func theOne(results []incident.Result, err error) (incident.Incident, error) {
+	if err != nil {
+		return incident.Incident{}, err
+	}
+	return results[0].Incident, results[0].Err
+}
+
+// act does something to incidents, each with a record of it in the audit log if that changes
 // anything.
-func (e *Engine) act(ctx context.Context, does audit.Action, id incident.ID, who incident.Action,
+func (e *Engine) act(ctx context.Context, does audit.Action, ids []incident.ID, who incident.Action,
 	f func(i *incident.Incident, last *alerting.Event, now time.Time) (incident.Change, error),
-) (i incident.Incident, err error) {
+) (results []incident.Result, err error) {
 	err = e.inTurn(ctx, func(ctx context.Context, t *turn) error {
-		if i, err = t.tx.Incident(ctx, id); err != nil {
+		results = make([]incident.Result, len(ids))
+		found, failed, err := t.tx.IncidentsByID(ctx, ids)
+		if err != nil {
 			return err
 		}
 		if err := t.stand(ctx); err != nil {
 			return err
 		}
-		a, err := t.aboutOf(ctx, &i)
+		seqs := make([]alerting.Seq, 0, len(found))
+		for _, i := range found {
+			seqs = append(seqs, i.LastEvent)
+		}
+		last, err := t.tx.Events(ctx, seqs)
 		if err != nil {
 			return err
 		}
-		before := standingOf(i)
-		made, err := f(&i, a.last, t.tx.Now())
-		if err != nil || made.Notice == nil {
-			return err
+		var changes []change
+		for n, id := range ids {
+			r := &results[n]
+			if r.ID, r.Err = id, failed[id]; r.Err != nil {
+				continue
+			}
+			r.Incident = found[id]
+			before := standingOf(r.Incident)
+			a := t.aboutWith(&r.Incident, last[r.Incident.LastEvent])
+			made, err := f(a.incident, a.last, t.tx.Now())
+			if r.Err = err; err != nil || made.Notice == nil {
+				continue
+			}
+			r.Changed = true
+			changes = append(changes, a.noted(made))
+			over := !a.incident.Status.Open()
+			if t.set(a.incident, a.terms(), over); over { // else it may be about to be let go
+				t.stopInhibiting(a.incident.Number)
+			}
+			found[id] = *a.incident // it may be named again
+			t.audit(audit.By(ctx, does, id.String()).Claiming(who.By).Changing(before, standingOf(*a.incident)))
 		}
-		c := a.noted(made)
-		over := !i.Status.Open()
-		if t.set(&i, a.terms(), over); over { // else it may be about to be let go
-			t.stopInhibiting(i.Number)
-		}
-		if err := t.tellAll(ctx, []change{c}); err != nil {
-			return err
-		}
-		t.audit(audit.By(ctx, does, id.String()).Claiming(who.By).Changing(before, standingOf(i)))
-		return nil
+		return t.tellAll(ctx, changes)
 	})
-	return i, err
+	return results, err
 }
 
 // standing is what the audit log shows of an incident before and after an action.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"alertd/internal/alerting"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 	"alertd/internal/store/work"
@@ -200,11 +201,16 @@ func (t *turn) aboutOf(ctx context.Context, i *incident.Incident) (*about, error
 	if err != nil {
 		return nil, err
 	}
+	return t.aboutWith(i, last), nil
+}
+
+// aboutWith is aboutOf for an incident whose latest event is loaded; nil: it is not kept.
+func (t *turn) aboutWith(i *incident.Incident, last *alerting.Event) *about {
 	a := &about{turn: t, incident: i, last: last}
 	if i.Hold != nil {
 		a.held = i.Hold.Holder
 	}
-	return a, nil
+	return a
 }
 
 // stateDue does what is due for a state by itself.

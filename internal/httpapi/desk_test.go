@@ -209,6 +209,39 @@ func (d *desk) Acknowledge(_ context.Context, id incident.ID, a incident.Action)
 	return *found, err
 }
 
+// all does something to incidents one by one.
+func (d *desk) all(ids []incident.ID, do func(*incident.Incident) (incident.Change, error)) (results []incident.Result, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range ids {
+		r := incident.Result{ID: id}
+		found, err := d.find(id)
+		if d.err != nil {
+			return nil, d.err
+		}
+		if r.Err = err; err == nil {
+			var change incident.Change
+			change, r.Err = do(found)
+			d.timelines[id] = append(d.timelines[id], change.Entries...)
+			r.Incident, r.Changed = *found, change.Notice != nil
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+func (d *desk) AcknowledgeAll(_ context.Context, ids []incident.ID, a incident.Action) ([]incident.Result, error) {
+	return d.all(ids, func(i *incident.Incident) (incident.Change, error) {
+		return i.Acknowledge(a, nil, noon().Add(time.Minute))
+	})
+}
+
+func (d *desk) ResolveAll(_ context.Context, ids []incident.ID, a incident.Action) ([]incident.Result, error) {
+	return d.all(ids, func(i *incident.Incident) (incident.Change, error) {
+		return i.Resolve(a, nil, noon().Add(time.Hour)), nil
+	})
+}
+
 func (d *desk) Resolve(_ context.Context, id incident.ID, a incident.Action) (incident.Incident, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

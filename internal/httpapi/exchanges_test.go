@@ -142,6 +142,11 @@ func exchanges(tb testing.TB) map[string]exchange {
 	ask := func(target, body string, status int) exchange {
 		return adding(exchange{method: http.MethodPost, target: target, body: body, status: status}, told)
 	}
+	several := func(does, body string, status int) exchange {
+		x := post(body, status)
+		x.target = "/incidents/" + does
+		return adding(x, told)
+	}
 	asJSONBody := header("Content-Type", asJSON)
 	retry, test := "/deliveries/"+deliveryText+"/retry", "/channels/slack/test"
 	beat := "/heartbeats/var-engine"
@@ -188,6 +193,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 	tokenBody, wrongBody := `{"token":"`+desk.Reveal()+`"}`, `{"token":"`+access.NewSecret().Reveal()+`"}`
 	logout := exchange{method: http.MethodPost, target: "/logout", body: "{}", header: []string{"Content-Type", asJSON}}
 	const byAda = `{"by":"Ada","note":"Looking at it"}`
+	const allByAda = `{"incident_ids":["` + incidentText + `","` + knownID + `"],"by":"Ada"}`
 	const silenceBody = `{"match":{"source":["var_*"]},"duration":"2h","by":"Ada"}`
 	silence := func(body string, status int) exchange {
 		x := post(body, status)
@@ -440,6 +446,24 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"resolved by lines":            {method: http.MethodPost, target: "/incidents/" + incidentText + "/resolve", header: []string{"Content-Type", asNDJSON}, body: byAda, status: 415},
 		"resolved by a number":         adding(act("resolve", `{"by":7}`, 422), says(`"by","message":"must be a string"`)),
 		"resolved, the engine away":    adding(act("resolve", byAda, 503), away),
+
+		// POST /incidents/acknowledge, POST /incidents/resolve
+		"several acknowledged":                     adding(several("acknowledge", allByAda, 200), says(`{"acknowledged":1,"unchanged":0,"rejected":1,"results":[{"incident_id":"`+incidentText+`","status":"acknowledged"},{"incident_id":"`+knownID+`","status":"rejected","reason":"there is no incident with the id `+knownID+`"}]}`)),
+		"several acknowledged, one of them twice":  adding(several("acknowledge", `{"incident_ids":["`+incidentText+`","`+strings.ToUpper(incidentText)+`","7"],"by":"Ada","note":null}`, 200), says(`"unchanged":1,"rejected":1,"results":[`)),
+		"several acknowledged by half a body":      adding(several("acknowledge", `{"incident_ids":[`, 400), says("ends too soon")),
+		"several acknowledged from a foreign page": adding(several("acknowledge", allByAda, 403), foreign),
+		"several acknowledged at length":           adding(several("acknowledge", `{"note":"`+strings.Repeat("x", 2000)+`"}`, 413), small, despite("its length comes first"), given(func(*harness, *httptest.Server) {})),
+		"several acknowledged by text":             {method: http.MethodPost, target: "/incidents/acknowledge", header: []string{"Content-Type", "text/plain"}, body: allByAda, status: 415},
+		"several acknowledged, but none":           adding(several("acknowledge", `{"incident_ids":[],"by":"Ada"}`, 422), says(`"incident_ids","message":"has 0 ids, must have 1 to 1000"`)),
+		"several acknowledged, the engine away":    adding(several("acknowledge", allByAda, 503), away, want("Retry-After", "5")),
+		"several resolved":                         adding(several("resolve", allByAda, 200), says(`{"resolved":1,"unchanged":0,"rejected":1,"results":[{"incident_id":"`+incidentText+`","status":"resolved"},{"incident_id":"`+knownID+`","status":"rejected","reason":"there is no incident with the id `+knownID+`"}]}`)),
+		"several resolved, one of them twice":      adding(several("resolve", `{"incident_ids":["`+incidentText+`","`+strings.ToUpper(incidentText)+`","7"],"by":"Ada","note":null}`, 200), says(`"unchanged":1,"rejected":1,"results":[`)),
+		"several resolved by half a body":          adding(several("resolve", `{"incident_ids":[`, 400), says("ends too soon")),
+		"several resolved from a foreign page":     adding(several("resolve", allByAda, 403), foreign),
+		"several resolved at length":               adding(several("resolve", `{"note":"`+strings.Repeat("x", 2000)+`"}`, 413), small, despite("its length comes first"), given(func(*harness, *httptest.Server) {})),
+		"several resolved by text":                 {method: http.MethodPost, target: "/incidents/resolve", header: []string{"Content-Type", "text/plain"}, body: allByAda, status: 415},
+		"several resolved, but none":               adding(several("resolve", `{"incident_ids":[],"by":"Ada"}`, 422), says(`"incident_ids","message":"has 0 ids, must have 1 to 1000"`)),
+		"several resolved, the engine away":        adding(several("resolve", allByAda, 503), away, want("Retry-After", "5")),
 
 		// /silences
 		"a silence":                      adding(silence(`{"match":{"source":["var_*"],"max_severity":"ERROR"},"not":{"context":{"position":"BTC-*"}},"duration":"1h30m","by":"Ada","comment":"c","allow_critical":false}`, 201), despite(anyCase), says(`"condition":"severity is at most error, source is var_*, not context.position BTC-*","starts_at":"2025-12-27T12:00:00.000000Z","ends_at":"2025-12-27T13:30:00.000000Z","by":"Ada"`)),

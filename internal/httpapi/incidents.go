@@ -3,11 +3,9 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
-	"alertd/internal/access"
 	"alertd/internal/alerting"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
@@ -26,22 +24,20 @@ type IncidentReader interface {
 	IncidentEvents(ctx context.Context, id incident.ID, limit int) ([]*alerting.Event, error)
 }
 
-// IncidentActions is what people do to incidents. Each returns the incident as it is
+// IncidentActions is what people do to incidents. A single one is returned as it is
 // afterwards. The error is an [*alerting.Error] with [alerting.CodeNotFound] or
-// [alerting.CodeConflict] where the caller can act on it. Safe for concurrent use.
+// [alerting.CodeConflict] where the caller can act on it. Several have a result each, in the
+// order of the ids, with such an error; the error is that nothing was done. Safe for concurrent
+// use.
 type IncidentActions interface {
 	Acknowledge(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error)
 	Resolve(ctx context.Context, id incident.ID, a incident.Action) (incident.Incident, error)
+	AcknowledgeAll(ctx context.Context, ids []incident.ID, a incident.Action) ([]incident.Result, error)
+	ResolveAll(ctx context.Context, ids []incident.ID, a incident.Action) ([]incident.Result, error)
 }
 
 // shownLimit is how many events and deliveries the answer about one incident has.
 const shownLimit = 100
-
-// Limits of an action's texts, in characters.
-const (
-	maxBy   = 255
-	maxNote = 8192
-)
 
 func (a *API) getIncidents(w *response, r *http.Request) error {
 	query, err := parseIncidentQuery(r.URL.RawQuery)
@@ -139,39 +135,4 @@ func incidentID(r *http.Request) (incident.ID, error) {
 		return incident.ID{}, badParameter("incident_id", "must be a UUID such as 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a55")
 	}
 	return id, nil
-}
-
-func (a *API) postAcknowledge(w *response, r *http.Request) error {
-	return a.act(w, r, a.config.IncidentActions.Acknowledge)
-}
-
-func (a *API) postResolve(w *response, r *http.Request) error {
-	return a.act(w, r, a.config.IncidentActions.Resolve)
-}
-
-// act does something to an incident and answers with the incident afterwards.
-func (a *API) act(w *response, r *http.Request, do func(context.Context, incident.ID, incident.Action) (incident.Incident, error)) error {
-	id, err := incidentID(r)
-	if err != nil {
-		return err
-	}
-	body, err := a.readObject(w, r, "by", "note")
-	if err != nil {
-		return err
-	}
-	claimed, least := strings.TrimSpace(body.text("by")), 0
-	if w.caller.Kind == access.Anonymous { // nobody else says who it is
-		least = 1
-	}
-	action := incident.Action{By: w.caller.By(claimed), Note: body.text("note")}
-	body.check("by", claimed, least, maxBy)
-	body.check("note", action.Note, 0, maxNote)
-	if err := body.err(); err != nil {
-		return err
-	}
-	changed, err := do(r.Context(), id, action)
-	if err != nil {
-		return err
-	}
-	return w.sendJSON(http.StatusOK, changed.View())
 }

@@ -289,3 +289,31 @@ func TestInternalErrorIsNotShown(t *testing.T) {
 	require.NotContains(t, p.Detail, "relation")
 	require.Contains(t, h.log.String(), "relation incidents does not exist")
 }
+
+func TestActionOnSeveralNamesEveryBadField(t *testing.T) {
+	h := newHarness(t).folded(breach)
+	act := func(body string) problem {
+		return requireProblem(t, h.do(http.MethodPost, "/incidents/resolve", body, "Content-Type", asJSON), http.StatusUnprocessableEntity)
+	}
+	ids := func(n int) string { return strings.TrimSuffix(strings.Repeat(`"`+incidentText+`",`, n), ",") }
+	for body, want := range map[string]struct{ field, says string }{
+		`{"by":"Ada"}`:                                                     {"incident_ids", "has 0 ids, must have 1 to 1000"},
+		`{"by":"Ada","incident_ids":null}`:                                 {"incident_ids", "has 0 ids"},
+		`{"by":"Ada","incident_ids":"x"}`:                                  {"incident_ids", "must be a list of strings"},
+		`{"by":"Ada","incident_ids":["x",7]}`:                              {"incident_ids[1]", "must be a string"},
+		`{"by":"Ada","incident_ids":["a\u0000b"]}`:                         {"incident_ids[0]", "NUL"},
+		`{"by":"Ada","incident_ids":["` + strings.Repeat("x", 256) + `"]}`: {"incident_ids[0]", "has 256 characters"},
+		`{"by":"Ada","incident_ids":[` + ids(1001) + `]}`:                  {"incident_ids", "has 1001 ids, must have 1 to 1000"},
+		`{"incident_ids":[` + ids(1) + `]}`:                                {"by", "is missing or empty"},
+		`{"by":"Ada","incident_id":"x","incident_ids":[` + ids(1) + `]}`:   {"incident_id", "must be one of incident_ids, by, note"},
+	} {
+		p := act(body)
+		require.Len(t, p.Errors, 1, body)
+		requireField(t, p, want.field, want.says)
+	}
+	require.Equal(t, incident.Triggered, h.desk.incidents[0].Status, "nothing has changed")
+	a := h.do(http.MethodPost, "/incidents/resolve", `{"by":" Ada ","note":"n","incident_ids":["7",`+ids(999)+`]}`)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Contains(t, a.body, `{"resolved":1,"unchanged":998,"rejected":1,"results":[{"incident_id":"7","status":"rejected","reason":"its id must be a UUID such as`)
+	require.Equal(t, "Ada", h.desk.incidents[0].ResolvedBy)
+}

@@ -58,6 +58,8 @@ func (a *API) Routes() []Route {
 		{Method: get, Pattern: "/events/{event_id}", Need: access.NeedRead, handle: a.getEvent},
 		{Method: get, Pattern: "/incidents", Need: access.NeedRead, handle: a.getIncidents},
 		{Method: get, Pattern: "/incidents/{incident_id}", Need: access.NeedRead, handle: a.getIncident},
+		{Method: post, Pattern: "/incidents/acknowledge", Need: access.NeedOperator, handle: a.postAcknowledgeAll},
+		{Method: post, Pattern: "/incidents/resolve", Need: access.NeedOperator, handle: a.postResolveAll},
 		{Method: post, Pattern: "/incidents/{incident_id}/acknowledge", Need: access.NeedOperator, handle: a.postAcknowledge},
 		{Method: post, Pattern: "/incidents/{incident_id}/resolve", Need: access.NeedOperator, handle: a.postResolve},
 		{Method: get, Pattern: "/silences", Need: access.NeedRead, handle: a.getSilences},

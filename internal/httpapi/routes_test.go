@@ -22,7 +22,7 @@ func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
 			"GET /channels", "GET /heartbeats", "GET /deliveries", "GET /deliveries/{delivery_id}", "GET /stats", "GET /metrics", "GET /version",
 		},
 		access.NeedOperator: {
-			"POST /incidents/{incident_id}/acknowledge", "POST /incidents/{incident_id}/resolve",
+			"POST /incidents/acknowledge", "POST /incidents/resolve", "POST /incidents/{incident_id}/acknowledge", "POST /incidents/{incident_id}/resolve",
 			"POST /silences", "DELETE /silences/{silence_id}",
 			"POST /channels/{name}/test", "POST /deliveries/{delivery_id}/retry",
 		},

@@ -273,6 +273,17 @@ type Action struct {
 	By, Note string
 }
 
+// Result is what has become of an action on one of several incidents.
+type Result struct {
+	ID ID
+	// Incident is as it is afterwards, if there is one.
+	Incident Incident
+	// Changed says that the action has changed it.
+	Changed bool
+	// Err is why nothing was done, nil if that is all right.
+	Err error
+}
+
 // Acknowledge records that somebody works on the incident. It does not change an
 // acknowledged one. For a resolved one the error is an [*alerting.Error] with
 // [alerting.CodeConflict]. last is as for [Incident.Look].

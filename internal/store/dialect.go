@@ -16,6 +16,9 @@ type Dialect struct {
 	// AnyText and Texts are AnyOf and List for texts.
 	AnyText string
 	Texts   func(texts []string) any
+	// AnyID and IDs are AnyOf and List for UUIDs.
+	AnyID string
+	IDs   func(ids []alerting.EventID) any
 	// Pairs returns a query for rows of two numbers, given side by side, and its
 	// arguments.
 	Pairs func(first, second []int64) (query string, args []any)
@@ -31,4 +34,12 @@ type Dialect struct {
 	Now string
 	// ID turns a UUID into an argument.
 	ID func(id alerting.EventID) any
+}
+
+func idTexts(ids []alerting.EventID) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = id.String()
+	}
+	return texts
 }

@@ -116,6 +116,8 @@ func (d *postgresDB) dialect() Dialect {
 		List:    func(numbers []int64) any { return append([]int64{}, numbers...) },
 		AnyText: `= ANY(?::text[])`,
 		Texts:   func(texts []string) any { return append([]string{}, texts...) },
+		AnyID:   `= ANY(?::text[]::uuid[])`,
+		IDs:     func(ids []alerting.EventID) any { return idTexts(ids) },
 		Pairs: func(first, second []int64) (string, []any) {
 			return `SELECT * FROM unnest(?::bigint[], ?::bigint[])`, []any{first, second}
 		},

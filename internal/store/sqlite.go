@@ -206,6 +206,11 @@ func (d *sqliteDB) dialect() Dialect {
 			text, _ := json.Marshal(append([]string{}, texts...)) // texts encode
 			return string(text)
 		},
+		AnyID: `IN (SELECT unhex(value, '-') FROM json_each(?))`,
+		IDs: func(ids []alerting.EventID) any {
+			text, _ := json.Marshal(idTexts(ids)) // texts encode
+			return string(text)
+		},
 		Pairs: func(first, second []int64) (string, []any) {
 			rows := make([][2]int64, len(first))
 			for i := range first {

@@ -88,24 +88,40 @@ func (t *Tx) Incidents(ctx context.Context, numbers []incident.Number) ([]incide
 
 // Incident returns the incident with this id. The error is as that of [Work.Incident].
 func (t *Tx) Incident(ctx context.Context, id incident.ID) (incident.Incident, error) {
-	found, err := t.incidentsWhere(ctx, `incident_id = ?`, t.work.incidentKey(id))
-	switch {
-	case err != nil:
-		return incident.Incident{}, fmt.Errorf("read incident: %w", err)
-	case len(found) > 0:
-		return found[0], nil
+	found, failed, err := t.IncidentsByID(ctx, []incident.ID{id})
+	if err == nil {
+		err = failed[id]
 	}
-	missing := noSuchIncident(id)
+	return found[id], err
+}
+
+// IncidentsByID returns incidents by their ids, and for each of the others why there is none.
+// Such an error is as that of [Work.Incident].
+func (t *Tx) IncidentsByID(ctx context.Context, ids []incident.ID) (found map[incident.ID]incident.Incident, failed map[incident.ID]error, err error) {
+	found, failed = make(map[incident.ID]incident.Incident, len(ids)), map[incident.ID]error{}
+	d := t.work.dialect()
+	keys := make([]alerting.EventID, len(ids))
+	for i, id := range ids {
+		keys[i], failed[id] = alerting.EventID(id), noSuchIncident(id)
+	}
+	var numbers []incident.Number
 	err = t.each(ctx, func(rows *sql.Rows) error {
 		var number incident.Number
-		err := rows.Scan(&number)
-		missing = unreadableIncident(number, nil)
+		var key uuidValue
+		err := rows.Scan(&number, &key)
+		numbers = append(numbers, number)
+		failed[incident.ID(key)] = unreadableIncident(number, nil)
 		return err
-	}, `SELECT number FROM incidents WHERE incident_id = ?`, t.work.incidentKey(id))
+	}, `SELECT number, incident_id FROM incidents WHERE incident_id `+d.AnyID, d.IDs(keys))
 	if err != nil {
-		return incident.Incident{}, fmt.Errorf("read incident: %w", err)
+		return nil, nil, fmt.Errorf("look for incidents: %w", err)
 	}
-	return incident.Incident{}, missing
+	readable, err := t.Incidents(ctx, numbers)
+	for _, i := range readable {
+		found[i.ID] = i
+		delete(failed, i.ID)
+	}
+	return found, failed, err
 }
 
 func noSuchIncident(id incident.ID) error {
