@@ -17,10 +17,12 @@ export GOFLAGS     := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpa
 
 TOOL        := $(GO) tool -modfile=tools/go.mod
 OPENAPI     := tools/openapi
+DASHBOARD   := tools/dashboard
+TYPES       := internal/dashboard/types/api.d.ts
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint vuln bench bench-http bench-log bench-delivery bench-hostile crash crash-test replay fuzz e2e pictures static check clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint dashboard-lint dashboard-types dashboard-vendor vuln bench bench-http bench-log bench-delivery bench-hostile crash crash-test replay fuzz e2e pictures static check clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +53,7 @@ vet: ## go vet
 fmt: ## formats the code as lint wants it
 	$(TOOL) golangci-lint fmt
 
-lint: openapi-lint ## the linters of the code, the modules, the scripts and the contract
+lint: openapi-lint dashboard-lint ## the linters of the code, the modules, the scripts and the contract
 	shellcheck .ci/run tools/*.sh examples/*/*.sh docs/pictures/*.sh
 	$(GO) mod tidy -diff
 	$(GO) -C tools mod tidy -diff
@@ -63,9 +65,19 @@ lint: openapi-lint ## the linters of the code, the modules, the scripts and the 
 openapi-lint: $(OPENAPI)/node_modules/.package-lock.json ## the linter of api/openapi.yaml
 	$(REDOCLY) lint api/openapi.yaml --config api/redocly.yaml --lint-config error --format stylish
 
+dashboard-lint: $(DASHBOARD)/node_modules/.package-lock.json ## the types of the dashboard's scripts, and whether they are those of api/openapi.yaml
+	@$(DASHBOARD)/node_modules/.bin/openapi-typescript api/openapi.yaml 2>/dev/null | cmp -s - $(TYPES) || { echo "$(TYPES) is not that of api/openapi.yaml: run make dashboard-types"; exit 1; }
+	$(DASHBOARD)/node_modules/.bin/tsc -p internal/dashboard
+
+dashboard-types: $(DASHBOARD)/node_modules/.package-lock.json ## writes the types that the dashboard's scripts have of the API
+	$(DASHBOARD)/node_modules/.bin/openapi-typescript api/openapi.yaml >$(TYPES) 2>/dev/null
+
+dashboard-vendor: $(DASHBOARD)/node_modules/.package-lock.json ## copies the modules of tools/dashboard/package.json into the dashboard
+	node $(DASHBOARD)/vendor.mjs
+
 # npm writes this file last; older than the lock, it is of another version.
-$(OPENAPI)/node_modules/.package-lock.json: $(OPENAPI)/package-lock.json
-	npm ci --prefix $(OPENAPI) --ignore-scripts --no-audit --no-fund --loglevel error
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 vuln: ## known vulnerabilities in what alertd calls; passes, and says so, when their database is out of reach

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"alertd/internal/alerting"
+	"alertd/internal/dashboard"
 	"alertd/internal/metrics"
 	"alertd/internal/openid"
 	"alertd/internal/session"
@@ -83,14 +84,15 @@ type Config struct {
 
 // API is the HTTP API.
 type API struct {
-	config   Config
-	router   chi.Router
-	admin    chi.Router
-	metrics  *metrics.HTTP
-	settings atomic.Pointer[inForce]
-	searches *searches
-	login    *loginPage
-	started  time.Time
+	config    Config
+	router    chi.Router
+	admin     chi.Router
+	metrics   *metrics.HTTP
+	settings  atomic.Pointer[inForce]
+	searches  *searches
+	login     *loginPage
+	dashboard *dashboard.Dashboard
+	started   time.Time
 	// floodRecords bounds how many refused requests are logged: there may be any number of them.
 	floodRecords *rate.Limiter
 
@@ -127,6 +129,9 @@ func New(config Config) (*API, error) {
 		return nil, err
 	}
 	if a.login, err = newLoginPage(); err != nil {
+		return nil, err
+	}
+	if a.dashboard, err = dashboard.New(); err != nil {
 		return nil, err
 	}
 	if a.router, err = a.newRouter(a.Routes()); err != nil {

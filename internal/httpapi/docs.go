@@ -10,13 +10,6 @@ import (
 	"alertd/api"
 )
 
-// redirectToDocs answers at the root, because there is no dashboard yet.
-func redirectToDocs(w *response, _ *http.Request) error {
-	w.Header().Set("Location", "/docs")
-	w.send(http.StatusFound, "text/plain; charset=utf-8", []byte("see /docs\n"))
-	return nil
-}
-
 func getOpenAPI(w *response, _ *http.Request) error {
 	w.send(http.StatusOK, "application/yaml", api.OpenAPI())
 	return nil

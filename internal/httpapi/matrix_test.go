@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/access"
+	"alertd/internal/dashboard"
 	"alertd/internal/alerting"
 	"alertd/internal/httpapi"
 	"alertd/internal/openid"
@@ -247,7 +248,9 @@ func TestEveryRouteOfTheRouterIsInTheDocument(t *testing.T) {
 	}
 	routed := map[string]bool{}
 	require.NoError(t, chi.Walk(newHarness(t).routes(), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		routed[method+" "+route] = true
+		if !strings.HasPrefix(route, dashboard.Prefix) {
+			routed[method+" "+route] = true
+		}
 		return nil
 	}))
 	require.Equal(t, documented, routed)

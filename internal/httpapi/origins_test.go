@@ -171,7 +171,7 @@ func TestEveryAnswerTellsBrowsersWhatNotToDo(t *testing.T) {
 		"another method": h.do(http.MethodPut, "/events", ""),
 		"too large":      h.post(breach),
 		"metrics":        h.get("/metrics"),
-		"a redirect":     h.get("/"),
+		"an asset":       h.get("/assets/nothing"),
 		"the page":       h.get("/docs"),
 		"no asset":       h.get("/docs/nothing"),
 		"only the head":  h.do(http.MethodHead, "/events", ""),

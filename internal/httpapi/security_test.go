@@ -65,7 +65,7 @@ func TestDocumentStatesTheNeedOfEveryRoute(t *testing.T) {
 	for _, o := range c.documentedOperations() {
 		documented[o.method+" "+o.path] = needOf(t, o.Operation)
 	}
-	for _, row := range newHarness(t).api.Routes() {
+	for _, row := range contractRoutes(t) {
 		routed[row.Method+" "+row.Pattern] = row.Need
 	}
 	require.Equal(t, routed, documented)

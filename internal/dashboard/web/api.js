@@ -1,0 +1,131 @@
+// The one place that fetches. Types come from api/openapi.yaml.
+import { signal } from "./components/html.js";
+
+/** @typedef {import("../types/api.js").paths} Paths */
+/** @typedef {import("../types/api.js").components["schemas"]} Schemas */
+/** @typedef {Schemas["FieldError"]} FieldError */
+
+/** When alertd was heard last, by an answer or on the stream; milliseconds, 0: never. */
+export const heard = signal(0);
+
+/** Whether the last request failed for want of an answer. */
+export const unreachable = signal(false);
+
+/** Why the session is over; null while it is not. */
+export const ended = signal(/** @type {string | null} */ (null));
+
+/** An answer of alertd that says no (RFC 9457), or none at all. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status 0: there was no answer
+   * @param {string} detail
+   * @param {FieldError[]} errors
+   * @param {number} retryAfter seconds; 0: not said
+   */
+  constructor(status, detail, errors = [], retryAfter = 0) {
+    super([detail, ...errors.map((e) => (e.field ? `${e.field} ${e.message}` : e.message))].join("; "));
+    this.name = "ApiError";
+    this.status = status;
+    this.detail = detail;
+    this.errors = errors;
+    this.retryAfter = retryAfter;
+  }
+
+  /**
+   * What is wrong with a field; "" if nothing.
+   * @param {string} field
+   */
+  of(field) {
+    return this.errors.filter((e) => e.field === field).map((e) => e.message).join("; ");
+  }
+}
+
+/** @typedef {Record<string, string | number | boolean | readonly (string | number)[] | null | undefined>} Query */
+
+/**
+ * The address of a call. A parameter that is null, undefined or "" is left out; a list is repeated.
+ * @param {string} path such as /incidents/{incident_id}
+ * @param {Record<string, string>} [params] fill the path
+ * @param {Query} [query]
+ */
+export function address(path, params = {}, query = {}) {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(params[name]));
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value].flat()) if (one !== null && one !== undefined && one !== "") search.append(name, String(one));
+  }
+  const text = search.toString();
+  return filled + (text ? "?" + text : "");
+}
+
+/**
+ * Asks, and returns the answer once its header is there. It fails with an ApiError if alertd says
+ * no or cannot be reached, and with the signal's reason if that was aborted.
+ * @param {string} url
+ * @param {RequestInit} init
+ * @returns {Promise<Response>}
+ */
+export async function open(url, init = {}) {
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(url, { cache: "no-store", credentials: "same-origin", redirect: "error", ...init });
+  } catch (error) {
+    if (init.signal?.aborted && init.signal.reason?.name !== "TimeoutError") throw init.signal.reason;
+    unreachable.value = true;
+    throw new ApiError(0, init.signal?.aborted ? "alertd did not answer in time" : "alertd cannot be reached");
+  }
+  heard.value = Date.now();
+  unreachable.value = false;
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  const detail = problem.detail || `${response.status} ${response.statusText}`;
+  if (response.status === 401) ended.value = detail;
+  throw new ApiError(response.status, detail, problem.errors, Number(response.headers.get("Retry-After")) || 0);
+}
+
+const patience = 20_000;
+
+/**
+ * @template {keyof Paths} P
+ * @template {import("../types/helpers.js").Method<P>} M
+ * @param {M} method
+ * @param {P} path
+ * @param {import("../types/helpers.js").Options<P, M>} options
+ * @returns {Promise<import("../types/helpers.js").Answer<P, M>>}
+ */
+async function call(method, path, options) {
+  const { params, query, body, signal: stop } = /** @type {{params?: Record<string, string>, query?: Query, body?: unknown, signal?: AbortSignal}} */ (options);
+  const limit = AbortSignal.timeout(patience);
+  const response = await open(address(path, params, query), {
+    method: method.toUpperCase(),
+    headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+    body: body === undefined ? undefined : JSON.stringify(body),
+    signal: stop ? AbortSignal.any([stop, limit]) : limit,
+  });
+  return response.json();
+}
+
+/**
+ * Reads, such as get("/incidents/{incident_id}", {params: {incident_id}}).
+ * @template {import("../types/helpers.js").With<"get">} P
+ * @param {P} path
+ * @param {import("../types/helpers.js").Options<P, "get">} [options]
+ */
+export const get = (path, options) => call("get", path, /** @type {any} */ (options ?? {}));
+
+/**
+ * Does something.
+ * @template {import("../types/helpers.js").With<"post">} P
+ * @param {P} path
+ * @param {import("../types/helpers.js").Options<P, "post">} [options]
+ */
+export const post = (path, options) => call("post", path, /** @type {any} */ (options ?? {}));
+
+/**
+ * Removes something.
+ * @template {import("../types/helpers.js").With<"delete">} P
+ * @param {P} path
+ * @param {import("../types/helpers.js").Options<P, "delete">} [options]
+ */
+export const remove = (path, options) => call("delete", path, /** @type {any} */ (options ?? {}));

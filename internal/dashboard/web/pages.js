@@ -1,0 +1,18 @@
+// The pages: one row and one folder each.
+
+/** @typedef {{params: Record<string, string>, query: URLSearchParams}} PageProps */
+/** @typedef {{default: (props: PageProps) => import("./components/html.js").Children, ready?: Promise<unknown>}} PageModule ready: its style sheet */
+/**
+ * @typedef {object} Page
+ * @property {string} path as in the address; a part such as :id is a parameter
+ * @property {string} title
+ * @property {() => Promise<PageModule>} load
+ * @property {string} [key] after g it leads to the page
+ * @property {import("./session.js").Role} [need] the least role; read by default
+ * @property {boolean} [hidden] not in the navigation
+ */
+
+/** @type {Page[]} */
+export const pages = [
+  { path: "/heartbeats", title: "Heartbeats", key: "h", load: () => import("./heartbeats/heartbeats.js") },
+];

@@ -1,0 +1,58 @@
+// How many incidents are open: in the title, the icon and the head of every page.
+import { effect, signal } from "./components/html.js";
+import { ApiError, get } from "./api.js";
+import { follow, resyncs } from "./live.js";
+
+/** @typedef {import("./api.js").Schemas["Stats"]} Stats */
+
+/** The latest statistics; null until they are known. */
+export const stats = signal(/** @type {Stats | null} */ (null));
+
+/** Open incidents by severity, triggered and acknowledged together; null until they are known. */
+export const open = signal(/** @type {Record<import("./components/severity.js").Severity, number> | null} */ (null));
+
+let underWay = false;
+
+/** Reads the statistics anew. A failure is shown by the connection, so it is not told here. */
+export async function refreshStanding() {
+  if (underWay) return;
+  underWay = true;
+  try {
+    const read = await get("/stats");
+    const { triggered, acknowledged } = /** @type {any} */ (read).incidents ?? { triggered: {}, acknowledged: {} };
+    const sum = { critical: 0, error: 0, warning: 0, info: 0, debug: 0 };
+    for (const s of /** @type {(keyof typeof sum)[]} */ (Object.keys(sum))) sum[s] = (triggered[s] ?? 0) + (acknowledged[s] ?? 0);
+    stats.value = read;
+    if (JSON.stringify(sum) !== JSON.stringify(open.peek())) open.value = sum;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+  } finally {
+    underWay = false;
+  }
+}
+
+const every = 10_000;
+
+/** Keeps the counts fresh: every ten seconds, and soon after new events. */
+export function startStanding() {
+  refreshStanding();
+  setInterval(refreshStanding, every);
+  let soon = 0;
+  follow(() => { soon ||= setTimeout(() => { soon = 0; refreshStanding(); }, 1500); });
+  let known = resyncs.peek();
+  effect(() => { if (resyncs.value !== known) { known = resyncs.value; refreshStanding(); } });
+  effect(() => { if (open.value) icon(open.value.critical); });
+}
+
+/**
+ * Puts the number of open critical incidents on the page's icon.
+ * @param {number} critical
+ */
+function icon(critical) {
+  const text = critical > 99 ? "99+" : String(critical);
+  const svg = critical === 0
+    ? `<rect width="32" height="32" rx="7" fill="#1f5fbf"/><path d="M16 6v11" stroke="#fff" stroke-width="4" stroke-linecap="round"/><circle cx="16" cy="24" r="2.6" fill="#fff"/>`
+    : `<path d="M10 1h12l9 9v12l-9 9H10l-9-9V10z" fill="#c8102e"/><text x="16" y="22" font-family="sans-serif" font-weight="bold" font-size="${[0, 19, 16, 12][text.length]}" text-anchor="middle" fill="#fff">${text}</text>`;
+  const link = document.querySelector('link[rel="icon"]');
+  link?.setAttribute("href", "data:image/svg+xml," + encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${svg}</svg>`));
+}
