@@ -295,6 +295,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/incidents/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge several incidents
+         * @description Does what POST /incidents/{incident_id}/acknowledge does. One transaction does it for all of them, each with its record in the audit
+         *     log. An incident that cannot be acted on, such as one that is not known, costs the others nothing: it is `rejected`, with
+         *     the reason. A body without a Content-Type is JSON.
+         */
+        post: operations["acknowledgeIncidents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/incidents/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resolve several incidents
+         * @description Does what POST /incidents/{incident_id}/resolve does. One transaction does it for all of them, each with its record in the audit
+         *     log. An incident that cannot be acted on, such as one that is not known, costs the others nothing: it is `rejected`, with
+         *     the reason. A body without a Content-Type is JSON.
+         */
+        post: operations["resolveIncidents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/silences": {
         parameters: {
             query?: never;
@@ -1257,6 +1301,13 @@ export interface components {
             channel?: string;
             /** @description The delivery of the message. */
             delivery_id?: components["schemas"]["OwnID"];
+        };
+        /** @description An action of a person on several incidents. Unknown fields are an error. */
+        ActionOnSeveral: {
+            /** @description Ids of incidents. What is no id is rejected by itself. */
+            incident_ids: string[];
+            by?: components["schemas"]["Action"]["by"];
+            note?: components["schemas"]["Action"]["note"];
         };
         /** @description An action of a person on an incident. Unknown fields are an error. */
         Action: {
@@ -3209,6 +3260,176 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acknowledgeIncidents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which incidents, who does it, and a note. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "incident_ids": [
+                 *         "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a01",
+                 *         "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a99"
+                 *       ],
+                 *       "by": "Ada",
+                 *       "note": "Looking at the positions"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionOnSeveral"];
+            };
+        };
+        responses: {
+            /** @description What has become of each, in the order of the ids. */
+            200: {
+                headers: {
+                    "Content-Security-Policy": components["headers"]["Content-Security-Policy"];
+                    "Cross-Origin-Resource-Policy": components["headers"]["Cross-Origin-Resource-Policy"];
+                    "Referrer-Policy": components["headers"]["Referrer-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "acknowledged": 1,
+                     *       "unchanged": 0,
+                     *       "rejected": 1,
+                     *       "results": [
+                     *         {
+                     *           "incident_id": "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a01",
+                     *           "status": "acknowledged"
+                     *         },
+                     *         {
+                     *           "incident_id": "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a99",
+                     *           "status": "rejected",
+                     *           "reason": "there is no incident with the id 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a99"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description How many have changed. */
+                        acknowledged: number;
+                        /** @description How many were so before. */
+                        unchanged: number;
+                        rejected: number;
+                        results: {
+                            /** @description As it was given. */
+                            incident_id: string;
+                            /**
+                             * @description An incident that is named twice is `unchanged` the second time.
+                             * @enum {string}
+                             */
+                            status: "acknowledged" | "unchanged" | "rejected";
+                            /** @description Why it was rejected, in words; absent otherwise. */
+                            reason?: string;
+                        }[];
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resolveIncidents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which incidents, who does it, and a note. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "incident_ids": [
+                 *         "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a01",
+                 *         "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a99"
+                 *       ],
+                 *       "by": "Ada",
+                 *       "note": "Looking at the positions"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionOnSeveral"];
+            };
+        };
+        responses: {
+            /** @description What has become of each, in the order of the ids. */
+            200: {
+                headers: {
+                    "Content-Security-Policy": components["headers"]["Content-Security-Policy"];
+                    "Cross-Origin-Resource-Policy": components["headers"]["Cross-Origin-Resource-Policy"];
+                    "Referrer-Policy": components["headers"]["Referrer-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "resolved": 1,
+                     *       "unchanged": 0,
+                     *       "rejected": 1,
+                     *       "results": [
+                     *         {
+                     *           "incident_id": "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a01",
+                     *           "status": "resolved"
+                     *         },
+                     *         {
+                     *           "incident_id": "019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a99",
+                     *           "status": "rejected",
+                     *           "reason": "there is no incident with the id 019b5f2c-7a3e-7c4d-9f10-2b6c8d1e4a99"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description How many have changed. */
+                        resolved: number;
+                        /** @description How many were so before. */
+                        unchanged: number;
+                        rejected: number;
+                        results: {
+                            /** @description As it was given. */
+                            incident_id: string;
+                            /**
+                             * @description An incident that is named twice is `unchanged` the second time.
+                             * @enum {string}
+                             */
+                            status: "resolved" | "unchanged" | "rejected";
+                            /** @description Why it was rejected, in words; absent otherwise. */
+                            reason?: string;
+                        }[];
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["Unsupported"];
             422: components["responses"]["Invalid"];
