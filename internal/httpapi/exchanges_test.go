@@ -238,8 +238,8 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"who I am, the store away":          adding(get("/whoami", 503), brokenSession, header("Cookie", "alertd_session="+strings.Repeat("A", 43)), want("Retry-After", "5")),
 
 		// GET /
-		"the dashboard":              adding(get("/", 200), says("main.js")),
-		"the page that explains":     adding(get("/explain", 200), says("main.js")),
+		"the dashboard":          adding(get("/", 200), says("main.js")),
+		"the page that explains": adding(get("/explain", 200), says("main.js")),
 
 		// POST /alerts: one
 		"an alert":                        adding(post(breach, 201), says(`"context":{"current_var":0.0500}`)),

@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/access"
-	"alertd/internal/dashboard"
 	"alertd/internal/alerting"
+	"alertd/internal/dashboard"
 	"alertd/internal/httpapi"
 	"alertd/internal/openid"
 	"alertd/internal/openid/openidtest"
