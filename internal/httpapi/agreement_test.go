@@ -268,9 +268,11 @@ func queryValues() map[string]map[string][]string {
 		},
 		"/incidents": {
 			"limit": limits, "min_severity": severities, "category": categories, "source": sources, "since": times, "q": texts,
-			"status": {"", "triggered", "acknowledged", "resolved", "open", "1", "resolved,triggered", "resolved,", "resolved,resolved,resolved", "resolved,resolved,resolved,resolved"},
-			"cursor": append([]string{"aTEuMQ", "aTEuNDI", "aTEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
-			"until":  times, "more": {"1"},
+			"status":      {"", "triggered", "acknowledged", "resolved", "open", "1", "resolved,triggered", "resolved,", "resolved,resolved,resolved", "resolved,resolved,resolved,resolved"},
+			"order":       {"", "asc", "desc", "ASC", "up"},
+			"fingerprint": {"", "5b2f7c0d9a1e4f3386c4d2b17e90aa51", "5B2F7C0D9A1E4F3386C4D2B17E90AA51", "5b2f7c0d9a1e4f3386c4d2b17e90aa5", "5b2f7c0d9a1e4f3386c4d2b17e90aa510", "xb2f7c0d9a1e4f3386c4d2b17e90aa51"},
+			"cursor":      append([]string{"aTEuMQ", "aTEuNDI", "aTEuOTIyMzM3MjAzNjg1NDc3NTgwNw"}, noCursors...),
+			"until":       times, "more": {"1"},
 		},
 		"/deliveries": {
 			"limit": limits, "channel": texts,

@@ -13,13 +13,14 @@ type cursorKind string
 
 // The forms that this version makes.
 const (
-	eventCursor          cursorKind = "v1."
-	ascendingEventCursor cursorKind = "a1."
-	incidentCursor       cursorKind = "i1."
-	deliveryCursor       cursorKind = "d1."
-	silenceCursor        cursorKind = "s1."
-	auditCursor          cursorKind = "u1."
-	ascendingAuditCursor cursorKind = "w1."
+	eventCursor             cursorKind = "v1."
+	ascendingEventCursor    cursorKind = "a1."
+	incidentCursor          cursorKind = "i1."
+	ascendingIncidentCursor cursorKind = "n1."
+	deliveryCursor          cursorKind = "d1."
+	silenceCursor           cursorKind = "s1."
+	auditCursor             cursorKind = "u1."
+	ascendingAuditCursor    cursorKind = "w1."
 )
 
 func (k cursorKind) encode(number int64) string {

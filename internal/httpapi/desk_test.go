@@ -138,10 +138,14 @@ func (d *desk) Incidents(_ context.Context, q incident.Query) (incident.Page, er
 	for _, i := range slices.Backward(d.incidents) {
 		if len(q.Statuses) > 0 && !slices.Contains(q.Statuses, i.Status) || i.Severity < q.MinSeverity ||
 			len(q.Categories) > 0 && !slices.Contains(q.Categories, i.Category) || len(q.Sources) > 0 && !slices.Contains(q.Sources, i.Source) ||
-			i.LastSeen.Before(q.Since) || !strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.Text)) || q.Before > 0 && i.Number >= q.Before {
+			i.LastSeen.Before(q.Since) || !strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.Text)) || q.Before > 0 && i.Number >= q.Before || i.Number <= q.After ||
+			q.Fingerprint != nil && i.Fingerprint != *q.Fingerprint {
 			continue
 		}
 		page.Incidents = append(page.Incidents, i)
+	}
+	if q.Ascending {
+		slices.Reverse(page.Incidents)
 	}
 	if len(page.Incidents) > q.Limit {
 		page.Incidents, page.More = page.Incidents[:q.Limit], true

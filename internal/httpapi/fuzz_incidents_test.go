@@ -41,6 +41,7 @@ func FuzzIncidentQuery(f *testing.F) {
 		"", "&", "a=%zz", "a;b", "status=triggered", "status=RESOLVED&status=acknowledged", "status=", "status=open", "statu%C5%BF=resolved", "status=re%C5%BFolved", strings.Repeat("status=resolved&", 3), strings.Repeat("status=resolved&", 4),
 		"min_severity=error&category=other&source=feed&q=LIMIT&limit=2", "since=2025-12-27T10:00:05Z", "since=0001-01-01T00:00:00Z", "since=2999-12-27T11:00:05%2B01:00", "since=2999-12-27T11:00:05+02:00",
 		"until=2025-12-27T10:00:05Z", "limit=0", "limit=1&limit=1", "cursor=aTEuNw", "cursor=aTEuMQ&limit=2", "cursor=djEuNw", "cursor=ZDEuNw", "cursor=aTEuMA", "cursor=", "incident_id=" + incidentText, "channel=slack",
+		"order=asc&limit=2", "order=asc&cursor=bjEuNw&status=triggered", "order=desc&cursor=bjEuNw", "order=", "fingerprint=00000000000000000000000000000000", "fingerprint=7", "fingerprint=5B2F7C0D9A1E4F3386C4D2B17E90AA51",
 		"q=%C3%96", "q=%E2%84%AA", "q=%00", "q=", "source=", "source=%FF", strings.Repeat("source=feed&", 101), strings.Repeat("category=other&", 9),
 	} {
 		f.Add(seed)
@@ -70,7 +71,8 @@ func FuzzIncidentQuery(f *testing.F) {
 			(len(q.sources) == 0 || slices.Contains(q.sources, i.Source)) &&
 			(q.since == nil || !i.LastSeen.Before(*q.since)) &&
 			strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.text)) &&
-			(q.place == 0 || int64(i.Number) < q.place)
+			(q.fingerprint == "" || q.fingerprint == i.Fingerprint.String()) &&
+			(q.place == 0 || int64(i.Number) < q.place == !q.ascending && int64(i.Number) != q.place)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		a := h.on(t).rawOf("/incidents", query)
@@ -85,6 +87,9 @@ func FuzzIncidentQuery(f *testing.F) {
 			if matches(q, i) {
 				want = append(want, int64(i.Number))
 			}
+		}
+		if q.ascending {
+			slices.Reverse(want)
 		}
 		var page struct {
 			Incidents  []struct{ Number int64 }

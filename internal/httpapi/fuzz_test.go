@@ -75,6 +75,7 @@ type asked struct {
 	text         string
 	channel      string
 	incident     string
+	fingerprint  string
 	ascending    bool
 	place        int64 // of the cursor; 0: there is none
 }
@@ -84,17 +85,18 @@ type asked struct {
 type fuzzedList struct {
 	parameters map[string]int
 	cursor     string
+	upwards    string // the same for the oldest first
 	statuses   []string
 }
 
 var (
 	eventList = fuzzedList{
 		parameters: map[string]int{"limit": 1, "min_severity": 1, "category": 8, "source": 100, "since": 1, "until": 1, "q": 1, "order": 1, "cursor": 1},
-		cursor:     "v1.",
+		cursor:     "v1.", upwards: "a1.",
 	}
 	incidentList = fuzzedList{
-		parameters: map[string]int{"limit": 1, "min_severity": 1, "category": 8, "source": 100, "since": 1, "q": 1, "cursor": 1, "status": 3},
-		cursor:     "i1.", statuses: []string{"triggered", "acknowledged", "resolved"},
+		parameters: map[string]int{"limit": 1, "min_severity": 1, "category": 8, "source": 100, "since": 1, "q": 1, "cursor": 1, "status": 3, "fingerprint": 1, "order": 1},
+		cursor:     "i1.", upwards: "n1.", statuses: []string{"triggered", "acknowledged", "resolved"},
 	}
 	deliveryList = fuzzedList{
 		parameters: map[string]int{"limit": 1, "cursor": 1, "status": 5, "channel": 1, "incident_id": 1},
@@ -108,6 +110,7 @@ var (
 	midnight     = regexp.MustCompile(`^24:00:00(\.0+)?(?:$|[^.\d])`)
 	wordPattern  = regexp.MustCompile(`(?is)"(?:[^"\\]|\\.)*"|[+-]?\b(?:nan|infinity|inf)\b`)
 	placePattern = regexp.MustCompile(`^[1-9][0-9]*$`)
+	printPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 	uuidPattern  = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
@@ -122,10 +125,10 @@ func (l fuzzedList) read(raw string) (q asked, ok bool) {
 			ok = q.read(name, value) && ok
 		}
 	}
+	if q.ascending {
+		q.list.cursor = l.upwards
+	}
 	if values.Has("cursor") {
-		if q.ascending {
-			q.list.cursor = "a1."
-		}
 		var place bool
 		q.place, place = q.list.readCursor(values.Get("cursor"))
 		ok = place && ok
@@ -188,6 +191,9 @@ func (q *asked) read(name, value string) (ok bool) {
 	case "incident_id":
 		q.incident = strings.ToLower(value)
 		return uuidPattern.MatchString(value) && strings.Trim(value, "0-") != ""
+	case "fingerprint":
+		q.fingerprint = value
+		return printPattern.MatchString(value)
 	case "cursor": // its form depends on the order
 		return true
 	}

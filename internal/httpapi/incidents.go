@@ -13,7 +13,7 @@ import (
 
 // IncidentReader reads incidents. Safe for concurrent use.
 type IncidentReader interface {
-	// Incidents returns incidents, the latest opened first.
+	// Incidents returns incidents, in the order in which they were opened.
 	Incidents(ctx context.Context, q incident.Query) (incident.Page, error)
 	// Incident returns one. The error is an [*alerting.Error] with
 	// [alerting.CodeNotFound] if there is none.
@@ -58,7 +58,7 @@ func (a *API) getIncidents(w *response, r *http.Request) error {
 		Unreadable int             `json:"unreadable,omitzero"`
 	}{Unreadable: page.Unreadable, Incidents: viewIncidents(page.Incidents)}
 	if n := len(page.Incidents); n > 0 {
-		answer.NextCursor = incidentCursor.next(int64(page.Incidents[n-1].Number), page.More)
+		answer.NextCursor = cursorOf(query).next(int64(page.Incidents[n-1].Number), page.More)
 	}
 	return w.sendJSON(http.StatusOK, answer)
 }

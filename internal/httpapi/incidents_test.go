@@ -65,19 +65,24 @@ func troubled(tb testing.TB) *harness {
 func TestIncidentFilters(t *testing.T) {
 	h := troubled(t)
 	for query, want := range map[string][]int{
-		"":                                      {3, 2, 1},
-		"?status=RESOLVED":                      {2},
-		"?status=triggered":                     {3, 1},
-		"?status=resolved&status=triggered":     {3, 2, 1},
-		"?status=acknowledged":                  nil,
-		"?min_severity=error":                   {2, 1},
-		"?category=data_quality&category=other": {3},
-		"?source=feed&source=kill_switch":       {3, 2},
-		"?since=2999-01-01T00:00:00Z":           nil,
-		"?since=2020-01-01T00:00:00%2B01:00":    {3, 2, 1},
-		"?q=TICK":                               {3},
-		"?limit=2":                              {3, 2},
-		"?status=triggered&q=switch":            nil,
+		"":                                              {3, 2, 1},
+		"?status=RESOLVED":                              {2},
+		"?status=triggered":                             {3, 1},
+		"?status=resolved&status=triggered":             {3, 2, 1},
+		"?status=acknowledged":                          nil,
+		"?min_severity=error":                           {2, 1},
+		"?category=data_quality&category=other":         {3},
+		"?source=feed&source=kill_switch":               {3, 2},
+		"?since=2999-01-01T00:00:00Z":                   nil,
+		"?since=2020-01-01T00:00:00%2B01:00":            {3, 2, 1},
+		"?q=TICK":                                       {3},
+		"?limit=2":                                      {3, 2},
+		"?status=triggered&q=switch":                    nil,
+		"?order=asc":                                    {1, 2, 3},
+		"?order=asc&status=triggered":                   {1, 3},
+		"?fingerprint=00000000000000000000000000000000": nil,
+		"?fingerprint=" + h.desk.incidents[1].Fingerprint.String():            {2},
+		"?order=desc&fingerprint=" + h.desk.incidents[0].Fingerprint.String(): {1},
 	} {
 		got, _ := h.incidents(query)
 		require.Equal(t, want, got, query)
@@ -100,6 +105,23 @@ func TestIncidentCursorsVisitEachOnce(t *testing.T) {
 	require.Equal(t, []int{3, 2, 1}, all)
 }
 
+func TestIncidentCursorsVisitEachOnceUpwards(t *testing.T) {
+	h := troubled(t)
+	var all []int
+	query := "?limit=1&order=asc"
+	for len(all) < 9 {
+		numbers, next := h.incidents(query)
+		if all = append(all, numbers...); len(all) == 2 {
+			h.folded(with(`"dedup_key":"new"`)) // which is on a later page
+		}
+		if next == nil {
+			break
+		}
+		query = "?limit=1&order=asc&cursor=" + *next
+	}
+	require.Equal(t, []int{1, 2, 3, 4}, all)
+}
+
 func TestIncidentQueryNamesEveryBadParameter(t *testing.T) {
 	h := newHarness(t)
 	for query, want := range map[string]struct{ field, says string }{
@@ -108,11 +130,17 @@ func TestIncidentQueryNamesEveryBadParameter(t *testing.T) {
 		strings.Repeat("status=resolved&", 4): {"status", "at most 3 times"},
 		"min_severity=loud":                   {"min_severity", "must be one of debug"},
 		"until=2025-12-27":                    {"until", "not a known parameter"},
-		"channel=slack":                       {"channel", "must be one of min_severity, category, source, since, q, status, limit, cursor"},
+		"channel=slack":                       {"channel", "must be one of min_severity, category, source, since, q, status, fingerprint, order, limit, cursor"},
 		"limit=1001":                          {"limit", "from 1 to 1000"},
-		"cursor=djEuMQ":                       {"cursor", "of this list"},
-		"cursor=ZDEuMQ":                       {"cursor", "of this list"},
-		"cursor=aTEuMDE":                      {"cursor", "of this list"},
+		"order=up":                            {"order", "must be asc or desc"},
+		"order=asc&cursor=aTEuMg":             {"cursor", "of this list and order"},
+		"cursor=bjEuMg":                       {"cursor", "of this list and order"},
+		"fingerprint=":                        {"fingerprint", "must be the 32 hexadecimal digits"},
+		"fingerprint=5B2F7C0D9A1E4F3386C4D2B17E90AA51": {"fingerprint", "in lower case"},
+		"fingerprint=5b2f7c0d9a1e4f3386c4d2b17e90aa5":  {"fingerprint", "must be the 32"},
+		"cursor=djEuMQ":  {"cursor", "of this list"},
+		"cursor=ZDEuMQ":  {"cursor", "of this list"},
+		"cursor=aTEuMDE": {"cursor", "of this list"},
 	} {
 		requireField(t, requireProblem(t, h.get("/incidents?"+query), http.StatusBadRequest), want.field, want.says)
 	}

@@ -29,7 +29,7 @@ var (
 	filterParameters   = []string{"min_severity", "category", "source", "since", "q"}
 	eventParameters    = append(slices.Clone(filterParameters), "until", "order", "limit", "cursor")
 	streamParameters   = append(slices.Clone(filterParameters), "last_event_id")
-	incidentParameters = append(slices.Clone(filterParameters), "status", "limit", "cursor")
+	incidentParameters = append(slices.Clone(filterParameters), "status", "fingerprint", "order", "limit", "cursor")
 	silenceParameters  = []string{"active", "limit", "cursor"}
 	deliveryParameters = []string{"status", "channel", "incident_id", "limit", "cursor"}
 )
@@ -258,9 +258,29 @@ func parseIncidentQuery(raw string) (incident.Query, error) {
 	query := incident.Query{
 		Statuses:    names(q, "status", len(incident.Statuses()), incident.ParseStatus),
 		MinSeverity: filter.MinSeverity, Categories: filter.Categories, Sources: filter.Sources, Since: filter.Since, Text: filter.Text,
-		Before: incident.Number(q.cursor(incidentCursor)), Limit: q.limit(),
+		Ascending: q.ascending(false), Limit: q.limit(),
+	}
+	if text, ok := q.one("fingerprint"); ok {
+		query.Fingerprint = new(incident.Fingerprint)
+		if err := query.Fingerprint.UnmarshalText([]byte(text)); err != nil || query.Fingerprint.String() != text {
+			q.problem("fingerprint", "%s is not allowed, must be the 32 hexadecimal digits of an incident's fingerprint, in lower case", strconv.Quote(shorten(text)))
+		}
+	}
+	place := incident.Number(q.cursor(cursorOf(query)))
+	if query.Ascending {
+		query.After = place
+	} else {
+		query.Before = place
 	}
 	return query, q.err()
+}
+
+// cursorOf returns the kind of cursors that a list of incidents has.
+func cursorOf(q incident.Query) cursorKind {
+	if q.Ascending {
+		return ascendingIncidentCursor
+	}
+	return incidentCursor
 }
 
 // parseDeliveryQuery reads the query of GET /deliveries.

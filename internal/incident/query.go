@@ -16,8 +16,12 @@ type Query struct {
 	Since time.Time
 	// Text selects by a part of the latest message, ignoring case.
 	Text string
-	// Before selects incidents with a smaller number; 0: all.
-	Before Number
+	// Fingerprint selects incidents of this kind of event; nil: of all.
+	Fingerprint *Fingerprint
+	// Ascending has the first opened first, else the latest.
+	Ascending bool
+	// Before selects incidents with a smaller number, and After those with a greater one; 0: all.
+	Before, After Number
 	// Limit is the maximum number of incidents, at least 1.
 	Limit int
 }

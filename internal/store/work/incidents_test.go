@@ -132,8 +132,12 @@ func TestIncidentsAreFoundByEachFilter(t *testing.T) {
 		var model []incident.Incident
 		b.inTurn(func(ctx context.Context, tx *work.Tx) {
 			for n := range incidents {
+				print := incident.Fingerprint{byte(n), byte(n >> 8)}
+				if n%3 == 2 { // they are resolved
+					print = incident.Fingerprint{byte(n % 30), 7}
+				}
 				model = append(model, incident.Incident{
-					ID: incident.NewID(), Number: tx.NextIncident(), Fingerprint: incident.Fingerprint{byte(n), byte(n >> 8)}, Generation: 1,
+					ID: incident.NewID(), Number: tx.NextIncident(), Fingerprint: print, Generation: 1,
 					Status: incident.Statuses()[n%3], Severity: alerting.Severities()[n%5], Category: alerting.Categories()[n%8], Source: fmt.Sprintf("source-%d", n%7),
 					Message: fmt.Sprintf("Limit %d breached", n), FirstSeen: at, LastSeen: at.Add(time.Duration(n*37%100) * time.Minute), ToldAt: at,
 				})
@@ -146,7 +150,9 @@ func TestIncidentsAreFoundByEachFilter(t *testing.T) {
 			"two statuses": {Statuses: []incident.Status{incident.Triggered, incident.Acknowledged}},
 			"severity":     {MinSeverity: alerting.SeverityError}, "categories": {Categories: alerting.Categories()[2:4]},
 			"sources": {Sources: []string{"source-1", "source-6", "nobody"}}, "since": {Since: at.Add(50 * time.Minute)},
-			"text": {Text: "LIMIT 59"}, "rare text": {Text: "limit 0 "}, "no such text": {Text: "nothing"}, "before": {Before: 77},
+			"text": {Text: "LIMIT 59"}, "rare text": {Text: "limit 0 "}, "no such text": {Text: "nothing"}, "before": {Before: 77}, "after": {After: 77, Ascending: true},
+			"a kind": {Fingerprint: new(incident.Fingerprint{8, 7})}, "an open one of a kind": {Fingerprint: new(incident.Fingerprint{9}), Statuses: incident.Statuses()[:2]}, "no kind": {Fingerprint: new(incident.Fingerprint{8, 8})},
+			"open ones between two": {Statuses: []incident.Status{incident.Acknowledged}, Before: 577, After: 19, Ascending: true}, "open ones before": {Statuses: []incident.Status{incident.Acknowledged}, Before: 577},
 			"all of it": {
 				Statuses: []incident.Status{incident.Resolved}, MinSeverity: alerting.SeverityWarning, Categories: alerting.Categories()[:6],
 				Sources: []string{"source-1", "source-2", "source-3"}, Since: at.Add(time.Minute), Text: "breached", Before: 580,
@@ -154,15 +160,21 @@ func TestIncidentsAreFoundByEachFilter(t *testing.T) {
 		} {
 			var want []incident.Incident
 			for _, i := range model {
-				if (q.Before == 0 || i.Number < q.Before) && (len(q.Statuses) == 0 || slices.Contains(q.Statuses, i.Status)) &&
+				if (q.Before == 0 || i.Number < q.Before) && i.Number > q.After && (q.Fingerprint == nil || i.Fingerprint == *q.Fingerprint) && (len(q.Statuses) == 0 || slices.Contains(q.Statuses, i.Status)) &&
 					i.Severity >= q.MinSeverity && (len(q.Categories) == 0 || slices.Contains(q.Categories, i.Category)) &&
 					(len(q.Sources) == 0 || slices.Contains(q.Sources, i.Source)) && !i.LastSeen.Before(q.Since) &&
 					strings.Contains(strings.ToLower(i.Message), strings.ToLower(q.Text)) {
 					want = append(want, i)
 				}
 			}
-			for _, limit := range []int{max(1, len(want)/3), max(1, len(want)), 1000} {
+			for n, limit := range []int{max(1, len(want)/3), max(1, len(want)/3), max(1, len(want)), 1000} {
 				var got []incident.Incident
+				q := q
+				q.Ascending = q.Ascending || n == 1 && q.Before == 0
+				want := slices.Clone(want)
+				if q.Ascending {
+					slices.Reverse(want)
+				}
 				for page, q := (incident.Page{More: true}), q; page.More; {
 					var err error
 					q.Limit = limit
@@ -171,7 +183,11 @@ func TestIncidentsAreFoundByEachFilter(t *testing.T) {
 					require.LessOrEqual(t, len(page.Incidents), limit)
 					require.Zero(t, page.Unreadable)
 					for _, i := range page.Incidents {
-						got, q.Before = append(got, i), i.Number
+						if got = append(got, i); q.Ascending {
+							q.After = i.Number
+						} else {
+							q.Before = i.Number
+						}
 					}
 				}
 				require.Equal(t, want, got, "%s, %d a page", name, limit)
