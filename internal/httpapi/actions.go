@@ -43,7 +43,7 @@ func (a *API) act(w *response, r *http.Request, do func(context.Context, inciden
 	if err != nil {
 		return err
 	}
-	return w.sendJSON(http.StatusOK, changed.View())
+	return w.sendJSON(http.StatusOK, viewIncident(&changed))
 }
 
 // action reads who does something, and their note.

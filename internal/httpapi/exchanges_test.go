@@ -404,7 +404,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 		// GET /incidents
 		"incidents":                    adding(get("/incidents", 200), told, says(`"incidents":[{"incident_id":"`+incidentText+`","number":1,"status":"triggered"`)),
 		"no incidents":                 adding(get("/incidents", 200), says(`{"incidents":[],"next_cursor":null}`)),
-		"resolved incidents":           adding(get("/incidents", 200), resolved, says(`"resolved_by":"Ada"`)),
+		"resolved incidents":           adding(get("/incidents", 200), resolved, says(`"resolved_by":"Ada","resolved_note":"Looking at it"}`)),
 		"a page of incidents":          adding(get("/incidents?limit=1", 200), says(`"next_cursor":"aTEuMg"`), given(func(h *harness, _ *httptest.Server) { h.folded(breach, with(`"dedup_key":"k"`)) })),
 		"incidents by every filter":    adding(get("/incidents?status=triggered&status=acknowledged&min_severity=error&category=risk_limit&source=var_gate&since=2020-01-01T00:00:00Z&q=LIMIT&order=desc&limit=10&cursor=aTEuMg", 200), told, says("var_gate")),
 		"incidents of a kind":          adding(get("/incidents?fingerprint=00000000000000000000000000000000", 200), told, says(`{"incidents":[],"next_cursor":null}`)),

@@ -53,9 +53,9 @@ func (a *API) getIncidents(w *response, r *http.Request) error {
 		return err
 	}
 	answer := struct {
-		Incidents  []incident.View `json:"incidents"`
-		NextCursor *string         `json:"next_cursor"`
-		Unreadable int             `json:"unreadable,omitzero"`
+		Incidents  []incidentView `json:"incidents"`
+		NextCursor *string        `json:"next_cursor"`
+		Unreadable int            `json:"unreadable,omitzero"`
 	}{Unreadable: page.Unreadable, Incidents: viewIncidents(page.Incidents)}
 	if n := len(page.Incidents); n > 0 {
 		answer.NextCursor = cursorOf(query).next(int64(page.Incidents[n-1].Number), page.More)
@@ -63,10 +63,18 @@ func (a *API) getIncidents(w *response, r *http.Request) error {
 	return w.sendJSON(http.StatusOK, answer)
 }
 
-func viewIncidents(incidents []incident.Incident) []incident.View {
-	views := make([]incident.View, len(incidents))
+// incidentView is an incident as the API shows it. Messages have the note beside it.
+type incidentView struct {
+	incident.View
+	ResolvedNote string `json:"resolved_note,omitzero"`
+}
+
+func viewIncident(i *incident.Incident) incidentView { return incidentView{i.View(), i.ResolvedNote} }
+
+func viewIncidents(incidents []incident.Incident) []incidentView {
+	views := make([]incidentView, len(incidents))
 	for n := range incidents {
-		views[n] = incidents[n].View()
+		views[n] = viewIncident(&incidents[n])
 	}
 	return views
 }
@@ -112,11 +120,14 @@ func (a *API) getIncident(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if found.ResolvedNote == "" {
+		found.ResolvedNote = noteOf(timeline)
+	}
 	head, err := appendJSON(nil, struct {
-		incident.View
+		incidentView
 		Channels []recipientView `json:"channels"`
 		Timeline []entryView     `json:"timeline"`
-	}{found.View(), viewRecipients(recipients), viewEntries(timeline)})
+	}{viewIncident(&found), viewRecipients(recipients), viewEntries(timeline)})
 	if err != nil {
 		return err
 	}
@@ -126,6 +137,17 @@ func (a *API) getIncident(w *response, r *http.Request) error {
 	}
 	w.sendEvents(string(head[:len(head)-1])+`,"events":[`, string(tail)+"}\n", events, func(alerting.Seq) incident.ID { return id })
 	return nil
+}
+
+// noteOf returns the note of who has resolved an incident, "" if nobody has, or has said
+// nothing.
+func noteOf(timeline []incident.Entry) string {
+	for _, entry := range timeline {
+		if entry.Kind == incident.EntryResolved {
+			return entry.Note
+		}
+	}
+	return ""
 }
 
 // incidentID returns the id in a request's path.

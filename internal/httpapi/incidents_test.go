@@ -345,3 +345,19 @@ func TestActionOnSeveralNamesEveryBadField(t *testing.T) {
 	require.Contains(t, a.body, `{"resolved":1,"unchanged":998,"rejected":1,"results":[{"incident_id":"7","status":"rejected","reason":"its id must be a UUID such as`)
 	require.Equal(t, "Ada", h.desk.incidents[0].ResolvedBy)
 }
+
+func TestResolvedIncidentSaysHow(t *testing.T) {
+	h := newHarness(t).folded(breach)
+	shows := func(target string) bool {
+		return strings.Contains(h.get(target).body, `"resolved_note":"Looking at it"`)
+	}
+	h.desk.act(t, "acknowledge")
+	require.False(t, shows("/incidents/"+incidentText), "it is acknowledged")
+	h.desk.act(t, "resolve")
+	print := h.desk.incidents[0].Fingerprint.String()
+	require.True(t, shows("/incidents/"+incidentText))
+	require.True(t, shows("/incidents?fingerprint="+print))
+	h.desk.incidents[0].ResolvedNote = "" // by an alertd that kept it in the timeline alone
+	require.True(t, shows("/incidents/"+incidentText))
+	require.False(t, shows("/incidents?fingerprint="+print))
+}

@@ -139,9 +139,9 @@ func (a *API) postSilencePreview(w *response, r *http.Request) error {
 		return err
 	}
 	answer := struct {
-		Condition string          `json:"condition"`
-		Total     int             `json:"total"`
-		Incidents []incident.View `json:"incidents"`
+		Condition string         `json:"condition"`
+		Total     int            `json:"total"`
+		Incidents []incidentView `json:"incidents"`
 	}{}
 	err = a.searches.run(r.Context(), func(ctx context.Context) error {
 		held, all, err := a.config.Silences.PreviewSilence(ctx, wanted, shownLimit)

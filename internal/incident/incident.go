@@ -38,6 +38,9 @@ type Incident struct {
 	AcknowledgedBy string    `json:"acknowledged_by,omitzero"`
 	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
 	ResolvedBy     string    `json:"resolved_by,omitzero"`
+	// ResolvedNote says how, "" if nobody has said; so it is of one that an earlier alertd has
+	// resolved.
+	ResolvedNote string `json:"resolved_note,omitzero"`
 
 	// Generation counts from 1 how often people were asked to act again. An
 	// acknowledgement begins a new one, which makes earlier reminders void.
@@ -317,7 +320,7 @@ func (i *Incident) end(why string, a Action, last *alerting.Event, now time.Time
 	if i.News.Reason != "" {
 		change.Entries = append(change.Entries, Entry{At: now, Kind: EntryHeldBack, Reason: fmt.Sprintf("not told that it was %s: it is over", i.News.Reason)})
 	}
-	i.Status, i.ResolvedAt, i.ResolvedBy = Resolved, now, a.By
+	i.Status, i.ResolvedAt, i.ResolvedBy, i.ResolvedNote = Resolved, now, a.By, a.Note
 	i.News, i.Hold, i.Flapping = News{}, nil, nil
 	return change.and(i.act(EntryResolved, WasResolved, why, a, last, now))
 }
