@@ -21,7 +21,15 @@ type silenced struct {
 		ID     string `json:"incident_id"`
 		Number int
 		Held   bool
+		// What it is now.
+		Status, Severity, Category, Source, Message string
 	}
+}
+
+// about returns what one of its incidents is now.
+func (s silenced) about(n int) string {
+	i := s.Incidents[n]
+	return fmt.Sprintf("%s %s %s %s: %s", i.Status, i.Severity, i.Category, i.Source, i.Message)
 }
 
 // silence makes a silence of a source. more are further members of its JSON.
@@ -71,6 +79,10 @@ func TestSilenceHoldsBackAndTellsOnceWhenItEnds(t *testing.T) {
 		require.Len(t, made.Incidents, 1)
 		require.Equal(t, s.incident(1), made.Incidents[0].ID)
 		require.True(t, made.Incidents[0].Held)
+		require.Equal(t, "triggered error risk_limit feed: no prices", made.about(0))
+		var list struct{ Silences []silenced }
+		s.alertd.get("/silences", &list)
+		require.Equal(t, made, list.Silences[0])
 		require.Equal(t, []string{"desk held_back"}, s.states(1))
 		require.Equal(t, []string{"desk told"}, s.states(2))
 		var found ofIncident
@@ -88,6 +100,14 @@ func TestSilenceHoldsBackAndTellsOnceWhenItEnds(t *testing.T) {
 		require.Equal(t, []string{"desk told"}, s.states(1))
 		s.passes(5 * time.Minute)
 		s.hears()
+		s.alertd.ask(http.MethodPost, "/incidents/"+made.Incidents[0].ID+"/resolve", `{"by":"ada"}`, new(struct{}))
+		s.alertd.get("/silences/"+made.ID, &made)
+		require.Equal(t, "resolved error risk_limit feed: no prices", made.about(0))
+		s.db.Exec(t, `UPDATE incidents SET state = 'damaged' WHERE number = 1`)
+		made = silenced{ID: made.ID}
+		s.alertd.get("/silences/"+made.ID, &made)
+		require.Equal(t, 1, made.Incidents[0].Number, "though no more is known of it")
+		require.Empty(t, made.Incidents[0].Message)
 	})
 }
 

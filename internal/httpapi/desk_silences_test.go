@@ -23,7 +23,7 @@ func (d *desk) silenced() {
 	s.ID = silenceText
 	made := routing.Silenced{Silence: s, Status: routing.SilenceActive}
 	if len(d.incidents) > 0 {
-		made.Notices, made.Incidents = 2, []incident.HeldBack{{Incident: incident.Ref{Number: 1, ID: knownIncident()}, Since: noon(), Notices: 2, Held: true}}
+		made.Notices, made.Incidents = 2, []incident.HeldBack{{Incident: incident.Ref{Number: 1, ID: knownIncident()}, Now: &d.incidents[0], Since: noon(), Notices: 2, Held: true}}
 	}
 	d.silences = append(d.silences, made)
 }

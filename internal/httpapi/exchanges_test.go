@@ -492,7 +492,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"a preview of no severity":      adding(preview(`{"match":{"min_severity":"loud"}}`, 422), says("match.min_severity")),
 		"a preview, the engine away":    adding(preview(silenceBody, 503), away),
 
-		"silences":                      adding(get("/silences", 200), told, says(`"held_back":2,"incidents":[{"incident_id":"`+incidentText+`","number":1,"since":"2025-12-27T12:00:00.000000Z","held_back":2,"held":true}]`)),
+		"silences":                      adding(get("/silences", 200), told, says(`"held_back":2,"incidents":[{"incident_id":"`+incidentText+`","number":1,"since":"2025-12-27T12:00:00.000000Z","held_back":2,"held":true,"status":"triggered","severity":"error","category":"risk_limit","source":"var_gate","message":"VaR limit breached: 0.05 > 0.03"}]`)),
 		"no silences":                   adding(get("/silences?active=true", 200), says(`{"silences":[],"next_cursor":null}`)),
 		"a page of silences":            adding(get("/silences?limit=1&active=true", 200), says(`"next_cursor":"czEu`), given(func(h *harness, _ *httptest.Server) { h.desk.silenced(); h.desk.silenced() })),
 		"the silences after":            adding(get("/silences?cursor=czEuMTE1NzkwODYwMDYyMTk0NzY2&active=true", 200), told, says(silenceText)),

@@ -61,6 +61,17 @@ type heldBackView struct {
 	Since    string          `json:"since"`
 	HeldBack int             `json:"held_back"`
 	Held     bool            `json:"held"`
+	*briefView
+}
+
+// briefView is what an incident is about, in brief. It is missing if its record cannot be
+// read.
+type briefView struct {
+	Status   incident.Status   `json:"status"`
+	Severity alerting.Severity `json:"severity"`
+	Category alerting.Category `json:"category"`
+	Source   string            `json:"source"`
+	Message  string            `json:"message"`
 }
 
 func viewSilence(s routing.Silenced) silenceView {
@@ -73,7 +84,10 @@ func viewSilence(s routing.Silenced) silenceView {
 		view.Condition = about.String()
 	}
 	for n, i := range s.Incidents {
-		view.Incidents[n] = heldBackView{i.Incident.ID, i.Incident.Number, alerting.FormatTime(i.Since), i.Notices, i.Held}
+		view.Incidents[n] = heldBackView{i.Incident.ID, i.Incident.Number, alerting.FormatTime(i.Since), i.Notices, i.Held, nil}
+		if now := i.Now; now != nil {
+			view.Incidents[n].briefView = &briefView{now.Status, now.Severity, now.Category, now.Source, now.Message}
+		}
 	}
 	return view
 }

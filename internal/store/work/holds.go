@@ -113,13 +113,17 @@ func (w *Work) HeldBackBy(ctx context.Context, holders []string, limit int) (map
 		var i incident.HeldBack
 		var key uuidValue
 		var since, open int64
-		err := rows.Scan(&holder, &i.Incident.Number, &key, &since, &i.Notices, &open)
+		var state string
+		err := rows.Scan(&holder, &i.Incident.Number, &key, &since, &i.Notices, &open, &state)
+		if now := new(incident.Incident); decode(state, now) == nil { // else it is set aside where it is needed
+			now.Number, i.Now = i.Incident.Number, now
+		}
 		i.Incident.ID, i.Since, i.Held = incident.ID(key), time.UnixMicro(since).UTC(), open != 0
 		h := held[holder]
 		h.Incidents = append(h.Incidents, i)
 		held[holder] = h
 		return err
-	}, `SELECT h.holder, h.incident, i.incident_id, h.since, h.notices, h.held FROM
+	}, `SELECT h.holder, h.incident, i.incident_id, h.since, h.notices, h.held, i.state FROM
 		(SELECT holder, incident, since, notices, held, row_number() OVER (PARTITION BY holder ORDER BY incident DESC) AS place FROM holds WHERE holder `+d.AnyText+`) h
 		JOIN incidents i ON i.number = h.incident WHERE h.place <= ? ORDER BY h.incident DESC`, d.Texts(holders), limit)
 	return held, wrap("look for what was held back", err)
