@@ -1,7 +1,11 @@
 package delivery
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"alertd/internal/alerting"
@@ -20,6 +24,10 @@ type Story struct {
 
 // place names a line of a story.
 type place struct{ channel, target string }
+
+func (p place) compare(q place) int {
+	return cmp.Or(strings.Compare(p.channel, q.channel), strings.Compare(p.target, q.target))
+}
 
 // NewStory returns the story of an incident that nobody was told of yet.
 func NewStory(number incident.Number) *Story {
@@ -86,6 +94,17 @@ func (s *Story) Last(channel, target string) *Delivery {
 		return nil
 	}
 	return line.deliveries[len(line.deliveries)-1]
+}
+
+// Open returns the open deliveries of each line that has some, in the order in which they are
+// sent.
+func (s *Story) Open() (lines [][]*Delivery) {
+	for _, at := range slices.SortedFunc(maps.Keys(s.lines), place.compare) {
+		if open := s.lines[at].open(); len(open) > 0 {
+			lines = append(lines, open)
+		}
+	}
+	return lines
 }
 
 // ToldAt returns when a delivery to a target of a channel was accepted last, zero if none

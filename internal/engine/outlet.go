@@ -185,6 +185,18 @@ func (o *outlet) next(now time.Time) (at time.Time, probe bool) {
 	return at, state == gobreaker.StateHalfOpen
 }
 
+// pausedUntil returns when something may be sent again, now at the earliest.
+func (o *outlet) pausedUntil(now time.Time) time.Time {
+	state := o.breaker.State()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := later(now, o.quiet)
+	if state == gobreaker.StateOpen {
+		at = later(at, o.opened.Add(breakerPause))
+	}
+	return at
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

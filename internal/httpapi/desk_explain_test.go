@@ -59,6 +59,26 @@ func (d *desk) Recipients(_ context.Context, id incident.ID) ([]routing.Recipien
 	}, nil
 }
 
+// Next has something of each kind happen to an open incident.
+func (d *desk) Next(_ context.Context, id incident.ID) (next []routing.Next, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	found, err := d.find(id)
+	if err != nil || !found.Status.Open() {
+		return nil, cmp.Or(d.err, err)
+	}
+	for n, kind := range []routing.NextKind{
+		routing.NextNotify, routing.NextUpdate, routing.NextHeldBack, routing.NextResolve, routing.NextSettle, routing.NextAttempt, routing.NextGiveUp, routing.NextDigest,
+	} {
+		one := routing.Next{At: noon().Add(time.Duration(n) * time.Minute), Kind: kind, Reason: "it is time"}
+		if kind == routing.NextAttempt || kind == routing.NextGiveUp || kind == routing.NextDigest {
+			one.Channel = "slack"
+		}
+		next = append(next, one)
+	}
+	return next, nil
+}
+
 func (d *desk) Counts(context.Context) (map[string]int64, error) {
 	return map[string]int64{"events": 70, "incidents": 7, "messages": 5, "held silence": 2, "held of another alertd": 1}, d.err
 }

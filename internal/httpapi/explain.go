@@ -21,6 +21,9 @@ type Explainer interface {
 	// Recipients returns what each target of each channel knows of an incident. The error is
 	// an [*alerting.Error] with [alerting.CodeNotFound] if there is none.
 	Recipients(ctx context.Context, id incident.ID) ([]routing.Recipient, error)
+	// Next returns what will happen to an incident by itself, the soonest first. The error is
+	// as that of Recipients.
+	Next(ctx context.Context, id incident.ID) ([]routing.Next, error)
 }
 
 // explanationView says what an alert would do. What does not apply is null or empty.
@@ -157,6 +160,22 @@ func viewRecipients(recipients []routing.Recipient) []recipientView {
 	views := make([]recipientView, len(recipients))
 	for n, r := range recipients {
 		views[n] = recipientView{r.Channel, r.Target, r.State, maybe(r.By), maybeTime(r.Until), maybe(r.Why), maybeTime(r.ToldAt)}
+	}
+	return views
+}
+
+// nextView is what will happen to an incident.
+type nextView struct {
+	At      string           `json:"at"`
+	Kind    routing.NextKind `json:"kind"`
+	Reason  string           `json:"reason"`
+	Channel string           `json:"channel,omitzero"`
+}
+
+func viewNext(next []routing.Next) []nextView {
+	views := make([]nextView, len(next))
+	for n, one := range next {
+		views[n] = nextView{alerting.FormatTime(one.At), one.Kind, one.Reason, one.Channel}
 	}
 	return views
 }

@@ -120,14 +120,19 @@ func (a *API) getIncident(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	next, err := a.config.Explainer.Next(r.Context(), id)
+	if err != nil {
+		return err
+	}
 	if found.ResolvedNote == "" {
 		found.ResolvedNote = noteOf(timeline)
 	}
 	head, err := appendJSON(nil, struct {
 		incidentView
 		Channels []recipientView `json:"channels"`
+		Next     []nextView      `json:"next"`
 		Timeline []entryView     `json:"timeline"`
-	}{viewIncident(&found), viewRecipients(recipients), viewEntries(timeline)})
+	}{viewIncident(&found), viewRecipients(recipients), viewNext(next), viewEntries(timeline)})
 	if err != nil {
 		return err
 	}

@@ -165,6 +165,11 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 				_, err := tx.HeldBy(ctx, "digest channel 0", 100)
 				return err
 			}),
+			"look at": within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.LookAt(ctx, 40); return err }),
+			"by ids": within(func(ctx context.Context, tx *work.Tx) error {
+				_, _, err := tx.IncidentsByID(ctx, []incident.ID{incident.NewID(), incident.NewID()})
+				return err
+			}),
 			"holders":  within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.Holders(ctx, "window"); return err }),
 			"holds of": within(func(ctx context.Context, tx *work.Tx) error { _, err := tx.HoldsOf(ctx, 40); return err }),
 			"release": within(func(ctx context.Context, tx *work.Tx) error {

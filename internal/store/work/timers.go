@@ -150,6 +150,17 @@ func (w *Work) NextTimer(ctx context.Context, deliveries bool) (in time.Duration
 	return in, found, wrap("look for the next timer", err)
 }
 
+// LookAt returns when an incident is looked at next; zero: not by itself.
+func (t *Tx) LookAt(ctx context.Context, number incident.Number) (at time.Time, err error) {
+	err = t.each(ctx, func(rows *sql.Rows) error {
+		var due sql.NullInt64
+		err := rows.Scan(&due)
+		at = timeOf(due)
+		return err
+	}, `SELECT w.due FROM timers w WHERE w.kind = ? AND w.subject = ?`, int64(reminderTimer), int64(number))
+	return at, wrap("ask when an incident is looked at next", err)
+}
+
 // LookAtOthers has those open incidents looked at now that have no timer: new rules may give
 // them one.
 func (t *Tx) LookAtOthers(ctx context.Context) error {

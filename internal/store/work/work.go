@@ -55,6 +55,9 @@ type Tx struct {
 // on PostgreSQL the database's, so that replicas agree.
 func (t *Tx) Now() time.Time { return t.now }
 
+// Pretend lets the time of a rehearsal go on, or back.
+func (t *Tx) Pretend(now time.Time) { t.now = now }
+
 // InTurn runs a transaction that changes incidents or plans deliveries. No other one does
 // at the same time, on any replica. f may be called again if the transaction came to
 // nothing.
