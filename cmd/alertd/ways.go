@@ -76,10 +76,26 @@ func (w *ways) close() error {
 func (w *ways) log(log *slog.Logger) {
 	for _, l := range w.main {
 		log.Info("listening", "addr", l.Addr().String(), "tls", w.encrypts(l))
+		if l.Addr().Network() == "tcp" {
+			log.Info("dashboard", "url", w.dashboard(l))
+		}
 	}
 	for _, l := range w.admin {
 		log.Info("listening for administrators", "addr", l.Addr().String(), "tls", w.encrypts(l))
 	}
+}
+
+// dashboard returns where a browser on this machine finds the dashboard of a listener.
+func (w *ways) dashboard(l net.Listener) string {
+	address := l.Addr().String()
+	if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host).IsUnspecified() {
+		address = net.JoinHostPort("localhost", port)
+	}
+	scheme := "http"
+	if w.encrypts(l) {
+		scheme = "https"
+	}
+	return scheme + "://" + address + "/"
 }
 
 // encrypts reports whether connections of a listener are encrypted. Those of a Unix socket

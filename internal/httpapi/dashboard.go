@@ -2,14 +2,18 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"alertd/internal/dashboard"
 )
 
 // getPage answers with the page of the dashboard, which is the same at each of its addresses:
-// its script reads the address, and asks the API for what it shows.
-func (a *API) getPage(w *response, _ *http.Request) error {
+// its script reads the address, and asks the API for what it shows. Strangers sign in first.
+func (a *API) getPage(w *response, r *http.Request) error {
+	if w.caller.Identity == nobody {
+		return redirect(w, "/login?next="+url.QueryEscape(r.URL.RequestURI()))
+	}
 	header := w.Header()
 	header.Set("Content-Security-Policy", dashboard.Policy)
 	header.Set("Vary", "Accept")

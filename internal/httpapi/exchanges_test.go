@@ -238,8 +238,10 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"who I am, the store away":          adding(get("/whoami", 503), brokenSession, header("Cookie", "alertd_session="+strings.Repeat("A", 43)), want("Retry-After", "5")),
 
 		// GET /
-		"the dashboard":          adding(get("/", 200), says("main.js")),
-		"the page that explains": adding(get("/explain", 200), says("main.js")),
+		"the dashboard":                          adding(get("/", 200), says("main.js")),
+		"the page that explains":                 adding(get("/explain", 200), says("main.js")),
+		"the dashboard, for a stranger":          adding(get("/?wall", 303), known, want("Location", "/login?next=%2F%3Fwall")),
+		"the page that explains, for a stranger": adding(get("/explain", 303), known, want("Location", "/login?next=%2Fexplain")),
 
 		// POST /alerts: one
 		"an alert":                        adding(post(breach, 201), says(`"context":{"current_var":0.0500}`)),

@@ -13,7 +13,8 @@ export interface paths {
         };
         /**
          * The dashboard
-         * @description The page is the same at each address of the dashboard, and needs no credential: what it shows, its script reads from this API.
+         * @description The page is the same at each address of the dashboard: what it shows, its script reads from this API. A caller without a
+         *     credential that is accepted is sent to `/login`.
          */
         get: operations["getRoot"];
         put?: never;
@@ -2245,6 +2246,20 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description Sign in, and come back. */
+            303: {
+                headers: {
+                    Location: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example see /login?next=%2F */
+                    "text/plain": string;
+                };
+            };
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
         };
@@ -3849,6 +3864,20 @@ export interface operations {
                 content: {
                     /** @example <!doctype html> */
                     "text/html": string;
+                };
+            };
+            /** @description Sign in, and come back. */
+            303: {
+                headers: {
+                    Location: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example see /login?next=%2F */
+                    "text/plain": string;
                 };
             };
             429: components["responses"]["TooMany"];

@@ -41,7 +41,15 @@ function ring() {
 /** @param {AlertEvent} event */
 function pop(event) {
   if (!notify.value || !("Notification" in window) || Notification.permission !== "granted") return;
-  const shown = new Notification(`critical: ${event.source}`, { body: event.message.slice(0, 300), tag: "alertd-critical" });
+  /** @type {Notification} */
+  let shown;
+  try {
+    shown = new Notification(`critical: ${event.source}`, { body: event.message.slice(0, 300), tag: "alertd-critical" });
+  } catch { // Chrome on Android takes them from a service worker alone
+    notify.value = false;
+    say("This browser shows no notifications of pages. The sound works.", "bad");
+    return;
+  }
   shown.onclick = () => { focus(); visit(event); shown.close(); };
 }
 

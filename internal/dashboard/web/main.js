@@ -6,6 +6,7 @@ import { startRouter } from "./router.js";
 import { loadSession, may, signInAddress } from "./session.js";
 import { Shell, find } from "./shell.js";
 import { startStanding } from "./standing.js";
+import { watchVersion } from "./upgrade.js";
 import { Failure } from "./components/states.js";
 import "./settings.js";
 
@@ -27,6 +28,7 @@ async function begin() {
   if (may("read")) {
     startStanding();
     startLive();
+    watchVersion();
   }
 }
 

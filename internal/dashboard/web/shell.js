@@ -9,6 +9,7 @@ import { may, me, signInAddress } from "./session.js";
 import { theme, zone } from "./settings.js";
 import { open as openIncidents } from "./standing.js";
 import { Alarm } from "./alarm.js";
+import { upgraded } from "./upgrade.js";
 import { Help, helpShown, useKeys } from "./components/keys.js";
 import { Shape } from "./components/severity.js";
 import { Empty, Failure, Loading } from "./components/states.js";
@@ -73,6 +74,7 @@ function Connection() {
 /** Says that something is wrong with the connection, and what to do. */
 function Banner() {
   if (ended.value) return html`<div class="banner" data-tone="bad" role="alert">${ended.value}. <a href=${signInAddress()}>Sign in again</a></div>`;
+  if (upgraded.value) return html`<div class="banner" role="status">alertd was upgraded. <button type="button" onClick=${() => location.reload()}>Load the new page</button></div>`;
   if (state.value !== "away" && !unreachable.value) return null;
   const age = heard.value ? ` What you see is ${span(now.value - heard.value)} old.` : "";
   return html`<div class="banner" data-tone="bad" role="status">alertd cannot be reached${why.value ? ` (${why.value})` : ""}.${age} This page tries again by itself, and will miss nothing.
