@@ -240,7 +240,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 		// GET /
 		"the dashboard":                          adding(get("/", 200), says("main.js")),
 		"the page that explains":                 adding(get("/explain", 200), says("main.js")),
-		"the dashboard, for a stranger":          adding(get("/?wall", 303), known, want("Location", "/login?next=%2F%3Fwall")),
+		"the dashboard, for a stranger":          adding(get("/", 303), known, want("Location", "/login?next=%2F")),
 		"the page that explains, for a stranger": adding(get("/explain", 303), known, want("Location", "/login?next=%2Fexplain")),
 
 		// POST /alerts: one
