@@ -63,8 +63,8 @@ const places = {
 type Place = keyof typeof places;
 
 interface Fixtures {
-  /** The alertd of the page, of those that are shared; own is one of this test alone, to change. */
-  at: Place | 'own';
+  /** The alertd of the page, of those that are shared; own is one of this test alone, to change, and ownOpen one without tokens. */
+  at: Place | 'own' | 'ownOpen';
   /** Who is signed in; null is nobody. */
   role: Exclude<Role, 'ingest'> | null;
   /** The configuration of own. */
@@ -100,10 +100,10 @@ export const test = base.extend<Fixtures, Shared>({
 
   daemon: [
     async ({ at, config, shared }, use) => {
-      if (at !== 'own') {
+      if (at !== 'own' && at !== 'ownOpen') {
         return use(await shared(at));
       }
-      const daemon = await Daemon.start({ config });
+      const daemon = await Daemon.start({ config, open: at === 'ownOpen' });
       await use(daemon);
       await daemon.stop();
     },
@@ -116,7 +116,7 @@ export const test = base.extend<Fixtures, Shared>({
 
   context: async ({ context, daemon, guard, role, at }, use) => {
     await guard.watch(context, daemon);
-    if (role && at !== 'open') {
+    if (role && at !== 'open' && at !== 'ownOpen') {
       await context.request.post('/login', { data: { token: daemon.token(role) } });
     }
     await use(context);

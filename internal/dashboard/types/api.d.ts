@@ -224,7 +224,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Incidents, newest first
+         * Incidents, newest or oldest first
          * @description Similar events belong to one incident until it is resolved. Filters combine by and; a repeated one matches any of its
          *     values. `next_cursor` leads to the next page and is null at the end. An unknown parameter is an error.
          */
@@ -1139,6 +1139,8 @@ export interface components {
             /** @description Absent unless it is resolved. */
             resolved_at?: components["schemas"]["Time"];
             resolved_by?: string;
+            /** @description How, in the words of who resolved it; absent if they gave none. */
+            resolved_note?: string;
             /** @description The route by which people were told last; absent if none matched. */
             route?: string;
             /** @description What holds back what there is to be told; absent if nothing does. */
@@ -1265,6 +1267,7 @@ export interface components {
             acknowledged_by?: components["schemas"]["Incident"]["acknowledged_by"];
             resolved_at?: components["schemas"]["Incident"]["resolved_at"];
             resolved_by?: components["schemas"]["Incident"]["resolved_by"];
+            resolved_note?: components["schemas"]["Incident"]["resolved_note"];
             route?: components["schemas"]["Incident"]["route"];
             held?: components["schemas"]["Incident"]["held"];
             flapping?: components["schemas"]["Incident"]["flapping"];
@@ -1395,6 +1398,12 @@ export interface components {
                 held_back: number;
                 /** @description Whether it holds it still. */
                 held: boolean;
+                /** @description What the incident is now; this and what follows is absent if its record cannot be read. */
+                status?: components["schemas"]["IncidentStatus"];
+                severity?: components["schemas"]["Incident"]["severity"];
+                category?: components["schemas"]["Incident"]["category"];
+                source?: components["schemas"]["Incident"]["source"];
+                message?: components["schemas"]["Incident"]["message"];
             }[];
         };
         /**
@@ -2924,12 +2933,22 @@ export interface operations {
                  */
                 q?: string;
                 /**
+                 * @description Only incidents of this kind of event, such as those before that were like one.
+                 * @example 5b2f7c0d9a1e4f3386c4d2b17e90aa51
+                 */
+                fingerprint?: components["schemas"]["Incident"]["fingerprint"];
+                /**
+                 * @description `desc`: those that were opened last come first; `asc`: those that were opened first do.
+                 * @example desc
+                 */
+                order?: "asc" | "desc";
+                /**
                  * @description The maximum number of entries in the answer.
                  * @example 10
                  */
                 limit?: components["parameters"]["limit"];
                 /**
-                 * @description The `next_cursor` of the previous answer.
+                 * @description The `next_cursor` of the previous answer, in the same order.
                  * @example aTEuMTI
                  */
                 cursor?: components["schemas"]["Cursor"];
@@ -3265,7 +3284,8 @@ export interface operations {
                      *       "acknowledged_at": "2025-12-27T10:33:20.500000Z",
                      *       "acknowledged_by": "Ada",
                      *       "resolved_at": "2025-12-27T10:52:41.000000Z",
-                     *       "resolved_by": "Ada"
+                     *       "resolved_by": "Ada",
+                     *       "resolved_note": "Hedged, the limit holds again"
                      *     }
                      */
                     "application/json": components["schemas"]["Incident"];
@@ -3522,7 +3542,12 @@ export interface operations {
                      *               "number": 12,
                      *               "since": "2025-12-27T10:30:00.004210Z",
                      *               "held_back": 2,
-                     *               "held": true
+                     *               "held": true,
+                     *               "status": "triggered",
+                     *               "severity": "error",
+                     *               "category": "risk_limit",
+                     *               "source": "var_gate",
+                     *               "message": "VaR limit breached: 0.05 > 0.03"
                      *             }
                      *           ]
                      *         }
@@ -3600,7 +3625,12 @@ export interface operations {
                      *           "number": 12,
                      *           "since": "2025-12-27T10:30:00.004210Z",
                      *           "held_back": 2,
-                     *           "held": true
+                     *           "held": true,
+                     *           "status": "triggered",
+                     *           "severity": "error",
+                     *           "category": "risk_limit",
+                     *           "source": "var_gate",
+                     *           "message": "VaR limit breached: 0.05 > 0.03"
                      *         }
                      *       ]
                      *     }
@@ -3745,7 +3775,12 @@ export interface operations {
                      *           "number": 12,
                      *           "since": "2025-12-27T10:30:00.004210Z",
                      *           "held_back": 2,
-                     *           "held": true
+                     *           "held": true,
+                     *           "status": "triggered",
+                     *           "severity": "error",
+                     *           "category": "risk_limit",
+                     *           "source": "var_gate",
+                     *           "message": "VaR limit breached: 0.05 > 0.03"
                      *         }
                      *       ]
                      *     }
@@ -3825,7 +3860,12 @@ export interface operations {
                      *           "number": 12,
                      *           "since": "2025-12-27T10:30:00.004210Z",
                      *           "held_back": 2,
-                     *           "held": true
+                     *           "held": true,
+                     *           "status": "triggered",
+                     *           "severity": "error",
+                     *           "category": "risk_limit",
+                     *           "source": "var_gate",
+                     *           "message": "VaR limit breached: 0.05 > 0.03"
                      *         }
                      *       ]
                      *     }

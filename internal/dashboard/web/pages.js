@@ -14,5 +14,9 @@
 
 /** @type {Page[]} */
 export const pages = [
+  { path: "/incidents", title: "Incidents", key: "i", load: () => import("./incidents/incidents.js") },
+  { path: "/incidents/:id", title: "Incident", hidden: true, load: () => import("./incidents/incident.js") },
+  { path: "/silences", title: "Silences", key: "s", load: () => import("./silences/silences.js") },
+  { path: "/silences/:id", title: "Silence", hidden: true, load: () => import("./silences/silence.js") },
   { path: "/heartbeats", title: "Heartbeats", key: "h", load: () => import("./heartbeats/heartbeats.js") },
 ];

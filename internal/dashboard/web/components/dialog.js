@@ -17,7 +17,7 @@ export function Dialog({ title, onClose, children, wide = false }) {
     return () => before?.focus();
   }, []);
   return html`
-    <dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} aria-labelledby=${id} onCancel=${(/** @type {Event} */ e) => { e.preventDefault(); onClose(); }}>
+    <dialog ref=${element} class=${wide ? "dialog roomy" : "dialog"} aria-labelledby=${id} onCancel=${(/** @type {Event} */ e) => { e.preventDefault(); onClose(); }}>
       <header><h2 id=${id}>${title}</h2><button type="button" class="quiet" aria-label="Close" onClick=${onClose}>✕</button></header>
       ${children}
     </dialog>`;

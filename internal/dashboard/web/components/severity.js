@@ -30,7 +30,7 @@ export const SeverityBadge = ({ severity }) => html`<span class="severity" data-
 
 /** @type {Record<string, string>} */
 const marks = { triggered: "●", acknowledged: "◐", resolved: "✓", healthy: "✓", degraded: "◐", failing: "✕", disabled: "–", alive: "✓", waiting: "○", missed: "✕",
-  active: "●", pending: "○", expired: "–", delivered: "✓", sending: "◐", failed: "✕", superseded: "–", told: "✓", held_back: "⏸", digest: "≡", not_asked: "–" };
+  active: "●", pending: "○", expired: "–", delivered: "✓", sending: "◐", failed: "✕", superseded: "–", told: "✓", held_back: "‖", digest: "≡", not_asked: "–" };
 
 /** @type {Record<string, string>} */
 const tones = { triggered: "bad", acknowledged: "busy", resolved: "good", healthy: "good", degraded: "busy", failing: "bad", alive: "good", missed: "bad",
