@@ -1247,6 +1247,23 @@ export interface components {
             /** @description The message that the first channel would get; empty if none is sent. */
             text: string;
         };
+        /** @description What will happen to an incident by itself. */
+        Next: {
+            /** @description When; a message to a channel that is down may have to wait longer. */
+            at: components["schemas"]["Time"];
+            /**
+             * @description `notify`: nothing holds back any more what there is to be told; `update`: people are told how it has grown; `held_back`: it is time to tell, and
+             *     something holds that back; `resolve`: it is over, as no event has come; `flapping_ends`: it has not come or gone for a
+             *     while; `attempt`: a message is sent; `give_up`: a message is given up if it is not delivered by then; `digest`: it is
+             *     told in the channel's digest.
+             * @enum {string}
+             */
+            kind: "notify" | "update" | "held_back" | "resolve" | "flapping_ends" | "attempt" | "give_up" | "digest";
+            /** @description What happens and why, in words. */
+            reason: string;
+            /** @description The channel on which it happens; absent if it happens to the incident itself. */
+            channel?: string;
+        };
         /** @description An incident with its timeline, events and deliveries. */
         IncidentInFull: {
             incident_id: components["schemas"]["Incident"]["incident_id"];
@@ -1273,6 +1290,11 @@ export interface components {
             flapping?: components["schemas"]["Incident"]["flapping"];
             /** @description What each channel, or each of its targets, knows of it. */
             channels: components["schemas"]["Recipient"][];
+            /**
+             * @description What will happen and when, soonest first: what is due by itself for the incident, its messages that wait, and the digests that gather it.
+             *     It holds if no event comes, nobody acts, and nothing else changes until then, such as how full a channel's rate limit is.
+             */
+            next: components["schemas"]["Next"][];
             /** @description What happened to it: the latest 1,000 entries, oldest first. */
             timeline: components["schemas"]["Entry"][];
             /** @description Its newest 100 events, newest first. */
@@ -3026,7 +3048,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The incident, what each channel knows of it, its timeline, and the newest 100 of its events and of its deliveries. */
+            /** @description The incident, what each channel knows of it, what will happen next, its timeline, and the newest 100 of its events and of its deliveries. */
             200: {
                 headers: {
                     "Content-Security-Policy": components["headers"]["Content-Security-Policy"];
@@ -3075,6 +3097,13 @@ export interface operations {
                      *           "until": null,
                      *           "reason": "severity error is below its min_severity critical",
                      *           "told_at": null
+                     *         }
+                     *       ],
+                     *       "next": [
+                     *         {
+                     *           "at": "2025-12-27T11:30:00.004210Z",
+                     *           "kind": "resolve",
+                     *           "reason": "resolved: no event for 1h0m0s; told to slack; not to pagerduty (it was not told of the incident) (route risk)"
                      *         }
                      *       ],
                      *       "timeline": [

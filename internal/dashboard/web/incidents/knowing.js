@@ -32,11 +32,8 @@ export const WhoKnows = ({ i }) => (i.channels.length === 0
         <div class="knowing-why">${words(c)}</div>
         ${c.state !== "told" && c.told_at && html`<div class="knowing-why">told last <${Time} at=${c.told_at} /></div>`}</li>`)}</ul>`);
 
-/** @typedef {{at: string, kind: string, reason: string, channel?: string}} Planned */
-
 /** @param {{i: Full}} props */
 export function Next({ i }) {
-  const next = /** @type {{next?: Planned[]}} */ (i).next ?? [];
-  if (next.length === 0) return html`<p class="soft">${i.status === "resolved" ? "Nothing: it is over. A similar event opens a new incident." : "Nothing happens by itself until there is news."}</p>`;
-  return html`<ol class="next">${next.map((n) => html`<li key=${n.at + n.kind + (n.channel ?? "")}><strong><${Time} at=${n.at} /></strong> ${n.reason}</li>`)}</ol>`;
+  if (i.next.length === 0) return html`<p class="soft">${i.status === "resolved" ? "Nothing: it is over. A similar event opens a new incident." : "Nothing happens by itself until there is news."}</p>`;
+  return html`<ol class="next">${i.next.map((n) => html`<li key=${n.at + n.kind + (n.channel ?? "")}><strong><${Time} at=${n.at} /></strong> ${n.reason}</li>`)}</ol>`;
 }
