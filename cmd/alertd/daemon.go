@@ -145,7 +145,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 			{Name: "deliveries", Err: deliver.DeliveriesReady},
 			{Name: "watchdog", Err: dog.Ready},
 		},
-		Incidents: tasks, EventIncidents: tasks, Deliveries: tasks, Audit: opened, Credentials: opened,
+		Incidents: tasks, EventIncidents: tasks, EventCounts: opened, Deliveries: tasks, Audit: opened, Credentials: opened,
 		IncidentActions: deliver, Silences: deliver, Explainer: deliver, Noise: tasks, Retries: deliver, Channels: deliver, ChannelTests: deliver, Heartbeats: deliver,
 		Sessions: session.New(session.Config{
 			Store: store.NewSessions(opened), Idle: loaded.Server.Session.Idle, Absolute: loaded.Server.Session.Absolute,

@@ -131,6 +131,7 @@ type Engine struct {
 	// Of the fold's goroutine:
 	cursor       alerting.Seq // the last event folded; 0: to be asked for
 	batch        int          // how many events it folds at once
+	tallied      bool         // all events up to there are counted by their time
 	foldFailures int          // how often the next event alone could not be folded
 	// Of the timers' goroutine:
 	timerBatch int

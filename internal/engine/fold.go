@@ -70,8 +70,11 @@ func (e *Engine) catchUp(ctx context.Context) error {
 func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 	began := time.Now()
 	part, err := e.store.Unfolded(ctx, e.cursor, e.batch)
-	if err != nil || part.Through == e.cursor {
+	if err != nil {
 		return false, err
+	}
+	if part.Through == e.cursor {
+		return e.tallySome(ctx)
 	}
 	if err = e.foldPart(ctx, part); err == nil {
 		e.foldFailures = 0
@@ -92,6 +95,20 @@ func (e *Engine) foldSome(ctx context.Context) (more bool, err error) {
 	return false, err
 }
 
+// tallySome counts events by their time that were folded without that, by an older alertd, and
+// reports whether there may be more.
+func (e *Engine) tallySome(ctx context.Context) (more bool, err error) {
+	if e.tallied {
+		return false, nil
+	}
+	err = e.inTurn(ctx, func(ctx context.Context, t *turn) (err error) {
+		more, err = t.tx.Tally(ctx, store.Unfolded{After: e.cursor, Through: e.cursor})
+		return err
+	})
+	e.tallied = err == nil && !more
+	return more, err
+}
+
 // foldPast postpones events that cannot be folded, once a later one can be: else it is not
 // them. failed is why the first one cannot be.
 func (e *Engine) foldPast(ctx context.Context, failed error) (more bool, err error) {
@@ -104,7 +121,8 @@ func (e *Engine) foldPast(ctx context.Context, failed error) (more bool, err err
 			continue
 		}
 		skipped := part.Events[:n]
-		if e.foldPart(ctx, store.Unfolded{Events: []*alerting.Event{event}, Through: event.Seq()}, skipped...) != nil {
+		alone := store.Unfolded{After: part.After, Through: event.Seq(), All: part.All, Events: []*alerting.Event{event}}
+		if e.foldPart(ctx, alone, skipped...) != nil {
 			continue
 		}
 		e.foldFailures = 0
@@ -135,7 +153,7 @@ func notFolded(event *alerting.Event) alerting.Alert {
 // was faster. Events that come before it and are skipped are folded later.
 func (e *Engine) foldPart(ctx context.Context, part store.Unfolded, skipped ...*alerting.Event) error {
 	keys := e.current.Load().keys(part.Events)
-	through := part.Through
+	through, more := part.Through, false
 	err := e.inTurn(ctx, func(ctx context.Context, t *turn) error {
 		cursor, err := t.tx.Cursor(ctx)
 		if err != nil {
@@ -161,10 +179,13 @@ func (e *Engine) foldPart(ctx context.Context, part store.Unfolded, skipped ...*
 		if err := t.tx.Postpone(ctx, later, postponeBy); err != nil {
 			return err
 		}
+		if more, err = t.tx.Tally(ctx, part); err != nil {
+			return err
+		}
 		return t.tx.Advance(ctx, part.Through)
 	})
 	if err == nil {
-		e.cursor = through
+		e.cursor, e.tallied = through, e.tallied && !more
 	}
 	return err
 }

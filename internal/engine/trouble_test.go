@@ -126,6 +126,7 @@ func TestPoisonEventIsPostponedAlone(t *testing.T) {
 		require.Equal(t, "after", d.incident(2).Source)
 		require.Equal(t, []string{"event 3 cannot be folded into an incident, and is tried again every minute: error from poison: VaR limit breached"}, d.own())
 		require.NoError(t, d.Engine.Ready())
+		d.requireTallied()
 		p.pass(t, time.Minute)
 		p.wait(2 * time.Second)
 		require.NoError(t, d.Engine.TimersReady())

@@ -58,6 +58,7 @@ type Config struct {
 	// What the routes about incidents, deliveries and channels read and do.
 	Incidents       IncidentReader
 	EventIncidents  EventIncidents
+	EventCounts     EventCounter
 	IncidentActions IncidentActions
 	Silences        Silences
 	Explainer       Explainer
@@ -155,6 +156,7 @@ func (c *Config) complete() error {
 		{"Logger", c.Logger == nil},
 		{"Incidents", c.Incidents == nil},
 		{"EventIncidents", c.EventIncidents == nil},
+		{"EventCounts", c.EventCounts == nil},
 		{"IncidentActions", c.IncidentActions == nil},
 		{"Silences", c.Silences == nil},
 		{"Explainer", c.Explainer == nil},

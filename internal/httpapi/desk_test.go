@@ -153,6 +153,16 @@ func (d *desk) Incidents(_ context.Context, q incident.Query) (incident.Page, er
 	return page, d.err
 }
 
+func (d *desk) CountOpen(context.Context) (map[incident.Status]map[alerting.Severity]int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	open := map[incident.Status]map[alerting.Severity]int{incident.Triggered: {}, incident.Acknowledged: {}, incident.Resolved: {}}
+	for _, i := range d.incidents {
+		open[i.Status][i.Severity]++
+	}
+	return open, d.err
+}
+
 func (d *desk) find(id incident.ID) (*incident.Incident, error) {
 	for i := range d.incidents {
 		if d.incidents[i].ID == id {

@@ -327,6 +327,18 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"a cursor of one's own":       adding(get("/events?cursor=AAAAAAAA", 400), says("next_cursor"), despite("what a cursor holds is alertd's own")),
 		"a parameter given twice":     adding(get("/events?limit=1&limit=2", 400), says("must be given once")),
 
+		// GET /events/histogram
+		"a histogram":                    adding(get("/events/histogram", 200), events, says(`"width_seconds":1800,"buckets":[{"start":"`)),
+		"a histogram of a day long past": adding(get("/events/histogram?since=2025-12-27T00:00:00Z&until=2025-12-28T00:00:00Z&buckets=2", 200), after(with(`"timestamp":"2025-12-27T10:30:00Z"`)), says(`{"since":"2025-12-27T00:00:00.000000Z","until":"2025-12-28T00:00:00.000000Z","width_seconds":43200,"buckets":[{"start":"2025-12-27T00:00:00.000000Z","debug":0,"info":0,"warning":0,"error":1,"critical":0},{"start":"2025-12-27T12:00:00.000000Z","debug":0,"info":0,"warning":0,"error":0,"critical":0}]}`)),
+		"a histogram in no buckets":      adding(get("/events/histogram?buckets=0", 400), says("must be a number from 1 to 500")),
+		"a histogram in too many":        adding(get("/events/histogram?buckets=501", 400), says("must be a number from 1 to 500")),
+		"a histogram backwards":          adding(get("/events/histogram?since=2025-12-28T00:00:00Z&until=2025-12-28T00:00:00Z", 400), says("must be before until, which is 2025-12-28T00:00:00.000000Z"), despite(onlyInWords)),
+		"a histogram of a century":       adding(get("/events/histogram?since=1970-01-01T00:00:00Z&until=2070-01-01T00:00:00Z", 400), says("must be at most 3660 days before until"), despite(onlyInWords)),
+		"a histogram before all time":    adding(get("/events/histogram?since=1969-12-31T00:00:00Z&until=1970-02-01T00:00:00Z", 400), says("must be from the year 1970 to 2999"), despite(onlyInWords)),
+		"a histogram of no time":         adding(get("/events/histogram?until=yesterday", 400), says("RFC 3339")),
+		"a histogram by a filter":        adding(get("/events/histogram?source=var_gate", 400), says("is not a known parameter, must be one of since, until, buckets")),
+		"a histogram, the log broken":    adding(get("/events/histogram", 503), broken, want("Retry-After", "5"), says("the disk is full")),
+
 		// GET /events/{event_id}
 		"an event":               adding(get("/events/"+knownID, 200), after(with(`"event_id":"`+knownID+`"`)), says(knownID)),
 		"an event, in capitals":  adding(get("/events/"+strings.ToUpper(knownID), 200), after(with(`"event_id":"`+knownID+`"`)), says(knownID)),
@@ -350,6 +362,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 		"statistics of nothing":      adding(get("/stats", 200), says(`"oldest":null`)),
 		"statistics":                 adding(get("/stats", 200), events, says(`"var_gate":2`)),
 		"statistics of noise":        adding(get("/stats", 200), says(`"noise":{"events":70,"incidents":7,"messages":5,"held_back":{"group_wait":0,"inhibition":0,"silence":2,"storm":0,"throttle":0,"window":0}}`)),
+		"statistics of incidents":    adding(get("/stats", 200), says(`"incidents":{"triggered":{"critical":0,"debug":0,"error":1,"info":0,"warning":0},"acknowledged":{"critical":0,"debug":0,"error":1,"info":0,"warning":0}}`), given(func(h *harness, _ *httptest.Server) { h.folded(breach, with(`"dedup_key":"k"`)).desk.act(h.tb, "acknowledge") })),
 		"metrics":                    adding(get("/metrics", 200), want("Content-Type", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"), says("alertd_events_total")),
 		"metrics as OpenMetrics":     adding(get("/metrics", 200), header("Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"), want("Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"), says("# TYPE alertd_events counter\n")),
 		"metrics as Prometheus asks": adding(get("/metrics", 200), header("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;q=0.3"), want("Content-Type", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=underscores"), says("alertd_events_total")),

@@ -94,7 +94,7 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	registry := prometheus.NewRegistry()
 	desk, journal := newDesk(), &journal{}
 	config := httpapi.Config{
-		Incidents: desk, EventIncidents: desk, IncidentActions: desk, Silences: desk, Explainer: desk, Noise: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk, Heartbeats: desk, Audit: desk, Credentials: &credentials{},
+		Incidents: desk, EventIncidents: desk, EventCounts: counter{manager}, IncidentActions: desk, Silences: desk, Explainer: desk, Noise: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk, Heartbeats: desk, Audit: desk, Credentials: &credentials{},
 		Sessions: session.New(session.Config{Store: memstore.NewWithCleanupInterval(0), Idle: 8 * time.Hour, Absolute: 7 * 24 * time.Hour}), AuditLog: journal,
 		Ready:   []httpapi.ReadyCheck{working("log"), working("engine")},
 		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: slog.New(slog.NewJSONHandler(log, nil)),
@@ -109,6 +109,16 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 	api, err := httpapi.New(config)
 	require.NoError(tb, err)
 	return &harness{tb: tb, api: api, manager: config.Manager, log: log, desk: desk, journal: journal, settings: config.Settings}
+}
+
+// counter counts the events of a manager one by one.
+type counter struct{ *alerting.Manager }
+
+func (c counter) Tally(_ context.Context, h *alerting.Histogram) error {
+	for _, event := range c.AllEvents() {
+		h.Add(event.Timestamp(), event.Severity(), 1)
+	}
+	return nil
 }
 
 // working is a check of something that works.
@@ -154,12 +164,18 @@ func (brokenLog) Extent(context.Context) (alerting.Extent, error) {
 	return alerting.Extent{}, errDiskFull
 }
 
+// brokenCounter counts on such a log.
+type brokenCounter struct{}
+
+func (brokenCounter) Tally(context.Context, *alerting.Histogram) error { return errDiskFull }
+
 // onBrokenLog gives an API a log that no longer works.
 func onBrokenLog(c *httpapi.Config) {
 	manager, err := alerting.OpenManager(context.Background(), c.Manager.Config(), nil, brokenLog{alerting.NewMemoryLog(1)})
 	if err != nil {
 		panic(err) // the configuration is a good one
 	}
+	c.EventCounts = brokenCounter{}
 	c.Manager, c.Ready = manager, []httpapi.ReadyCheck{full("log"), working("engine")}
 }
 

@@ -22,6 +22,9 @@ type IncidentReader interface {
 	Timeline(ctx context.Context, id incident.ID) ([]incident.Entry, error)
 	// IncidentEvents returns its last events, the newest first.
 	IncidentEvents(ctx context.Context, id incident.ID, limit int) ([]*alerting.Event, error)
+	// CountOpen returns how many open incidents there are, by status and severity. What there
+	// is none of may be missing.
+	CountOpen(ctx context.Context) (map[incident.Status]map[alerting.Severity]int, error)
 }
 
 // IncidentActions is what people do to incidents. A single one is returned as it is

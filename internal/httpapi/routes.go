@@ -59,6 +59,7 @@ func (a *API) Routes() []Route {
 		{Method: get, Pattern: "/whoami", Need: access.NeedKnown, handle: a.getWhoAmI},
 		{Method: post, Pattern: "/alerts", Need: access.NeedIngest, handle: a.postAlerts},
 		{Method: get, Pattern: "/events", Need: access.NeedRead, handle: a.getEvents, page: true},
+		{Method: get, Pattern: "/events/histogram", Need: access.NeedRead, handle: a.getHistogram},
 		{Method: get, Pattern: "/events/stream", Need: access.NeedRead, handle: a.streamEvents, streams: true},
 		{Method: get, Pattern: "/events/{event_id}", Need: access.NeedRead, handle: a.getEvent, page: true},
 		{Method: get, Pattern: "/incidents", Need: access.NeedRead, handle: a.getIncidents, page: true},

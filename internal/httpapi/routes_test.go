@@ -17,7 +17,7 @@ func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
 		access.NeedKnown:   {"GET /whoami"},
 		access.NeedIngest:  {"POST /alerts", "POST /heartbeats/{name}"},
 		access.NeedRead: {
-			"GET /events", "GET /events/stream", "GET /events/{event_id}", "GET /incidents", "GET /incidents/{incident_id}",
+			"GET /events", "GET /events/histogram", "GET /events/stream", "GET /events/{event_id}", "GET /incidents", "GET /incidents/{incident_id}",
 			"GET /silences", "POST /silences/preview", "GET /silences/{silence_id}", "POST /explain",
 			"GET /channels", "GET /heartbeats", "GET /deliveries", "GET /deliveries/{delivery_id}", "GET /stats", "GET /metrics", "GET /version",
 		},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"alertd/internal/alerting"
+	"alertd/internal/incident"
 	"alertd/internal/routing"
 )
 
@@ -21,6 +22,7 @@ type statsAnswer struct {
 	SinceStart      sinceStartStats           `json:"since_start"`
 	History         historyStats              `json:"history"`
 	Noise           noiseStats                `json:"noise"`
+	Incidents       openStats                 `json:"incidents"`
 	UptimeSeconds   float64                   `json:"uptime_seconds"`
 }
 
@@ -44,6 +46,21 @@ func viewNoise(counts map[string]int64) noiseStats {
 	stats := noiseStats{counts["events"], counts["incidents"], counts["messages"], map[string]int64{}}
 	for _, reason := range routing.HeldReasons() {
 		stats.HeldBack[reason] = counts["held "+reason]
+	}
+	return stats
+}
+
+// openStats is how many open incidents there are, by status and each severity.
+type openStats struct {
+	Triggered    map[alerting.Severity]int `json:"triggered"`
+	Acknowledged map[alerting.Severity]int `json:"acknowledged"`
+}
+
+func viewOpen(open map[incident.Status]map[alerting.Severity]int) openStats {
+	stats := openStats{map[alerting.Severity]int{}, map[alerting.Severity]int{}}
+	for _, severity := range alerting.Severities() {
+		stats.Triggered[severity] = open[incident.Triggered][severity]
+		stats.Acknowledged[severity] = open[incident.Acknowledged][severity]
 	}
 	return stats
 }
@@ -80,6 +97,10 @@ func (a *API) getStats(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	open, err := a.config.Incidents.CountOpen(r.Context())
+	if err != nil {
+		return err
+	}
 	stats := a.config.Manager.Stats()
 	history := historyStats{Events: extent.Events()}
 	if extent.Events() > 0 {
@@ -90,7 +111,7 @@ func (a *API) getStats(w *response, r *http.Request) error {
 		TotalEvents: stats.TotalEvents, BySeverity: stats.BySeverity, ByCategory: stats.ByCategory, BySource: stats.BySource,
 		AlertingEnabled: stats.Enabled, MinSeverity: stats.MinSeverity,
 		Buffer:     bufferStats{stats.BufferSize, stats.BufferCapacity, stats.BufferBytes, stats.BufferBytesCapacity},
-		SinceStart: sinceStartStats(stats.SinceStart), History: history, Noise: viewNoise(counts),
+		SinceStart: sinceStartStats(stats.SinceStart), History: history, Noise: viewNoise(counts), Incidents: viewOpen(open),
 		UptimeSeconds: time.Since(a.started).Round(time.Millisecond).Seconds(),
 	})
 }

@@ -43,10 +43,12 @@ func (s *Store) After(ctx context.Context, after alerting.Seq, filter alerting.F
 
 // Unfolded is a part of the log that is to be folded.
 type Unfolded struct {
-	// Events are those that people are to be told of, oldest first.
+	// After is the number before the first one that was looked at, Through the last one.
+	After, Through alerting.Seq
+	// All are the events in between that can be read, oldest first.
+	All []*alerting.Event
+	// Events are those of them that people are to be told of.
 	Events []*alerting.Event
-	// Through is the last number that was looked at.
-	Through alerting.Seq
 }
 
 // Unfolded returns what comes after a number: of at most limit events those that people
@@ -54,30 +56,31 @@ type Unfolded struct {
 func (s *Store) Unfolded(ctx context.Context, after alerting.Seq, limit int) (Unfolded, error) {
 	through := min(s.publisher.lastPublished(), after+alerting.Seq(limit))
 	if through <= after {
-		return Unfolded{Through: after}, nil
+		return Unfolded{After: after, Through: after}, nil
 	}
 	if part, some := s.buffer.After(after, alerting.Filter{}, int(through-after)); some {
-		return unfoldedOf(part), nil
+		return unfoldedOf(after, part.Through, part.Events), nil
 	}
 	events, err := s.loadSome(ctx, s.db.upkeep(), readBytes, s.queries.unfolded, after, through)
 	if damaged, is := s.setAsideEvent(err); is { // those behind it go on
-		return Unfolded{Events: events, Through: damaged}, nil
-	}
-	if sizeOf(events) >= readBytes { // it has stopped there
+		through, err = damaged, nil
+	} else if sizeOf(events) >= readBytes { // it has stopped there
 		through = events[len(events)-1].Seq()
 	}
-	return Unfolded{events, through}, err
+	return unfoldedOf(after, through, events), err
 }
 
-func unfoldedOf(part alerting.Stretch) Unfolded {
-	u, bytes := Unfolded{Through: part.Through}, 0
-	for _, event := range part.Events {
+// unfoldedOf returns a part of the log, cut short once those of its events that are to be
+// folded have [readBytes].
+func unfoldedOf(after, through alerting.Seq, events []*alerting.Event) Unfolded {
+	u, bytes := Unfolded{After: after, Through: through, All: events}, 0
+	for i, event := range events {
 		if !event.Dispatch() {
 			continue
 		}
 		u.Events = append(u.Events, event)
 		if bytes += len(event.JSON()); bytes >= readBytes {
-			u.Through = event.Seq()
+			u.Through, u.All = event.Seq(), events[:i+1]
 			break
 		}
 	}

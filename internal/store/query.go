@@ -28,6 +28,7 @@ type queries struct {
 	segments, blocks, keepEvent, insertSegment, insertBlock string
 	keepFrom, deleteEvents, deleteBlocks, deleteSegments    string
 	deleteKeys, deleteSessions, slowest, saveCursor, probe  string
+	cursor, tally                                           string
 }
 
 func newQueries(d Dialect) queries {
@@ -41,7 +42,12 @@ func newQueries(d Dialect) queries {
 		byKey: sql(`SELECT ` + eventColumns + ` FROM idempotency_keys k JOIN events e ON e.event_id = k.event_id
 			WHERE k.key = ? AND k.at > ` + d.Now + ` - ?`),
 
-		unfolded: sql(`SELECT ` + eventColumns + ` FROM events e WHERE e.seq > ? AND e.seq <= ? AND e.dispatch = 1 ORDER BY e.seq`),
+		unfolded: sql(`SELECT ` + eventColumns + ` FROM events e WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq`),
+
+		// The minute and the beginning of the severity stand at the same place in each event's
+		// JSON: see the layout in package alerting.
+		tally: sql(`SELECT substr(json, 65, 16), substr(json, 106, 4), count(*), max(seq)
+			FROM (SELECT seq, json FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?) AS part GROUP BY 1, 2`),
 
 		segments:      sql(`SELECT segment, zones, directory, presence FROM event_segments WHERE segment > ? ORDER BY segment`),
 		blocks:        sql(`SELECT id, data FROM event_blocks WHERE id ` + d.AnyOf),
@@ -62,6 +68,7 @@ func newQueries(d Dialect) queries {
 			(SELECT token FROM sessions WHERE expires <= ` + d.Now + ` - ? ORDER BY expires LIMIT ?)`),
 		slowest:    sql(`SELECT min(seq) FROM log_cursors`),
 		saveCursor: sql(`INSERT INTO log_cursors (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq`),
+		cursor:     sql(`SELECT seq FROM log_cursors WHERE name = ?`),
 		probe:      sql(`UPDATE probe SET at = ` + d.Now + ` WHERE id = 1`),
 	}
 }

@@ -112,6 +112,9 @@ func (s *Store) retainSome(ctx context.Context) (deleted uint64, err error) {
 	announced := s.announced
 	// What has begun goes on to its end, so that what it did is known.
 	err = s.write(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx) (err error) {
+		if err := s.untally(ctx, tx, keep-1); err != nil {
+			return err
+		}
 		if deleted, err = affected(tx.ExecContext(ctx, s.queries.deleteEvents, keep)); err != nil {
 			return err
 		}

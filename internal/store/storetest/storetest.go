@@ -52,6 +52,7 @@ func Run(t *testing.T, create func(tb testing.TB) Database) {
 		{"audit", auditCases},
 		{"unfolded", unfoldedCases},
 		{"sessions", sessionCases},
+		{"tallies", tallyCases},
 	})
 }
 
@@ -134,7 +135,7 @@ func (db Database) Open(tb testing.TB, changes ...func(*store.Config)) *Log {
 	opened, err := store.Open(tb.Context(), settings)
 	require.NoError(tb, err)
 	if settings.Retention > 0 || settings.RetentionEvents > 0 { // no engine reads here, for which it would wait
-		db.Exec(tb, `DELETE FROM log_cursors WHERE name = 'engine'`)
+		db.Exec(tb, `DELETE FROM log_cursors WHERE name IN ('engine', 'tallies')`)
 	}
 	log := &Log{Store: opened, Sink: NewSink(), tb: tb}
 	log.close = sync.OnceFunc(func() { require.NoError(tb, opened.Close()) })

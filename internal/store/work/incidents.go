@@ -62,6 +62,24 @@ func (t *Tx) Open(ctx context.Context) ([]incident.Number, error) {
 	return open, wrap("look for open incidents", err)
 }
 
+// CountOpen returns how many open incidents there are, by status and severity.
+func (w *Work) CountOpen(ctx context.Context) (map[incident.Status]map[alerting.Severity]int, error) {
+	open := map[incident.Status]map[alerting.Severity]int{incident.Triggered: {}, incident.Acknowledged: {}}
+	err := w.each(ctx, func(rows *sql.Rows) error {
+		var status int64
+		var severity alerting.Severity
+		var n int
+		err := rows.Scan(&status, &severity, &n)
+		for known, number := range statusNumbers {
+			if number == status {
+				open[known][severity] = n
+			}
+		}
+		return err
+	}, `SELECT status, severity, count(*) FROM incidents WHERE status IN (1, 2) GROUP BY severity, status`)
+	return open, wrap("count open incidents", err)
+}
+
 // OpenOf returns which incidents of some are open.
 func (t *Tx) OpenOf(ctx context.Context, numbers []incident.Number) (map[incident.Number]bool, error) {
 	open := make(map[incident.Number]bool, len(numbers))

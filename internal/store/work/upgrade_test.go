@@ -94,7 +94,7 @@ func kept(driver string) map[string]string {
 		"attempts": `SELECT ` + id("delivery_id") + ` || ' ' || number || ' ' || at || ' ' || took || ' ' || outcome || ' ' || code || ' ' || error FROM delivery_attempts ORDER BY 1`,
 		"folds":    `SELECT f.through || ' ' || m.incident FROM folds f JOIN incident_folds m ON m.through = f.through ORDER BY f.through, m.incident`,
 		"records":  `SELECT channel || ' ' || successes || ' ' || failures || ' ' || consecutive || ' ' || last_error || ' ' || last_failure || ' ' || last_success FROM channel_records ORDER BY channel`,
-		"places":   `SELECT name || ' ' || seq FROM log_cursors ORDER BY name`,
+		"places":   `SELECT name || ' ' || seq FROM log_cursors WHERE name <> 'tallies' ORDER BY name`,
 	}
 }
 

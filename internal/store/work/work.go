@@ -174,6 +174,11 @@ func (t *Tx) Advance(ctx context.Context, through alerting.Seq) error {
 	return wrap("move the engine's place", err)
 }
 
+// Tally counts the events of a part of the log by their time: see [store.Store.TallyPart].
+func (t *Tx) Tally(ctx context.Context, part store.Unfolded) (more bool, err error) {
+	return t.work.store.TallyPart(ctx, t.tx, part)
+}
+
 // micros is a time as the database keeps it, nil for none.
 func micros(t time.Time) any {
 	if t.IsZero() {

@@ -1,0 +1,28 @@
+-- +goose Up
+-- How many events of each severity are kept, by their timestamp: a row for each minute, each
+-- hour and each day that has some.
+CREATE TABLE event_tallies (
+    width    bigint  NOT NULL,         -- as all times: microseconds
+    start    bigint  NOT NULL,         -- a whole multiple of the width
+    debug    bigint  NOT NULL,
+    info     bigint  NOT NULL,
+    warning  bigint  NOT NULL,
+    error    bigint  NOT NULL,
+    critical bigint  NOT NULL,
+    PRIMARY KEY (width, start)
+);
+-- The last event that was counted. Those that are there already are counted after the start.
+INSERT INTO log_cursors (name, seq) VALUES ('tallies', 0);
+
+-- What became of the attempts on each channel, hour by hour.
+CREATE TABLE channel_tallies (
+    start     bigint  NOT NULL,
+    channel   text    NOT NULL,
+    successes bigint  NOT NULL,
+    failures  bigint  NOT NULL,
+    PRIMARY KEY (start, channel)
+);
+
+-- Open incidents are counted by this index alone. The status comes last, or SQLite would also look
+-- for fingerprints by it.
+CREATE INDEX incidents_open_by_severity ON incidents (severity, status) WHERE status IN (1, 2);

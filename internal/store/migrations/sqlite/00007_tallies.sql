@@ -1,0 +1,28 @@
+-- +goose Up
+-- How many events of each severity are kept, by their timestamp: a row for each minute, each
+-- hour and each day that has some.
+CREATE TABLE event_tallies (
+    width    INTEGER NOT NULL,         -- as all times: microseconds
+    start    INTEGER NOT NULL,         -- a whole multiple of the width
+    debug    INTEGER NOT NULL,
+    info     INTEGER NOT NULL,
+    warning  INTEGER NOT NULL,
+    error    INTEGER NOT NULL,
+    critical INTEGER NOT NULL,
+    PRIMARY KEY (width, start)
+) STRICT, WITHOUT ROWID;
+-- The last event that was counted. Those that are there already are counted after the start.
+INSERT INTO log_cursors (name, seq) VALUES ('tallies', 0);
+
+-- What became of the attempts on each channel, hour by hour.
+CREATE TABLE channel_tallies (
+    start     INTEGER NOT NULL,
+    channel   TEXT    NOT NULL,
+    successes INTEGER NOT NULL,
+    failures  INTEGER NOT NULL,
+    PRIMARY KEY (start, channel)
+) STRICT, WITHOUT ROWID;
+
+-- Open incidents are counted by this index alone. The status comes last, or SQLite would also look
+-- for fingerprints by it.
+CREATE INDEX incidents_open_by_severity ON incidents (severity, status) WHERE status IN (1, 2);
