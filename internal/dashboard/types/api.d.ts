@@ -173,6 +173,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many events there are, by their time and severity
+         * @description The kept events counted by `timestamp` in buckets of one width, the narrowest that needs no more than `buckets`: 1, 5, 10, 15 or
+         *     30 minutes, 1, 2, 3, 6 or 12 hours, or whole days. A bucket begins at a whole multiple of the width since 1970, in UTC, and is
+         *     counted whole: the first may begin before `since`, and the last end after `until`. GET /events with a bucket's start as
+         *     `since` and the next one's as `until` has its events. An event is counted once it is folded, which is at most a
+         *     second after its registration while nothing fails. The cost does not depend on how many events there are.
+         */
+        get: operations["getEventHistogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events/{event_id}": {
         parameters: {
             query?: never;
@@ -1675,12 +1699,37 @@ export interface components {
             /** @description Leads to the next page; null at the end. */
             next_cursor: components["schemas"]["Cursor"] | null;
         };
+        /** @description Events by their time and severity. */
+        Histogram: {
+            /** @description When the first bucket begins. */
+            since: components["schemas"]["Time"];
+            /** @description When the last bucket ends. */
+            until: components["schemas"]["Time"];
+            /** @description How wide each bucket is. */
+            width_seconds: number;
+            /** @description Oldest first, also those without an event. */
+            buckets: {
+                start: components["schemas"]["Time"];
+                /** Format: int64 */
+                debug: number;
+                /** Format: int64 */
+                info: number;
+                /** Format: int64 */
+                warning: number;
+                /** Format: int64 */
+                error: number;
+                /** Format: int64 */
+                critical: number;
+            }[];
+        };
+        /** @description A count of each severity. */
+        BySeverity: {
+            [key: string]: number;
+        };
         /** @description Statistics of the events in memory, unless a field says otherwise. */
         Stats: {
             total_events: number;
-            by_severity: {
-                [key: string]: number;
-            };
+            by_severity: components["schemas"]["BySeverity"];
             by_category: {
                 [key: string]: number;
             };
@@ -1733,6 +1782,11 @@ export interface components {
                     storm: number;
                     throttle: number;
                 };
+            };
+            /** @description The open incidents in the database, by status and severity. */
+            incidents: {
+                triggered: components["schemas"]["BySeverity"];
+                acknowledged: components["schemas"]["BySeverity"];
             };
             uptime_seconds: number;
         };
@@ -2768,6 +2822,79 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Page"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getEventHistogram: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The time that the first bucket contains, from the year 1970 on; 24 hours before `until` by default.
+                 * @example 2025-12-27T10:00:00Z
+                 */
+                since?: components["schemas"]["Moment"];
+                /**
+                 * @description The end, after `since` and at most 3660 days later, up to the year 2999; now by default.
+                 * @example 2025-12-27T10:02:00Z
+                 */
+                until?: components["schemas"]["Moment"];
+                /**
+                 * @description The most buckets wanted.
+                 * @example 60
+                 */
+                buckets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    "Content-Security-Policy": components["headers"]["Content-Security-Policy"];
+                    "Cross-Origin-Resource-Policy": components["headers"]["Cross-Origin-Resource-Policy"];
+                    "Referrer-Policy": components["headers"]["Referrer-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "since": "2025-12-27T10:30:00.000000Z",
+                     *       "until": "2025-12-27T10:32:00.000000Z",
+                     *       "width_seconds": 60,
+                     *       "buckets": [
+                     *         {
+                     *           "start": "2025-12-27T10:30:00.000000Z",
+                     *           "debug": 0,
+                     *           "info": 0,
+                     *           "warning": 3,
+                     *           "error": 1,
+                     *           "critical": 0
+                     *         },
+                     *         {
+                     *           "start": "2025-12-27T10:31:00.000000Z",
+                     *           "debug": 0,
+                     *           "info": 0,
+                     *           "warning": 0,
+                     *           "error": 0,
+                     *           "critical": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Histogram"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -4530,6 +4657,22 @@ export interface operations {
                      *           "group_wait": 0,
                      *           "storm": 0,
                      *           "throttle": 0
+                     *         }
+                     *       },
+                     *       "incidents": {
+                     *         "triggered": {
+                     *           "debug": 0,
+                     *           "info": 0,
+                     *           "warning": 0,
+                     *           "error": 1,
+                     *           "critical": 0
+                     *         },
+                     *         "acknowledged": {
+                     *           "debug": 0,
+                     *           "info": 0,
+                     *           "warning": 0,
+                     *           "error": 0,
+                     *           "critical": 0
                      *         }
                      *       },
                      *       "uptime_seconds": 12.5
