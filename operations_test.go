@@ -167,7 +167,7 @@ func TestBackupAndRestoreSteps(t *testing.T) {
 	h.post(t, "one", "two")
 	require.Contains(t, h.run(t, steps[0]), " holds events 1 to 2 in ")
 	h.post(t, "three")
-	require.Equal(t, "schema version 6, newest 6\n", h.run(t, steps[1]))
+	require.Equal(t, "schema version 7, newest 7\n", h.run(t, steps[1]))
 	require.Equal(t, []string{"one", "two"}, h.messages(t))
 	h.post(t, "four")
 	require.Equal(t, []string{"one", "two", "four"}, h.messages(t))

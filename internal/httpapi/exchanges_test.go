@@ -359,10 +359,12 @@ func exchanges(tb testing.TB) map[string]exchange {
 			given(func(h *harness, server *httptest.Server) { listen(h.tb, server, "") })),
 
 		// The others
-		"statistics of nothing":      adding(get("/stats", 200), says(`"oldest":null`)),
-		"statistics":                 adding(get("/stats", 200), events, says(`"var_gate":2`)),
-		"statistics of noise":        adding(get("/stats", 200), says(`"noise":{"events":70,"incidents":7,"messages":5,"held_back":{"group_wait":0,"inhibition":0,"silence":2,"storm":0,"throttle":0,"window":0}}`)),
-		"statistics of incidents":    adding(get("/stats", 200), says(`"incidents":{"triggered":{"critical":0,"debug":0,"error":1,"info":0,"warning":0},"acknowledged":{"critical":0,"debug":0,"error":1,"info":0,"warning":0}}`), given(func(h *harness, _ *httptest.Server) { h.folded(breach, with(`"dedup_key":"k"`)).desk.act(h.tb, "acknowledge") })),
+		"statistics of nothing": adding(get("/stats", 200), says(`"oldest":null`)),
+		"statistics":            adding(get("/stats", 200), events, says(`"var_gate":2`)),
+		"statistics of noise":   adding(get("/stats", 200), says(`"noise":{"events":70,"incidents":7,"messages":5,"held_back":{"group_wait":0,"inhibition":0,"silence":2,"storm":0,"throttle":0,"window":0}}`)),
+		"statistics of incidents": adding(get("/stats", 200), says(`"incidents":{"triggered":{"critical":0,"debug":0,"error":1,"info":0,"warning":0},"acknowledged":{"critical":0,"debug":0,"error":1,"info":0,"warning":0}}`), given(func(h *harness, _ *httptest.Server) {
+			h.folded(breach, with(`"dedup_key":"k"`)).desk.act(h.tb, "acknowledge")
+		})),
 		"metrics":                    adding(get("/metrics", 200), want("Content-Type", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"), says("alertd_events_total")),
 		"metrics as OpenMetrics":     adding(get("/metrics", 200), header("Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"), want("Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"), says("# TYPE alertd_events counter\n")),
 		"metrics as Prometheus asks": adding(get("/metrics", 200), header("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,text/plain;q=0.3"), want("Content-Type", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=underscores"), says("alertd_events_total")),

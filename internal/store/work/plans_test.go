@@ -235,7 +235,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 				return err
 			}),
 			"open by severity": outside(func(ctx context.Context) error { _, err := b.CountOpen(ctx); return err }),
-			"records": outside(func(ctx context.Context) error { _, err := b.ChannelRecords(ctx); return err }),
+			"records":          outside(func(ctx context.Context) error { _, err := b.ChannelRecords(ctx); return err }),
 		} {
 			t.Run(name, func(t *testing.T) {
 				asked := 0
