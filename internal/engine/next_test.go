@@ -26,10 +26,10 @@ func (d *daemon) next(number incident.Number) []routing.Next {
 	return next
 }
 
-// kinds returns what will happen to an incident, as "KIND in DURATION" from a time.
-func (d *daemon) kinds(number incident.Number, from time.Time) (kinds []string) {
+// kinds returns what will happen to the first incident, as "KIND in DURATION" from a time.
+func (d *daemon) kinds(from time.Time) (kinds []string) {
 	d.t.Helper()
-	for _, one := range d.next(number) {
+	for _, one := range d.next(1) {
 		kinds = append(kinds, strings.TrimSpace(fmt.Sprintf("%s in %s %s", one.Kind, one.At.Sub(from).Round(time.Minute), one.Channel)))
 	}
 	return kinds
@@ -44,13 +44,13 @@ func TestNextIsTheEndOfTheWaitAndThenOfTheQuiet(t *testing.T) {
 		d.sends("feed", failure, "no prices")
 		d.untilCounted(1, 1)
 		opened := d.incident(1).FirstSeen
-		require.Equal(t, []string{"notify in 10m0s", "resolve in 1h0m0s"}, d.kinds(1, opened))
+		require.Equal(t, []string{"notify in 10m0s", "resolve in 1h0m0s"}, d.kinds(opened))
 		next := d.next(1)
 		require.Equal(t, "the wait of its route ends: opened; told to desk; not to picky (severity error is below its min_severity critical) (route risk)", next[0].Reason)
 		require.Equal(t, "resolved: no event for 1h0m0s; told to desk; not to picky (it was not told of the incident) (route risk)", next[1].Reason)
 		p.pass(t, 10*time.Minute)
 		d.untilTold(r, "1 opened")
-		require.Equal(t, []string{"resolve in 1h0m0s"}, d.kinds(1, opened))
+		require.Equal(t, []string{"resolve in 1h0m0s"}, d.kinds(opened))
 		p.pass(t, 51*time.Minute)
 		d.untilTold(r, "1 opened", "1 resolved")
 		require.Empty(t, d.next(1), "it is over")
@@ -67,19 +67,19 @@ func TestNextIsTheUpdateOrWhatHoldsItBack(t *testing.T) {
 		d.sends("feed", failure, "no prices")
 		d.untilCounted(1, 2)
 		opened := d.incident(1).FirstSeen
-		require.Equal(t, []string{"update in 10m0s"}, d.kinds(1, opened))
+		require.Equal(t, []string{"update in 10m0s"}, d.kinds(opened))
 		require.Contains(t, d.next(1)[0].Reason, "still open: 1 event since ")
 		require.Contains(t, d.next(1)[0].Reason, ", 2 in all; told to desk")
 
 		d.silence("feed", 5*time.Minute) // it has ended by then
-		require.Equal(t, []string{"update in 10m0s"}, d.kinds(1, opened))
+		require.Equal(t, []string{"update in 10m0s"}, d.kinds(opened))
 		d.silence("feed", time.Hour)
-		require.Equal(t, []string{"held_back in 10m0s", "notify in 1h0m0s"}, d.kinds(1, opened))
+		require.Equal(t, []string{"held_back in 10m0s", "notify in 1h0m0s"}, d.kinds(opened))
 		require.Contains(t, d.next(1)[0].Reason, "not told that it was updated: silenced by ada (we know) until ")
 		require.Equal(t, "the silence ends: updated; told to desk", d.next(1)[1].Reason)
 		p.pass(t, 11*time.Minute)
 		require.True(t, p.comes(func() bool { return d.incident(1).Hold != nil }))
-		require.Equal(t, []string{"notify in 1h0m0s"}, d.kinds(1, opened))
+		require.Equal(t, []string{"notify in 1h0m0s"}, d.kinds(opened))
 		p.pass(t, 50*time.Minute)
 		d.untilTold(r, "1 opened", "1 updated")
 		require.Empty(t, d.next(1))

@@ -354,10 +354,10 @@ func TestResolvedIncidentSaysHow(t *testing.T) {
 	h.desk.act(t, "acknowledge")
 	require.False(t, shows("/incidents/"+incidentText), "it is acknowledged")
 	h.desk.act(t, "resolve")
-	print := h.desk.incidents[0].Fingerprint.String()
+	kind := h.desk.incidents[0].Fingerprint.String()
 	require.True(t, shows("/incidents/"+incidentText))
-	require.True(t, shows("/incidents?fingerprint="+print))
+	require.True(t, shows("/incidents?fingerprint="+kind))
 	h.desk.incidents[0].ResolvedNote = "" // by an alertd that kept it in the timeline alone
 	require.True(t, shows("/incidents/"+incidentText))
-	require.False(t, shows("/incidents?fingerprint="+print))
+	require.False(t, shows("/incidents?fingerprint="+kind))
 }

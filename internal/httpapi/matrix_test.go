@@ -185,11 +185,9 @@ func TestMatrixOfOperationsAndCallers(t *testing.T) {
 		if o.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		switch n := needOf(t, o.Operation); n {
-		case access.NeedNothing:
-		case access.NeedKnown:
+		if n := needOf(t, o.Operation); n == access.NeedKnown {
 			need = "any role"
-		default:
+		} else if n != access.NeedNothing {
 			need = string(n.Roles()[0])
 		}
 		fmt.Fprintf(&table, "| %s `%s` | %s |", strings.Join(methods, ", "), o.path, need)

@@ -132,12 +132,12 @@ func TestIncidentsAreFoundByEachFilter(t *testing.T) {
 		var model []incident.Incident
 		b.inTurn(func(ctx context.Context, tx *work.Tx) {
 			for n := range incidents {
-				print := incident.Fingerprint{byte(n), byte(n >> 8)}
+				kind := incident.Fingerprint{byte(n), byte(n >> 8)}
 				if n%3 == 2 { // they are resolved
-					print = incident.Fingerprint{byte(n % 30), 7}
+					kind = incident.Fingerprint{byte(n % 30), 7}
 				}
 				model = append(model, incident.Incident{
-					ID: incident.NewID(), Number: tx.NextIncident(), Fingerprint: print, Generation: 1,
+					ID: incident.NewID(), Number: tx.NextIncident(), Fingerprint: kind, Generation: 1,
 					Status: incident.Statuses()[n%3], Severity: alerting.Severities()[n%5], Category: alerting.Categories()[n%8], Source: fmt.Sprintf("source-%d", n%7),
 					Message: fmt.Sprintf("Limit %d breached", n), FirstSeen: at, LastSeen: at.Add(time.Duration(n*37%100) * time.Minute), ToldAt: at,
 				})
