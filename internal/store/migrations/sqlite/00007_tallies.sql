@@ -26,3 +26,7 @@ CREATE TABLE channel_tallies (
 -- Open incidents are counted by this index alone. The status comes last, or SQLite would also look
 -- for fingerprints by it.
 CREATE INDEX incidents_open_by_severity ON incidents (severity, status) WHERE status IN (1, 2);
+
+-- Lists of open incidents find them by this index alone, with those that were set aside: their
+-- status is negative.
+CREATE INDEX incidents_unresolved ON incidents (number, status) WHERE status < 3;
