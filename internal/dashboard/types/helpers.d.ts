@@ -12,6 +12,8 @@ type Content<T> = T extends { content: { "application/json": infer B } } ? B : n
 
 export type Options<P extends keyof paths, M> = {
   signal?: AbortSignal;
+  /** How long to wait for an answer, in milliseconds; 20 s by default. */
+  patience?: number;
   params?: NonNullable<Parameter<Operation<P, M>, "path">>;
   query?: NonNullable<Parameter<Operation<P, M>, "query">>;
   body?: Operation<P, M> extends { requestBody?: infer B } ? Content<NonNullable<B>> : never;

@@ -1,18 +1,20 @@
 // What makes a new critical incident impossible to miss: a band over the page, a line for screen
 // readers, and, if the person wants it, a sound and a notification of the browser.
-import { html, signal, useEffect, useSignalEffect } from "./components/html.js";
-import { get } from "./api.js";
-import { follow, keepHidden } from "./live.js";
+import { computed, effect, html, signal, useEffect, useSignalEffect } from "./components/html.js";
+import { ApiError, get } from "./api.js";
+import { follow, keepHidden, resyncs } from "./live.js";
+import { go, place } from "./router.js";
+import { may } from "./session.js";
 import { notify, sound } from "./settings.js";
-import { go } from "./router.js";
+import { incidents } from "./standing.js";
 import { say } from "./components/toast.js";
 import { Shape } from "./components/severity.js";
 import { Time } from "./components/time.js";
 
-/** @typedef {import("./live.js").AlertEvent} AlertEvent */
+/** @typedef {import("./api.js").Schemas["Incident"]} Incident */
 
-/** The newest critical event that nobody here has looked at, and how many there are. */
-const latest = signal(/** @type {{event: AlertEvent, count: number} | null} */ (null));
+/** Critical incidents that came while the page was there and that nobody has acknowledged or dismissed here, the newest first. */
+const fresh = signal(/** @type {Incident[]} */ ([]));
 
 /** @type {AudioContext | null} */
 let audio = null;
@@ -38,41 +40,78 @@ function ring() {
   }
 }
 
-/** @param {AlertEvent} event */
-function pop(event) {
+/** @param {Incident} incident */
+function pop(incident) {
   if (!notify.value || !("Notification" in window) || Notification.permission !== "granted") return;
   /** @type {Notification} */
   let shown;
   try {
-    shown = new Notification(`critical: ${event.source}`, { body: event.message.slice(0, 300), tag: "alertd-critical" });
+    shown = new Notification(`critical: ${incident.source}`, { body: incident.message.slice(0, 300), tag: "alertd-critical" });
   } catch { // Chrome on Android takes them from a service worker alone
     notify.value = false;
     say("This browser shows no notifications of pages. The sound works.", "bad");
     return;
   }
-  shown.onclick = () => { focus(); visit(event); shown.close(); };
+  shown.onclick = () => { focus(); visit(incident); shown.close(); };
 }
+
+const criticals = "/incidents?status=triggered&min_severity=critical";
+
+/** @param {Incident} incident */
+const address = (incident) => `/incidents/${incident.incident_id}`;
+
+/** @param {Incident} incident */
+function visit(incident) {
+  fresh.value = [];
+  go(address(incident));
+}
+
+/** The incidents that were there before, by id and generation; null until they have been read. @type {Set<string> | null} */
+let known = null;
+let underWay = false;
+let wanted = false;
 
 /**
- * Leads to the incident of an event, which the stream does not know yet.
- * @param {AlertEvent} event
+ * Reads which critical incidents nobody has acknowledged, and raises the alarm for those that are
+ * new: opened, raised to critical, or asking for somebody again. It is quiet about what a silence,
+ * a window or an inhibition holds back.
  */
-async function visit(event) {
-  latest.value = null;
-  const { incident_id } = await get("/events/{event_id}", { params: { event_id: event.event_id } }).catch(() => event);
-  go(incident_id ? `/incidents/${incident_id}` : criticals);
+async function look() {
+  if (underWay) { wanted = true; return; }
+  underWay = true;
+  try {
+    const read = await get("/incidents", { query: { status: ["triggered"], min_severity: "critical", limit: 100 } });
+    const now = read.incidents.filter((i) => !i.held || i.held.by === "group_wait");
+    const key = (/** @type {Incident} */ i) => `${i.incident_id} ${i.generation}`;
+    const came = known ? now.filter((i) => !known?.has(key(i))) : [];
+    known = new Set([...(known ?? []), ...now.map(key)]);
+    const still = new Set(now.map((i) => i.incident_id));
+    const left = fresh.value.filter((i) => still.has(i.incident_id));
+    if (came.length || left.length < fresh.value.length) fresh.value = [...came, ...left];
+    if (came.length) {
+      ring();
+      pop(came[0]);
+    }
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error; // the connection tells it
+  } finally {
+    underWay = false;
+    if (wanted) {
+      wanted = false;
+      setTimeout(look, 1000);
+    }
+  }
 }
 
-const criticals = "/incidents?min_severity=critical";
-
-/** @param {AlertEvent[]} events */
-function hear(events) {
-  const critical = events.filter((e) => e.severity === "critical");
-  const event = critical.at(-1);
-  if (!event) return;
-  latest.value = { event, count: (latest.value?.count ?? 0) + critical.length };
-  ring();
-  pop(event);
+/** Looks soon after critical events, after a lost connection, and when the number of such incidents changes. */
+function watch() {
+  let soon = 0;
+  const unfollow = follow((events) => {
+    if (!soon && events.some((e) => e.severity === "critical")) soon = setTimeout(() => { soon = 0; look(); }, 500);
+  });
+  const changes = computed(() => incidents.value && `${incidents.value.triggered.critical} ${resyncs.value}`);
+  const end = effect(() => { if (changes.value) look(); });
+  return () => { clearTimeout(soon); unfollow(); end(); };
 }
 
 async function toggleNotify() {
@@ -88,16 +127,23 @@ async function toggleNotify() {
   else say("The browser does not allow notifications of this page. Allow them in its settings.", "bad");
 }
 
+/** Whether the browser plays sounds: it does once the page was clicked or typed on. */
+const audible = signal(navigator.userActivation?.hasBeenActive ?? true);
+for (const kind of ["pointerup", "keydown"]) addEventListener(kind, () => { audible.value = true; }, { once: true });
+
 export function Alarm() {
-  useEffect(() => follow(hear), []);
+  useEffect(() => (may("read") ? watch() : undefined), []);
   useSignalEffect(() => { keepHidden.value = sound.value || notify.value; });
-  const now = latest.value;
+  const [newest] = fresh.value;
+  // The wall screen shows it all over, and has nobody to dismiss it.
+  const wall = place.value.query.has("wall");
   return html`
-    <div class="alarm" role="alert" aria-live="assertive" data-shown=${now !== null || undefined}>${now && html`
-      <a href=${criticals} onClick=${(/** @type {Event} */ e) => { e.preventDefault(); visit(now.event); }}><${Shape} severity="critical" /> <strong>critical</strong> <span class="alarm-source">${now.event.source}</span> <span class="alarm-message">${now.event.message}</span></a>
-      <span class="alarm-count">${now.count > 1 ? `${now.count} new` : ""} <${Time} at=${now.event.received_at} /></span>
-      <button type="button" aria-label="Dismiss" onClick=${() => { latest.value = null; }}>✕</button>`}
-    </div>`;
+    <div class=${wall ? "visually-hidden" : "alarm"} role="alert" data-shown=${newest !== undefined || undefined}>${newest && html`
+      <a href=${address(newest)} onClick=${(/** @type {Event} */ e) => { e.preventDefault(); visit(newest); }}><${Shape} severity="critical" /> <strong>critical</strong> <span class="alarm-source">${newest.source}</span> <span class="alarm-message">${newest.message}</span></a>
+      <span class="alarm-count">${fresh.value.length > 1 ? html`<a href=${criticals}>${fresh.value.length} new</a> ` : ""}<${Time} at=${newest.first_seen} form="clock" /></span>
+      <button type="button" aria-label="Dismiss" onClick=${() => { fresh.value = []; }}>✕</button>`}
+    </div>
+    ${sound.value && !audible.value && html`<button type="button" class="alarm-mute">The browser plays no sound until you click on the page</button>`}`;
 }
 
 Alarm.Settings = () => html`

@@ -21,14 +21,16 @@ export class ApiError extends Error {
    * @param {string} detail
    * @param {FieldError[]} errors
    * @param {number} retryAfter seconds; 0: not said
+   * @param {any} answer what alertd said, if it was JSON
    */
-  constructor(status, detail, errors = [], retryAfter = 0) {
+  constructor(status, detail, errors = [], retryAfter = 0, answer = {}) {
     super([detail, ...errors.map((e) => (e.field ? `${e.field} ${e.message}` : e.message))].join("; "));
     this.name = "ApiError";
     this.status = status;
     this.detail = detail;
     this.errors = errors;
     this.retryAfter = retryAfter;
+    this.answer = answer;
   }
 
   /**
@@ -81,10 +83,10 @@ export async function open(url, init = {}) {
   const problem = await response.json().catch(() => ({}));
   const detail = problem.detail || `${response.status} ${response.statusText}`;
   if (response.status === 401) ended.value = detail;
-  throw new ApiError(response.status, detail, problem.errors, Number(response.headers.get("Retry-After")) || 0);
+  throw new ApiError(response.status, detail, problem.errors, Number(response.headers.get("Retry-After")) || 0, problem);
 }
 
-const patience = 20_000;
+const usual = 20_000; // ms
 
 /**
  * @template {keyof Paths} P
@@ -95,7 +97,7 @@ const patience = 20_000;
  * @returns {Promise<import("../types/helpers.js").Answer<P, M>>}
  */
 async function call(method, path, options) {
-  const { params, query, body, signal: stop } = /** @type {{params?: Record<string, string>, query?: Query, body?: unknown, signal?: AbortSignal}} */ (options);
+  const { params, query, body, signal: stop, patience = usual } = /** @type {{params?: Record<string, string>, query?: Query, body?: unknown, signal?: AbortSignal, patience?: number}} */ (options);
   const limit = AbortSignal.timeout(patience);
   const response = await open(address(path, params, query), {
     method: method.toUpperCase(),

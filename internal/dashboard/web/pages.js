@@ -14,6 +14,7 @@
 
 /** @type {Page[]} */
 export const pages = [
+  { path: "/", title: "Overview", key: "o", load: () => import("./overview/overview.js") },
   { path: "/incidents", title: "Incidents", key: "i", load: () => import("./incidents/incidents.js") },
   { path: "/incidents/:id", title: "Incident", hidden: true, load: () => import("./incidents/incident.js") },
   { path: "/silences", title: "Silences", key: "s", load: () => import("./silences/silences.js") },

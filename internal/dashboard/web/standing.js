@@ -1,31 +1,47 @@
 // How many incidents are open: in the title, the icon and the head of every page.
-import { effect, signal } from "./components/html.js";
-import { ApiError, get } from "./api.js";
+import { batch, computed, effect, signal } from "./components/html.js";
+import { get } from "./api.js";
 import { follow, resyncs } from "./live.js";
+import { pending } from "./resource.js";
+import { severities } from "./components/severity.js";
 
 /** @typedef {import("./api.js").Schemas["Stats"]} Stats */
 
+/** @typedef {Record<import("./components/severity.js").Severity, number>} Counts */
+
+/** The latest statistics, as useResource has what a page reads. */
+export const standing = signal(/** @type {import("./resource.js").Resource<Stats>} */ ({ data: undefined, error: undefined, loading: true, at: 0, reload: refreshStanding }));
+
 /** The latest statistics; null until they are known. */
-export const stats = signal(/** @type {Stats | null} */ (null));
+export const stats = computed(() => standing.value.data ?? null);
+
+/**
+ * Open incidents by severity: those that nobody has acknowledged, those that somebody has, and
+ * both together; null until they are known.
+ */
+export const incidents = signal(/** @type {{triggered: Counts, acknowledged: Counts, open: Counts} | null} */ (null));
 
 /** Open incidents by severity, triggered and acknowledged together; null until they are known. */
-export const open = signal(/** @type {Record<import("./components/severity.js").Severity, number> | null} */ (null));
+export const open = computed(() => incidents.value?.open ?? null);
 
 let underWay = false;
 
-/** Reads the statistics anew. A failure is shown by the connection, so it is not told here. */
+/** Reads the statistics anew. */
 export async function refreshStanding() {
   if (underWay) return;
   underWay = true;
   try {
     const read = await get("/stats");
-    const { triggered, acknowledged } = /** @type {any} */ (read).incidents ?? { triggered: {}, acknowledged: {} };
-    const sum = { critical: 0, error: 0, warning: 0, info: 0, debug: 0 };
-    for (const s of /** @type {(keyof typeof sum)[]} */ (Object.keys(sum))) sum[s] = (triggered[s] ?? 0) + (acknowledged[s] ?? 0);
-    stats.value = read;
-    if (JSON.stringify(sum) !== JSON.stringify(open.peek())) open.value = sum;
+    const { triggered, acknowledged } = /** @type {Record<"triggered" | "acknowledged", Counts>} */ (read.incidents);
+    const both = { critical: 0, error: 0, warning: 0, info: 0, debug: 0 };
+    for (const s of severities) both[s] = triggered[s] + acknowledged[s];
+    const counts = { triggered, acknowledged, open: both };
+    batch(() => {
+      standing.value = { ...standing.value, data: read, error: undefined, loading: false, at: Date.now() };
+      if (JSON.stringify(counts) !== JSON.stringify(incidents.peek())) incidents.value = counts;
+    });
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+    standing.value = { ...standing.value, error: /** @type {Error} */ (error), loading: false };
   } finally {
     underWay = false;
   }
@@ -35,7 +51,8 @@ const every = 10_000;
 
 /** Keeps the counts fresh: every ten seconds, and soon after new events. */
 export function startStanding() {
-  refreshStanding();
+  pending.value++;
+  refreshStanding().finally(() => setTimeout(() => { pending.value--; }, 0));
   setInterval(refreshStanding, every);
   let soon = 0;
   follow(() => { soon ||= setTimeout(() => { soon = 0; refreshStanding(); }, 1500); });

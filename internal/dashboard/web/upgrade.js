@@ -5,17 +5,21 @@ import { resyncs } from "./live.js";
 
 export const upgraded = signal(false);
 
+/** The version of alertd; "" until it is known. */
+export const version = signal("");
+
 /** Compares the versions after each lost connection. */
 export async function watchVersion() {
   let known = "";
-  const read = async () => {
+  const compare = async () => {
     try {
-      const { version, commit } = await get("/version");
-      known ||= version + commit;
-      upgraded.value = known !== version + commit;
+      const read = await get("/version");
+      version.value = read.version;
+      known ||= read.version + read.commit;
+      upgraded.value = known !== read.version + read.commit;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }
   };
-  effect(() => { if (resyncs.value >= 0) read(); });
+  effect(() => { if (resyncs.value >= 0) compare(); });
 }
