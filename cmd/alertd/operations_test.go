@@ -236,7 +236,7 @@ func TestNewerSchemaIsReported(t *testing.T) {
 	for _, args := range [][]string{{"migrate", "--check"}, {"migrate"}} {
 		code, stdout, stderr := command(t.Context(), append(args, "--config", config)...)
 		require.Equal(t, exitError, code)
-		require.Equal(t, "schema version 99, newest 6\n", stdout)
-		require.Equal(t, "alertd: open database "+path+": schema version 99 is newer than 6: the database is of a newer alertd; use that one, or restore a backup of before\n", stderr)
+		require.Equal(t, "schema version 99, newest 7\n", stdout)
+		require.Equal(t, "alertd: open database "+path+": schema version 99 is newer than 7: the database is of a newer alertd; use that one, or restore a backup of before\n", stderr)
 	}
 }
