@@ -83,6 +83,7 @@ type ChannelStatus struct {
 	Enabled    bool
 	Health     Health
 	Record     Record
+	Activity   Activity
 	Breaker    Breaker
 	// Waiting is how many deliveries wait or are under way. OldestWaiting is when the oldest
 	// of them was planned; zero: none.

@@ -110,12 +110,20 @@ func (e *Engine) Channels(ctx context.Context) ([]delivery.ChannelStatus, error)
 	if err != nil {
 		return nil, err
 	}
+	quiet := delivery.NewActivity(now)
+	hours, err := e.work.ChannelActivity(ctx, quiet[0].Start)
+	if err != nil {
+		return nil, err
+	}
 	statuses := make([]delivery.ChannelStatus, 0, len(s.policies))
 	for _, p := range s.policies {
 		q := queues[p.Name]
 		status := delivery.ChannelStatus{
-			Name: p.Name, Kind: p.Kind, Enabled: p.Enabled, Health: delivery.Disabled, Record: records[p.Name],
+			Name: p.Name, Kind: p.Kind, Enabled: p.Enabled, Health: delivery.Disabled, Record: records[p.Name], Activity: quiet,
 			Breaker: delivery.BreakerClosed, Waiting: q.Waiting, OldestWaiting: q.Oldest,
+		}
+		for _, hour := range hours[p.Name] {
+			status.Activity.Add(hour)
 		}
 		if o := s.outlets[p.Name]; o != nil {
 			status.Breaker = o.breakerState()

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/delivery"
 )
 
 // requireTallied waits until the events of the log are counted, each once.
@@ -69,5 +70,27 @@ func TestEventsOfAnOlderAlertdAreCounted(t *testing.T) {
 			d.requireTallied()
 			d.stop()
 		}
+	})
+}
+
+func TestActivityOfAChannelIsThatOfItsAttempts(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		r := newReceiver("desk")
+		d := p.start(t, r.channel())
+		r.answers(refuses)
+		d.post(alerting.SeverityError, "VaR limit breached")
+		require.True(t, p.comes(func() bool { return d.delivery(0).Status == delivery.Failed }))
+		r.answers(nil)
+		_, err := d.Engine.TestChannel(t.Context(), "desk")
+		require.NoError(t, err)
+		var told delivery.Hour // an hour may have ended meanwhile
+		require.True(t, p.comes(func() bool {
+			told = delivery.Hour{}
+			for _, hour := range d.channel().Activity {
+				told.Successes, told.Failures = told.Successes+hour.Successes, told.Failures+hour.Failures
+			}
+			record := d.channel().Record
+			return told.Failures == 1 && told.Successes == 1 && record.Successes == told.Successes && record.Failures == told.Failures
+		}), "%+v", told)
 	})
 }

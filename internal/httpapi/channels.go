@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"alertd/internal/alerting"
 	"alertd/internal/delivery"
 )
 
@@ -43,6 +44,27 @@ type channelView struct {
 	Breaker             *delivery.Breaker `json:"breaker"`
 	Queue               int               `json:"queue"`
 	OldestWaitingAt     *string           `json:"oldest_waiting_at"`
+	Activity            activityView      `json:"activity"`
+}
+
+// activityView is what became of a channel's attempts, hour by hour.
+type activityView struct {
+	WidthSeconds int        `json:"width_seconds"`
+	Buckets      []hourView `json:"buckets"`
+}
+
+type hourView struct {
+	Start     string `json:"start"`
+	Successes uint64 `json:"successes"`
+	Failures  uint64 `json:"failures"`
+}
+
+func viewActivity(a delivery.Activity) activityView {
+	view := activityView{WidthSeconds: int(time.Hour / time.Second)}
+	for _, h := range a {
+		view.Buckets = append(view.Buckets, hourView{alerting.FormatTime(h.Start), h.Successes, h.Failures})
+	}
+	return view
 }
 
 func viewChannel(c delivery.ChannelStatus) channelView {
@@ -51,6 +73,7 @@ func viewChannel(c delivery.ChannelStatus) channelView {
 		Successes: c.Record.Successes, Failures: c.Record.Failures, ConsecutiveFailures: c.Record.Consecutive,
 		LastError: maybe(c.Record.LastError), LastFailureAt: maybeTime(c.Record.LastFailure), LastSuccessAt: maybeTime(c.Record.LastSuccess),
 		Breaker: maybe(c.Breaker), Queue: c.Waiting, OldestWaitingAt: maybeTime(c.OldestWaiting),
+		Activity: viewActivity(c.Activity),
 	}
 }
 

@@ -544,6 +544,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 
 		// GET /channels, POST /channels/{name}/test
 		"channels":                     adding(get("/channels", 200), told, says(`"breaker":"half_open"`)),
+		"what channels did":            adding(get("/channels", 200), told, says(`{"start":"2025-12-27T11:00:00.000000Z","successes":2,"failures":1},{"start":"2025-12-27T12:00:00.000000Z","successes":0,"failures":0}]}`)),
 		"no channels":                  adding(get("/channels", 200), says(`{"channels":[]}`)),
 		"channels, the engine away":    adding(get("/channels", 503), away),
 		"a test of any media type":     adding(ask(test, "", 200), header("Content-Type", "application/x-www-form-urlencoded"), despite(onlyInWords)),

@@ -152,10 +152,17 @@ func (s *Store) dropEmpty(ctx context.Context, tx Transaction, counted tallies) 
 		widths, starts = append(widths, key.width), append(starts, key.start)
 	}
 	pairs, args := s.db.dialect().Pairs(widths, starts)
-	_, err := tx.ExecContext(ctx, s.sql(`DELETE FROM event_tallies WHERE (width, start) IN (`+pairs+`)
-		AND debug <= 0 AND info <= 0 AND warning <= 0 AND error <= 0 AND critical <= 0`), args...)
+	_, err := tx.ExecContext(ctx, s.sql(dropEmptyQuery(pairs)), args...)
 	return err
 }
+
+func dropEmptyQuery(pairs string) string {
+	return `DELETE FROM event_tallies WHERE (width, start) IN (` + pairs + `)
+		AND debug <= 0 AND info <= 0 AND warning <= 0 AND error <= 0 AND critical <= 0`
+}
+
+const tallyQuery = `SELECT start - start % ?, sum(debug), sum(info), sum(warning), sum(error), sum(critical) FROM event_tallies
+	WHERE width = ? AND start >= ? AND start < ? GROUP BY 1`
 
 // Tally adds to a histogram the events that are kept and counted. Its cost does not depend on
 // how many there are: it reads at most 60 rows a bucket.
@@ -175,6 +182,5 @@ func (s *Store) Tally(ctx context.Context, h *alerting.Histogram) error {
 			h.Add(time.UnixMicro(start), severity, max(0, events[severity]))
 		}
 		return err
-	}, `SELECT start - start % ?, sum(debug), sum(info), sum(warning), sum(error), sum(critical) FROM event_tallies
-		WHERE width = ? AND start >= ? AND start < ? GROUP BY 1`, h.Width.Microseconds(), stored.Microseconds(), h.Since().UnixMicro(), h.Until().UnixMicro())
+	}, tallyQuery, h.Width.Microseconds(), stored.Microseconds(), h.Since().UnixMicro(), h.Until().UnixMicro())
 }

@@ -1617,6 +1617,18 @@ export interface components {
             queue: number;
             /** @description When the oldest of them was planned; null if none waits. */
             oldest_waiting_at: components["schemas"]["Time"] | null;
+            /** @description The attempts that ended in the last 24 hours, hour by hour, in UTC. The current hour comes last. */
+            activity: {
+                /** @constant */
+                width_seconds: 3600;
+                buckets: {
+                    start: components["schemas"]["Time"];
+                    /** Format: int64 */
+                    successes: number;
+                    /** Format: int64 */
+                    failures: number;
+                }[];
+            };
         };
         /**
          * @description A time of RFC 3339, with any offset, without leap seconds. Also accepted are a space or a lower-case t for the T, a comma before
@@ -4167,7 +4179,132 @@ export interface operations {
                      *           "last_success_at": "2025-12-27T09:12:30.000000Z",
                      *           "breaker": "open",
                      *           "queue": 1,
-                     *           "oldest_waiting_at": "2025-12-27T10:30:00.004210Z"
+                     *           "oldest_waiting_at": "2025-12-27T10:30:00.004210Z",
+                     *           "activity": {
+                     *             "width_seconds": 3600,
+                     *             "buckets": [
+                     *               {
+                     *                 "start": "2025-12-26T11:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T12:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T13:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T14:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T15:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T16:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T17:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T18:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T19:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T20:00:00.000000Z",
+                     *                 "successes": 12,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T21:00:00.000000Z",
+                     *                 "successes": 3,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T22:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-26T23:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T00:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T01:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T02:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T03:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T04:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T05:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T06:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T07:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T08:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 0
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T09:00:00.000000Z",
+                     *                 "successes": 41,
+                     *                 "failures": 1
+                     *               },
+                     *               {
+                     *                 "start": "2025-12-27T10:00:00.000000Z",
+                     *                 "successes": 0,
+                     *                 "failures": 8
+                     *               }
+                     *             ]
+                     *           }
                      *         }
                      *       ]
                      *     }

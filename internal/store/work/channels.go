@@ -28,12 +28,47 @@ func (t *Tx) addOutcomes(ctx context.Context, outcomes []Outcome) error {
 		}
 		records[o.Channel].add(o.Result, t.now)
 	}
+	hour := instant(t.now.Truncate(time.Hour))
+	var rows [][]any
 	for _, name := range slices.Sorted(maps.Keys(records)) { // all replicas in one order
 		if err := t.addRecord(ctx, name, *records[name]); err != nil {
 			return err
 		}
+		rows = append(rows, []any{hour, name, int64(records[name].Successes), int64(records[name].Failures)}) //nolint:gosec // of one batch
 	}
-	return nil
+	return t.write(ctx, activityTable, rows)
+}
+
+var activityTable = table{name: "channel_tallies", key: "start, channel", columns: []column{
+	{"start", numbers, kept},
+	{"channel", texts, kept},
+	{"successes", numbers, summed},
+	{"failures", numbers, summed},
+}}
+
+// activityKept is how long the counts of an hour are kept: longer than anybody asks for.
+const activityKept = 48 * time.Hour
+
+// forgetActivity deletes the counts of hours that nobody asks for any more.
+func (t *Tx) forgetActivity(ctx context.Context) error {
+	_, err := t.exec(ctx, `DELETE FROM channel_tallies WHERE start < ?`, instant(t.now.Add(-activityKept)))
+	return wrap("forget what channels did long ago", err)
+}
+
+// ChannelActivity returns how many attempts have ended on each channel, in those hours since a
+// time in which there were some.
+func (w *Work) ChannelActivity(ctx context.Context, since time.Time) (map[string][]delivery.Hour, error) {
+	hours := map[string][]delivery.Hour{}
+	err := w.each(ctx, func(rows *sql.Rows) error {
+		var start int64
+		var name string
+		var h delivery.Hour
+		err := rows.Scan(&start, &name, &h.Successes, &h.Failures)
+		h.Start = time.UnixMicro(start).UTC()
+		hours[name] = append(hours[name], h)
+		return err
+	}, `SELECT start, channel, successes, failures FROM channel_tallies WHERE start >= ? ORDER BY start`, instant(since))
+	return hours, wrap("read what channels did", err)
 }
 
 // added is what attempts add to a record.

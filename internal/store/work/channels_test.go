@@ -3,9 +3,11 @@ package work_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -40,6 +42,49 @@ func TestRecordsCountOutcomesInTheirOrder(t *testing.T) {
 			require.NoError(r, err)
 			require.Equal(r, want, records)
 		})
+	})
+}
+
+// TestActivityIsCountedByTheHour has replicas record attempts at once, and an hour pass.
+func TestActivityIsCountedByTheHour(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		other := b.replica()
+		mail := []work.Outcome{{Channel: "mail", Result: delivered}, {Channel: "chat", Result: failedNow}, {Channel: "mail", Result: refused}, {Channel: "mail", Result: delivered}}
+		var group sync.WaitGroup
+		for _, from := range []*bench{b, other} {
+			group.Go(func() {
+				for range 5 {
+					from.transact(func(ctx context.Context, tx *work.Tx) { assert.NoError(t, tx.Save(ctx, work.Changes{Outcomes: mail})) })
+				}
+			})
+		}
+		group.Wait()
+		sum := func(since time.Time) (sums map[string]delivery.Hour) {
+			hours, err := b.ChannelActivity(t.Context(), since)
+			require.NoError(t, err)
+			sums = map[string]delivery.Hour{}
+			for name, of := range hours {
+				for _, h := range of {
+					require.Zero(t, h.Start.UnixMicro()%time.Hour.Microseconds())
+					sums[name] = delivery.Hour{Successes: sums[name].Successes + h.Successes, Failures: sums[name].Failures + h.Failures}
+				}
+			}
+			return sums
+		}
+		now, err := b.Now(t.Context())
+		require.NoError(t, err)
+		want := map[string]delivery.Hour{"mail": {Successes: 20, Failures: 10}, "chat": {Failures: 10}}
+		require.Equal(t, want, sum(now.Add(-time.Hour)))
+		require.Empty(t, sum(now.Add(time.Hour)))
+
+		_, err = b.Retain(t.Context(), 0)
+		require.NoError(t, err)
+		require.Equal(t, want, sum(now.Add(-time.Hour)))
+		b.db.Exec(t, `UPDATE channel_tallies SET start = start - $1 WHERE channel = 'chat'`, (50 * time.Hour).Microseconds())
+		_, err = b.Retain(t.Context(), 0)
+		require.NoError(t, err)
+		delete(want, "chat")
+		require.Equal(t, want, sum(time.Unix(0, 0)))
 	})
 }
 

@@ -36,8 +36,10 @@ func (w *Work) Retain(ctx context.Context, retention time.Duration) (deleted int
 		for {
 			var folds int64
 			err := w.deleting(ctx, func(ctx context.Context, t *Tx) (err error) {
-				folds, err = t.forgetFolds(ctx, retainRows)
-				return err
+				if folds, err = t.forgetFolds(ctx, retainRows); err != nil {
+					return err
+				}
+				return t.forgetActivity(ctx)
 			})
 			if err != nil {
 				return err

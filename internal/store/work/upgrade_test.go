@@ -3,6 +3,7 @@ package work_test
 import (
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -108,7 +109,23 @@ func TestAnUpgradeKeepsEverything(t *testing.T) {
 			require.NotEmpty(t, before[what], what)
 		}
 		statuses := rowsOf(t, db, `SELECT number || ' ' || reason || ' ' || status FROM deliveries ORDER BY number`)
+		hour := time.Now().Truncate(time.Hour).Add(-2 * time.Hour)
+		db.Exec(t, `UPDATE delivery_attempts SET at = $1 WHERE number = 1`, hour.Add(time.Minute).UnixMicro())
+		db.Exec(t, `UPDATE delivery_attempts SET at = 1 WHERE number > 1`)
+		before["attempts"] = rowsOf(t, db, kept(db.Config.Driver)["attempts"])
+		firsts := rowsOf(t, db, `SELECT d.channel || ' ' || sum(CASE WHEN a.outcome = 1 THEN 1 ELSE 0 END) || ' ' || sum(CASE WHEN a.outcome = 1 THEN 0 ELSE 1 END)
+			FROM delivery_attempts a JOIN deliveries d ON d.delivery_id = a.delivery_id WHERE a.number = 1 GROUP BY d.channel ORDER BY d.channel`)
+		require.Len(t, firsts, 3)
 		b := start(t, db)
+		var counted []string
+		activity, err := b.ChannelActivity(t.Context(), time.Now().Add(-24*time.Hour))
+		require.NoError(t, err)
+		for name, hours := range activity {
+			require.Len(t, hours, 1)
+			require.Equal(t, hour.UTC(), hours[0].Start)
+			counted = append(counted, fmt.Sprintf("%s %d %d", name, hours[0].Successes, hours[0].Failures))
+		}
+		require.ElementsMatch(t, firsts, counted, "what channels did before the upgrade")
 		for what, query := range kept(db.Config.Driver) {
 			require.Equal(t, before[what], rowsOf(t, db, query), what)
 		}

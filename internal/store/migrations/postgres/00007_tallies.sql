@@ -22,6 +22,9 @@ CREATE TABLE channel_tallies (
     failures  bigint  NOT NULL,
     PRIMARY KEY (start, channel)
 );
+INSERT INTO channel_tallies (start, channel, successes, failures)
+    SELECT a.at - a.at % 3600000000, d.channel, sum(CASE WHEN a.outcome = 1 THEN 1 ELSE 0 END), sum(CASE WHEN a.outcome = 1 THEN 0 ELSE 1 END)
+    FROM delivery_attempts a JOIN deliveries d ON d.delivery_id = a.delivery_id WHERE a.at >= alertd_now() - 86400000000 GROUP BY 1, 2;
 
 -- Open incidents are counted by this index alone. The status comes last, or SQLite would also look
 -- for fingerprints by it.
