@@ -1,5 +1,6 @@
 import { expect, expectAccessible, expectNoSidewaysScroll, open, test } from '../lib/test.ts';
 import { distinctAlerts } from '../lib/desk.ts';
+import { Counterparts } from '../lib/counterparts.ts';
 import { until } from '../lib/daemon.ts';
 
 const rows = '.incident-list .list-body [role=row]';
@@ -260,6 +261,7 @@ test.describe('one incident', () => {
       await expect(page.locator('.knowing li').filter({ hasText: c.channel }).first()).toContainText(c.state.replaceAll('_', ' '));
     }
     await expect(page.locator('.timeline li').first()).toContainText(incident.timeline.at(-1).reason);
+    await expect(page.locator('.next li')).toHaveCount(incident.next.length);
     const delivery = page.locator(`#delivery-${deliveries[0].delivery_id}`);
     await delivery.locator('summary').click();
     await expect(delivery.getByRole('region', { name: 'Attempts' })).toContainText('410');
@@ -311,5 +313,32 @@ test.describe('one incident of its own', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Resolve', exact: true }).click();
     await expect(page.locator('.facts')).toContainText('Replaced');
     await until('it is resolved', async () => (await daemon.get(`/incidents/${incident_id}`)).status === 'resolved');
+  });
+});
+
+test.describe('a message that has failed', () => {
+  test.use({
+    at: 'own',
+    role: 'operator',
+    config: async ({}, use) => {
+      const counterparts = await Counterparts.start();
+      await use(`[alerting]\nenabled = true\ndefault_channels = ["gone"]\n[alerting.channels.gone]\nkind = "webhook"\nenabled = true\nurl = "${counterparts.url}/refuses"\n`);
+      await counterparts.stop();
+    },
+  });
+
+  test('is sent again', async ({ page, daemon }) => {
+    await daemon.alerts(distinctAlerts(1)[0]);
+    const failed = async () => (await daemon.get('/deliveries?status=failed&channel=gone')).deliveries[0];
+    await until('it has failed', failed);
+    const before = await failed();
+    await open(page, `/incidents/${before.incident_id}`);
+    await expect(page.locator('.knowing')).toContainText('failed');
+    await page.getByRole('button', { name: 'delivery', exact: true }).first().click();
+    const delivery = page.locator(`#delivery-${before.delivery_id}`);
+    await expect(delivery.getByRole('row')).toHaveCount(1 + before.attempt_count);
+    await delivery.getByRole('button', { name: 'Send it again' }).click();
+    await expect(delivery.getByRole('row')).toHaveCount(2 + before.attempt_count);
+    await until('it was sent again', async () => (await daemon.get(`/deliveries/${before.delivery_id}`)).attempt_count > before.attempt_count);
   });
 });

@@ -22,7 +22,7 @@ export function Deliveries({ deliveries, shown, show, reload }) {
       <li key=${d.delivery_id} id=${"delivery-" + d.delivery_id} data-tone=${d.status === "failed" ? "bad" : undefined}>
         <details open=${shown === d.delivery_id} onToggle=${(/** @type {any} */ e) => { if (e.target.open) show(d.delivery_id); else if (shown === d.delivery_id) show(null); }}>
           <summary><${StatusBadge} status=${d.status} /> <strong>${d.channel}</strong>${d.target && html` <span class="soft">${d.target}</span>`} ${d.reason.replaceAll("_", " ")}${d.incident_ids.length > 1 && ` of ${d.incident_ids.length} incidents`}
-            <span class="soft"><${Time} at=${d.finished_at ?? d.created_at} /> · ${d.attempt_count} ${d.attempt_count === 1 ? "attempt" : "attempts"}</span>
+            <span class="soft"> · <${Time} at=${d.finished_at ?? d.created_at} /> · ${d.attempt_count} ${d.attempt_count === 1 ? "attempt" : "attempts"}</span>
             ${d.error && html`<span class="delivery-error">${d.error}</span>`}</summary>
           ${shown === d.delivery_id && html`<${Attempts} d=${d} reload=${reload} />`}
         </details>

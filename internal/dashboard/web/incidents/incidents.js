@@ -62,6 +62,12 @@ export default function Incidents() {
     redraw();
   };
 
+  const renew = () => {
+    settle();
+    const body = scroller();
+    if (body) body.scrollTop = 0;
+  };
+
   const resource = useResource(async (signal) => {
     if (!hold()) wanted.settle();
     const from = Math.floor(top.current / height);
@@ -142,7 +148,7 @@ export default function Incidents() {
     { key: "a", does: "acknowledge what is selected, or this one", run: actions.acknowledge },
     { key: "r", does: "resolve", run: actions.resolve },
     { key: "s", does: "silence what is like it", run: actions.silence },
-    { key: "n", does: "show the new ones", run: () => { settle(); } },
+    { key: "n", does: "show the new ones", run: renew },
     { key: "/", does: "search", run: () => search.current?.focus() },
     { key: "Escape", does: "select nothing", run: () => { setSelected(new Set()); setCursor(null); /** @type {HTMLElement | null} */ (document.activeElement)?.blur(); settle(); } },
   ]);
@@ -165,7 +171,7 @@ export default function Incidents() {
       </div>
       <${Loaded} of=${state} rows=${12}>${() => (items.length === 0 && rows.waiting.size === 0 ? html`<${Nothing} query=${query} />` : html`
         <div class="incidents-frame" ref=${frame} onMouseLeave=${() => setTimeout(() => { if (!hold()) settle(); }, 0)} onFocusOut=${() => setTimeout(() => { if (!hold()) settle(); }, 0)}>
-          ${rows.waiting.size > 0 && html`<button type="button" class="primary fresh" onClick=${() => { settle(); const body = scroller(); if (body) body.scrollTop = 0; }}>${rows.waiting.size} new</button>`}
+          ${rows.waiting.size + rows.left.size > 0 && html`<button type="button" class="primary fresh" title="Key n" onClick=${renew}>${rows.waiting.size ? `${rows.waiting.size} new` : `${rows.left.size} gone`}</button>`}
           <${List} label="Incidents" class="incident-list" items=${items} rowHeight=${height} id=${id} selected=${index} head=${head} total=${rows.more ? -1 : items.length + 1}
             onScroll=${scrolled} onEnd=${() => { if (rows.more) rows.extend().then(redraw, (error) => say(error.message, "bad")); }}
             rowProps=${(/** @type {Incident} */ i) => ({ "data-left": rows.left.has(i.incident_id) || undefined, "data-severity": i.severity, "data-status": i.status, "aria-selected": selected.has(i.incident_id), onClick: open(i) })}

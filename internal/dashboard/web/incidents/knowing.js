@@ -17,7 +17,7 @@ function words(c) {
   const until = c.until && html`<${Time} at=${c.until} />`;
   switch (c.state) {
     case "told": return html`${c.told_at && html`<${Time} at=${c.told_at} />`} ${c.reason}`;
-    case "waiting": return html`${until ? html`is sent ${until}` : "is being sent"}${c.reason && `: ${c.reason}`}`;
+    case "waiting": return html`${until ? html`due ${until}` : "is being sent"}${c.reason && `: ${c.reason}`}`;
     case "held_back": return html`by ${c.by && html`<${Holder} by=${c.by} />`}, ${until ? html`which ends ${until}` : "until that ends"}`;
     case "digest": return html`in its next digest${until && html`, ${until}`}`;
     default: return html`${c.reason}`;
@@ -35,5 +35,5 @@ export const WhoKnows = ({ i }) => (i.channels.length === 0
 /** @param {{i: Full}} props */
 export function Next({ i }) {
   if (i.next.length === 0) return html`<p class="soft">${i.status === "resolved" ? "Nothing: it is over. A similar event opens a new incident." : "Nothing happens by itself until there is news."}</p>`;
-  return html`<ol class="next">${i.next.map((n) => html`<li key=${n.at + n.kind + (n.channel ?? "")}><strong><${Time} at=${n.at} /></strong> ${n.reason}</li>`)}</ol>`;
+  return html`<ol class="next">${i.next.map((n) => html`<li key=${n.at + n.kind + (n.channel ?? "")}><strong><${Time} at=${n.at} /></strong> ${n.channel && html`<strong>${n.channel}</strong> `}${n.reason}</li>`)}</ol>`;
 }
