@@ -1,32 +1,35 @@
-// The pages of the dashboard. Specs that are about every page take them from here.
+// The pages of the dashboard, as the dashboard's own table has them: a new page is tested, too.
 
-import type { Daemon } from './daemon.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Daemon, Role } from './daemon.ts';
 
 export interface DashboardPage {
   name: string;
-  path: string | ((daemon: Daemon) => Promise<string>);
+  path: string;
+  need: Role;
 }
 
-/** The newest incident with messages, and what people did, if there is one. */
-async function incident(daemon: Daemon) {
-  const { incidents } = await daemon.get('/incidents?limit=1000');
-  const shown = incidents.find((i: any) => i.status === 'acknowledged') ?? incidents[0];
-  return `/incidents/${shown?.incident_id ?? '00000000-0000-7000-8000-000000000000'}`;
-}
+// As Node would take the file for CommonJS, it is not imported by its name.
+const source = readFileSync(join(import.meta.dirname, '../../internal/dashboard/web/pages.js'));
+const web = await import(`data:text/javascript;base64,${source.toString('base64')}`);
 
-export const pages: DashboardPage[] = [
-  { name: 'overview', path: '/' },
-  { name: 'events', path: '/events' },
-  { name: 'incidents', path: '/incidents' },
-  { name: 'incident', path: incident },
-  { name: 'silences', path: '/silences' },
-  { name: 'heartbeats', path: '/heartbeats' },
-  { name: 'channels', path: '/channels' },
-  { name: 'audit', path: '/audit' },
-  { name: 'explain', path: '/explain' },
-  { name: 'config', path: '/config' },
-];
+export const pages: DashboardPage[] = web.pages.map(({ path, title, need }: any) => ({ name: title.toLowerCase(), path, need: need ?? 'read' }));
 
-export async function pathOf(page: DashboardPage, daemon: Daemon) {
-  return typeof page.path === 'string' ? page.path : page.path(daemon);
+/** What the parameter of a path is, by the first part of the path: an object that is worth to be seen. */
+const parameters: Record<string, (daemon: Daemon) => Promise<string | undefined>> = {
+  incidents: async (daemon) => {
+    const { incidents } = await daemon.get('/incidents?limit=1000');
+    return (incidents.find((i: any) => i.status === 'acknowledged') ?? incidents[0])?.incident_id;
+  },
+  silences: async (daemon) => (await daemon.get('/silences')).silences[0]?.silence_id,
+};
+
+/** The address of a page; undefined if it is about something that this alertd has none of. */
+export async function addressOf({ path }: DashboardPage, daemon: Daemon) {
+  if (!path.includes(':')) {
+    return path;
+  }
+  const id = await parameters[path.split('/')[1]](daemon);
+  return id && path.replace(/:\w+/, id);
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Counterparts } from '../lib/counterparts.ts';
 import { Daemon, until } from '../lib/daemon.ts';
-import { pages, pathOf } from '../lib/pages.ts';
+import { addressOf, pages } from '../lib/pages.ts';
 import { expect, Guard, ready } from '../lib/test.ts';
 import { type Page, test } from '@playwright/test';
 
@@ -95,7 +95,7 @@ test.describe('hostile contents', () => {
     const all = contents.map((c) => c.word);
     const shown: Record<string, string[]> = { events: all, incidents: all, silences: all, channels: all, heartbeats: all };
     for (const each of pages) {
-      await visit(await pathOf(each, desk.daemon), shown[each.name] ?? []);
+      await visit((await addressOf(each, desk.daemon))!, shown[each.name] ?? []);
     }
     for (const { incident_id, message } of desk.incidents) {
       await visit(`/incidents/${incident_id}`, [contents.find((c) => message.includes(c.word))!.word]);
