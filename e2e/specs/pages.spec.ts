@@ -10,6 +10,7 @@ const sizes = [
   { width: 360, height: 740 },
 ];
 
+/** What a role may not do is absent, and that has no colours: axe-core sees the dark of the first alone. */
 const tours = [
   { at: 'desk', role: 'admin' },
   { at: 'desk', role: 'operator' },
@@ -34,7 +35,7 @@ for (const { at, role } of tours) {
           await expectNoSidewaysScroll(page);
           for (const colorScheme of ['light', 'dark'] as const) {
             await page.emulateMedia({ colorScheme });
-            if (size.width !== 1024) {
+            if (size.width !== 1024 && (colorScheme === 'light' || role === 'admin')) {
               await expectAccessible(page);
             }
             await page.screenshot({ path: `pictures/${at}-${role}/${shown.name}-${size.width}-${colorScheme}.png` });
