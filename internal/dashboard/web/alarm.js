@@ -4,9 +4,10 @@ import { computed, effect, html, signal, useEffect, useSignalEffect } from "./co
 import { ApiError, get } from "./api.js";
 import { follow, keepHidden, resyncs } from "./live.js";
 import { go, place } from "./router.js";
+import { pending } from "./resource.js";
 import { may } from "./session.js";
 import { notify, sound } from "./settings.js";
-import { incidents } from "./standing.js";
+import { incidents, standing } from "./standing.js";
 import { say } from "./components/toast.js";
 import { Shape } from "./components/severity.js";
 import { Time } from "./components/time.js";
@@ -103,13 +104,16 @@ async function look() {
   }
 }
 
-/** Looks soon after critical events, after a lost connection, and when the number of such incidents changes. */
+/** Looks soon after critical events, after a lost connection, when the number of such incidents changes, and now and then during an alarm. */
 function watch() {
+  pending.value++; // what comes once the page is there is new
+  look().finally(() => { pending.value--; });
   let soon = 0;
   const unfollow = follow((events) => {
     if (!soon && events.some((e) => e.severity === "critical")) soon = setTimeout(() => { soon = 0; look(); }, 500);
   });
-  const changes = computed(() => incidents.value && `${incidents.value.triggered.critical} ${resyncs.value}`);
+  // The number may be the same before and after somebody has taken on what is alarmed.
+  const changes = computed(() => incidents.value && `${incidents.value.triggered.critical} ${resyncs.value} ${fresh.value.length && standing.value.at}`);
   const end = effect(() => { if (changes.value) look(); });
   return () => { clearTimeout(soon); unfollow(); end(); };
 }
