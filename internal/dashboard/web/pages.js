@@ -19,5 +19,6 @@ export const pages = [
   { path: "/incidents/:id", title: "Incident", hidden: true, load: () => import("./incidents/incident.js") },
   { path: "/silences", title: "Silences", key: "s", load: () => import("./silences/silences.js") },
   { path: "/silences/:id", title: "Silence", hidden: true, load: () => import("./silences/silence.js") },
+  { path: "/channels", title: "Channels", key: "c", load: () => import("./channels/channels.js") },
   { path: "/heartbeats", title: "Heartbeats", key: "h", load: () => import("./heartbeats/heartbeats.js") },
 ];

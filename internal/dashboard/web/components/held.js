@@ -8,7 +8,8 @@ const patience = 20_000; // ms without a movement or a key, after which nobody i
  * @template T
  * @param {T} value
  * @param {string} key says whether two values show the same; a value with the same key is let through
- * @returns {{value: T, behind: boolean, bind: Record<string, (event: any) => void>}} behind: value is not the latest
+ * @returns {{value: T, behind: boolean, release: () => void, bind: Record<string, (event: any) => void>}}
+ * behind: value is not the latest; release: shows the latest, as after an action of the person
  */
 export function useHeld(value, key) {
   const latest = useRef({ value, key });
@@ -26,6 +27,7 @@ export function useHeld(value, key) {
   return {
     value: behind ? held.value : value,
     behind,
+    release,
     bind: {
       onPointerEnter: keep, onPointerMove: keep, onPointerLeave: release, onKeyDown: keep, onFocusOut: release,
       onFocusIn: (/** @type {{target: Element}} */ e) => { if (e.target.matches(":focus-visible")) keep(); },
