@@ -55,9 +55,9 @@ const healths = /** @type {const} */ (["failing", "degraded", "healthy", "disabl
 /** @param {{stats: Stats, channels: Channel[]}} props */
 const Telling = ({ stats, channels }) => html`
   <${Answer} verdict=${telling(stats, channels, now.value)} heading="Telling">
-    <dl class="facts">${healths.map((health) => {
+    <dl class="answer-facts">${healths.map((health) => {
       const these = channels.filter((c) => c.health === health);
-      return these.length > 0 && html`<div key=${health}><dt><${StatusBadge} status=${health} /></dt><dd>${these.map((c, i) => html`${i > 0 && ", "}<a href=${`/channels#${encodeURIComponent(c.name)}`}>${c.name}</a>`)}</dd></div>`;
+      return these.length > 0 && html`<div key=${health}><dt><${StatusBadge} status=${health} /></dt><dd>${these.map((c, i) => html`${i > 0 && ", "}<a href=${`/channels?${new URLSearchParams({ channel: c.name })}`}>${c.name}</a>`)}</dd></div>`;
     })}
       ${stats.alerting_enabled && html`<div><dt>tells from</dt><dd><${SeverityBadge} severity=${stats.min_severity} /></dd></div>`}
     </dl>
@@ -66,7 +66,7 @@ const Telling = ({ stats, channels }) => html`
 /** @param {{stats: Stats, checks: Record<string, {ok: boolean, reason?: string}>, heartbeats: Heartbeat[]}} props */
 const Daemon = ({ stats, checks, heartbeats }) => html`
   <${Answer} verdict=${health(checks, heartbeats)} heading="alertd">
-    <dl class="facts">${/** @type {const} */ (["missed", "failing"]).map((status) => {
+    <dl class="answer-facts">${/** @type {const} */ (["missed", "failing"]).map((status) => {
       const these = heartbeats.filter((h) => h.status === status);
       return these.length > 0 && html`<div key=${status}><dt><${StatusBadge} status=${status} /></dt><dd><a href="/heartbeats">${these.map((h) => h.name).join(", ")}</a></dd></div>`;
     })}
@@ -82,7 +82,7 @@ function Worst() {
   const held = useHeld(worst.data, JSON.stringify(worst.data?.map((i) => i.incident_id)));
   const all = incidents.value && incidents.value.open.critical + incidents.value.open.error;
   return html`
-    <section class="card worst" aria-labelledby="worst">
+    <section class="card worst-incidents" aria-labelledby="worst">
       <header><h2 id="worst">Worst open incidents</h2>
         <span class="soft" role="status">${held.behind ? "The list waits while you point at it." : ""}</span>
         <a href="/incidents?min_severity=error">${all ? `All ${amount(all)} critical and error` : "All open incidents"}</a></header>
@@ -136,8 +136,8 @@ function Overview({ query }) {
         <${Loaded} of=${both(standing.value, readiness, heartbeats)}>${() => stats && readiness.data && heartbeats.data
           && html`<${Daemon} stats=${stats} checks=${readiness.data} heartbeats=${heartbeats.data} />`}</${Loaded}>
       </div>
-      ${stats?.history.events === 0 ? html`<${First} />` : html`<div class="middle"><${Worst} /><${Timeline} query=${query} /><${Recent} /></div>`}
-      ${stats && stats.history.events > 0 && html`<div class="totals">
+      ${stats?.history.events === 0 ? html`<${First} />` : html`<div class="overview-middle"><${Worst} /><${Timeline} query=${query} /><${Recent} /></div>`}
+      ${stats && stats.history.events > 0 && html`<div class="overview-totals">
         <${Top} title="Top sources" of=${stats.by_source} total=${stats.total_events} parameter="source" />
         <${Top} title="Top categories" of=${stats.by_category} total=${stats.total_events} parameter="category" />
         <${Noise} noise=${stats.noise} /></div>`}

@@ -24,7 +24,7 @@ export function Recent() {
   const held = useHeld(newest, String(newest?.[0]?.seq));
   const hidden = held.behind && newest && held.value ? Math.min(shown, newest.filter((e) => e.seq > (held.value?.[0]?.seq ?? 0)).length) : 0;
   return html`
-    <section class="card recent" aria-labelledby="recent">
+    <section class="card recent-events" aria-labelledby="recent">
       <header><h2 id="recent">Recent events</h2><span class="soft">${hidden ? `${hidden === shown ? "at least " : ""}${counted(hidden, "new one", "new ones")} when you point elsewhere` : ""}</span><a href="/events">All events</a></header>
       <div class="recent-rows" ...${held.bind}><${Loaded} of=${{ ...first, data: held.value }} rows=${shown}>${(/** @type {AlertEvent[]} */ events) => (events.length === 0
         ? html`<${Empty} title="No event has come yet." />`

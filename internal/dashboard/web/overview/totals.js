@@ -11,9 +11,9 @@ export function Top({ title, of, total, parameter }) {
   const id = `top-${parameter}`;
   return html`
     <section class="card" aria-labelledby=${id}><header><h2 id=${id}>${title}</h2><span class="soft">of the ${amount(total)} events in memory</span></header>
-      ${largest.length === 0 ? html`<p class="soft">None yet.</p>` : html`<ul class="bars">${largest.slice(0, 8).map(([name, n]) => html`<li key=${name}>
+      ${largest.length === 0 ? html`<p class="soft">None yet.</p>` : html`<ul class="overview-bars">${largest.slice(0, 8).map(([name, n]) => html`<li key=${name}>
         <a class="cut" href=${`/events?${new URLSearchParams({ [parameter]: name })}`} title=${name}>${name}</a>
-        <span class="bar" aria-hidden="true"><span style=${{ width: `${(100 * n) / largest[0][1]}%` }}></span></span>
+        <span class="overview-bar" aria-hidden="true"><span style=${{ width: `${(100 * n) / largest[0][1]}%` }}></span></span>
         <span class="number">${amount(n)}</span><span class="number soft">${share(n, total)}</span></li>`)}</ul>`}
     </section>`;
 }
@@ -33,12 +33,12 @@ export function Noise({ noise }) {
   const held = Object.values(noise.held_back).reduce((sum, n) => sum + n, 0);
   return html`
     <section class="card" aria-labelledby="noise"><header><h2 id="noise">Noise</h2><span class="soft">since the database was made</span></header>
-      <ol class="flow"><li><strong>${amount(noise.events)}</strong> events in</li>
+      <ol class="noise-flow"><li><strong>${amount(noise.events)}</strong> events in</li>
         <li><strong>${amount(noise.incidents)}</strong> incidents <span class="soft">${share(noise.incidents, noise.events)}</span></li>
         <li><strong>${amount(noise.messages)}</strong> messages <span class="soft">${share(noise.messages, noise.events)}</span></li></ol>
       <h3>${amount(held)} held back</h3>
-      <ul class="bars">${reasons.map(([reason, word, why]) => html`<li key=${reason} title=${why}><span>${word}</span>
-        <span class="bar" aria-hidden="true"><span style=${{ width: `${held ? (100 * noise.held_back[reason]) / held : 0}%` }}></span></span>
+      <ul class="overview-bars">${reasons.map(([reason, word, why]) => html`<li key=${reason} title=${why}><span>${word}</span>
+        <span class="overview-bar" aria-hidden="true"><span style=${{ width: `${held ? (100 * noise.held_back[reason]) / held : 0}%` }}></span></span>
         <span class="number">${amount(noise.held_back[reason])}</span><span class="number soft">${share(noise.held_back[reason], held)}</span></li>`)}</ul>
     </section>`;
 }
