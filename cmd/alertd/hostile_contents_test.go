@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 )
@@ -69,4 +73,33 @@ func TestHostileContentsHaveTheirWord(t *testing.T) {
 	for _, c := range hostileContents {
 		require.Contains(t, c.fit(60), c.word())
 	}
+}
+
+// The tests of the dashboard send the same contents. They read them from a file.
+func TestHostileContentsAreThoseOfTheDashboard(t *testing.T) {
+	const file = "../../e2e/hostile.json"
+	type content struct {
+		Name string `json:"name"`
+		Word string `json:"word"`
+		Text string `json:"text"`
+	}
+	var contents []content
+	for _, c := range hostileContents {
+		contents = append(contents, content{c.name, c.word(), c.text})
+	}
+	want, err := json.MarshalIndent(contents, "", "  ")
+	require.NoError(t, err)
+	want = append(regexp.MustCompile(`[^\x00-\x7e]`).ReplaceAllFunc(want, func(r []byte) []byte { // no editor shall obey them
+		var escaped []byte
+		for _, unit := range utf16.Encode([]rune(string(r))) {
+			escaped = fmt.Appendf(escaped, `\u%04x`, unit)
+		}
+		return escaped
+	}), '\n')
+	if *updateFlag {
+		require.NoError(t, os.WriteFile(file, want, 0o600))
+	}
+	got, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got), "if this is meant: go test ./cmd/alertd -run HostileContents -update")
 }

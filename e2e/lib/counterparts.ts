@@ -1,5 +1,6 @@
 // The other side of the webhook channels: /accepts takes every message, /refuses never will,
 // /fails answers 503, /shaky does so the first time, and /hangs does not answer.
+// A text that it is to say is its refusal: /says?…
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +12,11 @@ export class Counterparts {
     const status: Record<string, number> = { '/accepts': 204, '/refuses': 410, '/fails': 503, '/shaky': 503 };
     const server = createServer((request, response) => {
       request.resume();
+      const says = request.url?.startsWith('/says?') && decodeURIComponent(request.url.slice('/says?'.length));
+      if (says) {
+        response.writeHead(410).end(says);
+        return;
+      }
       const code = status[request.url ?? ''];
       if (code) {
         response.writeHead(code).end();

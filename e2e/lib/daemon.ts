@@ -37,6 +37,10 @@ export interface Options {
   onStop?: () => Promise<unknown>;
 }
 
+/** Those that run. A test that failed while it started one has no hold of it. */
+const running = new Set<Daemon>();
+process.once('exit', () => running.forEach((daemon) => daemon.kill()));
+
 export class Daemon {
   url = '';
   readonly folder = mkdtempSync(join(tmpdir(), 'alertd-e2e-'));
@@ -48,6 +52,7 @@ export class Daemon {
 
   static async start(options: Options = {}): Promise<Daemon> {
     const daemon = new Daemon(options);
+    running.add(daemon);
     daemon.writeConfig();
     if (options.history) {
       execFileSync(binary, ['import', '--config', daemon.file, '-'], { input: options.history });
@@ -115,10 +120,17 @@ export class Daemon {
     await this.post('/-/reload', undefined, 'admin');
   }
 
+  /** Ends alertd at once, and removes its folder. */
+  kill() {
+    this.process?.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
   async stop() {
     await this.pause();
     await this.options.onStop?.();
-    rmSync(this.folder, { recursive: true, force: true });
+    this.kill();
+    running.delete(this);
     if (this.url && !this.log.at(-1)?.includes('"msg":"stopped"')) {
       throw new Error(`alertd did not end well:\n${this.log.slice(-20).join('\n')}`);
     }

@@ -2,6 +2,7 @@
 import { html, render } from "./components/html.js";
 import { ApiError } from "./api.js";
 import { startLive } from "./live.js";
+import { pending } from "./resource.js";
 import { startRouter } from "./router.js";
 import { loadSession, may, signInAddress } from "./session.js";
 import { Shell, find } from "./shell.js";
@@ -25,6 +26,7 @@ async function begin() {
   document.body.replaceChildren();
   startRouter((path) => find(path) !== null);
   render(html`<${Shell} />`, document.body);
+  pending.value--;
   if (may("read")) {
     startStanding();
     startLive();

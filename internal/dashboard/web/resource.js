@@ -2,14 +2,14 @@
 import { effect, signal, useEffect, useRef, useState, useSignalEffect } from "./components/html.js";
 import { follow, resyncs } from "./live.js";
 
-/** How many resources, and pages, wait for their first content. */
-export const pending = signal(0);
+/** How many resources, and pages, wait for their first content; at first, the dashboard itself. */
+export const pending = signal(1);
 
-let settled = 0;
 effect(() => { // for tests, and for whatever waits until the page shows what it has
-  clearTimeout(settled);
   if (pending.value > 0) delete document.documentElement.dataset.ready;
-  else settled = setTimeout(() => { document.documentElement.dataset.ready = "true"; }, 0);
+  else requestAnimationFrame(() => setTimeout(() => { // parts that were drawn just now have asked for theirs by then
+    if (pending.peek() === 0) document.documentElement.dataset.ready = "true";
+  }, 0));
 });
 
 /**

@@ -1,0 +1,47 @@
+// Every page, for each role, in each size, light and dark: it shows its data, is accessible, does not
+// scroll sideways, and does nothing that lib/test.ts watches for. The screenshots are for people.
+
+import { expectAccessible, expectNoSidewaysScroll, open, test } from '../lib/test.ts';
+import { addressOf, pages } from '../lib/pages.ts';
+
+const sizes = [
+  { width: 1440, height: 900 },
+  { width: 1024, height: 768 },
+  { width: 360, height: 740 },
+];
+
+/** What a role may not do is absent, and that has no colours: axe-core sees the dark of the first alone. */
+const tours = [
+  { at: 'desk', role: 'admin' },
+  { at: 'desk', role: 'operator' },
+  { at: 'desk', role: 'read' },
+  { at: 'empty', role: 'operator' },
+  { at: 'ten', role: 'operator' },
+  { at: 'thousands', role: 'operator' },
+  { at: 'open', role: null },
+] as const;
+
+for (const { at, role } of tours) {
+  test.describe(`${at}, ${role ?? 'nobody is signed in'}`, () => {
+    test.use({ at, role });
+    for (const shown of pages) {
+      test(shown.name, async ({ page, daemon }) => {
+        test.slow();
+        const path = (await addressOf(shown, daemon)) ?? '';
+        test.skip(path === '', 'there is none');
+        for (const size of sizes) {
+          await page.setViewportSize(size);
+          await open(page, path);
+          await expectNoSidewaysScroll(page);
+          for (const colorScheme of ['light', 'dark'] as const) {
+            await page.emulateMedia({ colorScheme });
+            if (size.width !== 1024 && (colorScheme === 'light' || role === 'admin')) {
+              await expectAccessible(page);
+            }
+            await page.screenshot({ path: `pictures/${at}-${role}/${shown.name}-${size.width}-${colorScheme}.png` });
+          }
+        }
+      });
+    }
+  });
+}
