@@ -89,6 +89,21 @@ export async function open(url, init = {}) {
 const usual = 20_000; // ms
 
 /**
+ * @param {string} method
+ * @param {string} path
+ * @param {{params?: Record<string, string>, query?: Query, body?: unknown, text?: string, signal?: AbortSignal, patience?: number}} options text: a body that is JSON already
+ */
+function ask(method, path, { params, query, body, text = body === undefined ? undefined : JSON.stringify(body), signal: stop, patience = usual }) {
+  const limit = AbortSignal.timeout(patience);
+  return open(address(path, params, query), {
+    method: method.toUpperCase(),
+    headers: { Accept: "application/json", ...(text === undefined ? {} : { "Content-Type": "application/json" }) },
+    body: text,
+    signal: stop ? AbortSignal.any([stop, limit]) : limit,
+  });
+}
+
+/**
  * @template {keyof Paths} P
  * @template {import("../types/helpers.js").Method<P>} M
  * @param {M} method
@@ -96,17 +111,7 @@ const usual = 20_000; // ms
  * @param {import("../types/helpers.js").Options<P, M>} options
  * @returns {Promise<import("../types/helpers.js").Answer<P, M>>}
  */
-async function call(method, path, options) {
-  const { params, query, body, signal: stop, patience = usual } = /** @type {{params?: Record<string, string>, query?: Query, body?: unknown, signal?: AbortSignal, patience?: number}} */ (options);
-  const limit = AbortSignal.timeout(patience);
-  const response = await open(address(path, params, query), {
-    method: method.toUpperCase(),
-    headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-    body: body === undefined ? undefined : JSON.stringify(body),
-    signal: stop ? AbortSignal.any([stop, limit]) : limit,
-  });
-  return response.json();
-}
+const call = async (method, path, options) => (await ask(method, path, /** @type {any} */ (options))).json();
 
 /**
  * Reads, such as get("/incidents/{incident_id}", {params: {incident_id}}).
@@ -131,3 +136,21 @@ export const post = (path, options) => call("post", path, /** @type {any} */ (op
  * @param {import("../types/helpers.js").Options<P, "delete">} [options]
  */
 export const remove = (path, options) => call("delete", path, /** @type {any} */ (options ?? {}));
+
+/**
+ * Reads the text of an answer, in which numbers have all their digits.
+ * @template {import("../types/helpers.js").With<"get">} P
+ * @param {P} path
+ * @param {import("../types/helpers.js").Options<P, "get">} [options]
+ * @returns {Promise<string>}
+ */
+export const getText = async (path, options) => (await ask("get", path, /** @type {any} */ (options ?? {}))).text();
+
+/**
+ * Sends a body that is JSON already, as it is.
+ * @template {import("../types/helpers.js").With<"post">} P
+ * @param {P} path
+ * @param {string} text
+ * @returns {Promise<import("../types/helpers.js").Answer<P, "post">>}
+ */
+export const postText = async (path, text) => (await ask("post", path, { text })).json();

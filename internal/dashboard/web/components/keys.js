@@ -19,8 +19,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (document.querySelector("dialog[open]")) return;
-  // A focused link or button takes Enter itself.
-  if (event.key === "Enter" && event.target instanceof Element && event.target.closest("a, button, summary")) return;
+  // A focused link or button takes Enter itself, and a button the space bar.
+  const takers = event.key === "Enter" ? "a, button, summary" : event.key === " " ? "button, summary, input" : null;
+  if (takers && event.target instanceof Element && event.target.closest(takers)) return;
   for (const group of [...groups.value].reverse()) {
     const found = group.keys.find((k) => k.key === event.key);
     if (!found) continue;

@@ -56,15 +56,20 @@ export function List({ label, items, rowHeight, id, head, draw, rowProps, select
     </div>`;
 }
 
-const narrow = matchMedia("(max-width: 640px)");
-
-/** Whether the page is as narrow as a phone. */
-export function useNarrow() {
-  const [is, set] = useState(narrow.matches);
+/**
+ * Whether the window fits a media query.
+ * @param {string} query
+ */
+export function useMedia(query) {
+  const [is, set] = useState(() => matchMedia(query).matches);
   useEffect(() => {
-    const change = () => set(narrow.matches);
-    narrow.addEventListener("change", change);
-    return () => narrow.removeEventListener("change", change);
-  }, []);
+    const media = matchMedia(query);
+    const change = () => set(media.matches);
+    media.addEventListener("change", change);
+    return () => media.removeEventListener("change", change);
+  }, [query]);
   return is;
 }
+
+/** Whether the page is as narrow as a phone. */
+export const useNarrow = () => useMedia("(max-width: 640px)");
