@@ -37,30 +37,27 @@ const curlToRead = (id) => `curl ${quoted(`${location.origin}/events/${id}`)}${a
  */
 const like = (name, value) => `/events?${new URLSearchParams({ [name]: value })}`;
 
-/**
- * @param {{id: string, head: (event: AlertEvent) => import("../components/html.js").Children}} props
- * head: the heading and what stands beside it
- */
-export function Details({ id, head }) {
+/** @param {{id: string}} props */
+export function Details({ id }) {
   const text = useResource((signal) => getText("/events/{event_id}", { params: { event_id: id }, signal }), [id], { every: 15 });
-  return html`<${Loaded} of=${text}>${(/** @type {string} */ data) => html`<${All} text=${data} head=${head} />`}</${Loaded}>`;
+  return html`<${Loaded} of=${text}>${(/** @type {string} */ data) => html`<${All} text=${data} />`}</${Loaded}>`;
 }
 
-/** @param {{text: string, head: (event: AlertEvent) => import("../components/html.js").Children}} props */
-function All({ text, head }) {
+/** @param {{text: string}} props */
+function All({ text }) {
   const { event, context } = useMemo(() => ({ event: /** @type {AlertEvent} */ (JSON.parse(text)), context: members(text).get("context") ?? "{}" }), [text]);
   const late = (micros(event.received_at) - micros(event.timestamp)) / 1000;
   return html`
-    ${head(event)}
-    <p class="event-message words">${event.message}</p>
+    <p class="ev-message words">${event.message}</p>
     <div class="buttons">
       ${event.incident_id && html`<a class="button" href=${`/incidents/${event.incident_id}`}>Open the incident</a>`}
       <a class="button" href=${`/explain?event=${event.event_id}`}>Explain this again</a>
-      <${Copy} text=${() => pretty(text) + "\n"} what="The event as JSON">Copy JSON</${Copy}>
-      <${Copy} text=${() => curlToSend(text)} what="A command that sends this alert again">Copy curl to send it again</${Copy}>
-      <${Copy} text=${() => curlToRead(event.event_id)} what="A command that reads this event">Copy curl to read it</${Copy}>
     </div>
-    <dl class="facts">
+    <div class="ev-copies"><span class="soft">Copy</span>
+      <${Copy} text=${() => pretty(text) + "\n"} what="The event as JSON">JSON</${Copy}>
+      <${Copy} text=${() => curlToSend(text)} what="A command that sends this alert again">curl to send it again</${Copy}>
+      <${Copy} text=${() => curlToRead(event.event_id)} what="A command that reads this event">curl to read it</${Copy}></div>
+    <dl class="ev-facts">
       <dt>Severity</dt><dd><${SeverityBadge} severity=${event.severity} /></dd>
       <dt>Category</dt><dd><a href=${like("category", event.category)}>${event.category}</a></dd>
       <dt>Source</dt><dd><a href=${like("source", event.source)}>${event.source}</a></dd>

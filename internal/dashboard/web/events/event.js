@@ -5,10 +5,8 @@ import { Details } from "./details.js";
 
 export const ready = style(new URL("./events.css", import.meta.url).href);
 
-/** @typedef {import("../live.js").AlertEvent} AlertEvent */
-
 /** @param {import("../pages.js").PageProps} props */
 export default function EventPage({ params }) {
   return html`<p><a href="/events">All events</a></p>
-    <article class="card event"><${Details} id=${params.id} head=${(/** @type {AlertEvent} */ event) => html`<h1>Event ${event.seq}</h1>`} /></article>`;
+    <article class="card ev-one"><h1>Event</h1><${Details} id=${params.id} /></article>`;
 }

@@ -9,6 +9,7 @@ import { List, useMedia, useNarrow } from "../components/list.js";
 import { SeverityBadge } from "../components/severity.js";
 import { Empty, Failure, Loading } from "../components/states.js";
 import { style } from "../components/style.js";
+import { amount, counted } from "../components/number.js";
 import { clock, exact } from "../components/time.js";
 import { Details } from "./details.js";
 import { Filters } from "./filters.js";
@@ -19,10 +20,11 @@ export const ready = style(new URL("./events.css", import.meta.url).href);
 
 /** @typedef {import("./log.js").Row} Row */
 
-/** The time of day; with the day, if that is not today. @param {string} at */
+/** The time of day; with the day, if that is not today, and the year, if it is another. @param {string} at */
 function when(at) {
-  const whole = exact(at);
-  return whole.slice(0, 10) === exact(Date.now()).slice(0, 10) ? clock(at) : whole.slice(0, 19);
+  const [whole, now] = [exact(at), exact(Date.now())];
+  if (whole.slice(0, 10) === now.slice(0, 10)) return clock(at);
+  return whole.slice(0, 4) === now.slice(0, 4) ? whole.slice(5, 19) : whole.slice(0, 16);
 }
 
 /** @param {{event: Row, narrow: boolean}} props */
@@ -66,11 +68,11 @@ function Foot({ log }) {
   const rows = log.rows.value;
   const last = rows.at(-1);
   const error = log.error.value;
-  if (error) return html`<p class="events-foot" role="status" data-tone="bad">${error.message}. <button type="button" class="quiet" onClick=${() => { log.error.value = null; log.older(); log.sync(); }}>Try again</button></p>`;
-  if (!last) return html`<p class="events-foot"></p>`;
+  if (error) return html`<p class="ev-foot" role="status" data-tone="bad">${error.message}. <button type="button" class="quiet" onClick=${() => { log.error.value = null; log.older(); log.sync(); }}>Try again</button></p>`;
+  if (!last) return html`<p class="ev-foot"></p>`;
   const words = { loading: "", more: "Older ones come as you scroll.", end: "There are no older ones.", full: "" }[log.state.value];
-  return html`<p class="events-foot">${rows.length.toLocaleString("en")} events since ${when(last.timestamp)}. ${words}
-    ${log.state.value === "full" && html`This page keeps ${most.toLocaleString("en")}. Narrow them down, or <a href=${withQuery({ until: last.timestamp, last: null, event: null })}>show those before ${when(last.timestamp)}</a>.`}</p>`;
+  return html`<p class="ev-foot">${counted(rows.length, "event")} since ${when(last.timestamp)}. ${words}
+    ${log.state.value === "full" && html`This page keeps ${amount(most)}. Narrow them down, or <a href=${withQuery({ until: last.timestamp, last: null, event: null })}>show those before ${when(last.timestamp)}</a>.`}</p>`;
 }
 
 /** @param {{filtered: boolean}} props */
@@ -130,35 +132,39 @@ export default function Events({ query }) {
   ]);
   const waiting = log.waiting.value;
   const filtered = parameters.some((name) => query.has(name));
+  const covered = Boolean(opened && sheet);
+  /** @param {Row} event */
+  const rowProps = (event) => ({
+    "data-open": event.event_id === opened || undefined,
+    onClick: (/** @type {MouseEvent} */ e) => {
+      if (e.ctrlKey || e.metaKey || e.shiftKey || getSelection()?.toString()) return;
+      e.preventDefault();
+      mark(event.seq);
+      show(event.event_id);
+    },
+  });
 
   return html`
-    <div class="events" data-open=${opened ? true : undefined}>
-      <section class="events-list" aria-labelledby="events-title" inert=${Boolean(opened && sheet)} ref=${element} ...${hold.props}>
-        <div class="events-head"><h1 id="events-title">Events</h1>
-          <button type="button" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? "▶ Go on" : "⏸ Pause"}</button>
-          <button type="button" class="primary" data-waits=${waiting > 0 || undefined} onClick=${fresh} disabled=${waiting === 0}>${waiting.toLocaleString("en")} new</button>
-          ${filtered && html`<a href="/events">Show all</a>`}</div>
-        <${Filters} query=${query} />
-        ${loading ? html`<${Loading} rows=${8} />`
-        : log.state.value === "loading" ? html`<${Failure} error=${log.error.value} retry=${() => { log.error.value = null; log.sync(); }} />`
-        : rows.length === 0 ? html`<${Nothing} filtered=${filtered} />`
-        : html`<${List} key=${key} class=${narrow ? "events-rows narrow" : "events-rows"} label="Events, the newest first" items=${rows} rowHeight=${narrow ? 56 : 32} id=${(/** @type {Row} */ r) => r.seq} selected=${at}
-            head=${narrow ? html`<div role="columnheader">What happened</div>` : ["Time", "Severity", "Source", "Category", "Message"].map((name) => html`<div role="columnheader">${name}</div>`)}
-            draw=${(/** @type {Row} */ event) => html`<${Cells} event=${event} narrow=${narrow} />`}
-            rowProps=${(/** @type {Row} */ event) => ({
-              "data-open": event.event_id === opened || undefined,
-              onClick: (/** @type {MouseEvent} */ e) => {
-                if (e.ctrlKey || e.metaKey || e.shiftKey || getSelection()?.toString()) return;
-                e.preventDefault();
-                mark(event.seq);
-                show(event.event_id);
-              },
-            })}
-            onEnd=${() => log.older()} onScroll=${hold.scrolled} />`}
-        <${Foot} log=${log} />
-      </section>
-      ${opened && html`<aside class="events-details card" aria-label="Details of the event" tabindex="0">
-        <${Details} id=${opened} head=${(/** @type {Row} */ event) => html`<div class="events-title"><h2><a href=${`/events/${event.event_id}`}>Event ${event.seq}</a></h2>
-          <button type="button" class="quiet" aria-label="Close the details" onClick=${() => show(null)}>✕</button></div>`} /></aside>`}
+    <div class="ev-page">
+      <div class="ev-head" inert=${covered}><h1>Events</h1>
+        <button type="button" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? "Go on" : "Pause"}</button>
+        <button type="button" class="primary" data-waits=${waiting > 0 || undefined} onClick=${fresh} disabled=${waiting === 0}>${amount(waiting)} new</button>
+        ${filtered && html`<a href="/events">Show all</a>`}</div>
+      <div inert=${covered}><${Filters} query=${query} narrow=${narrow} /></div>
+      <div class="ev-body" data-open=${opened ? true : undefined}>
+        <div class="ev-list" inert=${covered} ref=${element} ...${hold.props}>
+          ${loading ? html`<${Loading} rows=${8} />`
+          : log.state.value === "loading" ? html`<${Failure} error=${log.error.value} retry=${() => { log.error.value = null; log.sync(); }} />`
+          : rows.length === 0 ? html`<${Nothing} filtered=${filtered} />`
+          : html`<${List} key=${key} class=${narrow ? "ev-rows narrow" : "ev-rows"} label="Events, the newest first" items=${rows} rowHeight=${narrow ? 56 : 32} id=${(/** @type {Row} */ r) => r.seq} selected=${at}
+              head=${narrow ? html`<div role="columnheader">What happened</div>` : ["Time", "Severity", "Source", "Category", "Message"].map((name) => html`<div role="columnheader">${name}</div>`)}
+              draw=${(/** @type {Row} */ event) => html`<${Cells} event=${event} narrow=${narrow} />`} rowProps=${rowProps}
+              onEnd=${() => log.older()} onScroll=${hold.scrolled} />`}
+        </div>
+        ${opened && html`<aside class="ev-details card" aria-label="Details of the event" tabindex="0">
+          <div class="ev-title"><h2><a href=${`/events/${opened}`}>Event</a></h2><button type="button" class="quiet" aria-label="Close the details" onClick=${() => show(null)}>✕</button></div>
+          <${Details} key=${opened} id=${opened} /></aside>`}
+      </div>
+      <${Foot} log=${log} />
     </div>`;
 }

@@ -1,9 +1,8 @@
 // The row of filters above the events. What they say is in the address.
 import { html, useEffect, useRef, useState } from "../components/html.js";
-import { get } from "../api.js";
 import { go, place, withQuery } from "../router.js";
-import { useResource } from "../resource.js";
 import { zone } from "../settings.js";
+import { stats } from "../standing.js";
 import { severities } from "../components/severity.js";
 import { exact } from "../components/time.js";
 import { spans } from "./filter.js";
@@ -24,9 +23,8 @@ const toInput = (time) => (time && !Number.isNaN(Date.parse(time)) ? exact(time)
 /** @param {string} text of the input */
 const fromInput = (text) => (text ? new Date(zone.value === "utc" ? text + "Z" : text).toISOString().replace(".000Z", "Z") : null);
 
-/** @param {{query: URLSearchParams}} props */
-export function Filters({ query }) {
-  const known = useResource((signal) => get("/stats", { signal }), [], { every: 60 });
+/** @param {{query: URLSearchParams, narrow: boolean}} props narrow: only the text is there until more is asked for */
+export function Filters({ query, narrow }) {
   const [text, setText] = useState(query.get("q") ?? "");
   const asked = useRef(query.get("q") ?? "");
   const pause = useRef(0);
@@ -41,32 +39,36 @@ export function Filters({ query }) {
   };
   const span = query.has("since") || query.has("until") ? "exact" : query.get("last") ?? "";
   const [exactly, setExactly] = useState(false);
+  const [all, setAll] = useState(false);
   /** @param {string} name @param {string} value */
   const add = (name, value) => value && set({ [name]: [...new Set([...query.getAll(name), value])] });
   /** @param {string} name @param {string} value */
   const drop = (name, value) => set({ [name]: query.getAll(name).filter((v) => v !== value) });
   const chosen = ["category", "source"].flatMap((name) => query.getAll(name).map((value) => ({ name, value })));
+  const hidden = all ? 0 : ["min_severity", "last", "since", "until"].filter((name) => query.get(name)).length;
   return html`
-    <form class="filters" role="search" aria-label="Filter the events" onSubmit=${(/** @type {Event} */ e) => { e.preventDefault(); search(text); }}>
-      <label><span>Severity</span><select value=${query.get("min_severity") ?? ""} onChange=${(/** @type {Change} */ e) => set({ min_severity: e.currentTarget.value })}>
-        <option value="">any</option>${[...severities].reverse().slice(1).map((s) => html`<option value=${s}>${s === "critical" ? s : `${s} and worse`}</option>`)}</select></label>
-      <label><span>Category</span><select value="" onChange=${(/** @type {Change} */ e) => { add("category", e.currentTarget.value); e.currentTarget.value = ""; }}>
-        <option value="">${query.has("category") ? "one more…" : "any"}</option>${categories.filter((c) => !query.getAll("category").includes(c)).map((c) => html`<option>${c}</option>`)}</select></label>
-      <label><span>Source</span><input list="sources" autocomplete="off" placeholder=${query.has("source") ? "one more…" : "any"} size="16" maxlength="255"
-        onChange=${(/** @type {Change} */ e) => { add("source", e.currentTarget.value.trim()); e.currentTarget.value = ""; }} /></label>
-      <datalist id="sources">${Object.keys(known.data?.by_source ?? {}).sort().slice(0, 500).map((s) => html`<option value=${s}></option>`)}</datalist>
-      <label><span>Time</span><select value=${exactly ? "exact" : span} onChange=${(/** @type {Change} */ e) => {
-        const value = e.currentTarget.value;
-        setExactly(value === "exact");
-        if (value !== "exact") set({ last: value, since: null, until: null });
-      }}>
-        <option value="">any</option>${Object.entries(spans).map(([name, { words }]) => html`<option value=${name}>${words}</option>`)}<option value="exact">exactly…</option></select></label>
-      ${(exactly || span === "exact") && html`
-        <label><span>From</span><input type="datetime-local" step="1" value=${toInput(query.get("since"))} onChange=${(/** @type {Change} */ e) => set({ since: fromInput(e.currentTarget.value), last: null })} /></label>
-        <label><span>to before</span><input type="datetime-local" step="1" value=${toInput(query.get("until"))} onChange=${(/** @type {Change} */ e) => set({ until: fromInput(e.currentTarget.value), last: null })} /></label>`}
-      <label class="search"><span>Text</span><input type="search" placeholder="in the message" maxlength="255" value=${text} data-search
-        onInput=${(/** @type {Change} */ e) => { const value = e.currentTarget.value; setText(value); clearTimeout(pause.current); pause.current = setTimeout(search, 300, value); }} /></label>
-    </form>
-    ${chosen.length > 0 && html`<ul class="chosen" aria-label="Chosen">${chosen.map(({ name, value }) => html`
-      <li key=${name + value}><span>${name} <b>${value}</b></span><button type="button" class="quiet" aria-label=${`Do not ask for ${name} ${value}`} onClick=${() => drop(name, value)}>✕</button></li>`)}</ul>`}`;
+    <form class="ev-filters" role="search" aria-label="Filter the events" onSubmit=${(/** @type {Event} */ e) => { e.preventDefault(); search(text); }}>
+      <input type="search" aria-label="Message has" placeholder="Message has …  ( / )" maxlength="255" value=${text} data-search
+        onInput=${(/** @type {Change} */ e) => { const value = e.currentTarget.value; setText(value); clearTimeout(pause.current); pause.current = setTimeout(search, 300, value); }} />
+      ${narrow && html`<button type="button" aria-expanded=${all} onClick=${() => setAll(!all)}>Filters${hidden > 0 && ` (${hidden})`}</button>`}
+      ${(!narrow || all) && html`
+        <select aria-label="Least severity" value=${query.get("min_severity") ?? ""} onChange=${(/** @type {Change} */ e) => set({ min_severity: e.currentTarget.value })}>
+          <option value="">any severity</option>${severities.slice(0, -1).map((s) => html`<option value=${s}>${s === "critical" ? s : `${s} or worse`}</option>`)}</select>
+        <select aria-label="Category" value="" onChange=${(/** @type {Change} */ e) => { add("category", e.currentTarget.value); e.currentTarget.value = ""; }}>
+          <option value="">${query.has("category") ? "another category" : "any category"}</option>${categories.filter((c) => !query.getAll("category").includes(c)).map((c) => html`<option>${c}</option>`)}</select>
+        <input aria-label="Source" list="event-sources" autocomplete="off" placeholder=${query.has("source") ? "another source" : "any source"} size="16" maxlength="255"
+          onChange=${(/** @type {Change} */ e) => { add("source", e.currentTarget.value.trim()); e.currentTarget.value = ""; }} />
+        <datalist id="event-sources">${Object.keys(stats.value?.by_source ?? {}).sort().slice(0, 500).map((s) => html`<option value=${s}></option>`)}</datalist>
+        <select aria-label="When" value=${exactly ? "exact" : span} onChange=${(/** @type {Change} */ e) => {
+          const value = e.currentTarget.value;
+          setExactly(value === "exact");
+          if (value !== "exact") set({ last: value, since: null, until: null });
+        }}>
+          <option value="">any time</option>${Object.entries(spans).map(([name, { words }]) => html`<option value=${name}>${words}</option>`)}<option value="exact">from … to …</option></select>
+        ${(exactly || span === "exact") && html`
+          <label>from <input type="datetime-local" step="1" value=${toInput(query.get("since"))} onChange=${(/** @type {Change} */ e) => set({ since: fromInput(e.currentTarget.value), last: null })} /></label>
+          <label>to before <input type="datetime-local" step="1" value=${toInput(query.get("until"))} onChange=${(/** @type {Change} */ e) => set({ until: fromInput(e.currentTarget.value), last: null })} /></label>
+          <span class="soft">${zone.value === "utc" ? "UTC" : "local time"}</span>`}`}
+      ${chosen.map(({ name, value }) => html`<button key=${name + value} type="button" class="ev-chip" title="Remove this filter" onClick=${() => drop(name, value)}>${name} <strong>${value}</strong> <span aria-hidden="true">✕</span></button>`)}
+    </form>`;
 }
