@@ -3,11 +3,14 @@ package work_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"alertd/internal/alerting"
+	"alertd/internal/incident"
 	"alertd/internal/store"
 	"alertd/internal/store/storetest"
 	"alertd/internal/store/work"
@@ -86,4 +89,30 @@ func BenchmarkQueues(b *testing.B) {
 			require.Equal(b, 100_000, queues["chat"].Waiting)
 		}
 	})
+}
+
+// BenchmarkCountOpen is what GET /stats asks for, with 10,000 open incidents.
+func BenchmarkCountOpen(b *testing.B) {
+	for driver, create := range databases {
+		b.Run(driver, func(b *testing.B) {
+			db := create(b)
+			log := db.Open(b)
+			id := `gen_random_uuid()`
+			if driver == store.SQLite {
+				id = `randomblob(16)`
+			}
+			db.Exec(b, `WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000)
+				INSERT INTO incidents (number, incident_id, fingerprint, status, severity, category, source, last_seen, state)
+				SELECT n, `+id+`, 'print ' || n, CASE WHEN n > 10000 THEN 3 ELSE 1 + n % 2 END, 1 + n / 2 % 5, 1, 'gate', n, '`+strings.Repeat("x", 1500)+`' FROM numbers`)
+			if driver == store.Postgres { // as autovacuum does by itself
+				db.Exec(b, `VACUUM ANALYZE incidents`)
+			}
+			w := work.New(log.Store)
+			for b.Loop() {
+				open, err := w.CountOpen(b.Context())
+				require.NoError(b, err)
+				require.Equal(b, 1000, open[incident.Triggered][alerting.SeverityError])
+			}
+		})
+	}
 }
