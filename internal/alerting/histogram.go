@@ -25,16 +25,15 @@ var bucketWidths = [...]time.Duration{
 // NewHistogram returns an empty histogram of the narrowest buckets that cover a span, which
 // must not be empty or begin before 1970, with at most so many of them.
 func NewHistogram(since, until time.Time, most int) *Histogram {
-	width, n := bucketWidths[0], 0
-	for i := 0; ; i++ {
+	var width time.Duration
+	n := most + 1
+	for i := 0; n > most; i++ {
 		if i < len(bucketWidths) {
 			width = bucketWidths[i]
 		} else {
 			width = time.Duration(1+i-len(bucketWidths)) * day
 		}
-		if n = bucketsFor(since, until, width); n <= most {
-			break
-		}
+		n = bucketsFor(since, until, width)
 	}
 	h := &Histogram{Width: width, Buckets: make([]Bucket, n)}
 	start := alignedTo(since, width)

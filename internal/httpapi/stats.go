@@ -57,7 +57,7 @@ type openStats struct {
 }
 
 func viewOpen(open map[incident.Status]map[alerting.Severity]int) openStats {
-	stats := openStats{map[alerting.Severity]int{}, map[alerting.Severity]int{}}
+	stats := openStats{make(map[alerting.Severity]int), make(map[alerting.Severity]int)}
 	for _, severity := range alerting.Severities() {
 		stats.Triggered[severity] = open[incident.Triggered][severity]
 		stats.Acknowledged[severity] = open[incident.Acknowledged][severity]

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"strings"
 	"testing"
 
@@ -27,37 +28,43 @@ func TestNoStatementReadsAllTallies(t *testing.T) {
 			require.NoError(t, err)
 			defer func() { require.NoError(t, conn.Close()) }()
 			for statement, args := range log.TallyQueries() {
-				explain := `EXPLAIN QUERY PLAN ` + statement
-				arguments := make([]any, args)
-				for i := range arguments {
-					arguments[i] = 1
-				}
-				if name == store.Postgres {
-					for _, step := range []string{`SET plan_cache_mode = force_generic_plan`, `DEALLOCATE ALL`, `PREPARE plan AS ` + statement} {
-						_, err := conn.ExecContext(t.Context(), step)
-						require.NoError(t, err, step)
-					}
-					explain, arguments = `EXPLAIN EXECUTE plan (`+strings.TrimSuffix(strings.Repeat(`NULL, `, args), ", ")+`)`, nil
-				} else if args == 1 {
-					arguments[0] = `[[1, 2]]`
-				}
-				rows, err := conn.QueryContext(t.Context(), explain, arguments...)
-				require.NoError(t, err, statement)
-				var plan strings.Builder
-				for rows.Next() {
-					var line string
-					into := []any{&line}
-					if name == store.SQLite {
-						into = []any{new(int), new(int), new(int), &line}
-					}
-					require.NoError(t, rows.Scan(into...))
-					plan.WriteString(line + "\n")
-				}
-				require.NoError(t, rows.Err())
-				require.NoError(t, rows.Close())
-				require.NotRegexp(t, `Seq Scan|SCAN (event_tallies|events)`, plan.String(), statement)
-				require.Regexp(t, `event_tallies_pkey|events_pkey|SEARCH event_tallies USING PRIMARY KEY \(width=\? AND start[>=]|SEARCH events USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?`, plan.String(), statement)
+				plan := tallyPlan(t, conn, name, statement, args)
+				require.NotRegexp(t, `Seq Scan|SCAN (event_tallies|events)`, plan, statement)
+				require.Regexp(t, `event_tallies_pkey|events_pkey|SEARCH event_tallies USING PRIMARY KEY \(width=\? AND start[>=]|SEARCH events USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?`, plan, statement)
 			}
 		})
 	}
+}
+
+// tallyPlan returns how a database would run a statement.
+func tallyPlan(t *testing.T, conn *sql.Conn, driver, statement string, args int) string {
+	t.Helper()
+	explain, arguments := `EXPLAIN QUERY PLAN `+statement, make([]any, args)
+	for i := range arguments {
+		arguments[i] = 1
+	}
+	if driver == store.Postgres {
+		for _, step := range []string{`SET plan_cache_mode = force_generic_plan`, `DEALLOCATE ALL`, `PREPARE plan AS ` + statement} {
+			_, err := conn.ExecContext(t.Context(), step)
+			require.NoError(t, err, step)
+		}
+		explain, arguments = `EXPLAIN EXECUTE plan (`+strings.TrimSuffix(strings.Repeat(`NULL, `, args), ", ")+`)`, nil
+	} else if args == 1 {
+		arguments[0] = `[[1, 2]]`
+	}
+	rows, err := conn.QueryContext(t.Context(), explain, arguments...)
+	require.NoError(t, err, statement)
+	defer func() { require.NoError(t, rows.Close()) }()
+	var plan strings.Builder
+	for rows.Next() {
+		var line string
+		into := []any{&line}
+		if driver == store.SQLite {
+			into = []any{new(int), new(int), new(int), &line}
+		}
+		require.NoError(t, rows.Scan(into...))
+		plan.WriteString(line + "\n")
+	}
+	require.NoError(t, rows.Err())
+	return plan.String()
 }

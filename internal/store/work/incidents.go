@@ -64,16 +64,20 @@ func (t *Tx) Open(ctx context.Context) ([]incident.Number, error) {
 
 // CountOpen returns how many open incidents there are, by status and severity.
 func (w *Work) CountOpen(ctx context.Context) (map[incident.Status]map[alerting.Severity]int, error) {
-	open := map[incident.Status]map[alerting.Severity]int{incident.Triggered: {}, incident.Acknowledged: {}}
+	open := make(map[incident.Status]map[alerting.Severity]int, len(statusNumbers))
 	err := w.each(ctx, func(rows *sql.Rows) error {
 		var status int64
 		var severity alerting.Severity
 		var n int
 		err := rows.Scan(&status, &severity, &n)
 		for known, number := range statusNumbers {
-			if number == status {
-				open[known][severity] = n
+			if number != status {
+				continue
 			}
+			if open[known] == nil {
+				open[known] = make(map[alerting.Severity]int)
+			}
+			open[known][severity] = n
 		}
 		return err
 	}, `SELECT status, severity, count(*) FROM incidents WHERE status IN (1, 2) GROUP BY severity, status`)
