@@ -143,7 +143,7 @@ export function Alarm() {
   const wall = place.value.query.has("wall");
   return html`
     <div class=${wall ? "visually-hidden" : "alarm"} role="alert" data-shown=${newest !== undefined || undefined}>${newest && html`
-      <a href=${address(newest)} onClick=${(/** @type {Event} */ e) => { e.preventDefault(); visit(newest); }}><${Shape} severity="critical" /> <strong>critical</strong> <span class="alarm-source">${newest.source}</span> <span class="alarm-message">${newest.message}</span></a>
+      <a href=${address(newest)} onClick=${(/** @type {Event} */ e) => { e.preventDefault(); visit(newest); }}><${Shape} severity="critical" /><span class="alarm-text"><strong>critical</strong> <span class="alarm-source">${newest.source}</span> <span class="alarm-message">${newest.message}</span></span></a>
       <span class="alarm-count">${fresh.value.length > 1 ? html`<a href=${criticals}>${fresh.value.length} new</a> ` : ""}<${Time} at=${newest.first_seen} form="clock" /></span>
       <button type="button" aria-label="Dismiss" onClick=${() => { fresh.value = []; }}>✕</button>`}
     </div>
