@@ -148,6 +148,19 @@ test.describe('at the desk', () => {
     await expect(told.getByRole('listitem').filter({ hasText: 'silenced' })).toContainText(`${noise.held_back.silence}`);
   });
 
+  test('the first view takes no more than 150 KiB', async ({ page, context }) => {
+    const session = await context.newCDPSession(page);
+    await session.send('Network.enable');
+    let transferred = 0;
+    session.on('Network.loadingFinished', ({ encodedDataLength }) => {
+      transferred += encodedDataLength;
+    });
+    await open(page, '/');
+    await expect(page.locator('.timeline canvas')).toBeVisible();
+    expect(transferred).toBeGreaterThan(50 * 1024);
+    expect(transferred).toBeLessThanOrEqual(150 * 1024);
+  });
+
   test('it is accessible, in both themes and on a phone', async ({ page }) => {
     await open(page, '/');
     await expectAccessible(page);

@@ -12,6 +12,7 @@ import { Failure } from "./components/states.js";
 import "./settings.js";
 
 async function begin() {
+  find(location.pathname)?.page.load().catch(() => {}); // beside what follows; the shell says so if it fails
   try {
     await loadSession();
   } catch (error) {

@@ -11,7 +11,7 @@ import { Time } from "../components/time.js";
 
 /** @typedef {import("../live.js").AlertEvent} AlertEvent */
 
-const shown = 15;
+const shown = 20;
 
 export function Recent() {
   const first = useResource(async (signal) => (await get("/events", { query: { limit: shown }, signal })).events, [], { every: 0 });

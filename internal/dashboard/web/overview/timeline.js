@@ -97,8 +97,8 @@ function Bars({ data, zoomed }) {
   const fullest = useMemo(() => data.buckets.reduce((a, b) => (total(b) > total(a) ? b : a)), [data]);
   const summary = `Events from ${exact(data.since)} to ${exact(data.until)}: ${inWords(sum)}.${total(fullest) ? ` The most, ${amount(total(fullest))}, in the ${data.width_seconds / 60} minutes from ${exact(fullest.start)}.` : ""}`;
   return html`
-    <p class="timeline-values"><span class="timeline-range">${range(start, end)}</span><span class="timeline-total">${counted(all, "event")}</span>
-      ${severities.map((s) => html`<span key=${s} class="timeline-count" data-none=${counts[s] === 0 || undefined}><${Shape} severity=${s} /> ${amount(counts[s])} ${s}</span>`)}</p>
+    <p class="timeline-values"><strong>${range(start, end)}</strong> ${counted(all, "event")}</p>
+    <ul class="timeline-counts">${severities.map((s) => html`<li key=${s} data-none=${counts[s] === 0 || undefined}><${Shape} severity=${s} /> ${amount(counts[s])} ${s}</li>`)}</ul>
     <div class="timeline-chart" role="img" aria-label=${summary}>${Chart && html`<${Chart.draw} data=${data} onPoint=${point} onZoom=${zoom} onOut=${() => zoomed && go(withQuery({ since: null, until: null }))} />`}</div>
     <p class="soft timeline-hint">Drag to look closer${zoomed ? ", double click to go back" : ""}. One bar is ${data.width_seconds % 3600 ? `${data.width_seconds / 60} min` : `${data.width_seconds / 3600} h`}.</p>
     <${Values} data=${data} width=${width} />`;
