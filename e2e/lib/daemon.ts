@@ -113,10 +113,15 @@ export class Daemon {
     await this.run();
   }
 
-  /** Takes over another configuration; without one, reads the same again. */
-  async reload(config = this.options.config) {
+  /** Changes the configuration's file, and nothing else. */
+  write(config = this.options.config) {
     this.options.config = config;
     this.writeConfig();
+  }
+
+  /** Takes over another configuration; without one, reads the same again. */
+  async reload(config?: string) {
+    this.write(config);
     await this.post('/-/reload', undefined, 'admin');
   }
 

@@ -23,4 +23,7 @@ export const pages = [
   { path: "/silences/:id", title: "Silence", hidden: true, load: () => import("./silences/silence.js") },
   { path: "/channels", title: "Channels", key: "c", load: () => import("./channels/channels.js") },
   { path: "/heartbeats", title: "Heartbeats", key: "h", load: () => import("./heartbeats/heartbeats.js") },
+  { path: "/explain", title: "Explain", key: "x", load: () => import("./explain/explain.js") },
+  { path: "/audit", title: "Audit", key: "a", need: "admin", load: () => import("./audit/audit.js") },
+  { path: "/config", title: "Config", key: "f", need: "admin", load: () => import("./config/config.js") },
 ];

@@ -46,6 +46,12 @@ export function members(text) {
 }
 
 /**
+ * An object of JSON, of members that are texts.
+ * @param {Map<string, string>} parts
+ */
+export const ofMembers = (parts) => pretty(`{${[...parts].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join()}}`);
+
+/**
  * The same JSON, indented by two.
  * @param {string} text
  */

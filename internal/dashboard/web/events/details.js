@@ -4,6 +4,7 @@ import { getText } from "../api.js";
 import { useResource } from "../resource.js";
 import { me } from "../session.js";
 import { Copy, quoted } from "../components/copy.js";
+import { alertOf } from "../components/alert.js";
 import { JsonText, members, pretty } from "../components/jsontext.js";
 import { SeverityBadge } from "../components/severity.js";
 import { Loaded } from "../components/states.js";
@@ -12,21 +13,10 @@ import { micros } from "./filter.js";
 
 /** @typedef {import("../live.js").AlertEvent} AlertEvent */
 
-const sent = ["severity", "category", "source", "message", "context", "dedup_key", "resolves"];
-
-/**
- * The alert that made an event, as JSON.
- * @param {string} text the event
- */
-export function alertOf(text) {
-  const parts = members(text);
-  return `{${sent.filter((name) => parts.has(name)).map((name) => `"${name}": ${parts.get(name)}`).join(", ")}}`;
-}
-
 const authorization = () => (me.value?.open ? "" : ` \\\n  -H "Authorization: Bearer $ALERTD_TOKEN"`);
 
 /** @param {string} text the event */
-const curlToSend = (text) => `curl ${quoted(location.origin + "/alerts")}${authorization()} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(alertOf(text))}\n`;
+const curlToSend = (text) => `curl ${quoted(location.origin + "/alerts")}${authorization()} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(alertOf(members(text)))}\n`;
 
 /** @param {string} id */
 const curlToRead = (id) => `curl ${quoted(`${location.origin}/events/${id}`)}${authorization()}\n`;
@@ -51,11 +41,11 @@ function All({ text }) {
     <p class="ev-message words">${event.message}</p>
     <div class="buttons">
       ${event.incident_id && html`<a class="button" href=${`/incidents/${event.incident_id}`}>Open the incident</a>`}
-      <a class="button" href=${`/explain?event=${event.event_id}`}>Explain this again</a>
+      ${event.source !== "alertd" && html`<a class="button" href=${`/explain?event=${event.event_id}`}>Explain this again</a>`}
     </div>
     <div class="ev-copies"><span class="soft">Copy</span>
       <${Copy} text=${() => pretty(text) + "\n"} what="The event as JSON">JSON</${Copy}>
-      <${Copy} text=${() => curlToSend(text)} what="A command that sends this alert again">curl to send it again</${Copy}>
+      ${event.source !== "alertd" && html`<${Copy} text=${() => curlToSend(text)} what="A command that sends this alert again">curl to send it again</${Copy}>`}
       <${Copy} text=${() => curlToRead(event.event_id)} what="A command that reads this event">curl to read it</${Copy}></div>
     <dl class="ev-facts">
       <dt>Severity</dt><dd><${SeverityBadge} severity=${event.severity} /></dd>

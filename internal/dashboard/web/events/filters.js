@@ -3,25 +3,15 @@ import { html, useEffect, useRef, useState } from "../components/html.js";
 import { go, place, withQuery } from "../router.js";
 import { zone } from "../settings.js";
 import { stats } from "../standing.js";
+import { categories } from "../components/category.js";
+import { MomentInput } from "../components/moment.js";
 import { severities } from "../components/severity.js";
-import { exact } from "../components/time.js";
 import { spans } from "./filter.js";
-
-export const categories = ["risk_limit", "position_violation", "execution_error", "data_quality", "system_health", "compliance", "performance", "other"];
 
 /** @param {Parameters<typeof withQuery>[0]} changes */
 const set = (changes) => go(withQuery(changes), { replace: true });
 
 /** @typedef {Event & {currentTarget: HTMLInputElement & HTMLSelectElement}} Change */
-
-/**
- * A time as an input of the type datetime-local has it, in the zone that the person has chosen.
- * @param {string | null} time
- */
-const toInput = (time) => (time && !Number.isNaN(Date.parse(time)) ? exact(time).slice(0, 19).replace(" ", "T") : "");
-
-/** @param {string} text of the input */
-const fromInput = (text) => (text ? new Date(zone.value === "utc" ? text + "Z" : text).toISOString().replace(".000Z", "Z") : null);
 
 /** @param {{query: URLSearchParams, narrow: boolean}} props narrow: only the text is there until more is asked for */
 export function Filters({ query, narrow }) {
@@ -66,8 +56,8 @@ export function Filters({ query, narrow }) {
         }}>
           <option value="">any time</option>${Object.entries(spans).map(([name, { words }]) => html`<option value=${name}>${words}</option>`)}<option value="exact">from … to …</option></select>
         ${(exactly || span === "exact") && html`
-          <label>from <input type="datetime-local" step="1" value=${toInput(query.get("since"))} onChange=${(/** @type {Change} */ e) => set({ since: fromInput(e.currentTarget.value), last: null })} /></label>
-          <label>to before <input type="datetime-local" step="1" value=${toInput(query.get("until"))} onChange=${(/** @type {Change} */ e) => set({ until: fromInput(e.currentTarget.value), last: null })} /></label>
+          <label>from <${MomentInput} value=${query.get("since") ?? ""} onChange=${(/** @type {string} */ since) => set({ since, last: null })} /></label>
+          <label>to before <${MomentInput} value=${query.get("until") ?? ""} onChange=${(/** @type {string} */ until) => set({ until, last: null })} /></label>
           <span class="soft">${zone.value === "utc" ? "UTC" : "local time"}</span>`}`}
       ${chosen.map(({ name, value }) => html`<button key=${name + value} type="button" class="ev-chip" title="Remove this filter" onClick=${() => drop(name, value)}>${name} <strong>${value}</strong> <span aria-hidden="true">✕</span></button>`)}
     </form>`;
