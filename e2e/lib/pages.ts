@@ -22,6 +22,10 @@ const parameters: Record<string, (daemon: Daemon) => Promise<string | undefined>
     const { incidents } = await daemon.get('/incidents?limit=1000');
     return (incidents.find((i: any) => i.status === 'acknowledged') ?? incidents[0])?.incident_id;
   },
+  events: async (daemon) => {
+    const { events } = await daemon.get('/events?limit=1000');
+    return (events.find((e: any) => Object.keys(e.context).length > 2) ?? events[0])?.event_id;
+  },
   silences: async (daemon) => (await daemon.get('/silences')).silences[0]?.silence_id,
 };
 

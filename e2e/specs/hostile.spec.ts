@@ -97,6 +97,12 @@ test.describe('hostile contents', () => {
     for (const each of pages) {
       await visit((await addressOf(each, desk.daemon))!, shown[each.name] ?? []);
     }
+    const { events } = await desk.daemon.get('/events?limit=1000');
+    for (const { event_id, message } of events.filter((e: any) => e.source !== 'alertd')) {
+      const { word } = contents.find((c) => message.includes(c.word))!;
+      await visit(`/events/${event_id}`, [word]);
+      await visit(`/explain?event=${event_id}`, [word]);
+    }
     for (const { incident_id, message } of desk.incidents) {
       await visit(`/incidents/${incident_id}`, [contents.find((c) => message.includes(c.word))!.word]);
     }

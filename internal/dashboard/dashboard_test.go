@@ -108,3 +108,31 @@ func TestEveryImportIsThere(t *testing.T) {
 	_, found := d.Asset("index.html")
 	require.False(t, found)
 }
+
+// A style sheet stays when another page is shown, so what two pages call the same would be mixed.
+func TestPagesDoNotStyleEachOther(t *testing.T) {
+	sheets, err := filepath.Glob("web/*/*.css")
+	require.NoError(t, err)
+	rule := regexp.MustCompile(`([^{}]+)\{`)
+	class := regexp.MustCompile(`^\s*\.([\w-]+)`)
+	folders := map[string]string{}
+	for _, sheet := range sheets {
+		folder := filepath.Base(filepath.Dir(sheet))
+		if folder == "components" || folder == "vendor" {
+			continue
+		}
+		text, err := os.ReadFile(sheet)
+		require.NoError(t, err)
+		for _, selectors := range rule.FindAllStringSubmatch(string(text), -1) {
+			for selector := range strings.SplitSeq(selectors[1], ",") {
+				if found := class.FindStringSubmatch(selector); found != nil {
+					name := found[1]
+					if folders[name] == "" {
+						folders[name] = folder
+					}
+					require.Equal(t, folders[name], folder, "both %s and %s style .%s; name it after the page, or put it into components", folders[name], folder, name)
+				}
+			}
+		}
+	}
+}

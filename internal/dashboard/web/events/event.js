@@ -7,6 +7,6 @@ export const ready = style(new URL("./events.css", import.meta.url).href);
 
 /** @param {import("../pages.js").PageProps} props */
 export default function EventPage({ params }) {
-  return html`<p><a href="/events">All events</a></p>
+  return html`<p class="back"><a href="/events">← Events</a></p>
     <article class="card ev-one"><h1>Event</h1><${Details} id=${params.id} /></article>`;
 }
