@@ -118,8 +118,9 @@ replay: ## what people are told of a trading day by alertd, and by Debian's Aler
 e2e: build ## the dashboard in Chromium, against alertd; ARGS="login --headed" are those of Playwright; needs chromium and node
 	tools/e2e.sh $(ARGS)
 
-pictures: ## the pictures of docs/channels.md, of what channels send; needs chromium and pngquant
+pictures: build ## the pictures of what channels send (docs/channels.md), and of the dashboard; needs chromium, node and pngquant
 	docs/pictures/make.sh
+	docs/pictures/dashboard.sh
 
 static: build ## checks that the binary, built as the Dockerfile does, is static
 	@if readelf -l bin/alertd | grep -q INTERP || readelf -d bin/alertd | grep -q NEEDED; then echo "bin/alertd is not static"; exit 1; fi
