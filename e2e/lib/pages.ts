@@ -19,8 +19,8 @@ export const pages: DashboardPage[] = web.pages.map(({ path, title, need }: any)
 /** What the parameter of a path is, by the first part of the path: an object that is worth to be seen. */
 const parameters: Record<string, (daemon: Daemon) => Promise<string | undefined>> = {
   incidents: async (daemon) => {
-    const { incidents } = await daemon.get('/incidents?limit=1000');
-    return (incidents.find((i: any) => i.status === 'acknowledged') ?? incidents[0])?.incident_id;
+    const { incidents } = await daemon.get('/incidents?status=triggered,acknowledged&limit=1000&order=asc');
+    return (incidents.find((i: any) => i.severity === 'critical' && i.count > 1) ?? incidents[0])?.incident_id;
   },
   events: async (daemon) => {
     const { events } = await daemon.get('/events?limit=1000');
