@@ -210,6 +210,21 @@ test.describe('live', () => {
     await expect(page.getByText('302 events since')).toBeVisible();
   });
 
+  test('misses nothing that comes between the first page and the stream', async ({ page, daemon }) => {
+    await daemon.alerts(alert('before'));
+    let release = () => {};
+    const released = new Promise<void>((resolve) => { release = resolve; });
+    await page.route(/\/events\?limit=1$/, async (route) => { // with this the stream begins
+      await released;
+      await route.continue();
+    });
+    await open(page, '/events');
+    await expect(page.locator(rows)).toHaveText([/before/]);
+    await daemon.alerts(alert('between'));
+    release();
+    await expect(page.locator(rows)).toHaveText([/between/, /before/]);
+  });
+
   test('is empty at first, and says how to send an alert', async ({ page, daemon }) => {
     await open(page, '/events');
     await expect(page.getByText('No alert has been sent yet.')).toBeVisible();

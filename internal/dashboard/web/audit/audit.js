@@ -35,12 +35,12 @@ function Row({ record }) {
       <td><button type="button" class="quiet" aria-expanded=${unfolded} aria-label=${`Record ${record.number} in full`} onClick=${() => unfold(!unfolded)}>${unfolded ? "▾" : "▸"}</button></td>
       <td><${Time} at=${record.at} form="exact" /></td>
       <th scope="row"><a href=${withQuery({ actor: record.actor })}>${record.actor}</a>${record.for && html` <span class="soft">for ${record.for}</span>`}</th>
-      <td>${record.kind}</td><td>${record.address ?? "–"}</td><td class="audit-action">${record.action}</td>
+      <td class="audit-apart">${record.kind}</td><td class="audit-apart">${record.address ?? "–"}</td><td class="audit-action">${record.action}</td>
       <td>${!record.object ? "–" : to ? html`<a href=${to}>${record.object}</a>` : record.object}</td></tr>
     ${unfolded && html`<tr class="audit-more"><td></td><td colspan="6">
       <div class="audit-change"><section><h3>Before</h3>${record.before === null ? html`<p class="soft">Nothing is said.</p>` : html`<${Json} value=${record.before} label=${`Before record ${record.number}`} />`}</section>
         <section><h3>After</h3>${record.after === null ? html`<p class="soft">Nothing is said.</p>` : html`<${Json} value=${record.after} label=${`After record ${record.number}`} />`}</section></div>
-      <p class="soft">Record ${record.number}, hash <code>${record.hash}</code></p>
+      <p class="soft">Record ${record.number}, known by ${record.kind}${record.address && `, from ${record.address}`}, hash <code>${record.hash}</code></p>
       <p class="buttons">${record.object && html`<a class="button" href=${withQuery({ object: record.object })}>All about ${record.object}</a>`}
         <${Copy} text=${() => JSON.stringify(record, null, 2) + "\n"} what="The record as JSON">Copy as JSON</${Copy}></p></td></tr>`}`;
 }
@@ -93,7 +93,7 @@ export default function Audit({ query }) {
       ${data.all.length === 0
         ? html`<${Empty} title=${filtered ? "No record matches." : "Nobody has done anything yet."}><p>${filtered ? html`<a href="/audit">Show all records</a>` : "Each acknowledgement, silence, sign-in and reload makes a record here."}</p></${Empty}>`
         : html`<div class="scroll" tabindex="0" role="region" aria-label="Records, the newest first"><table class="grid audit">
-          <thead><tr><th scope="col"><span class="visually-hidden">In full</span></th><th scope="col">When</th><th scope="col">Who</th><th scope="col">Known by</th><th scope="col">From</th><th scope="col">Did</th><th scope="col">To</th></tr></thead>
+          <thead><tr><th scope="col"><span class="visually-hidden">In full</span></th><th scope="col">When</th><th scope="col">Who</th><th scope="col" class="audit-apart">Known by</th><th scope="col" class="audit-apart">From</th><th scope="col">Did</th><th scope="col">To</th></tr></thead>
           <tbody>${data.all.map((record) => html`<${Row} key=${record.number} record=${record} />`)}</tbody></table></div>`}
       ${data.more && html`<p><button type="button" onClick=${() => setMore({ key, pages: pages + 1 })}>Older ones</button></p>`}`}
     </${Loaded}>
