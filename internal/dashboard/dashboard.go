@@ -59,7 +59,7 @@ func New() (*Dashboard, error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(hash, "%s %d\n", name, len(content))
+		hash.Write(fmt.Appendf(nil, "%s %d\n", name, len(content)))
 		hash.Write(content)
 		d.assets[name] = Asset{content, contentTypes[path.Ext(name)]}
 		return nil
