@@ -4,6 +4,7 @@ import { get } from "../api.js";
 import { useResource } from "../resource.js";
 import { go, withQuery } from "../router.js";
 import { Copy, Json } from "../components/copy.js";
+import { useNarrow } from "../components/list.js";
 import { MomentInput } from "../components/moment.js";
 import { Empty, Loaded } from "../components/states.js";
 import { style } from "../components/style.js";
@@ -30,10 +31,11 @@ function place({ action, object }) {
 /** @param {{record: AuditRecord}} props */
 function Row({ record }) {
   const [unfolded, unfold] = useState(false);
+  const narrow = useNarrow();
   const to = place(record);
   return html`<tr>
       <td><button type="button" class="quiet" aria-expanded=${unfolded} aria-label=${`Record ${record.number} in full`} onClick=${() => unfold(!unfolded)}>${unfolded ? "▾" : "▸"}</button></td>
-      <td><${Time} at=${record.at} form="exact" /></td>
+      <td><${Time} at=${record.at} form=${narrow ? "relative" : "exact"} /></td>
       <th scope="row"><a href=${withQuery({ actor: record.actor })}>${record.actor}</a>${record.for && html` <span class="soft">for ${record.for}</span>`}</th>
       <td class="audit-apart">${record.kind}</td><td class="audit-apart">${record.address ?? "–"}</td><td class="audit-action">${record.action}</td>
       <td>${!record.object ? "–" : to ? html`<a href=${to}>${record.object}</a>` : record.object}</td></tr>
