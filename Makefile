@@ -83,13 +83,8 @@ dashboard-vendor: $(DASHBOARD)/node_modules/.package-lock.json ## copies the mod
 vuln: ## known vulnerabilities in what alertd calls; passes, and says so, when their database is out of reach
 	@GO='$(GO)' tools/vuln.sh
 
-# Without the contract's tests: their validator takes minutes to build for fuzzing.
 fuzz: ## every fuzz target for FUZZTIME each, a span or a number of inputs (1000x)
-	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
-		for target in $$($(GO) test -tags fuzz -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "== $$pkg $$target"; $(GO) test -tags fuzz -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
-		done; \
-	done
+	@GO='$(GO)' tools/fuzz.sh $(FUZZTIME)
 
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./internal/alerting ./internal/httpapi ./internal/matcher ./internal/routing ./internal/store
