@@ -102,6 +102,7 @@ func TestAStuckFoldWithholdsTheWatchdog(t *testing.T) {
 		// On a machine that is slow to start, the first message says what had not been seen to work.
 		for b := next(t, beats); len(b.Missing) > 0; b = next(t, beats) {
 			require.Equal(t, "ok", b.Status)
+			require.True(t, posted()) // alertd looks for itself whether it can write, but not so often
 		}
 		eventually(t, func() bool { return strings.Contains(p.get("/readyz").body, `"watchdog":{"ok":true}`) }, "it is ready")
 		sent := regexp.MustCompile(`\nalertd_watchdog_last_sent_timestamp_seconds [1-9]`)

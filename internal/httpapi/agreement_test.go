@@ -1,4 +1,4 @@
-//go:build !fuzz
+//go:build !fuzz && !race
 
 package httpapi_test
 
