@@ -60,7 +60,7 @@ const places = {
   open: () => Daemon.start({ open: true }),
 };
 
-type Place = keyof typeof places;
+export type Place = keyof typeof places;
 
 interface Fixtures {
   /** The alertd of the page, of those that are shared; own is one of this test alone, to change, and ownOpen one without tokens. */
