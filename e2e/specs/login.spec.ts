@@ -61,3 +61,13 @@ test.describe('without tokens', () => {
     await expectAccessible(page);
   });
 });
+
+test('a token that may only send alerts signs in, and is told which role reads', async ({ page, daemon }) => {
+  await page.goto('/login?next=%2Fincidents');
+  await page.getByLabel('Token').fill(daemon.token('ingest'));
+  await page.getByLabel('Token').press('Enter');
+  await expect(page.getByText('This page needs the role read.')).toBeVisible();
+  await expect(page.locator('.connection')).toBeHidden();
+  await page.getByRole('link', { name: 'sign in as somebody else' }).click();
+  await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
+});

@@ -17,13 +17,47 @@ import { Time } from "./components/time.js";
 /** Critical incidents that came while the page was there and that nobody has acknowledged or dismissed here, the newest first. */
 const fresh = signal(/** @type {Incident[]} */ ([]));
 
+/** Whether the browser plays sounds: it does once the page was clicked or typed on. */
+const audible = signal(navigator.userActivation?.hasBeenActive ?? true);
+for (const kind of ["pointerup", "keydown"]) addEventListener(kind, () => { audible.value = true; }, { once: true });
+
+/**
+ * Whether this tab is the one that does something, of all tabs of the browser that want to. The
+ * next one takes over when it is closed. Without locks (a page without TLS) each tab does it.
+ * @param {string} name
+ * @param {() => boolean} wanted reads signals
+ */
+function only(name, wanted) {
+  const is = signal(false);
+  effect(() => {
+    if (!wanted()) return;
+    if (!navigator.locks) {
+      is.value = true;
+      return () => { is.value = false; };
+    }
+    const stop = new AbortController();
+    navigator.locks.request(`alertd.${name}`, { signal: stop.signal }, () => new Promise((release) => {
+      is.value = true;
+      stop.signal.addEventListener("abort", () => {
+        is.value = false;
+        release(undefined);
+      });
+    })).catch(() => {}); // no longer wanted
+    return () => stop.abort();
+  });
+  return is;
+}
+
+const rings = only("sound", () => sound.value && audible.value);
+const notifies = only("notifications", () => notify.value);
+
 /** @type {AudioContext | null} */
 let audio = null;
 let sounded = 0;
 
-/** Two tones, at most once in five seconds. */
+/** Three tones, at most once in five seconds. */
 function ring() {
-  if (!sound.value || Date.now() - sounded < 5000) return;
+  if (Date.now() - sounded < 5000) return;
   sounded = Date.now();
   audio ??= new AudioContext();
   if (audio.state === "suspended") audio.resume();
@@ -43,7 +77,7 @@ function ring() {
 
 /** @param {Incident} incident */
 function pop(incident) {
-  if (!notify.value || !("Notification" in window) || Notification.permission !== "granted") return;
+  if (!("Notification" in window) || Notification.permission !== "granted") return;
   /** @type {Notification} */
   let shown;
   try {
@@ -90,8 +124,8 @@ async function look() {
     const left = fresh.value.filter((i) => still.has(i.incident_id));
     if (came.length || left.length < fresh.value.length) fresh.value = [...came, ...left];
     if (came.length) {
-      ring();
-      pop(came[0]);
+      if (rings.value) ring();
+      if (notifies.value) pop(came[0]);
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error; // the connection tells it
@@ -131,13 +165,9 @@ async function toggleNotify() {
   else say("The browser does not allow notifications of this page. Allow them in its settings.", "bad");
 }
 
-/** Whether the browser plays sounds: it does once the page was clicked or typed on. */
-const audible = signal(navigator.userActivation?.hasBeenActive ?? true);
-for (const kind of ["pointerup", "keydown"]) addEventListener(kind, () => { audible.value = true; }, { once: true });
-
 export function Alarm() {
   useEffect(() => (may("read") ? watch() : undefined), []);
-  useSignalEffect(() => { keepHidden.value = sound.value || notify.value; });
+  useSignalEffect(() => { keepHidden.value = rings.value || notifies.value; });
   const [newest] = fresh.value;
   // The wall screen shows it all over, and has nobody to dismiss it.
   const wall = place.value.query.has("wall");

@@ -1,13 +1,13 @@
 // The one stream: every event as it is registered. It is read with fetch rather than by an
 // EventSource, which shows neither heartbeats nor why a connection was refused.
-import { signal } from "./components/html.js";
+import { effect, signal } from "./components/html.js";
 import { ApiError, ended, get, heard, open } from "./api.js";
 
 /** @typedef {import("./api.js").Schemas["Event"]} AlertEvent */
 
 /**
  * How the stream is: connecting for the first time; live; away: broken, it tries again; paused: the
- * page has been hidden for a while; refused: it may not be read.
+ * page is hidden; refused: it may not be read.
  * @typedef {"connecting" | "live" | "away" | "paused" | "refused"} State
  */
 export const state = signal(/** @type {State} */ ("connecting"));
@@ -37,7 +37,7 @@ export function follow(listener) {
 const pace = 200; // ms between two calls of the listeners
 const most = 2000; // events that wait for one
 const silence = 45_000; // ms without a word, not even a heartbeat, after which a connection is dead
-const hiddenFor = 60_000; // ms after which a hidden page leaves the stream
+const hiddenFor = 3_000; // ms after which a hidden page leaves the stream: over HTTP/1.1 a browser has six connections for all its tabs
 
 /** @type {AlertEvent[]} */
 let waiting = [];
@@ -136,7 +136,19 @@ const pause = (ms) => new Promise((resolve) => {
   addEventListener("online", end);
 });
 
-const shown = () => new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+const idle = () => !keepHidden.value && document.hidden;
+
+/** Waits until the page is shown, or goes on while it is hidden. */
+const wanted = () => new Promise((resolve) => {
+  const look = () => {
+    if (idle()) return;
+    document.removeEventListener("visibilitychange", look);
+    queueMicrotask(() => end());
+    resolve(undefined);
+  };
+  document.addEventListener("visibilitychange", look);
+  const end = effect(look);
+});
 
 /** Keeps the stream open for as long as the page is there. */
 export async function startLive() {
@@ -145,9 +157,15 @@ export async function startLive() {
   let hidden = 0;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hidden);
-    if (document.hidden) hidden = setTimeout(() => { if (!keepHidden.value) current?.abort(); }, hiddenFor);
+    if (document.hidden) hidden = setTimeout(() => { if (idle()) current?.abort(); }, hiddenFor);
   });
+  effect(() => { if (idle()) current?.abort(); }); // it no longer goes on while it is hidden
   for (let failures = 0; ; failures++) {
+    if (idle()) { // also a tab that was opened in the background
+      state.value = "paused";
+      await wanted();
+      failures = 0;
+    }
     const began = Date.now();
     current = new AbortController();
     try {
@@ -160,12 +178,7 @@ export async function startLive() {
       }
       if (error instanceof ApiError) why.value = error.message;
     }
-    if (document.hidden && !keepHidden.value) {
-      state.value = "paused";
-      while (document.hidden && !keepHidden.value) await shown();
-      failures = 0;
-      continue;
-    }
+    if (idle()) continue;
     if (state.value === "live" && Date.now() - began > 10_000) failures = 0;
     state.value = ended.value ? "refused" : "away";
     if (ended.value) return;

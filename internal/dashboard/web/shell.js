@@ -58,13 +58,14 @@ function Content() {
   if (!found) return html`<${Empty} title="There is no such page."><p><a href="/">Go to the overview</a></p></${Empty}>`;
   const need = found.page.need ?? "read";
   if (!may(need)) {
-    return html`<${Empty} title=${`This page needs the role ${need}.`}><p>You are ${me.value?.name} with the role ${me.value?.role}. Ask an administrator of alertd, or sign in as somebody else.</p></${Empty}>`;
+    return html`<${Empty} title=${`This page needs the role ${need}.`}><p>You are ${me.value?.name} with the role ${me.value?.role}. Ask an administrator of alertd, or <a href=${signInAddress()}>sign in as somebody else</a>.</p></${Empty}>`;
   }
   return html`<${PageView} key=${found.page.path + JSON.stringify(found.params)} page=${found.page} params=${found.params} />`;
 }
 
 /** How the connection is, and how old what the page shows is. */
 function Connection() {
+  if (!may("read")) return null; // nothing is followed
   const age = heard.value ? now.value - heard.value : 0;
   const old = heard.value && age > 30_000 ? ` · ${span(age)} old` : "";
   const words = { connecting: "Connecting", live: "Live", away: "Disconnected", paused: "Paused", refused: "Not allowed" }[state.value];
