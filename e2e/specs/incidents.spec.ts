@@ -260,7 +260,7 @@ test.describe('one incident', () => {
     for (const c of incident.channels) {
       await expect(page.locator('.knowing li').filter({ hasText: c.channel }).first()).toContainText(c.state.replaceAll('_', ' '));
     }
-    await expect(page.locator('.timeline li').first()).toContainText(incident.timeline.at(-1).reason);
+    await expect(page.locator('.incident-timeline li').first()).toContainText(incident.timeline.at(-1).reason.replace(/ delivered$/, ''));
     await expect(page.locator('.next li')).toHaveCount(incident.next.length);
     const delivery = page.locator(`#delivery-${deliveries[0].delivery_id}`);
     await delivery.locator('summary').click();
@@ -272,7 +272,7 @@ test.describe('one incident', () => {
   test('that was resolved tells how, and what was like it', async ({ page, daemon }) => {
     const { incidents } = await daemon.get('/incidents?status=resolved&limit=1');
     await open(page, `/incidents/${incidents[0].incident_id}`);
-    await expect(page.locator('.facts')).toContainText('Restarted the component');
+    await expect(page.locator('.incident-facts')).toContainText('Restarted the component');
     await expect(page.getByRole('button', { name: 'Resolve' })).toHaveCount(0);
     await expect(page.getByText('There was none like it.')).toBeVisible();
   });
@@ -304,14 +304,14 @@ test.describe('one incident of its own', () => {
     await page.getByRole('button', { name: 'All of the message' }).click();
     await page.getByLabel('Note (optional)').fill('On it');
     await page.getByLabel('Note (optional)').press('Enter');
-    await expect(page.locator('.timeline')).toContainText('On it');
-    await expect(page.locator('.facts')).toContainText('operator');
+    await expect(page.locator('.incident-timeline')).toContainText('On it');
+    await expect(page.locator('.incident-facts')).toContainText('operator');
     await page.keyboard.press('Tab');
     await page.evaluate(() => (document.activeElement as HTMLElement).blur());
     await page.keyboard.press('r');
     await page.getByLabel('Note').fill('Replaced');
     await page.getByRole('dialog').getByRole('button', { name: 'Resolve', exact: true }).click();
-    await expect(page.locator('.facts')).toContainText('Replaced');
+    await expect(page.locator('.incident-facts')).toContainText('Replaced');
     await until('it is resolved', async () => (await daemon.get(`/incidents/${incident_id}`)).status === 'resolved');
   });
 });

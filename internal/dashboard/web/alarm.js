@@ -103,6 +103,8 @@ function visit(incident) {
 
 /** The incidents that were there before, by id and generation; null until they have been read. @type {Set<string> | null} */
 let known = null;
+/** The number that all incidents are above which were read last time; 0: all were read. */
+let floor = 0;
 let underWay = false;
 let wanted = false;
 
@@ -115,10 +117,12 @@ async function look() {
   if (underWay) { wanted = true; return; }
   underWay = true;
   try {
-    const read = await get("/incidents", { query: { status: ["triggered"], min_severity: "critical", limit: 100 } });
+    const read = await get("/incidents", { query: { status: ["triggered"], min_severity: "critical", limit: 1000 } });
     const now = read.incidents.filter((i) => !i.held || i.held.by === "group_wait");
     const key = (/** @type {Incident} */ i) => `${i.incident_id} ${i.generation}`;
-    const came = known ? now.filter((i) => !known?.has(key(i))) : [];
+    // What moves up into the answer because others have left it was there before.
+    const came = known ? now.filter((i) => i.number > floor && !known?.has(key(i))) : [];
+    floor = read.next_cursor ? read.incidents[read.incidents.length - 1].number - 1 : 0;
     known = new Set([...(known ?? []), ...now.map(key)]);
     const still = new Set(now.map((i) => i.incident_id));
     const left = fresh.value.filter((i) => still.has(i.incident_id));

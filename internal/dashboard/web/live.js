@@ -125,6 +125,9 @@ async function read(stop) {
   }
 }
 
+/** Ends the pause before the next try to connect. */
+export let hurry = () => {};
+
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => {
   const end = () => {
@@ -134,6 +137,7 @@ const pause = (ms) => new Promise((resolve) => {
   };
   const wait = setTimeout(end, ms);
   addEventListener("online", end);
+  hurry = end;
 });
 
 const idle = () => !keepHidden.value && document.hidden;

@@ -1,7 +1,7 @@
 // What surrounds every page: navigation, state, who I am.
 import { html, useEffect, useErrorBoundary, useSignalEffect, useState } from "./components/html.js";
 import { ended, heard, unreachable } from "./api.js";
-import { resyncs, state, why } from "./live.js";
+import { hurry, resyncs, state, why } from "./live.js";
 import { pages } from "./pages.js";
 import { pending } from "./resource.js";
 import { go, match, place } from "./router.js";
@@ -79,7 +79,7 @@ function Banner() {
   if (state.value !== "away" && !unreachable.value) return null;
   const age = heard.value ? ` What you see is ${span(now.value - heard.value)} old.` : "";
   return html`<div class="banner" data-tone="bad" role="status">alertd cannot be reached${why.value ? ` (${why.value})` : ""}.${age} This page tries again by itself, and will miss nothing.
-    <button type="button" onClick=${() => { resyncs.value++; }}>Try now</button></div>`;
+    <button type="button" onClick=${() => { hurry(); resyncs.value++; }}>Try now</button></div>`;
 }
 
 /** The open incidents, whatever page is shown. */

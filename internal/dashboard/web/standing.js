@@ -25,10 +25,11 @@ export const incidents = signal(/** @type {{triggered: Counts, acknowledged: Cou
 export const open = computed(() => incidents.value?.open ?? null);
 
 let underWay = false;
+let wanted = false;
 
-/** Reads the statistics anew. */
+/** Reads the statistics anew; once more, if they are being read already: that answer may be older than what was just done. */
 export async function refreshStanding() {
-  if (underWay) return;
+  if (underWay) { wanted = true; return; }
   underWay = true;
   try {
     const read = await get("/stats");
@@ -44,6 +45,10 @@ export async function refreshStanding() {
     standing.value = { ...standing.value, error: /** @type {Error} */ (error), loading: false };
   } finally {
     underWay = false;
+    if (wanted) {
+      wanted = false;
+      setTimeout(refreshStanding, 200);
+    }
   }
 }
 

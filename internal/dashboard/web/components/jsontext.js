@@ -46,6 +46,27 @@ export function members(text) {
 }
 
 /**
+ * The elements of a list, each as its text.
+ * @param {string} text a JSON list
+ * @returns {string[]}
+ */
+export function elements(text) {
+  const found = [];
+  let depth = 0;
+  let from = -1; // where the element begins
+  for (const [start] of tokens(text)) {
+    const token = text[start];
+    if (token === "}" || token === "]") depth--;
+    if (from >= 0 && (depth === 0 || (depth === 1 && token === ","))) {
+      found.push(text.slice(from, start).trim());
+      from = -1;
+    } else if (depth === 1 && from < 0) from = start;
+    if (token === "{" || token === "[") depth++;
+  }
+  return found;
+}
+
+/**
  * An object of JSON, of members that are texts.
  * @param {Map<string, string>} parts
  */

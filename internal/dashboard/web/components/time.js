@@ -37,7 +37,7 @@ const formats = computed(() => {
  * The name of the zone in which a time is shown, such as UTC or GMT+1.
  * @param {Date} date
  */
-const zoneName = (date) => formats.value.zone.formatToParts(date).find((p) => p.type === "timeZoneName")?.value ?? "";
+export const zoneName = (date) => formats.value.zone.formatToParts(date).find((p) => p.type === "timeZoneName")?.value ?? "";
 
 /**
  * A time of day, such as 10:30:07.
@@ -73,6 +73,12 @@ export function relative(at) {
  * @param {{at: string | null | undefined, form?: "relative" | "age" | "clock" | "exact"}} props age: without "ago"
  */
 export const Time = ({ at, form = "relative" }) => (at ? html`<${Moment} key=${at + form} at=${at} form=${form} />` : html`<span class="time">–</span>`);
+
+/**
+ * What alertd says, with each time in it as the person reads times.
+ * @param {{text: string}} props
+ */
+export const Told = ({ text }) => text.split(/(\d{4}-\d\d-\d\dT[\d:.]+Z)/).map((part, n) => (n % 2 ? html`<${Time} at=${part} form="exact" />` : part));
 
 /** @param {{at: string, form: string}} props They do not change: a new time has a new key. */
 function Moment({ at, form }) {

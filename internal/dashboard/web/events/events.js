@@ -10,7 +10,7 @@ import { SeverityBadge } from "../components/severity.js";
 import { Empty, Failure, Loading } from "../components/states.js";
 import { style } from "../components/style.js";
 import { amount, counted } from "../components/number.js";
-import { clock, exact } from "../components/time.js";
+import { clock, exact, zoneName } from "../components/time.js";
 import { Details } from "./details.js";
 import { Filters } from "./filters.js";
 import { parameters, question } from "./filter.js";
@@ -157,7 +157,7 @@ export default function Events({ query }) {
           : log.state.value === "loading" ? html`<${Failure} error=${log.error.value} retry=${() => { log.error.value = null; log.sync(); }} />`
           : rows.length === 0 ? html`<${Nothing} filtered=${filtered} />`
           : html`<${List} key=${key} class=${narrow ? "ev-rows narrow" : "ev-rows"} label="Events, the newest first" items=${rows} rowHeight=${narrow ? 56 : 32} id=${(/** @type {Row} */ r) => r.seq} selected=${at}
-              head=${narrow ? html`<div role="columnheader">What happened</div>` : ["Time", "Severity", "Source", "Category", "Message"].map((name) => html`<div role="columnheader">${name}</div>`)}
+              head=${narrow ? html`<div role="columnheader">What happened</div>` : [`Time, ${zoneName(new Date())}`, "Severity", "Source", "Category", "Message"].map((name) => html`<div role="columnheader">${name}</div>`)}
               draw=${(/** @type {Row} */ event) => html`<${Cells} event=${event} narrow=${narrow} />`} rowProps=${rowProps}
               onEnd=${() => log.older()} onScroll=${hold.scrolled} />`}
         </div>

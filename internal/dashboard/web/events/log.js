@@ -35,6 +35,8 @@ export class EventLog {
   #syncing = false;
   #wanted = false;
   #older = false; // older ones are being read
+  #olderWanted = false;
+  #firsts = 0; // how often the first page was read
   /** @type {AlertEvent[]} came while it was read what is new */
   #late = [];
   #stop = new AbortController();
@@ -124,6 +126,7 @@ export class EventLog {
     this.#syncing = false;
     this.#take(this.#late);
     this.#late = [];
+    if (this.#olderWanted) this.older();
   }
 
   /** @param {number} limit @param {string | null} [cursor] */
@@ -133,6 +136,7 @@ export class EventLog {
 
   async #first() {
     const { events, next_cursor } = await this.#ask(page);
+    this.#firsts++;
     this.#waiting = [];
     this.waiting.value = 0;
     this.#top = events[0]?.seq ?? 0;
@@ -158,12 +162,16 @@ export class EventLog {
 
   /** Reads older events. */
   async older() {
-    if (this.#older || this.state.peek() !== "more" || this.#syncing) return;
+    if (this.#older || this.state.peek() !== "more") return;
+    this.#olderWanted = this.#syncing;
+    if (this.#syncing) return;
     this.#older = true;
+    const firsts = this.#firsts;
     try {
       const { events, next_cursor } = await this.#ask(page, this.#cursor);
       this.error.value = null;
       if (this.state.peek() !== "more") return; // new events have taken the room
+      if (firsts !== this.#firsts) return; // they are older than what is no longer shown
       const rows = [...this.rows.peek(), ...events.map(row)];
       this.#cursor = next_cursor;
       this.state.value = !next_cursor ? "end" : rows.length >= most ? "full" : "more";

@@ -1,7 +1,7 @@
 // Which incidents a list shows: in its address, so that it can be kept and shared.
 import { html, useEffect, useRef, useState } from "../components/html.js";
 import { go, place, withQuery } from "../router.js";
-import { stats } from "../standing.js";
+import { incidents } from "../standing.js";
 import { severities } from "../components/severity.js";
 
 /** @typedef {import("./rows.js").Query} Query */
@@ -33,12 +33,12 @@ export function Tabs() {
   const now = place.value.query.get("status") || "open";
   /** @param {"triggered" | "acknowledged"} status */
   const count = (status) => {
-    const counts = /** @type {any} */ (stats.value)?.incidents?.[status];
-    return counts && severities.reduce((sum, s) => sum + (counts[s] ?? 0), 0);
+    const counts = incidents.value?.[status];
+    return counts && severities.reduce((sum, s) => sum + counts[s], 0);
   };
   const [triggered, acknowledged] = [count("triggered"), count("acknowledged")];
   const tabs = [
-    { status: "open", word: "Open", count: triggered === undefined ? undefined : triggered + acknowledged },
+    { status: "open", word: "Open", count: triggered === undefined || acknowledged === undefined ? undefined : triggered + acknowledged },
     { status: "triggered", word: "Triggered", count: triggered },
     { status: "acknowledged", word: "Acknowledged", count: acknowledged },
     { status: "resolved", word: "Resolved" },

@@ -1,11 +1,12 @@
 // One incident: what is it, how bad, since when, who is on it, who knows of it, what happens next?
 import { html, useState } from "../components/html.js";
-import { get } from "../api.js";
+import { getText } from "../api.js";
 import { useResource } from "../resource.js";
 import { go } from "../router.js";
 import { may, me } from "../session.js";
 import { refreshStanding } from "../standing.js";
 import { useKeys } from "../components/keys.js";
+import { elements, members } from "../components/jsontext.js";
 import { SeverityBadge, StatusBadge } from "../components/severity.js";
 import { Loaded } from "../components/states.js";
 import { style } from "../components/style.js";
@@ -20,12 +21,15 @@ import { Timeline } from "./timeline.js";
 
 export const ready = style(new URL("./incident.css", import.meta.url).href);
 
-/** @typedef {import("../api.js").Schemas["IncidentInFull"]} Full */
+/** @typedef {import("../api.js").Schemas["IncidentInFull"] & {texts: string[]}} Full texts: its events as alertd wrote them, with all digits of numbers */
+
+/** @param {string} text @returns {Full} */
+const parsed = (text) => ({ ...JSON.parse(text), texts: elements(members(text).get("events") ?? "[]") });
 
 /** @param {{params: Record<string, string>}} props */
 export default function Incident({ params }) {
   const incident_id = params.id;
-  const incident = useResource((signal) => get("/incidents/{incident_id}", { params: { incident_id }, signal }), [incident_id], { every: 5, live: true });
+  const incident = useResource(async (signal) => parsed(await getText("/incidents/{incident_id}", { params: { incident_id }, signal })), [incident_id], { every: 5, live: true });
   const [note, setNote] = useState("");
   const [shown, setShown] = useState(/** @type {string | null} */ (null));
   const data = incident.data;
@@ -74,7 +78,7 @@ export default function Incident({ params }) {
             <section class="card"><h2>Similar before</h2><${Similar} i=${i} /></section>
           </div>
           <div class="incident-main">
-            <section class="card"><h2>Latest event</h2><${Latest} event=${i.events[0]} /></section>
+            <section class="card"><h2>Latest event</h2><${Latest} event=${i.events[0]} text=${i.texts[0]} /></section>
             <section class="card"><h2>Timeline</h2><${Timeline} entries=${i.timeline} deliveries=${i.deliveries} reveal=${reveal} /></section>
             <section class="card"><h2>Deliveries</h2><${Deliveries} deliveries=${i.deliveries} shown=${shown} show=${setShown} reload=${incident.reload} /></section>
             <section class="card"><h2>Events</h2><${Events} i=${i} /></section>
@@ -95,7 +99,7 @@ function Head({ i }) {
         ${i.held && html`<span class="mark">‖ held back by <${Holder} by=${i.held.by} />${i.held.until && html`, until <${Time} at=${i.held.until} />`}</span>`}</p>
       <h1 class=${long && !whole ? "words clamped" : "words"}>${i.message}</h1>
       ${long && html`<button type="button" class="quiet" aria-expanded=${whole} onClick=${() => setWhole(!whole)}>${whole ? "Less" : "All of the message"}</button>`}
-      <dl class="facts">
+      <dl class="incident-facts">
         <div><dt>Owner</dt><dd>${i.status === "resolved"
           ? html`resolved by <strong>${i.resolved_by}</strong> <${Time} at=${i.resolved_at} />`
           : i.acknowledged_by ? html`<strong>${i.acknowledged_by}</strong> since <${Time} at=${i.acknowledged_at} />` : html`<strong class="nobody">nobody is on it</strong>`}</dd></div>
@@ -106,7 +110,7 @@ function Head({ i }) {
         <div><dt>Source</dt><dd><a href=${"/incidents?source=" + encodeURIComponent(i.source)}>${i.source}</a></dd></div>
         <div><dt>Category</dt><dd>${i.category}</dd></div>
         <div><dt>Route</dt><dd>${i.route ?? html`<span class="soft">none matched</span>`}</dd></div>
-        <div><dt>Pattern</dt><dd class="cut" title=${i.pattern}>${i.pattern}</dd></div>
+        <div class="incident-pattern"><dt>Pattern</dt><dd class="cut" title=${i.pattern}>${i.pattern}</dd></div>
       </dl>
     </header>`;
 }

@@ -1,7 +1,7 @@
 // Who knows of an incident, who does not and why, and what happens next.
 import { html } from "../components/html.js";
 import { StatusBadge } from "../components/severity.js";
-import { Time } from "../components/time.js";
+import { Time, Told } from "../components/time.js";
 
 /** @typedef {import("../api.js").Schemas["IncidentInFull"]} Full */
 /** @typedef {import("../api.js").Schemas["Recipient"]} Recipient */
@@ -35,5 +35,5 @@ export const WhoKnows = ({ i }) => (i.channels.length === 0
 /** @param {{i: Full}} props */
 export function Next({ i }) {
   if (i.next.length === 0) return html`<p class="soft">${i.status === "resolved" ? "Nothing: it is over. A similar event opens a new incident." : "Nothing happens by itself until there is news."}</p>`;
-  return html`<ol class="next">${i.next.map((n) => html`<li key=${n.at + n.kind + (n.channel ?? "")}><strong><${Time} at=${n.at} /></strong> ${n.channel && html`<strong>${n.channel}</strong> `}${n.reason}</li>`)}</ol>`;
+  return html`<ol class="next">${i.next.map((n) => html`<li key=${n.at + n.kind + (n.channel ?? "")}><strong><${Time} at=${n.at} /></strong> ${n.channel && html`<strong>${n.channel}</strong> `}<${Told} text=${n.reason} /></li>`)}</ol>`;
 }

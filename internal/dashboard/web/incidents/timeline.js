@@ -35,6 +35,7 @@ function grouped(entries) {
 function what({ kind, channel, target, reason }) {
   const word = kind.replaceAll("_", " ");
   const where = channel && html` ${channel}${target && ` ${target}`}:`;
+  if (channel && reason.endsWith(" " + word)) reason = reason.slice(0, -word.length - 1);
   return html`<strong>${word}</strong>${where}${!channel && reason.startsWith(word + " ") ? reason.slice(word.length) : ` ${reason}`}`;
 }
 
@@ -55,9 +56,9 @@ export function Timeline({ entries, deliveries, reveal }) {
   const newest = grouped(entries);
   const line = { known: (/** @type {string} */ id) => ids.has(id), reveal };
   return html`
-    <ol class="timeline">${newest.slice(0, all ? undefined : few).map(({ entry, n, earlier }) => html`
+    <ol class="incident-timeline">${newest.slice(0, all ? undefined : few).map(({ entry, n, earlier }) => html`
       <li key=${n} data-tone=${tones[entry.kind] ?? "plain"}><${Line} entry=${entry} ...${line} />
         ${earlier.length > 0 && html`<details class="timeline-earlier"><summary>${earlier.length} earlier ${earlier.length === 1 ? "attempt" : "attempts"}</summary>
-          <ol class="timeline">${earlier.map((e) => html`<li key=${e.at}><${Line} entry=${e} ...${line} /></li>`)}</ol></details>`}</li>`)}</ol>
+          <ol class="incident-timeline">${earlier.map((e) => html`<li key=${e.at}><${Line} entry=${e} ...${line} /></li>`)}</ol></details>`}</li>`)}</ol>
     ${newest.length > few && html`<button type="button" onClick=${() => setAll(!all)}>${all ? "The newest only" : `All ${newest.length}`}</button>`}`;
 }
