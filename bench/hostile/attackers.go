@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"alertd/bench/internal/answer"
@@ -25,20 +24,17 @@ func dialFrom(ctx context.Context, addr string, n int) (net.Conn, error) {
 
 // attackers hold connections to alertd.
 type attackers struct {
-	addr    string
-	idle    []net.Conn
-	streams []net.Conn
-	// streamed is how many bytes the streams have brought, once they are closed.
-	streamed atomic.Int64
+	addr string
+	idle []net.Conn
 
 	slow   []*slowClient
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 }
 
-// attack opens the idle connections and the streams, and starts the slow clients. The caller calls stop in
+// attack opens the idle connections and starts the slow clients. The caller calls stop in
 // either case.
-func attack(ctx context.Context, addr string, idle, slow, streams int) (*attackers, error) {
+func attack(ctx context.Context, addr string, idle, slow int) (*attackers, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	a := &attackers{addr: addr, cancel: cancel}
 	space := make([]byte, answer.Most)
@@ -62,15 +58,12 @@ func attack(ctx context.Context, addr string, idle, slow, streams int) (*attacke
 		a.slow = append(a.slow, &slowClient{number: idle + i})
 	}
 	a.ended.Go(func() { a.dribble(ctx) })
-	return a, a.follow(ctx, streams)
+	return a, nil
 }
 
 // stop ends the attack.
 func (a *attackers) stop() {
 	a.cancel()
-	for _, conn := range a.streams {
-		_ = conn.Close()
-	}
 	a.ended.Wait()
 	for _, conn := range a.idle {
 		_ = conn.Close()

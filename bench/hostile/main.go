@@ -8,8 +8,7 @@
 //   - idle connections, from many addresses of loopback so that the limit of one address does
 //     not help: each has had an answer and then keeps silent;
 //   - slow clients, half of them in the header of a request and half in the body: each sends a
-//     byte now and then, and connects again when alertd cuts it off;
-//   - with -streams, readers of event streams, as dashboards are.
+//     byte now and then, and connects again when alertd cuts it off.
 //
 // How to read the table: requests/s, p50 and p99 are those of the alerts, /healthz is the
 // time from a new connection to the answer. All are medians over the rounds, except for the
@@ -53,7 +52,6 @@ type options struct {
 	duration    time.Duration
 	connections int
 	idle, slow  int
-	streams     int
 	check       bool
 }
 
@@ -67,7 +65,6 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.connections, "connections", 64, "how many connections send alerts at once")
 	flags.IntVar(&o.idle, "idle", 10_000, "how many connections are idle")
 	flags.IntVar(&o.slow, "slow", 200, "how many clients are slow")
-	flags.IntVar(&o.streams, "streams", 0, "how many event streams are open, each with 50 events/s of a source that the senders do not send")
 	flags.BoolVar(&o.check, "check", false, "fail if a goal is missed")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
@@ -75,10 +72,10 @@ func parseOptions(args []string) (options, error) {
 	switch {
 	case flags.NArg() > 0:
 		return options{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case o.rounds < 1, o.connections < 1, o.idle < 0, o.slow < 0, o.streams < 0, o.duration < 100*time.Millisecond:
-		return options{}, errors.New("-rounds and -connections must be at least 1, -idle, -slow and -streams at least 0, -duration at least 100ms")
+	case o.rounds < 1, o.connections < 1, o.idle < 0, o.slow < 0, o.duration < 100*time.Millisecond:
+		return options{}, errors.New("-rounds and -connections must be at least 1, -idle and -slow at least 0, -duration at least 100ms")
 	}
-	return o, enoughFiles(o.idle + o.slow + o.streams + o.connections)
+	return o, enoughFiles(o.idle + o.slow + o.connections)
 }
 
 // enoughFiles returns nil if this program may have so many connections. Go has raised the
@@ -108,7 +105,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("make a directory for the configuration: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(directory) }()
-	command, err := child.Alertd{Binary: o.alertd, Directory: directory}.Command("alertd", fmt.Sprintf("[server]\nmax_streams = %d\nmax_streams_per_client = %d\n[alerting]\nenabled = false\n", max(256, o.streams), max(32, perAddress)))
+	command, err := child.Alertd{Binary: o.alertd, Directory: directory}.Command("alertd", "[alerting]\nenabled = false\n")
 	if err != nil {
 		return err
 	}

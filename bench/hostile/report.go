@@ -60,7 +60,7 @@ func (r result) slowest(of func(round) turn) time.Duration {
 func (r result) print(out io.Writer) error {
 	var text bytes.Buffer
 	o := r.options
-	_, _ = fmt.Fprintf(&text, "POST /alerts: connections %d, rounds %d, turns of %s; attackers: %d idle connections, %d slow clients, %d streams\n\n", o.connections, o.rounds, o.duration, o.idle, o.slow, o.streams)
+	_, _ = fmt.Fprintf(&text, "POST /alerts: connections %d, rounds %d, turns of %s; attackers: %d idle connections, %d slow clients\n\n", o.connections, o.rounds, o.duration, o.idle, o.slow)
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "alertd\trequests/s\tp50 ms\tp99 ms\t/healthz p50 ms\tp99 ms\tmax ms\tRSS MiB\t")
 	for _, row := range []struct {
@@ -85,13 +85,6 @@ func (r result) print(out io.Writer) error {
 	_, _ = fmt.Fprintf(&text, "most memory: %.0f MiB; goal: less than %d MiB\n", float64(r.peak)/(1<<20), mostMemory>>20)
 	_, _ = fmt.Fprintf(&text, "slowest /healthz attacked: %.1f ms; goal: at most %d ms\n", r.slowest(attacked).Seconds()*1e3, mostHealth.Milliseconds())
 	_, _ = fmt.Fprintf(&text, "slow clients were cut off %d times\n", cuts)
-	if o.streams > 0 {
-		var streamed int64
-		for _, round := range r.rounds {
-			streamed += round.streamed
-		}
-		_, _ = fmt.Fprintf(&text, "a stream brought %.1f KiB/s\n", float64(streamed)/float64(o.streams)/(o.duration*time.Duration(o.rounds)).Seconds()/1024)
-	}
 	_, err := out.Write(text.Bytes())
 	return err
 }

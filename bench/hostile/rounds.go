@@ -26,8 +26,6 @@ type round struct {
 	alone, attacked turn
 	// cuts is how often alertd has cut a slow client off.
 	cuts int
-	// streamed is how many bytes the streams have brought.
-	streamed int64
 }
 
 // play plays all rounds, after a turn that warms alertd up.
@@ -46,7 +44,7 @@ func play(ctx context.Context, o options, server *child.Child) ([]round, error) 
 		if r.alone, err = takeTurn(ctx, o, server, senders); err != nil {
 			return nil, err
 		}
-		if err = underAttack(ctx, o, server, senders, &r); err != nil {
+		if r.attacked, r.cuts, err = underAttack(ctx, o, server, senders); err != nil {
 			return nil, err
 		}
 		rounds = append(rounds, r)
@@ -54,23 +52,23 @@ func play(ctx context.Context, o options, server *child.Child) ([]round, error) 
 	return rounds, nil
 }
 
-// underAttack takes a turn of a round while attackers are there.
-func underAttack(ctx context.Context, o options, server *child.Child, senders []*sender, r *round) error {
-	a, err := attack(ctx, server.Addr, o.idle, o.slow, o.streams)
+// underAttack takes a turn while attackers are there.
+func underAttack(ctx context.Context, o options, server *child.Child, senders []*sender) (turn, int, error) {
+	a, err := attack(ctx, server.Addr, o.idle, o.slow)
 	defer a.stop()
 	if err != nil {
-		return err
+		return turn{}, 0, err
 	}
-	r.attacked, err = takeTurn(ctx, o, server, senders)
+	t, err := takeTurn(ctx, o, server, senders)
 	if lost := a.lost(); lost > 0 && err == nil {
 		err = fmt.Errorf("alertd has closed %d of the idle connections, so this was no attack", lost)
 	}
 	a.stop() // then nobody counts any more
+	cuts := 0
 	for _, s := range a.slow {
-		r.cuts += s.cuts
+		cuts += s.cuts
 	}
-	r.streamed = a.streamed.Load()
-	return err
+	return t, cuts, err
 }
 
 // takeTurn lets the senders send, and asks for /healthz meanwhile.

@@ -96,16 +96,11 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 			return err
 		}
 	}
-	// Events that come soon after others share a write with those that follow.
-	events, pause := subscription.Events(), time.NewTimer(0)
-	defer pause.Stop()
 	for {
 		if err := s.flush(); err != nil {
 			return err
 		}
 		select {
-		case <-pause.C:
-			events = subscription.Events()
 		case <-r.Context().Done():
 			return nil
 		case <-a.closing:
@@ -124,7 +119,7 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 				return s.revoke(err)
 			}
 			s.buffer.WriteString(": heartbeat\n\n")
-		case event, open := <-events:
+		case event, open := <-subscription.Events():
 			if !open {
 				return s.drop()
 			}
@@ -134,15 +129,9 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 			if err := s.waiting(subscription); err != nil {
 				return err
 			}
-			events = nil
-			pause.Reset(streamPause)
 		}
 	}
 }
-
-// streamPause is the time between two writes of events to a stream. Many readers of a busy log
-// would cost a write each for each event. A subscription holds far more than comes meanwhile.
-const streamPause = 100 * time.Millisecond
 
 // stream is one open connection of Server-Sent Events.
 type stream struct {
