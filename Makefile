@@ -22,7 +22,7 @@ TYPES       := internal/dashboard/types/api.d.ts
 REDOCLY     := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI)/node_modules/.bin/redocly
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cover vet fmt lint openapi-lint dashboard-lint dashboard-types dashboard-vendor vuln bench bench-http bench-log bench-delivery bench-hostile crash crash-test replay fuzz e2e pictures static check beside clean
+.PHONY: help run build test race cover vet fmt lint openapi-lint dashboard-lint dashboard-types dashboard-vendor vuln bench bench-http bench-log bench-delivery bench-hostile bench-dashboard crash crash-test replay fuzz e2e pictures static check beside clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ bench-delivery: build ## from the answer to the webhook, a storm of events, a de
 
 bench-hostile: build ## POST /alerts while 10,000 idle connections and 200 slow clients are there, in 2 min; ARGS="-check" fails if a goal is missed
 	$(GO) run ./bench/hostile -alertd bin/alertd $(ARGS)
+
+bench-dashboard: build ## the dashboard in Chromium: its first view, 50 events a second for 10 min, 10,000 open incidents; ARGS="-g first" is one of these
+	PERF_SECONDS=600 PERF_SLACK=1 tools/e2e.sh perf --workers 1 $(ARGS)
 
 crash-test: ## the tests of the crash campaign, against miniature alertds, and of pgtest
 	$(GO) test -shuffle=on ./test/crash ./internal/pgtest
