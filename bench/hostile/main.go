@@ -10,6 +10,10 @@
 //   - slow clients, half of them in the header of a request and half in the body: each sends a
 //     byte now and then, and connects again when alertd cuts it off.
 //
+// With -streams there are readers of GET /events/stream as well. They ask for critical alerts, of
+// which 50 a second come in both turns, beside those that are counted. Their readers would be on
+// other machines, so this one reads them once a second.
+//
 // How to read the table: requests/s, p50 and p99 are those of the alerts, /healthz is the
 // time from a new connection to the answer. All are medians over the rounds, except for the
 // greatest time of /healthz, which is that of all rounds. RSS is alertd's at the end of a
@@ -52,6 +56,7 @@ type options struct {
 	duration    time.Duration
 	connections int
 	idle, slow  int
+	streams     int
 	check       bool
 }
 
@@ -65,6 +70,7 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.connections, "connections", 64, "how many connections send alerts at once")
 	flags.IntVar(&o.idle, "idle", 10_000, "how many connections are idle")
 	flags.IntVar(&o.slow, "slow", 200, "how many clients are slow")
+	flags.IntVar(&o.streams, "streams", 0, "how many streams of events are open")
 	flags.BoolVar(&o.check, "check", false, "fail if a goal is missed")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
@@ -72,10 +78,10 @@ func parseOptions(args []string) (options, error) {
 	switch {
 	case flags.NArg() > 0:
 		return options{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case o.rounds < 1, o.connections < 1, o.idle < 0, o.slow < 0, o.duration < 100*time.Millisecond:
-		return options{}, errors.New("-rounds and -connections must be at least 1, -idle and -slow at least 0, -duration at least 100ms")
+	case o.rounds < 1, o.connections < 1, o.idle < 0, o.slow < 0, o.streams < 0, o.duration < 100*time.Millisecond:
+		return options{}, errors.New("-rounds and -connections must be at least 1, -idle, -slow and -streams at least 0, -duration at least 100ms")
 	}
-	return o, enoughFiles(o.idle + o.slow + o.connections)
+	return o, enoughFiles(o.idle + o.slow + o.streams + o.connections)
 }
 
 // enoughFiles returns nil if this program may have so many connections. Go has raised the
@@ -105,7 +111,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("make a directory for the configuration: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(directory) }()
-	command, err := child.Alertd{Binary: o.alertd, Directory: directory}.Command("alertd", "[alerting]\nenabled = false\n")
+	command, err := child.Alertd{Binary: o.alertd, Directory: directory}.Command("alertd",
+		fmt.Sprintf("[server]\nmax_streams = %d\nmax_streams_per_client = %d\n[alerting]\nenabled = false\n", max(256, o.streams), perAddress))
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type round struct {
 	alone, attacked turn
 	// cuts is how often alertd has cut a slow client off.
 	cuts int
+	// streamed is how many events each stream has got on average.
+	streamed float64
 }
 
 // play plays all rounds, after a turn that warms alertd up.
@@ -44,7 +46,7 @@ func play(ctx context.Context, o options, server *child.Child) ([]round, error) 
 		if r.alone, err = takeTurn(ctx, o, server, senders); err != nil {
 			return nil, err
 		}
-		if r.attacked, r.cuts, err = underAttack(ctx, o, server, senders); err != nil {
+		if err = r.attack(ctx, o, server, senders); err != nil {
 			return nil, err
 		}
 		rounds = append(rounds, r)
@@ -52,26 +54,37 @@ func play(ctx context.Context, o options, server *child.Child) ([]round, error) 
 	return rounds, nil
 }
 
-// underAttack takes a turn while attackers are there.
-func underAttack(ctx context.Context, o options, server *child.Child, senders []*sender) (turn, int, error) {
+// attack takes a turn while attackers are there, and streams.
+func (r *round) attack(ctx context.Context, o options, server *child.Child, senders []*sender) error {
 	a, err := attack(ctx, server.Addr, o.idle, o.slow)
 	defer a.stop()
 	if err != nil {
-		return turn{}, 0, err
+		return err
 	}
-	t, err := takeTurn(ctx, o, server, senders)
+	s, err := openStreams(ctx, server.Addr, o.streams)
+	if err != nil {
+		return err
+	}
+	r.attacked, err = takeTurn(ctx, o, server, senders)
+	events, failed := s.close()
+	if err == nil {
+		err = failed
+	}
 	if lost := a.lost(); lost > 0 && err == nil {
 		err = fmt.Errorf("alertd has closed %d of the idle connections, so this was no attack", lost)
 	}
-	a.stop() // then nobody counts any more
-	cuts := 0
-	for _, s := range a.slow {
-		cuts += s.cuts
+	if o.streams > 0 {
+		r.streamed = float64(events) / float64(o.streams)
 	}
-	return t, cuts, err
+	a.stop() // then nobody counts any more
+	for _, s := range a.slow {
+		r.cuts += s.cuts
+	}
+	return err
 }
 
-// takeTurn lets the senders send, and asks for /healthz meanwhile.
+// takeTurn lets the senders send, and asks for /healthz meanwhile. If there are to be streams, it
+// sends what they get, too, also in the turn without them.
 func takeTurn(ctx context.Context, o options, server *child.Child, senders []*sender) (turn, error) {
 	probing, stop := context.WithCancel(ctx)
 	defer stop()
@@ -84,11 +97,19 @@ func takeTurn(ctx context.Context, o options, server *child.Child, senders []*se
 		times, err := probe(probing, server.Addr)
 		health <- probed{times, err}
 	}()
+	live := make(chan error, 1)
+	go func() {
+		if o.streams == 0 {
+			live <- nil
+			return
+		}
+		live <- sendLive(probing, server.Addr)
+	}()
 	began := time.Now()
 	latencies, err := sendAll(ctx, senders, o.duration)
 	took := time.Since(began)
 	stop()
-	probes := <-health
+	probes, liveErr := <-health, <-live
 	switch {
 	case ctx.Err() != nil:
 		return turn{}, context.Cause(ctx)
@@ -96,6 +117,8 @@ func takeTurn(ctx context.Context, o options, server *child.Child, senders []*se
 		return turn{}, err
 	case probes.err != nil:
 		return turn{}, probes.err
+	case liveErr != nil:
+		return turn{}, liveErr
 	}
 	usage, err := child.UsageOf(server.PID())
 	if err != nil {

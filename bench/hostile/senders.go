@@ -23,9 +23,14 @@ type sender struct {
 	latencies []time.Duration
 }
 
+// postOf returns the request that sends an alert.
+func postOf(addr, alert string) []byte {
+	return fmt.Appendf(nil, "POST /alerts HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", addr, len(alert), alert)
+}
+
 // dialSenders opens connections to send alerts on.
 func dialSenders(ctx context.Context, addr string, n int) ([]*sender, error) {
-	request := fmt.Appendf(nil, "POST /alerts HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", addr, len(example), example)
+	request := postOf(addr, example)
 	var dialer net.Dialer
 	senders := make([]*sender, 0, n)
 	for range n {
