@@ -12,6 +12,7 @@ const subscriptionQueue = 16_384
 type Subscription struct {
 	feed    *feed
 	filter  Filter
+	wants   string // the filter's key
 	backlog []*Event
 	events  chan *Event
 	dropped bool // written before events is closed
@@ -38,21 +39,27 @@ func (s *Subscription) Close() { s.feed.remove(s) }
 
 // feed hands new events to the subscriptions.
 type feed struct {
-	mu            sync.Mutex
-	subscriptions map[*Subscription]struct{}
+	mu sync.Mutex
+	// groups has the subscriptions by what they want: whether an event matches is decided once
+	// for all that want the same, as dashboards do.
+	groups map[string]map[*Subscription]struct{}
+	space  []*Event
 }
 
-func newFeed() *feed { return &feed{subscriptions: make(map[*Subscription]struct{})} }
+func newFeed() *feed { return &feed{groups: make(map[string]map[*Subscription]struct{})} }
 
 // subscription returns one that gets nothing yet.
 func (f *feed) subscription(filter Filter) *Subscription {
-	return &Subscription{feed: f, filter: filter, events: make(chan *Event, subscriptionQueue)}
+	return &Subscription{feed: f, filter: filter, wants: filter.key(), events: make(chan *Event, subscriptionQueue)}
 }
 
 func (f *feed) add(s *Subscription) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.subscriptions[s] = struct{}{}
+	if f.groups[s.wants] == nil {
+		f.groups[s.wants] = make(map[*Subscription]struct{})
+	}
+	f.groups[s.wants][s] = struct{}{}
 }
 
 func (f *feed) remove(s *Subscription) {
@@ -63,9 +70,13 @@ func (f *feed) remove(s *Subscription) {
 
 // end takes a subscription out, once. Under the lock.
 func (f *feed) end(s *Subscription) {
-	if _, ok := f.subscriptions[s]; ok {
-		delete(f.subscriptions, s)
-		close(s.events)
+	group := f.groups[s.wants]
+	if _, ok := group[s]; !ok {
+		return
+	}
+	close(s.events)
+	if delete(group, s); len(group) == 0 {
+		delete(f.groups, s.wants)
 	}
 }
 
@@ -73,21 +84,33 @@ func (f *feed) end(s *Subscription) {
 func (f *feed) publish(events []*Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for s := range f.subscriptions {
-		if !s.take(events) {
-			s.dropped = true
-			f.end(s)
+	for _, group := range f.groups {
+		f.space = f.space[:0]
+		decided := false
+		for s := range group {
+			if !decided {
+				decided = true
+				for _, event := range events {
+					if s.filter.Matches(event) {
+						f.space = append(f.space, event)
+					}
+				}
+			}
+			if len(f.space) == 0 {
+				break
+			}
+			if !s.take(f.space) {
+				s.dropped = true
+				f.end(s)
+			}
 		}
 	}
+	clear(f.space[:cap(f.space)]) // the buffer decides how long an event is kept
 }
 
-// take hands the subscriber those of the events that match. It returns false if too many
-// wait already.
+// take hands events to the subscriber. It returns false if too many wait already.
 func (s *Subscription) take(events []*Event) bool {
 	for _, event := range events {
-		if !s.filter.Matches(event) {
-			continue
-		}
 		select {
 		case s.events <- event:
 		default:

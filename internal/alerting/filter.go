@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,11 @@ func (f Filter) Matches(e *Event) bool {
 		return false
 	}
 	return f.Text == "" || containsFold(e.message, f.Text)
+}
+
+// key returns a text that filters have in common that want the same in the same words.
+func (f Filter) key() string {
+	return fmt.Sprintf("%d %d %q %d.%d %d.%d %q", f.MinSeverity, f.Categories, f.Sources, f.Since.Unix(), f.Since.Nanosecond(), f.Until.Unix(), f.Until.Nanosecond(), f.Text)
 }
 
 // containsFold reports whether text contains part, ignoring case. For an ASCII
