@@ -12,7 +12,7 @@ func TestFiltersThatDifferHaveDifferentKeys(t *testing.T) {
 	at := time.Date(2026, 3, 2, 9, 30, 0, 1, time.UTC)
 	keys := map[string]int{}
 	for i, filter := range []Filter{
-		{}, {MinSeverity: Critical}, {Categories: []Category{1}}, {Categories: []Category{1, 2}}, {Categories: []Category{12}},
+		{}, {MinSeverity: SeverityCritical}, {Categories: []Category{1}}, {Categories: []Category{1, 2}}, {Categories: []Category{12}},
 		{Sources: []string{"a", "b"}}, {Sources: []string{`a" "b`}}, {Sources: []string{"a b"}}, {Sources: []string{"ab"}},
 		{Since: at}, {Until: at}, {Since: at.Add(1)}, {Since: at.Add(time.Second)}, {Text: "a"}, {Text: "A"}, {Text: `"`}, {Sources: []string{"a"}, Text: "b"},
 	} {
