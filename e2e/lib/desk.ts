@@ -228,7 +228,7 @@ export function distinctAlerts(n: number) {
   }));
 }
 
-/** Starts an alertd with n open incidents, of which nobody is told. */
+/** Starts an alertd with n open incidents, and tells nobody of them. */
 export async function startWithIncidents(n: number): Promise<Daemon> {
   const daemon = await Daemon.start({ config: '[alerting]\nenabled = true\nmin_severity = "info"\ndefault_channels = []\n' });
   for (let from = 0; from < n; from += 5000) {
