@@ -72,19 +72,20 @@ func (r result) print(out io.Writer) error {
 	o := r.options
 	_, _ = fmt.Fprintf(&text, "POST /alerts: connections %d, rounds %d, turns of %s; attackers: %d idle connections, %d slow clients; %d streams\n\n", o.connections, o.rounds, o.duration, o.idle, o.slow, o.streams)
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "alertd\trequests/s\tp50 ms\tp99 ms\t/healthz p50 ms\tp99 ms\tmax ms\tRSS MiB\t")
+	_, _ = fmt.Fprintln(table, "alertd\trequests/s\tp50 ms\tp99 ms\t/healthz p50 ms\tp99 ms\tmax ms\tRSS MiB\tCPU µs an alert\t")
 	for _, row := range []struct {
 		name string
 		of   func(round) turn
 	}{{"alone", alone}, {"attacked", attacked}} {
 		ms := func(value func(turn) time.Duration) float64 { return medianOf(r, row.of, value).Seconds() * 1e3 }
-		_, _ = fmt.Fprintf(table, "%s\t%.0f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.0f\t\n", row.name,
+		_, _ = fmt.Fprintf(table, "%s\t%.0f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.0f\t%.1f\t\n", row.name,
 			medianOf(r, row.of, func(t turn) float64 { return t.rate }),
 			ms(func(t turn) time.Duration { return t.p50 }), ms(func(t turn) time.Duration { return t.p99 }),
 			ms(func(t turn) time.Duration { return figures.Percentile(t.health, 50) }),
 			ms(func(t turn) time.Duration { return figures.Percentile(t.health, 99) }),
 			r.slowest(row.of).Seconds()*1e3,
-			float64(medianOf(r, row.of, func(t turn) int64 { return t.rss }))/(1<<20))
+			float64(medianOf(r, row.of, func(t turn) int64 { return t.rss }))/(1<<20),
+			ms(func(t turn) time.Duration { return t.cpu })*1e3)
 	}
 	_ = table.Flush() // to memory
 	cuts := 0

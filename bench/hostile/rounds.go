@@ -19,6 +19,7 @@ type turn struct {
 	p50, p99 time.Duration
 	health   []time.Duration // sorted; of GET /healthz
 	rss      int64           // bytes, at the end
+	cpu      time.Duration   // of alertd, for one alert
 }
 
 // round has a turn without attackers and one with them.
@@ -105,6 +106,10 @@ func takeTurn(ctx context.Context, o options, server *child.Child, senders []*se
 		}
 		live <- sendLive(probing, server.Addr)
 	}()
+	before, err := child.UsageOf(server.PID())
+	if err != nil {
+		return turn{}, err
+	}
 	began := time.Now()
 	latencies, err := sendAll(ctx, senders, o.duration)
 	took := time.Since(began)
@@ -129,6 +134,7 @@ func takeTurn(ctx context.Context, o options, server *child.Child, senders []*se
 	return turn{
 		rate: float64(len(latencies)) / took.Seconds(), p50: figures.Percentile(latencies, 50), p99: figures.Percentile(latencies, 99),
 		health: probes.times, rss: usage.RSS,
+		cpu: (usage.CPU - before.CPU) / time.Duration(len(latencies)),
 	}, nil
 }
 

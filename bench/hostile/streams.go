@@ -53,7 +53,7 @@ func openStreams(ctx context.Context, addr string, n int) (*streams, error) {
 		}
 		if err != nil {
 			close(s.ended)
-			s.close()
+			_, _ = s.close() // what went wrong is known
 			return nil, fmt.Errorf("open stream %d: %w", i, err)
 		}
 	}

@@ -163,3 +163,18 @@ func BenchmarkPublishDuringReplay(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFeed is what registering costs while streams watch for something else.
+func BenchmarkFeed(b *testing.B) {
+	for _, streams := range []int{0, 1000} {
+		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
+			manager := newManager(b, everything(1000))
+			for range streams {
+				b.Cleanup(manager.Subscribe(alerting.Filter{MinSeverity: alerting.SeverityCritical, Sources: []string{"nobody"}}).Close)
+			}
+			for b.Loop() {
+				register(b, manager, varBreach())
+			}
+		})
+	}
+}

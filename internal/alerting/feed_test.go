@@ -1,7 +1,9 @@
 package alerting_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -77,4 +79,44 @@ func TestSlowSubscriberIsDropped(t *testing.T) {
 	}
 	require.Equal(t, alerting.Seq(16_384), last)
 	slow.Close()
+}
+
+func TestSubscriptionsWithLikeFiltersGetTheSame(t *testing.T) {
+	now := time.Now()
+	filters := []alerting.Filter{
+		{},
+		{},
+		{MinSeverity: alerting.SeverityCritical},
+		{Sources: []string{"kill_switch"}},
+		{Sources: []string{"kill_switch"}},
+		{Sources: []string{"kill_switch", "x"}},
+		{Text: "kill_switch"},
+		{Categories: []alerting.Category{alerting.CategoryOther}},
+		{Since: now.Add(time.Hour)},
+		{Until: now.Add(time.Hour)},
+	}
+	manager := newManager(t, everything(100))
+	subscriptions := make([]*alerting.Subscription, len(filters))
+	for i, filter := range filters {
+		subscriptions[i] = manager.Subscribe(filter)
+	}
+	fill(t, manager, 12)
+	subscriptions[0].Close() // the other with the same filter stays
+	fill(t, manager, 1)
+	for i, s := range subscriptions {
+		s.Close()
+		var got []alerting.Seq
+		for event := range s.Events() {
+			require.True(t, filters[i].Matches(event))
+			got = append(got, event.Seq())
+		}
+		var want []alerting.Seq
+		for _, event := range manager.RecentEvents(alerting.Query{Filter: filters[i], Limit: 100}).Events {
+			if i > 0 || event.Seq() <= 12 {
+				want = append(want, event.Seq())
+			}
+		}
+		slices.Sort(want)
+		require.Equal(t, want, got, "%+v", filters[i])
+	}
 }

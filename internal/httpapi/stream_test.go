@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -258,6 +259,47 @@ func TestSlowReaderIsDroppedWithoutHoldingUpIngest(t *testing.T) {
 	require.Less(t, ids, 20_000)
 	require.Contains(t, last, fmt.Sprintf(`"last_seq":%d}`, ids), "it is said from where to go on")
 	require.Contains(t, h.log.String(), "slow reader dropped")
+}
+
+// flushed is a connection that counts its writes to the network.
+type flushed struct {
+	*httptest.ResponseRecorder
+	writes int
+}
+
+func (f *flushed) Flush() { f.writes++ }
+
+func TestManyStreamsWriteSeldom(t *testing.T) {
+	for streams, want := range map[int]int{1: 1000, 400: 10} { // 400 streams rest for 100 ms
+		synctest.Test(t, func(t *testing.T) {
+			h := newHarness(t, func(c *httpapi.Config) { c.MaxStreams, c.Settings.Limits.StreamsPerClient = streams, streams })
+			ctx, cancel := context.WithCancel(t.Context())
+			connections := make([]*flushed, streams)
+			var ended sync.WaitGroup
+			for i := range connections {
+				connections[i] = &flushed{ResponseRecorder: httptest.NewRecorder()}
+				ended.Go(func() {
+					h.api.Handler().ServeHTTP(connections[i], httptest.NewRequestWithContext(ctx, http.MethodGet, "/events/stream", nil))
+				})
+			}
+			synctest.Wait()
+			before := connections[0].writes
+			for range 1000 {
+				h.register("s")
+				time.Sleep(time.Millisecond) //nolint:forbidigo // in a bubble
+			}
+			synctest.Wait()
+			require.InDelta(t, want, connections[0].writes-before, 2)
+			h.register("s")
+			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // in a bubble
+			synctest.Wait()
+			cancel()
+			ended.Wait()
+			for _, c := range connections {
+				require.Equal(t, 1001, strings.Count(c.Body.String(), "\nid: "), "each event comes once")
+			}
+		})
+	}
 }
 
 func TestStuckReaderIsCutOff(t *testing.T) {
