@@ -142,11 +142,8 @@ export async function expectAccessible(page: Page) {
   expect(found, 'axe-core').toEqual([]);
 }
 
-/** Fails if the page scrolls sideways. */
+/** Fails if the page scrolls sideways, once it has adapted to the window. */
 export async function expectNoSidewaysScroll(page: Page) {
-  const { scroll, client } = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return { scroll: scrollWidth, client: clientWidth };
-  });
-  expect(scroll, 'the width of what the page has, beside the width of the window').toBeLessThanOrEqual(client);
+  const tooWide = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  await expect.poll(tooWide, { message: 'by how much the page is wider than the window' }).toBeLessThanOrEqual(0);
 }
