@@ -195,7 +195,7 @@ func FuzzAction(f *testing.F) {
 	for _, seed := range []string{
 		``, ` `, `{`, `{}`, `[]`, `null`, `"Ada"`, `{"by":"Ada"}`, ` {"by":" Ada ","note":" n "}` + "\n", `{"by":"Ada","note":""}`, `{"by":"Ada","note":null}`, `{"by":7}`, `{"by":"Ada","by":"Eve"}`, `{"by":"Ada","b\u0079":"Eve"}`, `{"b\u0079":"Ada"}`,
 		`{"By":"Ada"}`, `{"by":"Ada","more":{"a":1,"a":2}}`, `{"by":"Ada"}{}`, `{"by":"Ada"},`, `{"by":"\ud800"}`, `{"by":"\ud83d\ude00"}`, `{"by":"\u0000"}`, `{"by":"a` + "\x00" + `"}`, "{\"by\":\"\xff\"}", `{"by":"` + strings.Repeat("é", 255) + `"}`,
-		`{"by":"` + strings.Repeat("é", 256) + `"}`, `{"by":"A","note":"` + strings.Repeat("é", 8192) + `"}`, `{"by":"A","note":"` + strings.Repeat("é", 8193) + `"}`, `{"by":"\u2003"}`, "\ufeff" + `{"by":"Ada"}`, `{"by":"Ada",}`, `{'by':'Ada'}`,
+		`{"by":"` + strings.Repeat("é", 256) + `"}`, `{"by":"A","note":"` + strings.Repeat("é", 8192) + `"}`, `{"by":"A","note":"` + strings.Repeat("é", 8193) + `"}`, `{"by":"\u2003"}`, "\ufeff" + `{"by":"Ada"}`, "\ufeff" + `{"who":"Ada"}`, `{"by":"Ada",}`, `{'by':'Ada'}`,
 	} {
 		f.Add(seed)
 	}
@@ -215,7 +215,7 @@ func FuzzAction(f *testing.F) {
 		p := requireRefusal(t, a, http.StatusBadRequest, http.StatusUnprocessableEntity)
 		if a.status == http.StatusUnprocessableEntity {
 			require.False(t, allowed, p.Detail)
-			require.True(t, json.Valid([]byte(body)), "a body that is not JSON is malformed, not invalid")
+			require.True(t, json.Valid([]byte(strings.TrimPrefix(body, "\ufeff"))), "a body that is not JSON is malformed, not invalid")
 		} else if allowed { // JSON to others: alertd refuses what can be read in two ways
 			require.True(t, strings.Contains(p.Detail, "a field twice") || strings.Contains(want.By+want.Note, "\ufffd"), p.Detail)
 		}
