@@ -83,8 +83,12 @@ func (l *ledger) verifyWhole(p *post, inLog map[string]bool) {
 }
 
 // verifyStream compares the events that a reader of the stream has seen with the log, newest
-// first: they must be the same, up to the last event seen.
+// first: they must be the same, up to the last event seen. The reader may be ahead by events
+// that alertd has raised since the log was read.
 func verifyStream(seen, log []record) []finding {
+	for len(seen) > 0 && (len(log) == 0 || lastSeq(seen) > log[0].seq) && seen[len(seen)-1].own() {
+		seen = seen[:len(seen)-1]
+	}
 	upTo := lastSeq(seen)
 	want := slices.Clone(log)
 	slices.Reverse(want)

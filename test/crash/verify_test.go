@@ -165,6 +165,7 @@ func TestVerifyStream(t *testing.T) {
 	}
 	changed := append([]record(nil), inOrder...)
 	changed[1].json += " "
+	raised := record{seq: 7, json: `{"source":"` + ownSource + `"}`}
 	tests := map[string]struct {
 		seen   []record
 		detail string // "": nothing is wrong
@@ -179,6 +180,8 @@ func TestVerifyStream(t *testing.T) {
 		"two change places":       {[]record{inOrder[1], inOrder[0], inOrder[2]}, "event 1 of it is"},
 		"one is unlike the log's": {changed, "event 2 of it is"},
 		"one is not in the log":   {append(append([]record(nil), inOrder...), eventOf(plain("six"), 7)), "it has 6 events up to seq 7, GET /events has 5"},
+		"alertd raised it since":  {seen: append(append([]record(nil), inOrder...), raised)},
+		"raised too early":        {[]record{inOrder[0], raised, inOrder[1]}, "event 2 of it is"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
