@@ -82,6 +82,15 @@ func PostgreSQL(tb testing.TB) Database {
 	}
 	db.Pass = func(tb testing.TB, by time.Duration) {
 		tb.Helper()
+		// Or what is being sent just now would be taken for lost, and sent again. Where an attempt
+		// hangs, that is meant.
+		sending := func() (n int) {
+			require.NoError(tb, db.SQL.QueryRowContext(tb.Context(), `SELECT count(*) FROM deliveries WHERE status = 2`).Scan(&n))
+			return n
+		}
+		for end := time.Now().Add(3 * time.Second); sending() > 0 && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // in a loop
+		}
 		db.Exec(tb, fmt.Sprintf(`SELECT 1 FROM engine FOR UPDATE; -- so that there is no turn meanwhile
 			%s;
 			UPDATE states SET state = jsonb_set(state::jsonb, '{at}', to_jsonb((state::jsonb->>'at')::timestamptz + interval '%d microseconds'))
