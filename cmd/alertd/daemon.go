@@ -137,7 +137,7 @@ func assemble(ctx context.Context, c daemonConfig, opened *store.Store) (_ *daem
 		registry.MustRegister(metrics.NewCertificate(c.ways.certificates.Expires))
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Manager: manager, Registry: registry, Refusals: refusals, Logger: log.Logger, Build: build,
+		Manager: manager, Changed: opened.Changed, Registry: registry, Refusals: refusals, Logger: log.Logger, Build: build,
 		Ready: []httpapi.ReadyCheck{
 			{Name: "log", Err: opened.Ready},
 			{Name: "engine", Err: deliver.Ready},

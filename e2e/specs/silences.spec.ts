@@ -42,6 +42,19 @@ test.describe('the list', () => {
 test.describe('an operator', () => {
   test.use({ at: 'own', role: 'operator', config: '[alerting]\nenabled = true\nmin_severity = "info"\ndefault_channels = []\n' });
 
+  test('sees at once what somebody else does', async ({ page, daemon }) => {
+    await daemon.alerts(...distinctAlerts(5));
+    await open(page, '/silences');
+    await expect(page.getByText('Nothing is silenced.')).toBeVisible();
+    await expect(page).toHaveTitle(/^\(1\)/);
+    const soon = { timeout: 4_000 }; // the page asks by itself only after 10 and 15 s
+    await daemon.post('/silences', { match: { source: ['component_1'] }, duration: '1h', comment: 'A rehearsal' }, 'admin');
+    await expect(page.getByRole('row').filter({ hasText: 'A rehearsal' })).toBeVisible(soon);
+    const { incidents } = await daemon.get('/incidents?min_severity=critical');
+    await daemon.post(`/incidents/${incidents[0].incident_id}/resolve`, {}, 'admin');
+    await expect(page).not.toHaveTitle(/^\(/, soon);
+  });
+
   test('makes a silence, sees what it holds, and ends it', async ({ page, daemon }) => {
     await daemon.alerts(...distinctAlerts(5));
     await open(page, '/silences');

@@ -32,6 +32,8 @@ type BuildInfo struct {
 // otherwise.
 type Config struct {
 	Manager *alerting.Manager
+	// Changed returns a channel that is closed by the next change that no event tells of.
+	Changed func() <-chan struct{}
 	// Registry is where the API's own metrics go and what /metrics shows.
 	Registry *prometheus.Registry
 	// Refusals counts the callers that the API turns away.
@@ -151,6 +153,7 @@ func (c *Config) complete() error {
 		missing bool
 	}{
 		{"Manager", c.Manager == nil},
+		{"Changed", c.Changed == nil},
 		{"Registry", c.Registry == nil},
 		{"Refusals", c.Refusals == nil},
 		{"Logger", c.Logger == nil},

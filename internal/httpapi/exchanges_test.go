@@ -349,6 +349,7 @@ func exchanges(tb testing.TB) map[string]exchange {
 		// GET /events/stream
 		"a stream":                          adding(get("/events/stream", 200), says("retry: 2000\n\n")),
 		"a stream that goes on":             adding(get("/events/stream?min_severity=error&category=risk_limit&source=var_gate&since=2020-01-01T00:00:00Z&q=LIMIT", 200), events, header("Last-Event-ID", "1"), says("\n\nid: 3\nevent: alert\ndata: {")),
+		"a stream with changes":             adding(get("/events/stream?changes=true", 200), events, says("retry: 2000\n\n")),
 		"a stream that has missed events":   adding(get("/events/stream?last_event_id=7", 200), events, says("event: gap\ndata: {\"from\":1,\"to\":7,")),
 		"a stream by an unknown filter":     adding(get("/events/stream?limit=5", 400), says("is not a known parameter")),
 		"a stream from no event":            adding(get("/events/stream?last_event_id=-1", 400), says("whole number")),

@@ -97,7 +97,7 @@ func newHarness(tb testing.TB, change ...func(*httpapi.Config)) *harness {
 		Incidents: desk, EventIncidents: desk, EventCounts: counter{manager}, IncidentActions: desk, Silences: desk, Explainer: desk, Noise: desk, Deliveries: desk, Retries: desk, Channels: desk, ChannelTests: desk, Heartbeats: desk, Audit: desk, Credentials: &credentials{},
 		Sessions: session.New(session.Config{Store: memstore.NewWithCleanupInterval(0), Idle: 8 * time.Hour, Absolute: 7 * 24 * time.Hour}), AuditLog: journal,
 		Ready:   []httpapi.ReadyCheck{working("log"), working("engine")},
-		Manager: manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: slog.New(slog.NewJSONHandler(log, nil)),
+		Manager: manager, Changed: func() <-chan struct{} { return nil }, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: slog.New(slog.NewJSONHandler(log, nil)),
 		Build:           httpapi.BuildInfo{Version: "v1.2.3", Commit: "abc", GoVersion: "go1.26"},
 		EffectiveConfig: func() map[string]any { return map[string]any{"server": map[string]any{"listen": "127.0.0.1:8080"}} },
 		Reload:          func(context.Context) ([]string, error) { return nil, nil },

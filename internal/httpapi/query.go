@@ -28,7 +28,7 @@ const (
 var (
 	filterParameters   = []string{"min_severity", "category", "source", "since", "q"}
 	eventParameters    = append(slices.Clone(filterParameters), "until", "order", "limit", "cursor")
-	streamParameters   = append(slices.Clone(filterParameters), "last_event_id")
+	streamParameters   = append(slices.Clone(filterParameters), "last_event_id", "changes")
 	incidentParameters = append(slices.Clone(filterParameters), "status", "fingerprint", "order", "limit", "cursor")
 	silenceParameters  = []string{"active", "limit", "cursor"}
 	deliveryParameters = []string{"status", "channel", "incident_id", "limit", "cursor"}
@@ -182,6 +182,18 @@ func (q *queryReader) ascending(otherwise bool) bool {
 	return order == "asc"
 }
 
+// flag reads a parameter that is true or false; nil if it is not there.
+func (q *queryReader) flag(name string) *bool {
+	text, ok := q.one(name)
+	if !ok {
+		return nil
+	}
+	if text != "true" && text != "false" {
+		q.problem(name, "%s is not allowed, must be true or false", strconv.Quote(shorten(text)))
+	}
+	return new(text == "true")
+}
+
 // limit reads how many are wanted.
 func (q *queryReader) limit() int {
 	text, ok := q.one("limit")
@@ -302,24 +314,33 @@ func parseDeliveryQuery(raw string) (delivery.Query, error) {
 	return query, q.err()
 }
 
+// streamQuery is what a reader of the stream asks for.
+type streamQuery struct {
+	filter  alerting.Filter
+	resume  alerting.Resume
+	changes bool // to be told of changes that no event tells of
+}
+
 // parseStreamQuery reads the query and the Last-Event-ID header of GET
 // /events/stream. The header, which browsers send when they connect again,
 // comes before the parameter of the same meaning.
-func parseStreamQuery(raw, lastEventID string) (alerting.Filter, alerting.Resume, error) {
+func parseStreamQuery(raw, lastEventID string) (streamQuery, error) {
 	q := newQueryReader(raw, streamParameters)
-	filter := q.filter()
+	query := streamQuery{filter: q.filter()}
+	if changes := q.flag("changes"); changes != nil {
+		query.changes = *changes
+	}
 	name, text := "Last-Event-ID", lastEventID
 	parameter, given := q.one("last_event_id")
 	if lastEventID == "" && given {
 		name, text = "last_event_id", parameter
 	}
-	var resume alerting.Resume
 	if text != "" || (given && lastEventID == "") {
 		after, err := alerting.ParseSeq(text)
 		if err != nil {
 			q.problem(name, "%s is not allowed, must be the id of an event of this stream, a whole number", strconv.Quote(shorten(text)))
 		}
-		resume = alerting.Resume{Active: true, After: after}
+		query.resume = alerting.Resume{Active: true, After: after}
 	}
-	return filter, resume, q.err()
+	return query, q.err()
 }

@@ -176,13 +176,7 @@ func (a *API) postSilencePreview(w *response, r *http.Request) error {
 // parseSilenceQuery reads the query of GET /silences.
 func parseSilenceQuery(raw string) (routing.SilenceQuery, error) {
 	q := newQueryReader(raw, silenceParameters)
-	query := routing.SilenceQuery{Before: q.cursor(silenceCursor), Limit: q.limit()}
-	if text, ok := q.one("active"); ok {
-		active := text == "true"
-		if query.Active = &active; !active && text != "false" {
-			q.problem("active", "%s is not allowed, must be true or false", strconv.Quote(shorten(text)))
-		}
-	}
+	query := routing.SilenceQuery{Before: q.cursor(silenceCursor), Limit: q.limit(), Active: q.flag("active")}
 	return query, q.err()
 }
 

@@ -18,7 +18,7 @@ import (
 // HTML, section 9.2). A reader that is too slow is told so and dropped; the
 // connection's deadlines apply to each write, not to the whole.
 func (a *API) streamEvents(w *response, r *http.Request) error {
-	filter, resume, err := parseStreamQuery(r.URL.RawQuery, r.Header.Get("Last-Event-Id"))
+	query, err := parseStreamQuery(r.URL.RawQuery, r.Header.Get("Last-Event-Id"))
 	if err != nil {
 		return err
 	}
@@ -30,12 +30,16 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 		return err
 	}
 	defer a.streams.leave(client)
-	s := &stream{w: w, connection: http.NewResponseController(w), timeout: a.config.WriteTimeout, lastSeq: resume.After}
+	var changes <-chan struct{} // closed by the first change since the stream was opened
+	if query.changes {
+		changes = a.config.Changed()
+	}
+	s := &stream{w: w, connection: http.NewResponseController(w), timeout: a.config.WriteTimeout, lastSeq: query.resume.After}
 	if err := s.open(r.ProtoMajor); err != nil || r.Method == http.MethodHead {
 		return err
 	}
 	s.buffer.WriteString("retry: 2000\n\n")
-	subscription, err := a.config.Manager.Follow(r.Context(), filter, resume, func(missed alerting.Replay) error { return a.replay(s, missed) })
+	subscription, err := a.config.Manager.Follow(r.Context(), query.filter, query.resume, func(missed alerting.Replay) error { return a.replay(s, missed) })
 	switch {
 	case errors.Is(err, errShuttingDown):
 		s.message("shutdown", shutdownMessage)
@@ -48,7 +52,7 @@ func (a *API) streamEvents(w *response, r *http.Request) error {
 	defer subscription.Close()
 	lease := a.lease(r, access.NeedRead)
 	defer lease.stop()
-	w.cause = a.feed(r, s, subscription, lease)
+	w.cause = a.feed(r, s, subscription, changes, lease)
 	return nil
 }
 
@@ -88,9 +92,13 @@ func unavailable(detail string) *problem {
 // first event after a rest is written at once. make bench-hostile ARGS="-streams 1000" measures it.
 func (s *openStreams) rest() time.Duration { return time.Duration(s.count()) * (time.Second / 4000) }
 
-// feed writes to the stream until it ends. The error is nil if the client or alertd
-// ended it.
-func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscription, lease *lease) error {
+// changesRest is the time between two messages of a stream that something has changed: its
+// reader then reads a lot anew.
+const changesRest = time.Second
+
+// feed writes to the stream until it ends. changed is closed by the next change that the reader
+// is told of, and nil if there is none. The error is nil if the client or alertd ended it.
+func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscription, changed <-chan struct{}, lease *lease) error {
 	heartbeat := time.NewTicker(a.config.StreamHeartbeat)
 	defer heartbeat.Stop()
 	if err := lease.renew(); err != nil { // it took a while to come here
@@ -104,6 +112,9 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 	events := subscription.Events() // nil while it rests
 	rest := time.NewTimer(0)
 	defer rest.Stop()
+	var next <-chan struct{} // that of changes, while they rest
+	again := time.NewTimer(0)
+	defer again.Stop()
 	for {
 		if err := s.flush(); err != nil {
 			return err
@@ -129,6 +140,14 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 				return s.revoke(err)
 			}
 			s.buffer.WriteString(": heartbeat\n\n")
+		case <-changed:
+			changed, next = nil, a.config.Changed()
+			again.Reset(changesRest)
+			s.message("changed", struct{}{})
+		case <-again.C:
+			if next != nil {
+				changed, next = next, nil
+			}
 		case event, open := <-events:
 			if !open {
 				return s.drop()

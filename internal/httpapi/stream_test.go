@@ -302,6 +302,43 @@ func TestManyStreamsWriteSeldom(t *testing.T) {
 	}
 }
 
+func TestStreamTellsOfChangesOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := make(chan struct{})
+		h := newHarness(t, func(c *httpapi.Config) { c.Changed = func() <-chan struct{} { return next } })
+		change := func() {
+			before := next
+			next = make(chan struct{})
+			close(before)
+			synctest.Wait()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		connection, ended := httptest.NewRecorder(), make(chan struct{})
+		go func() {
+			defer close(ended)
+			h.api.Handler().ServeHTTP(connection, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events/stream?changes=true", nil))
+		}()
+		synctest.Wait()
+		told := func() int { return strings.Count(connection.Body.String(), "event: changed\ndata: {}\n\n") }
+		require.Equal(t, 0, told())
+		change()
+		require.Equal(t, 1, told(), "at once")
+		change()
+		change()
+		require.Equal(t, 1, told())
+		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
+		synctest.Wait()
+		require.Equal(t, 2, told(), "those of a second together")
+		time.Sleep(time.Minute) //nolint:forbidigo // in a bubble
+		synctest.Wait()
+		require.Equal(t, 2, told(), "none without a change")
+		change()
+		require.Equal(t, 3, told())
+		cancel()
+		<-ended
+	})
+}
+
 func TestStuckReaderIsCutOff(t *testing.T) {
 	h := newHarness(t, func(c *httpapi.Config) { c.WriteTimeout = 20 * time.Millisecond })
 	server := h.serve()
@@ -323,7 +360,7 @@ func TestStreamNamesBadParameters(t *testing.T) {
 	h := newHarness(t)
 	for query, field := range map[string]string{
 		"?last_event_id=x": "last_event_id", "?last_event_id=": "last_event_id", "?last_event_id=-1": "last_event_id",
-		"?limit=5": "limit", "?until=2025-01-01T00:00:00Z": "until", "?min_severity=loud": "min_severity", "?source=": "source",
+		"?limit=5": "limit", "?until=2025-01-01T00:00:00Z": "until", "?min_severity=loud": "min_severity", "?source=": "source", "?changes=yes": "changes",
 	} {
 		requireField(t, requireProblem(t, h.get("/events/stream"+query), http.StatusBadRequest), field, "")
 	}

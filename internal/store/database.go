@@ -36,9 +36,10 @@ type database interface {
 	exclusive(ctx context.Context, name string, f func(ctx context.Context) error) (bool, error)
 	// giveBack returns free space to the operating system, in small steps.
 	giveBack(ctx context.Context) error
-	// follow calls wake whenever another replica may have appended, until ctx ends;
-	// it returns at once where there are no replicas.
-	follow(ctx context.Context, wake func()) error
+	// follow calls wake whenever another replica may have appended, and changed whenever a
+	// replica has announced a change, until ctx ends; it returns at once where there are no
+	// replicas.
+	follow(ctx context.Context, wake, changed func()) error
 	// explain says in the user's words why the database cannot do something now,
 	// or "" if the error is not of that sort.
 	explain(err error) string

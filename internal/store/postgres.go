@@ -28,6 +28,10 @@ const (
 // notifyChannel is where a replica tells the others that it has appended.
 const notifyChannel = "alertd_events"
 
+// changedPayload says there that something other than the log has changed. A replica that does
+// not know it looks at the log, which does no harm.
+const changedPayload = "changed"
+
 // pollEvery is how often a follower looks for itself, should a notification be lost.
 const pollEvery = 500 * time.Millisecond
 
@@ -175,7 +179,7 @@ func (d *postgresDB) giveBack(context.Context) error { return nil }
 
 // follow implements database: it listens, looks for itself now and then, and
 // connects again when the connection is lost.
-func (d *postgresDB) follow(ctx context.Context, wake func()) error {
+func (d *postgresDB) follow(ctx context.Context, wake, changed func()) error {
 	wait, lost := newBackoff(), false
 	for ctx.Err() == nil {
 		err := d.listen(ctx, func() {
@@ -184,7 +188,7 @@ func (d *postgresDB) follow(ctx context.Context, wake func()) error {
 			}
 			wait, lost = newBackoff(), false
 			wake()
-		})
+		}, changed)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was told to end
 		}
@@ -198,7 +202,7 @@ func (d *postgresDB) follow(ctx context.Context, wake func()) error {
 	return nil
 }
 
-func (d *postgresDB) listen(ctx context.Context, wake func()) error {
+func (d *postgresDB) listen(ctx context.Context, wake, changed func()) error {
 	conn, err := d.dial(ctx)
 	if err != nil {
 		return err
@@ -211,9 +215,10 @@ func (d *postgresDB) listen(ctx context.Context, wake func()) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	wake() // what came before
+	changed()
 	for {
 		limited, cancel := context.WithTimeout(ctx, pollEvery)
-		_, err := conn.WaitForNotification(limited)
+		told, err := conn.WaitForNotification(limited)
 		expired := limited.Err() != nil
 		cancel()
 		switch {
@@ -221,6 +226,8 @@ func (d *postgresDB) listen(ctx context.Context, wake func()) error {
 			return ctx.Err()
 		case err != nil && !expired:
 			return fmt.Errorf("wait: %w", err)
+		case err == nil && told.Payload == changedPayload:
+			changed()
 		case err != nil: // silence: perhaps nobody is there any more
 			if err := d.ping(ctx, conn); err != nil {
 				return fmt.Errorf("wait: %w", err)

@@ -309,7 +309,7 @@ func (d *sqliteDB) runPragma(ctx context.Context, pragma string) error {
 }
 
 // follow implements database: there are no replicas.
-func (d *sqliteDB) follow(context.Context, func()) error { return nil }
+func (d *sqliteDB) follow(context.Context, func(), func()) error { return nil }
 
 // lostConnection implements database: there is no network to lose one.
 func (d *sqliteDB) lostConnection(error) bool { return false }

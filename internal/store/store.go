@@ -59,6 +59,7 @@ type Store struct {
 	publisher  *publisher
 	segments   *segments
 	buffer     *alerting.Buffer
+	changes    *changes
 	counts     counts
 	health     health
 	unreadable unreadable
@@ -131,6 +132,7 @@ func open(ctx context.Context, config Config, connect func(context.Context, Conf
 	s.publisher = newPublisher(s)
 	s.health.suspected = make(chan struct{}, 1)
 	s.buffer = newBuffer()
+	s.changes = newChanges()
 	s.behind = newBehind()
 	s.segments = newSegments(s)
 	if err := s.segments.index.Load(ctx); err != nil {
@@ -204,7 +206,7 @@ func (s *Store) followLoop(ctx context.Context) error {
 			case wake <- struct{}{}:
 			default:
 			}
-		})
+		}, s.changes.announce)
 	})
 	group.Go(func() error {
 		failing := false

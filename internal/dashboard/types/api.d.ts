@@ -226,6 +226,10 @@ export interface paths {
          * @description Server-Sent Events. An event has the type `alert`, its `seq` as id and its JSON on one line as data. An idle stream gets
          *     a comment every 15 s (`[server] stream_heartbeat`).
          *
+         *     With `changes=true` it also has the type `changed` (without members), at most once a second, when something has changed
+         *     that no event tells of: an incident was acknowledged or resolved, a silence made or ended, a delivery tried again. It is a hint
+         *     to read anew what is shown; one may be missed when a connection breaks off.
+         *
          *     Other types are about the stream itself. `gap` (`from`, `to`, `reason`): events after Last-Event-ID that are no
          *     longer kept. `dropped` (`reason`, `last_seq`): the reader is too slow and the stream ends. `shutdown` (`reason`): alertd stops.
          *     `revoked` (`reason`): the credential is gone, has expired, or does not allow it any more, or its session has
@@ -3011,6 +3015,11 @@ export interface operations {
                  * @example 41
                  */
                 last_event_id?: components["schemas"]["LastSeq"];
+                /**
+                 * @description `true`: tell of other changes, too.
+                 * @example true
+                 */
+                changes?: "true" | "false";
             };
             header?: {
                 /**

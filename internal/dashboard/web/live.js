@@ -34,6 +34,22 @@ export function follow(listener) {
   return () => listeners.delete(listener);
 }
 
+/** @type {Set<() => void>} */
+const watchers = new Set();
+
+/**
+ * Calls a function after a change that no event tells of, such as an acknowledgement by somebody
+ * else. Not at once, as all dashboards hear of it at the same time.
+ * @param {() => void} watcher
+ * @returns {() => void} ends that
+ */
+export function onChange(watcher) {
+  let soon = 0;
+  const hear = () => { soon ||= setTimeout(() => { soon = 0; watcher(); }, Math.random() * 500); };
+  watchers.add(hear);
+  return () => { watchers.delete(hear); clearTimeout(soon); };
+}
+
 const pace = 200; // ms between two calls of the listeners
 const most = 2000; // events that wait for one
 const silence = 45_000; // ms without a word, not even a heartbeat, after which a connection is dead
@@ -82,6 +98,7 @@ function message(text) {
   if (!data) return;
   const content = JSON.parse(data);
   if (kind === "alert") take(content);
+  else if (kind === "changed") watchers.forEach((hear) => hear());
   else if (kind === "gap") resyncs.value++;
   else if (kind === "revoked") ended.value = content.reason;
   else if (kind === "shutdown" || kind === "dropped") why.value = content.reason;
@@ -99,7 +116,7 @@ async function read(stop) {
       const { events } = await get("/events", { query: { limit: 1 }, signal: stop.signal });
       last = String(events[0]?.seq ?? 0);
     }
-    const response = await open("/events/stream", {
+    const response = await open("/events/stream?changes=true", {
       headers: { Accept: "text/event-stream", "Last-Event-ID": last },
       signal: stop.signal,
     });

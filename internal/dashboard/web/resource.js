@@ -1,6 +1,6 @@
 // What a page reads from alertd, kept fresh.
 import { effect, signal, useEffect, useRef, useState, useSignalEffect } from "./components/html.js";
-import { follow, resyncs } from "./live.js";
+import { follow, onChange, resyncs } from "./live.js";
 
 /** How many resources, and pages, wait for their first content; at first, the dashboard itself. */
 export const pending = signal(1);
@@ -21,7 +21,7 @@ effect(() => { // for tests, and for whatever waits until the page shows what it
 
 /**
  * Reads something, and reads it anew when an input changes, at intervals while the page is
- * visible, after a lost connection, and (live) soon after new events.
+ * visible, after a lost connection, soon after a change that no event tells of, and (live) soon after new events.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} load
  * @param {unknown[]} inputs
@@ -64,6 +64,7 @@ export function useResource(load, inputs, { every = 15, live = false } = {}) {
     const interval = every && setInterval(() => { if (!document.hidden) run(); }, every * 1000);
     let soon = 0;
     const unfollow = live && follow(() => { soon ||= setTimeout(() => { soon = 0; if (!document.hidden) run(); }, 2000); });
+    const unwatch = every ? onChange(() => { if (!document.hidden) run(); }) : undefined;
     const seen = () => { if (!document.hidden && every) run(); };
     document.addEventListener("visibilitychange", seen);
     return () => {
@@ -72,6 +73,7 @@ export function useResource(load, inputs, { every = 15, live = false } = {}) {
       clearInterval(interval);
       clearTimeout(soon);
       if (unfollow) unfollow();
+      unwatch?.();
       document.removeEventListener("visibilitychange", seen);
       settle();
     };

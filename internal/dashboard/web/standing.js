@@ -1,7 +1,7 @@
 // How many incidents are open: in the title, the icon and the head of every page.
 import { batch, computed, effect, signal } from "./components/html.js";
 import { get } from "./api.js";
-import { follow, resyncs } from "./live.js";
+import { follow, onChange, resyncs } from "./live.js";
 import { pending } from "./resource.js";
 import { severities } from "./components/severity.js";
 
@@ -54,13 +54,14 @@ export async function refreshStanding() {
 
 const every = 10_000;
 
-/** Keeps the counts fresh: every ten seconds, and soon after new events. */
+/** Keeps the counts fresh: every ten seconds, and soon after new events and other changes. */
 export function startStanding() {
   pending.value++;
   refreshStanding().finally(() => setTimeout(() => { pending.value--; }, 0));
   setInterval(refreshStanding, every);
   let soon = 0;
   follow(() => { soon ||= setTimeout(() => { soon = 0; refreshStanding(); }, 1500); });
+  onChange(refreshStanding);
   let known = resyncs.peek();
   effect(() => { if (resyncs.value !== known) { known = resyncs.value; refreshStanding(); } });
   effect(() => { if (open.value) icon(open.value.critical); });

@@ -78,7 +78,7 @@ func startWith(tb testing.TB, config store.Config, alerts alerting.Config) *serv
 	registry.MustRegister(metrics.NewEvents(s.manager), metrics.NewLog(s.store, tasks.Deleted))
 	idle := idleEngine(tb, s.store, config.Logger)
 	api, err := httpapi.New(httpapi.Config{
-		Manager: s.manager, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: config.Logger, Ready: []httpapi.ReadyCheck{{Name: "log", Err: s.store.Ready}, {Name: "engine", Err: idle.Ready}},
+		Manager: s.manager, Changed: s.store.Changed, Registry: registry, Refusals: metrics.NewRefusals(registry), Logger: config.Logger, Ready: []httpapi.ReadyCheck{{Name: "log", Err: s.store.Ready}, {Name: "engine", Err: idle.Ready}},
 		Incidents: tasks, EventIncidents: tasks, EventCounts: s.store, Deliveries: tasks, Audit: s.store, Credentials: s.store,
 		IncidentActions: idle, Silences: idle, Explainer: idle, Noise: tasks, Heartbeats: idle, Retries: idle, Channels: idle, ChannelTests: idle,
 		Sessions: session.New(session.Config{Store: store.NewSessions(s.store), Idle: time.Hour, Absolute: time.Hour}), AuditLog: s.store,

@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"alertd/internal/alerting"
@@ -193,7 +194,21 @@ func (t *Tx) Save(ctx context.Context, c Changes) error {
 			return err
 		}
 	}
+	if err := t.tellReaders(ctx, &c); err != nil {
+		return err
+	}
 	return t.work.store.Record(ctx, t.tx, t.now, c.Audit...)
+}
+
+// tellReaders tells readers of changes that people should see at once and no event tells of: what
+// people have done, and what is over.
+func (t *Tx) tellReaders(ctx context.Context, c *Changes) error {
+	over := func(i incident.Incident) bool { return !i.Status.Open() }
+	if t.rehearsal || len(c.Folded) > 0 || len(c.Audit) == 0 && !slices.ContainsFunc(c.Incidents, over) {
+		return nil
+	}
+	t.announced = true
+	return t.work.store.Announce(ctx, t.tx)
 }
 
 // statusNumbers are what queries look at; the name is in the state.

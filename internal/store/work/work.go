@@ -49,6 +49,7 @@ type Tx struct {
 	numbered   bool // they have changed
 	standing   int64
 	rehearsal  bool // nothing is written
+	announced  bool // readers are told that it has changed something
 }
 
 // Now is the time of all that happens in the transaction, in UTC, to the microsecond:
@@ -87,8 +88,10 @@ func (w *Work) Rehearse(ctx context.Context, at time.Time, f func(ctx context.Co
 }
 
 func (w *Work) run(ctx context.Context, inTurn bool, f func(ctx context.Context, t *Tx) error) error {
-	return w.store.Transact(ctx, inTurn, func(ctx context.Context, tx store.Transaction, now time.Time) error {
+	announced := false
+	err := w.store.Transact(ctx, inTurn, func(ctx context.Context, tx store.Transaction, now time.Time) error {
 		t := &Tx{work: w, tx: tx, now: now.UTC().Truncate(time.Microsecond)}
+		defer func() { announced = t.announced }()
 		if inTurn {
 			if err := t.takeTurn(ctx, w.dialect().Hold); err != nil {
 				return err
@@ -96,6 +99,10 @@ func (w *Work) run(ctx context.Context, inTurn bool, f func(ctx context.Context,
 		}
 		return f(ctx, t)
 	})
+	if err == nil && announced {
+		w.store.Announced()
+	}
+	return err
 }
 
 // takeTurn reads the engine's row. hold ends the query.
