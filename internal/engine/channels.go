@@ -51,7 +51,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 	if !s.settings.Enabled { // messages wait
 		return nil
 	}
-	if err := e.saveChannels(ctx, s); err != nil { // first: a channel may be gone soon, and its fallback is to be known
+	if err := e.saveChannels(ctx, s); err != nil {
 		return err
 	}
 	for !e.judged() && ctx.Err() == nil {
@@ -90,7 +90,8 @@ func (e *Engine) sweep(ctx context.Context) error {
 	return nil
 }
 
-// saveChannels saves which channels there are: on SQLite once, as alertd is alone there.
+// saveChannels saves which channels there are, so that the fallback of one that is gone is known:
+// on SQLite once, as alertd is alone there.
 func (e *Engine) saveChannels(ctx context.Context, s *state) error {
 	if !e.store.Shared() && e.noted == s {
 		return nil

@@ -276,6 +276,28 @@ func TestMessagesOfARemovedChannelGoToItsFallback(t *testing.T) {
 	})
 }
 
+func TestNothingIsSentBeforeItsFallbackIsKnown(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		if p.inBubble() { // there, nothing can come between
+			return
+		}
+		r := newReceiver("desk")
+		d := p.start(t, r.channel())
+		d.stop()
+		tx, err := p.SQL.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(t.Context(), `LOCK TABLE channel_records IN SHARE MODE`)
+		require.NoError(t, err)
+		d.settings.Channels = []engineChannel{r.channel(func(p *delivery.Policy) { p.Fallback = "backup" })}
+		d.start()
+		d.post(alerting.SeverityError, "VaR limit breached")
+		p.wait(300 * time.Millisecond)
+		require.Empty(t, r.told())
+		require.NoError(t, tx.Rollback())
+		d.untilTold(r, "1 opened")
+	})
+}
+
 func TestAcknowledgementVoidsTheUntoldReminder(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *place) {
 		r := newReceiver("desk")

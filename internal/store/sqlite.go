@@ -31,8 +31,9 @@ type sqliteDB struct {
 
 	busy sync.Map // the names under which something exclusive runs
 
-	mu   sync.Mutex   // held while writing
-	last alerting.Seq // the last number, -1: to be asked for
+	// writing is full while somebody writes. It is a channel, so that who waits can give up.
+	writing chan struct{}
+	last    alerting.Seq // the last number, -1: to be asked for
 	// The one connection that writes, and the statements of append on it.
 	conn                    *sql.Conn
 	begin, commit, rollback *sql.Stmt
@@ -65,7 +66,7 @@ func openSQLite(ctx context.Context, config Config) (database, error) {
 
 // newSQLiteDB returns a database that has opened nothing.
 func newSQLiteDB(path string) *sqliteDB {
-	return &sqliteDB{path: path, lock: flock.New(path + ".lock"), last: -1}
+	return &sqliteDB{path: path, lock: flock.New(path + ".lock"), writing: make(chan struct{}, 1), last: -1}
 }
 
 // whyNotOpen adds what the operating system says of a file that SQLite cannot
@@ -224,15 +225,30 @@ func (d *sqliteDB) dialect() Dialect {
 	}
 }
 
+// take waits until nobody else writes. The caller then calls give.
+func (d *sqliteDB) take(ctx context.Context) error {
+	select {
+	case d.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := ctx.Err(); err != nil { // both may be
+		d.give()
+		return err
+	}
+	return nil
+}
+
+func (d *sqliteDB) give() { <-d.writing }
+
 // write implements database. What has begun goes on to its end: database/sql rolls a
 // transaction back whenever its context ends, even after this has returned, and
 // the connection is that of append.
 func (d *sqliteDB) write(ctx context.Context, upkeep func(ctx context.Context, tx *sql.Tx) error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	if err := d.take(ctx); err != nil {
 		return err
 	}
+	defer d.give()
 	if err := d.inPlace(); err != nil {
 		return err
 	}
@@ -297,8 +313,10 @@ func (d *sqliteDB) giveBack(ctx context.Context) error {
 
 // runPragma runs one that does its work as its rows are read, to its end.
 func (d *sqliteDB) runPragma(ctx context.Context, pragma string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	if err := d.take(ctx); err != nil {
+		return err
+	}
+	defer d.give()
 	rows, err := d.conn.QueryContext(context.WithoutCancel(ctx), pragma)
 	if err != nil {
 		return fmt.Errorf("give back space: %w", err)

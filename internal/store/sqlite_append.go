@@ -22,8 +22,10 @@ const (
 // interrupted, as nothing in it waits for anyone but the disk.
 func (d *sqliteDB) append(ctx context.Context, drafts []*alerting.Draft, expect func([]placed)) (places []placed, err error) {
 	ctx = context.WithoutCancel(ctx) // else the driver starts a goroutine for each statement
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	if err := d.take(ctx); err != nil {
+		return nil, err
+	}
+	defer d.give()
 	if err := d.inPlace(); err != nil {
 		return nil, err
 	}

@@ -1,10 +1,14 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +41,33 @@ func TestTheFileShrinksAsEventsAreDeletedWhileItIsInUse(t *testing.T) {
 	require.Less(t, size(), large/3, "of the rest a part may still be in the write-ahead log")
 	log.Stop()
 	require.Less(t, size(), int64(5<<20))
+}
+
+func TestWhoWaitsToWriteCanGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // a lock that is no channel would stop its time
+		db := storetest.SQLite(t)
+		config := db.Config
+		config.Logger = slog.New(slog.DiscardHandler)
+		s, err := store.Open(t.Context(), config)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, s.Close()) }()
+		nothing := func(context.Context, store.Transaction, time.Time) error { return nil }
+
+		tx, err := db.SQL.BeginTx(t.Context(), nil) // another program holds the file
+		require.NoError(t, err)
+		first := make(chan error, 1)
+		go func() { first <- s.Transact(t.Context(), false, nothing) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		require.ErrorIs(t, s.Transact(ctx, false, nothing), context.DeadlineExceeded)
+		require.Equal(t, 50*time.Millisecond, time.Since(began))
+		require.Empty(t, first, "the first one goes on waiting for the file")
+		require.NoError(t, tx.Rollback())
+		require.NoError(t, <-first)
+		require.NoError(t, s.Transact(t.Context(), false, nothing))
+	})
 }
 
 func repeat(alert alerting.Alert, n int) []alerting.Alert {

@@ -13,11 +13,10 @@ import (
 // transact implements database. Its statements are prepared once, as SQLite takes longer to
 // parse most of them than to run them. A transaction that has begun goes on to its end.
 func (d *sqliteDB) transact(ctx context.Context, _ bool, f func(ctx context.Context, tx Transaction, now time.Time) error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	if err := d.take(ctx); err != nil {
 		return err
 	}
+	defer d.give()
 	if err := d.inPlace(); err != nil {
 		return err
 	}
