@@ -253,4 +253,17 @@ test.describe('many', () => {
     await expect(page.getByRole('heading', { name: '2,000 criticals open' })).toBeVisible();
     await expect(card(page, 'Worst open incidents').locator('tbody tr', { hasText: 'critical' })).toHaveCount(8);
   });
+
+  for (const [width, height, address] of [[1440, 900, '/'], [1190, 800, '/'], [1330, 800, '/'], [1024, 768, '/'], [360, 740, '/'], [1440, 810, '/?wall'], [1280, 720, '/?wall']] as const) {
+    test(`large figures fit at ${width}x${height} on ${address}`, async ({ page }) => {
+      await page.setViewportSize({ width, height });
+      await open(page, address);
+      const beyond = await page.evaluate(() => [...document.querySelectorAll('.figures *, .wall-figures *, header.top > *, .top-right > *, .standing *')].filter((e) => {
+        const box = e.getBoundingClientRect();
+        const frame = e.closest('.answer, .wall-screen, header')!.getBoundingClientRect();
+        return box.width > 0 && (box.right > frame.right + 1 || box.bottom > frame.bottom + 1 || e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).display !== 'inline');
+      }).map((e) => `${e.className || e.tagName}: ${e.textContent}`));
+      expect(beyond).toEqual([]);
+    });
+  }
 });

@@ -1,5 +1,5 @@
 // What surrounds every page: navigation, state, who I am.
-import { html, useEffect, useErrorBoundary, useSignalEffect, useState } from "./components/html.js";
+import { html, useEffect, useErrorBoundary, useRef, useSignalEffect, useState } from "./components/html.js";
 import { ended, heard, unreachable } from "./api.js";
 import { hurry, resyncs, state, why } from "./live.js";
 import { pages } from "./pages.js";
@@ -11,6 +11,7 @@ import { open as openIncidents } from "./standing.js";
 import { Alarm } from "./alarm.js";
 import { upgraded } from "./upgrade.js";
 import { Help, helpShown, useKeys } from "./components/keys.js";
+import { amount } from "./components/number.js";
 import { Shape } from "./components/severity.js";
 import { Empty, Failure, Loading } from "./components/states.js";
 import { Toasts } from "./components/toast.js";
@@ -87,8 +88,8 @@ function Standing() {
   const counts = openIncidents.value;
   if (!counts) return null;
   return html`<a class="standing" href="/incidents" aria-label=${`Open incidents: ${counts.critical} critical, ${counts.error} error`}>
-    <span data-severity="critical" data-none=${counts.critical === 0 || undefined}><${Shape} severity="critical" /> ${counts.critical} <span class="wide">critical</span></span>
-    <span data-severity="error" data-none=${counts.error === 0 || undefined}><${Shape} severity="error" /> ${counts.error} <span class="wide">error</span></span></a>`;
+    <span data-severity="critical" data-none=${counts.critical === 0 || undefined}><${Shape} severity="critical" /> ${amount(counts.critical)} <span class="wide">critical</span></span>
+    <span data-severity="error" data-none=${counts.error === 0 || undefined}><${Shape} severity="error" /> ${amount(counts.error)} <span class="wide">error</span></span></a>`;
 }
 
 function Navigation() {
@@ -104,9 +105,21 @@ function Navigation() {
 
 function Account() {
   const who = me.value;
+  const menu = useRef(/** @type {HTMLDetailsElement | null} */ (null));
+  const close = () => {
+    if (!menu.current) return;
+    menu.current.open = false;
+    menu.current.querySelector("summary")?.focus();
+  };
+  useEffect(() => {
+    const leave = (/** @type {Event} */ e) => { if (menu.current?.open && e.target instanceof Node && !menu.current.contains(e.target)) menu.current.open = false; };
+    document.addEventListener("pointerdown", leave);
+    document.addEventListener("focusin", leave);
+    return () => { document.removeEventListener("pointerdown", leave); document.removeEventListener("focusin", leave); };
+  }, []);
   if (!who) return null;
   return html`
-    <details class="account"><summary aria-label=${`${who.name}, ${who.role}: settings`}><span aria-hidden="true">${who.open ? "⚙" : "●"}</span> <span class="wide">${who.open ? "anybody" : who.name}</span></summary>
+    <details class="account" ref=${menu} onKeyDown=${(/** @type {KeyboardEvent} */ e) => { if (e.key === "Escape") close(); }}><summary aria-label=${`${who.name}, ${who.role}: settings`}><span aria-hidden="true">${who.open ? "⚙" : "●"}</span> <span class="wide">${who.open ? "anybody" : who.name}</span></summary>
       <div class="card">
         <p>${who.open ? "Nobody is configured: anybody may do everything." : html`<strong>${who.name}</strong><br />role ${who.role}, by ${who.kind}`}</p>
         <label>Theme <select value=${theme.value} onChange=${(/** @type {any} */ e) => { theme.value = e.target.value; }}><option value="system">as the system</option><option value="light">light</option><option value="dark">dark</option></select></label>
@@ -144,7 +157,7 @@ export function Shell() {
   if (place.value.query.has("wall")) return html`<main id="main" class="wall"><${Banner} /><${Content} /></main><${Alarm} /><${Toasts} />`;
   return html`
     <a class="skip" href="#main">Skip to the content</a>
-    <header class="top"><a class="brand" href="/"><span aria-hidden="true">!</span> alertd</a><${Navigation} /><div class="top-right"><${Standing} /><${Connection} /><${Account} /></div></header>
+    <header class="top"><a class="brand" href="/" aria-label="alertd"><span aria-hidden="true">!</span><span class="wide">alertd</span></a><${Navigation} /><div class="top-right"><${Standing} /><${Connection} /><${Account} /></div></header>
     <${Banner} />
     <main id="main" tabindex="-1"><${Content} /></main>
     <${Alarm} /><${Help} /><${Toasts} />`;

@@ -1,9 +1,10 @@
 // Audit: who did what, when, and from where?
 import { html, useEffect, useState } from "../components/html.js";
-import { get } from "../api.js";
+import { getText } from "../api.js";
 import { useResource } from "../resource.js";
 import { go, withQuery } from "../router.js";
-import { Copy, Json } from "../components/copy.js";
+import { Copy } from "../components/copy.js";
+import { elements, JsonText, members, pretty } from "../components/jsontext.js";
 import { useNarrow } from "../components/list.js";
 import { MomentInput } from "../components/moment.js";
 import { Empty, Loaded } from "../components/states.js";
@@ -28,8 +29,8 @@ function place({ action, object }) {
   return action.startsWith("channel.") ? "/channels" : action.startsWith("config.") ? "/config" : "";
 }
 
-/** @param {{record: AuditRecord}} props */
-function Row({ record }) {
+/** @param {{record: AuditRecord, text: string}} props text: the same as alertd wrote it, with every digit */
+function Row({ record, text }) {
   const [unfolded, unfold] = useState(false);
   const narrow = useNarrow();
   const to = place(record);
@@ -40,11 +41,11 @@ function Row({ record }) {
       <td class="audit-apart">${record.kind}</td><td class="audit-apart">${record.address ?? "–"}</td><td class="audit-action">${record.action}</td>
       <td>${!record.object ? "–" : to ? html`<a href=${to}>${record.object}</a>` : record.object}</td></tr>
     ${unfolded && html`<tr class="audit-more"><td></td><td colspan="6">
-      <div class="audit-change"><section><h3>Before</h3>${record.before === null ? html`<p class="soft">Nothing is said.</p>` : html`<${Json} value=${record.before} label=${`Before record ${record.number}`} />`}</section>
-        <section><h3>After</h3>${record.after === null ? html`<p class="soft">Nothing is said.</p>` : html`<${Json} value=${record.after} label=${`After record ${record.number}`} />`}</section></div>
+      <div class="audit-change"><section><h3>Before</h3>${record.before === null ? html`<p class="soft">Nothing is said.</p>` : html`<${JsonText} text=${members(text).get("before") ?? ""} label=${`Before record ${record.number}`} />`}</section>
+        <section><h3>After</h3>${record.after === null ? html`<p class="soft">Nothing is said.</p>` : html`<${JsonText} text=${members(text).get("after") ?? ""} label=${`After record ${record.number}`} />`}</section></div>
       <p class="soft">Record ${record.number}, known by ${record.kind}${record.address && `, from ${record.address}`}, hash <code>${record.hash}</code></p>
       <p class="buttons">${record.object && html`<a class="button" href=${withQuery({ object: record.object })}>All about ${record.object}</a>`}
-        <${Copy} text=${() => JSON.stringify(record, null, 2) + "\n"} what="The record as JSON">Copy as JSON</${Copy}></p></td></tr>`}`;
+        <${Copy} text=${() => pretty(text) + "\n"} what="The record as JSON">Copy as JSON</${Copy}></p></td></tr>`}`;
 }
 
 /**
@@ -65,14 +66,16 @@ export default function Audit({ query }) {
   const [more, setMore] = useState({ key, pages: 1 });
   const pages = more.key === key ? more.pages : 1;
   const records = useResource(async (signal) => {
-    /** @type {AuditRecord[]} */
+    /** @type {{record: AuditRecord, text: string}[]} */
     const all = [];
     let unreadable = 0;
     /** @type {string | null | undefined} */
     let cursor;
     for (let n = 0; n < pages && cursor !== null; n++) {
-      const read = await get("/audit", { query: { ...asked, limit: page, cursor }, signal });
-      all.push(...read.records);
+      const text = await getText("/audit", { query: { ...asked, limit: page, cursor }, signal });
+      const read = JSON.parse(text);
+      const texts = elements(members(text).get("records") ?? "[]");
+      all.push(...read.records.map((/** @type {AuditRecord} */ record, /** @type {number} */ i) => ({ record, text: texts[i] })));
       unreadable += read.unreadable ?? 0;
       cursor = read.next_cursor;
     }
@@ -90,13 +93,13 @@ export default function Audit({ query }) {
       <label>to before <${MomentInput} value=${query.get("until") ?? ""} onChange=${(/** @type {string} */ until) => go(withQuery({ until }), { replace: true })} /></label>
       ${filtered && html`<a href="/audit">Show all</a>`}
     </form>
-    <${Loaded} of=${records} rows=${8}>${(/** @type {{all: AuditRecord[], unreadable: number, more: boolean}} */ data) => html`
+    <${Loaded} of=${records} rows=${8}>${(/** @type {{all: {record: AuditRecord, text: string}[], unreadable: number, more: boolean}} */ data) => html`
       ${data.unreadable > 0 && html`<div class="failure" role="alert">${data.unreadable} records cannot be read and are left out. <code>alertd audit verify</code> names them.</div>`}
       ${data.all.length === 0
         ? html`<${Empty} title=${filtered ? "No record matches." : "Nobody has done anything yet."}><p>${filtered ? html`<a href="/audit">Show all records</a>` : "Each acknowledgement, silence, sign-in and reload makes a record here."}</p></${Empty}>`
         : html`<div class="scroll" tabindex="0" role="region" aria-label="Records, the newest first"><table class="grid audit">
           <thead><tr><th scope="col"><span class="visually-hidden">In full</span></th><th scope="col">When</th><th scope="col">Who</th><th scope="col" class="audit-apart">Known by</th><th scope="col" class="audit-apart">From</th><th scope="col">Did</th><th scope="col">To</th></tr></thead>
-          <tbody>${data.all.map((record) => html`<${Row} key=${record.number} record=${record} />`)}</tbody></table></div>`}
+          <tbody>${data.all.map(({ record, text }) => html`<${Row} key=${record.number} record=${record} text=${text} />`)}</tbody></table></div>`}
       ${data.more && html`<p><button type="button" onClick=${() => setMore({ key, pages: pages + 1 })}>Older ones</button></p>`}`}
     </${Loaded}>
     <p class="soft">Each record has the hash of the one before it. <code>alertd audit verify</code> finds what was changed, removed or moved; <code>alertd audit export</code> keeps a copy.</p>`;

@@ -1,4 +1,4 @@
-// Copying, and values as they are.
+// Copying.
 import { html } from "./html.js";
 import { say } from "./toast.js";
 
@@ -33,9 +33,3 @@ export const Copy = ({ text, what, children }) => html`<button type="button" cla
  * @param {string} text
  */
 export const quoted = (text) => "'" + text.replaceAll("'", `'\\''`) + "'";
-
-/**
- * A value of JSON, indented, as text.
- * @param {{value: unknown, label: string}} props
- */
-export const Json = ({ value, label }) => html`<pre class="json" tabindex="0" aria-label=${label}>${JSON.stringify(value, null, 2)}</pre>`;

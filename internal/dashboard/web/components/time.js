@@ -58,6 +58,16 @@ export function exact(at) {
 }
 
 /**
+ * The time of day; with the day, if that is not today, and the year, if it is another.
+ * @param {string} at
+ */
+export function when(at) {
+  const [whole, today] = [exact(at), exact(now.peek())];
+  if (whole.slice(0, 10) === today.slice(0, 10)) return clock(at);
+  return whole.slice(0, 4) === today.slice(0, 4) ? whole.slice(5, 19) : whole.slice(0, 16);
+}
+
+/**
  * How long ago a time was or how soon it is.
  * @param {string | number} at
  */
@@ -70,7 +80,7 @@ export function relative(at) {
 
 /**
  * A time, relative unless exact is asked for. What is null is shown as a dash.
- * @param {{at: string | null | undefined, form?: "relative" | "age" | "clock" | "exact"}} props age: without "ago"
+ * @param {{at: string | null | undefined, form?: "relative" | "age" | "clock" | "when" | "exact"}} props age: without "ago"
  */
 export const Time = ({ at, form = "relative" }) => (at ? html`<${Moment} key=${at + form} at=${at} form=${form} />` : html`<span class="time">–</span>`);
 
@@ -85,6 +95,7 @@ function Moment({ at, form }) {
   const text = useComputed(() => {
     if (form === "exact") return exact(at);
     if (form === "clock") return clock(at);
+    if (form === "when") return when(at);
     return form === "age" ? relative(at).replace(/ ago$/, "") : relative(at);
   });
   const title = useComputed(() => (form === "exact" ? relative(at) : exact(at)));

@@ -4,28 +4,22 @@ import { pending } from "../resource.js";
 import { go, place, withQuery } from "../router.js";
 import { me } from "../session.js";
 import { Copy, quoted } from "../components/copy.js";
+import { toSearch } from "../components/filters.js";
 import { useKeys } from "../components/keys.js";
 import { List, useMedia, useNarrow } from "../components/list.js";
 import { SeverityBadge } from "../components/severity.js";
 import { Empty, Failure, Loading } from "../components/states.js";
 import { style } from "../components/style.js";
 import { amount, counted } from "../components/number.js";
-import { clock, exact, zoneName } from "../components/time.js";
+import { exact, when, zoneName } from "../components/time.js";
 import { Details } from "./details.js";
-import { Filters } from "./filters.js";
+import { EventFilters } from "./filters.js";
 import { parameters, question } from "./filter.js";
 import { EventLog, most } from "./log.js";
 
 export const ready = style(new URL("./events.css", import.meta.url).href);
 
 /** @typedef {import("./log.js").Row} Row */
-
-/** The time of day; with the day, if that is not today, and the year, if it is another. @param {string} at */
-function when(at) {
-  const [whole, now] = [exact(at), exact(Date.now())];
-  if (whole.slice(0, 10) === now.slice(0, 10)) return clock(at);
-  return whole.slice(0, 4) === now.slice(0, 4) ? whole.slice(5, 19) : whole.slice(0, 16);
-}
 
 /** @param {{event: Row, narrow: boolean}} props */
 function Cells({ event, narrow }) {
@@ -127,7 +121,7 @@ export default function Events({ query }) {
     { key: "Enter", does: "its details", run: () => { if (at >= 0) show(rows[at].event_id); } },
     { key: " ", does: "pause, or go on", run: () => setPaused(!paused) },
     { key: ".", does: "show the new ones", run: fresh },
-    { key: "/", does: "search", run: () => /** @type {HTMLElement | null} */ (document.querySelector("[data-search]"))?.focus() },
+    { key: "/", does: "search", run: toSearch },
     { key: "Escape", does: "close the details, then leave the row", run: () => { if (opened) show(null); else { mark(null); /** @type {HTMLElement | null} */ (document.activeElement)?.blur(); } } },
   ]);
   const waiting = log.waiting.value;
@@ -150,7 +144,7 @@ export default function Events({ query }) {
         <button type="button" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? "Go on" : "Pause"}</button>
         <button type="button" class="primary" data-waits=${waiting > 0 || undefined} onClick=${fresh} disabled=${waiting === 0}>${amount(waiting)} new</button>
         ${filtered && html`<a href="/events">Show all</a>`}</div>
-      <div inert=${covered}><${Filters} query=${query} narrow=${narrow} /></div>
+      <div inert=${covered}><${EventFilters} narrow=${narrow} /></div>
       <div class="ev-body" data-open=${opened ? true : undefined}>
         <div class="ev-list" inert=${covered} ref=${element} ...${hold.props}>
           ${loading ? html`<${Loading} rows=${8} />`

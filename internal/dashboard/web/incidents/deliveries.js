@@ -43,7 +43,7 @@ function Attempts({ d, reload }) {
         ${d.fallback_for && html` It replaces the failed message <code>${d.fallback_for}</code>.`}</p>
       ${all.attempts.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Attempts"><table class="grid">
         <thead><tr><th scope="col">#</th><th scope="col">When</th><th scope="col">Took</th><th scope="col">Outcome</th><th scope="col">Code</th><th scope="col">Error</th></tr></thead>
-        <tbody>${all.attempts.map((a) => html`<tr key=${a.number} data-tone=${a.outcome === "delivered" ? undefined : "bad"}><td>${a.number}</td><td><${Time} at=${a.time} form="clock" /></td><td>${Math.round(a.duration_ms)} ms</td><td>${a.outcome}</td><td>${a.code ?? "–"}</td><td class="words">${a.error ?? ""}</td></tr>`)}</tbody></table></div>`}
+        <tbody>${all.attempts.map((a) => html`<tr key=${a.number} data-tone=${a.outcome === "delivered" ? undefined : "bad"}><td>${a.number}</td><td><${Time} at=${a.time} form="when" /></td><td>${Math.round(a.duration_ms)} ms</td><td>${a.outcome}</td><td>${a.code ?? "–"}</td><td class="words">${a.error ?? ""}</td></tr>`)}</tbody></table></div>`}
       ${d.status === "failed" && (may("operator") ? html`<p class="buttons"><button type="button" onClick=${retry}>Send it again</button></p>` : html`<p class="soft">To send it again needs the role operator.</p>`)}`}
     </${Loaded}>`;
 }

@@ -4,6 +4,7 @@ import { useResource } from "../resource.js";
 import { go, place } from "../router.js";
 import { may, me } from "../session.js";
 import { refreshStanding } from "../standing.js";
+import { toSearch } from "../components/filters.js";
 import { useKeys } from "../components/keys.js";
 import { List } from "../components/list.js";
 import { SeverityBadge, StatusBadge } from "../components/severity.js";
@@ -12,7 +13,7 @@ import { style } from "../components/style.js";
 import { Time } from "../components/time.js";
 import { say } from "../components/toast.js";
 import { acknowledge, resolve, silence } from "./actions.js";
-import { clearFilters, filtered, Filters, read, Tabs } from "./filters.js";
+import { clearFilters, filtered, IncidentFilters, read, Tabs } from "./filters.js";
 import { keep, most, recall, Rows } from "./rows.js";
 
 export const ready = style(new URL("./incidents.css", import.meta.url).href);
@@ -49,7 +50,6 @@ export default function Incidents() {
   const [selected, setSelected] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
   const height = useRowHeight();
   const frame = useRef(/** @type {HTMLDivElement | null} */ (null));
-  const search = useRef(/** @type {HTMLInputElement | null} */ (null));
   const top = useRef(before?.top ?? 0);
   const anchor = useRef(/** @type {{id: string, offset: number} | null} */ (null));
   const operates = may("operator");
@@ -149,7 +149,7 @@ export default function Incidents() {
     { key: "r", does: "resolve", run: actions.resolve },
     { key: "s", does: "silence what is like it", run: actions.silence },
     { key: "n", does: "show the new ones", run: renew },
-    { key: "/", does: "search", run: () => search.current?.focus() },
+    { key: "/", does: "search", run: toSearch },
     { key: "Escape", does: "select nothing", run: () => { setSelected(new Set()); setCursor(null); /** @type {HTMLElement | null} */ (document.activeElement)?.blur(); settle(); } },
   ]);
 
@@ -159,7 +159,7 @@ export default function Incidents() {
   return html`
     <div class="incidents">
       <div class="incidents-top"><h1>Incidents</h1><${Tabs} /></div>
-      <${Filters} sources=${sources} search=${search} />
+      <${IncidentFilters} sources=${sources} />
       <div class="bulk" role="group" aria-label="Actions">
         ${operates && html`<label class="check"><input type="checkbox" checked=${all} indeterminate=${!all && chosen.length > 0} disabled=${items.length === 0}
           aria-label="Select all" onChange=${() => setSelected(all ? new Set() : new Set(items.map((i) => i.incident_id)))} /> <span aria-live="polite">${chosen.length ? html`${chosen.length.toLocaleString("en")}<span class="word"> selected</span>` : html`<span class="word">All</span>`}</span></label>

@@ -41,7 +41,7 @@ function what({ kind, channel, target, reason }) {
 
 /** @param {{entry: Entry, known: (delivery: string) => boolean, reveal: (delivery: string) => void}} props */
 const Line = ({ entry, known, reveal }) => html`
-  <span class="timeline-at"><${Time} at=${entry.at} form="clock" /> <span class="soft"><${Time} at=${entry.at} /></span></span>
+  <span class="timeline-at"><${Time} at=${entry.at} form="when" /> <span class="soft"><${Time} at=${entry.at} /></span></span>
   <div><span class="words">${what(entry)}</span>
     ${entry.by && !entry.reason.includes(entry.by) && html` <span class="soft">by ${entry.by}</span>`}
     ${entry.delivery_id && known(entry.delivery_id) && html` <button type="button" class="quiet link" onClick=${() => reveal(/** @type {string} */ (entry.delivery_id))}>delivery</button>`}

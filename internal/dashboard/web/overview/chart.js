@@ -45,7 +45,7 @@ export function Chart(props) {
     const bucketAt = (at) => Math.floor((at - from()) / given().width_seconds);
 
     const u = new uPlot({
-      width: box.clientWidth, height, legend: { show: false }, padding: [8, 0, 0, 0],
+      width: box.clientWidth, height, legend: { show: false }, padding: [8, 20, 0, 0],
       tzDate: (at) => (zone.peek() === "utc" ? uPlot.tzDate(new Date(1000 * at), "Etc/UTC") : new Date(1000 * at)),
       scales: { x: { range: () => [from(), to()] }, y: { range: (_, __, max) => [0, Math.max(4, 1.08 * max)] } },
       series: [{}, { paths: () => null, points: { show: false } }], // the bars are drawn below

@@ -1,7 +1,7 @@
 // What the overview and the wall screen read, and what they conclude from it.
 import { ApiError, get } from "../api.js";
 import { useResource } from "../resource.js";
-import { counted } from "../components/number.js";
+import { amount, counted } from "../components/number.js";
 import { severities } from "../components/severity.js";
 import { span } from "../components/time.js";
 
@@ -63,8 +63,8 @@ export function fire({ triggered, open }) {
     const alone = triggered[severity];
     if (!all) continue;
     const title = `${counted(all, severity, severity === "error" ? "errors" : "criticals")} open`;
-    if (alone === 0) return { tone: "busy", title, more: all === 1 ? "Somebody is on it." : `Somebody is on each of the ${all}.` };
-    return { tone: "bad", title, more: alone === all ? (all === 1 ? "Nobody is on it." : `Nobody is on any of the ${all}.`) : `Nobody is on ${alone} of ${all}.` };
+    if (alone === 0) return { tone: "busy", title, more: all === 1 ? "Somebody is on it." : `Somebody is on each of the ${amount(all)}.` };
+    return { tone: "bad", title, more: alone === all ? (all === 1 ? "Nobody is on it." : `Nobody is on any of the ${amount(all)}.`) : `Nobody is on ${amount(alone)} of ${amount(all)}.` };
   }
   return { tone: "good", title: "Nothing is on fire", more: "No critical or error incident is open." };
 }

@@ -44,7 +44,7 @@ function Fire() {
         const all = counts.open[severity];
         const alone = counts.triggered[severity];
         return html`<li key=${severity}><a href=${`/incidents?min_severity=${severity}`} class="figure" data-severity=${severity} data-none=${all === 0 || undefined}>
-          <span class="figure-number">${amount(all)}</span> <span class="figure-word"><${Shape} severity=${severity} /> ${severity}</span>
+          <span class="figure-number" data-long=${all > 999 || undefined}>${amount(all)}</span> <span class="figure-word"><${Shape} severity=${severity} /> ${severity}</span>
           <span class="figure-more">${all === 0 ? "none" : alone === 0 ? "all in hand" : `${amount(alone)} untouched`}</span></a></li>`;
       })}</ul>
     </${Answer}>`;

@@ -59,7 +59,7 @@ export function Wall({ query }) {
   const { data: stats, at } = standing.value;
   const why = doubt(at);
   const untouched = counts?.triggered.critical ?? 0;
-  const alarm = why || (counts && untouched ? `Critical: nobody is on ${untouched === counts.open.critical ? (untouched === 1 ? "it" : `any of ${untouched}`) : `${untouched} of ${counts.open.critical}`}` : "");
+  const alarm = why || (counts && untouched ? `Critical: nobody is on ${untouched === counts.open.critical ? (untouched === 1 ? "it" : `any of ${amount(untouched)}`) : `${amount(untouched)} of ${amount(counts.open.critical)}`}` : "");
   const read = Math.min(...[at, worst.at].filter((t) => t > 0));
   /** @param {{name: string}[]} list */
   const names = (list) => list.map((one) => one.name).join(", ");
@@ -69,7 +69,7 @@ export function Wall({ query }) {
       <p class="wall-alarm" role="status">${alarm && html`<span aria-hidden="true">${why ? "⚠" : "!"}</span> ${alarm}${why && heard.value ? `: what you see is ${span(now.value - (at || heard.value))} old` : ""}`}</p>
       <div class="wall-figures">${counts && html`
         ${severities.slice(0, 3).map((severity) => html`<div key=${severity} class="wall-figure" data-severity=${severity} data-none=${counts.open[severity] === 0 || undefined}>
-          <span class="wall-number">${amount(counts.open[severity])}</span>
+          <span class="wall-number" data-long=${counts.open[severity] > 999 || undefined}>${amount(counts.open[severity])}</span>
           <span class="wall-word"><${Shape} severity=${severity} /> ${severity}</span>
           <span class="wall-more">${counts.open[severity] === 0 ? "none open" : counts.triggered[severity] === 0 ? "all in hand" : `nobody on ${amount(counts.triggered[severity])}`}</span></div>`)}`}
         <div class="wall-clock"><time>${clock(now.value)}</time><span>${exact(now.value).slice(0, 10)} ${exact(now.value).slice(20)}</span><span class="soft">${Number.isFinite(read) ? `read ${span(now.value - read)} ago` : "reading"}</span></div>
