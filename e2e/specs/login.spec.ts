@@ -1,4 +1,4 @@
-import { expect, expectAccessible, test } from '../lib/test.ts';
+import { expect, expectAccessible, open, test } from '../lib/test.ts';
 
 test.use({ at: 'empty', role: null });
 
@@ -59,6 +59,29 @@ test.describe('without tokens', () => {
     await page.goto('/login');
     await expect(page.getByRole('heading')).toHaveText('No sign-in is needed');
     await expectAccessible(page);
+  });
+});
+
+test.describe('the menu of who is signed in', () => {
+  test.use({ at: 'desk', role: 'read' });
+  test('closes by Escape, by a click beside it, and when the focus leaves it', async ({ page }) => {
+    await open(page, '/channels');
+    const menu = page.getByLabel('Theme');
+    const summary = page.locator('.account summary');
+    await summary.click();
+    await menu.focus();
+    await page.keyboard.press('Escape');
+    await expect(menu).toBeHidden();
+    await expect(summary).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(menu).toBeVisible();
+    await page.getByRole('heading', { name: 'Channels' }).click();
+    await expect(menu).toBeHidden();
+    await summary.click();
+    await menu.press('Shift+Tab');
+    await expect(menu).toBeVisible();
+    await page.keyboard.press('Shift+Tab');
+    await expect(menu).toBeHidden();
   });
 });
 
