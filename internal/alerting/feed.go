@@ -6,36 +6,59 @@ import "sync"
 // counts as too slow. It is more than the largest batch that a client can post.
 const subscriptionQueue = 16_384
 
-// Subscription is a live view of the events that match a filter. The backlog
-// comes first, then the channel, without an event lost or repeated between them.
-// A subscriber that reads too slowly is dropped: it never holds up registration.
+// Subscription is a live view of the events that match a filter, without an event lost or
+// repeated between what was replayed and what is live. A subscriber that reads too slowly is
+// dropped: it never holds up registration. One goroutine takes; Close may be called by any.
 type Subscription struct {
-	feed    *feed
-	filter  Filter
-	wants   string // the filter's key
-	backlog []*Event
-	events  chan *Event
-	dropped bool // written before events is closed
+	feed   *feed
+	filter Filter
+	wants  string // the filter's key
+
+	ready chan struct{} // has a value if there may be something to take
+	mu    sync.Mutex
+	queue []*Event
+	ended bool
 }
 
-// Backlog returns the events between the last part of the replay and the first event of
-// the channel, oldest first.
-func (s *Subscription) Backlog() []*Event { return s.backlog }
+// Ready returns a channel that has a value when there is something to take.
+func (s *Subscription) Ready() <-chan struct{} { return s.ready }
 
-// Events returns the channel of new events. It is closed when the subscription
-// was closed or dropped.
-func (s *Subscription) Events() <-chan *Event { return s.events }
-
-// Dropped reports whether the subscriber was too slow. It is meaningful once
-// the channel is closed.
-func (s *Subscription) Dropped() bool {
-	s.feed.mu.Lock()
-	defer s.feed.mu.Unlock()
-	return s.dropped
+// Take returns the events that wait, oldest first; there may be none. open is false if no
+// further ones will come: the subscription was closed, or its subscriber was too slow.
+func (s *Subscription) Take() (events []*Event, open bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	events, s.queue = s.queue, nil
+	return events, !s.ended
 }
 
 // Close ends the subscription. It may be called more than once.
 func (s *Subscription) Close() { s.feed.remove(s) }
+
+// give adds events, as many as may wait. It returns false if some do not fit.
+func (s *Subscription) give(events []*Event) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fit := min(len(events), subscriptionQueue-len(s.queue))
+	s.queue = append(s.queue, events[:fit]...)
+	s.tell()
+	return fit == len(events)
+}
+
+// end says that no further events come.
+func (s *Subscription) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	s.tell()
+}
+
+func (s *Subscription) tell() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
 
 // feed hands new events to the subscriptions.
 type feed struct {
@@ -50,7 +73,7 @@ func newFeed() *feed { return &feed{groups: make(map[string]map[*Subscription]st
 
 // subscription returns one that gets nothing yet.
 func (f *feed) subscription(filter Filter) *Subscription {
-	return &Subscription{feed: f, filter: filter, wants: filter.key(), events: make(chan *Event, subscriptionQueue)}
+	return &Subscription{feed: f, filter: filter, wants: filter.key(), ready: make(chan struct{}, 1)}
 }
 
 func (f *feed) add(s *Subscription) {
@@ -74,7 +97,7 @@ func (f *feed) end(s *Subscription) {
 	if _, ok := group[s]; !ok {
 		return
 	}
-	close(s.events)
+	s.end()
 	if delete(group, s); len(group) == 0 {
 		delete(f.groups, s.wants)
 	}
@@ -99,23 +122,10 @@ func (f *feed) publish(events []*Event) {
 			if len(f.space) == 0 {
 				break
 			}
-			if !s.take(f.space) {
-				s.dropped = true
+			if !s.give(f.space) {
 				f.end(s)
 			}
 		}
 	}
 	clear(f.space[:cap(f.space)]) // the buffer decides how long an event is kept
-}
-
-// take hands events to the subscriber. It returns false if too many wait already.
-func (s *Subscription) take(events []*Event) bool {
-	for _, event := range events {
-		select {
-		case s.events <- event:
-		default:
-			return false
-		}
-	}
-	return true
 }

@@ -15,16 +15,19 @@ func TestASubscriptionGetsWhatMatchesFromThenOn(t *testing.T) {
 	fill(t, manager, 5)
 	s, err := manager.Follow(t.Context(), alerting.Filter{Sources: []string{"kill_switch"}}, alerting.Resume{}, nil)
 	require.NoError(t, err)
-	require.Empty(t, s.Backlog())
+	require.Empty(t, s.Ready())
 	fill(t, manager, 6)
-	require.Equal(t, alerting.Seq(8), (<-s.Events()).Seq())
-	require.Equal(t, alerting.Seq(11), (<-s.Events()).Seq())
+	require.Equal(t, []alerting.Seq{8, 11}, taken(t, s))
+	require.Empty(t, s.Ready())
+	fill(t, manager, 3)
+	require.Equal(t, []alerting.Seq{14}, taken(t, s))
 	s.Close()
 	s.Close()
-	_, open := <-s.Events()
+	fill(t, manager, 3)
+	require.NotEmpty(t, s.Ready(), "it is told that it has ended")
+	events, open := s.Take()
+	require.Empty(t, events)
 	require.False(t, open)
-	require.False(t, s.Dropped())
-	fill(t, manager, 3) // nobody is told
 }
 
 func TestAResumedStreamGoesOnWithoutGapOrRepeat(t *testing.T) {
@@ -34,8 +37,7 @@ func TestAResumedStreamGoesOnWithoutGapOrRepeat(t *testing.T) {
 	fill(t, manager, 2)
 	require.Empty(t, gaps)
 	require.Equal(t, []alerting.Seq{8, 9, 10}, numbers)
-	require.Equal(t, alerting.Seq(11), (<-s.Events()).Seq())
-	require.Equal(t, alerting.Seq(12), (<-s.Events()).Seq())
+	require.Equal(t, []alerting.Seq{11, 12}, taken(t, s))
 }
 
 func TestAResumedStreamIsToldWhatItCannotGet(t *testing.T) {
@@ -71,13 +73,12 @@ func TestSlowSubscriberIsDropped(t *testing.T) {
 		_, err := manager.RegisterBatch(t.Context(), batch)
 		require.NoError(t, err)
 	}
-	require.True(t, slow.Dropped())
-	var last alerting.Seq
-	for event := range slow.Events() {
-		require.Equal(t, last+1, event.Seq(), "what was queued before is whole")
-		last = event.Seq()
+	events, open := slow.Take()
+	require.False(t, open)
+	for i, event := range events {
+		require.Equal(t, alerting.Seq(i+1), event.Seq(), "what was queued before is whole")
 	}
-	require.Equal(t, alerting.Seq(16_384), last)
+	require.Len(t, events, 16_384)
 	slow.Close()
 }
 
@@ -106,7 +107,8 @@ func TestSubscriptionsWithLikeFiltersGetTheSame(t *testing.T) {
 	for i, s := range subscriptions {
 		s.Close()
 		var got []alerting.Seq
-		for event := range s.Events() {
+		events, _ := s.Take()
+		for _, event := range events {
 			require.True(t, filters[i].Matches(event))
 			got = append(got, event.Seq())
 		}

@@ -93,7 +93,9 @@ func (m *Manager) goLive(filter Filter, after Seq) (s *Subscription, live bool) 
 	s = m.feed.subscription(filter)
 	m.mu.Lock() // no event may come between the backlog and the feed
 	defer m.mu.Unlock()
-	if s.backlog, live = m.buffer.between(after, m.seq, filter); live {
+	backlog, live := m.buffer.between(after, m.seq, filter)
+	if live {
+		s.give(backlog)
 		m.feed.add(s)
 	}
 	return s, live

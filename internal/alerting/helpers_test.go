@@ -54,6 +54,19 @@ func fill(tb testing.TB, manager *alerting.Manager, n int) {
 	}
 }
 
+// taken returns the numbers of the events that wait for a subscriber.
+func taken(tb testing.TB, s *alerting.Subscription) []alerting.Seq {
+	tb.Helper()
+	select {
+	case <-s.Ready():
+	default:
+		require.Fail(tb, "nothing is ready")
+	}
+	events, open := s.Take()
+	require.True(tb, open)
+	return seqs(events)
+}
+
 func seqs(events []*alerting.Event) []alerting.Seq {
 	numbers := make([]alerting.Seq, 0, len(events))
 	for _, event := range events {

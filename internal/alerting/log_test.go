@@ -154,7 +154,7 @@ func TestAFailureOfTheLogIsToldAndChangesNothing(t *testing.T) {
 	require.ErrorIs(t, follow(), errBroken)
 }
 
-// replayed follows a manager's events and returns what was replayed.
+// replayed follows a manager's events and returns what was replayed, and waits by now.
 func replayed(t *testing.T, manager *alerting.Manager, filter alerting.Filter, after alerting.Seq) (*alerting.Subscription, []alerting.Seq, []string) {
 	t.Helper()
 	var numbers []alerting.Seq
@@ -168,7 +168,9 @@ func replayed(t *testing.T, manager *alerting.Manager, filter alerting.Filter, a
 	})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
-	return s, append(numbers, seqs(s.Backlog())...), gaps
+	events, open := s.Take()
+	require.True(t, open)
+	return s, append(numbers, seqs(events)...), gaps
 }
 
 func TestAStreamResumesFromTheLogWithoutGapOrRepeat(t *testing.T) {
@@ -181,7 +183,7 @@ func TestAStreamResumesFromTheLogWithoutGapOrRepeat(t *testing.T) {
 		require.Equal(t, alerting.Seq(i+4), seq)
 	}
 	register(t, manager, varBreach())
-	require.Equal(t, alerting.Seq(61), (<-s.Events()).Seq())
+	require.Equal(t, []alerting.Seq{61}, taken(t, s))
 
 	_, numbers, _ = replayed(t, manager, alerting.Filter{Sources: []string{"kill_switch"}}, 0)
 	require.Len(t, numbers, 20)
@@ -227,11 +229,12 @@ func TestReplayHoldsUpNoRegistration(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	require.GreaterOrEqual(t, parts, before/1000-1)
-	require.LessOrEqual(t, len(s.Backlog()), 1000, "what is looked through at last is short")
-	follow(s.Backlog())
+	backlog, _ := s.Take()
+	require.LessOrEqual(t, len(backlog), 1000, "what is looked through at last is short")
+	follow(backlog)
 	require.Equal(t, alerting.Seq(before+parts+1), next)
 	register(t, manager, varBreach())
-	require.Equal(t, next, (<-s.Events()).Seq())
+	require.Equal(t, []alerting.Seq{next}, taken(t, s))
 }
 
 func TestAReplayEndsWhenItsReaderFails(t *testing.T) {
@@ -254,7 +257,7 @@ func TestEventsOfOtherReplicasAreShownAndNotCounted(t *testing.T) {
 	live := manager.Subscribe(alerting.Filter{})
 	defer live.Close()
 	manager.Publish([]*alerting.Event{draft.Finish(1)}, alerting.OriginElsewhere)
-	require.Equal(t, alerting.Seq(1), (<-live.Events()).Seq())
+	require.Equal(t, []alerting.Seq{1}, taken(t, live))
 	require.Zero(t, manager.Stats().SinceStart.Registered)
 	require.Zero(t, dispatcher.Count())
 }

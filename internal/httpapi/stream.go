@@ -88,9 +88,9 @@ func unavailable(detail string) *problem {
 }
 
 // rest returns how long a stream rests after a write, while events gather for the next: what a
-// stream costs is its writes, so that all streams together write at most 4,000 times a second. The
+// stream costs is its writes, so that all streams together write at most 2,000 times a second. The
 // first event after a rest is written at once. make bench-hostile ARGS="-streams 1000" measures it.
-func (s *openStreams) rest() time.Duration { return time.Duration(s.count()) * (time.Second / 4000) }
+func (s *openStreams) rest() time.Duration { return time.Duration(s.count()) * (time.Second / 2000) }
 
 // changesRest is the time between two messages of a stream that something has changed: its
 // reader then reads a lot anew.
@@ -104,12 +104,7 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 	if err := lease.renew(); err != nil { // it took a while to come here
 		return s.revoke(err)
 	}
-	for _, event := range subscription.Backlog() {
-		if err := s.event(event); err != nil {
-			return err
-		}
-	}
-	events := subscription.Events() // nil while it rests
+	ready := subscription.Ready() // nil while it rests
 	rest := time.NewTimer(0)
 	defer rest.Stop()
 	var next <-chan struct{} // that of changes, while they rest
@@ -121,7 +116,7 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 		}
 		select {
 		case <-rest.C:
-			events = subscription.Events()
+			ready = subscription.Ready()
 		case <-r.Context().Done():
 			return nil
 		case <-a.closing:
@@ -148,18 +143,20 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 			if next != nil {
 				changed, next = next, nil
 			}
-		case event, open := <-events:
+		case <-ready:
+			events, open := subscription.Take()
+			for _, event := range events {
+				if err := s.event(event); err != nil {
+					return err
+				}
+			}
 			if !open {
 				return s.drop()
 			}
-			if err := s.event(event); err != nil {
-				return err
+			if len(events) > 0 {
+				ready = nil
+				rest.Reset(a.streams.rest())
 			}
-			if err := s.waiting(subscription); err != nil {
-				return err
-			}
-			events = nil
-			rest.Reset(a.streams.rest())
 		}
 	}
 }
@@ -186,18 +183,6 @@ func (s *stream) open(protoMajor int) error {
 		header.Set("Connection", "close") // the last write's deadline stays with it
 	}
 	s.w.WriteHeader(http.StatusOK)
-	return nil
-}
-
-// waiting adds the events that wait already, so that they share a write.
-func (s *stream) waiting(subscription *alerting.Subscription) error {
-	for range len(subscription.Events()) {
-		if event, open := <-subscription.Events(); open {
-			if err := s.event(event); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
 }
 

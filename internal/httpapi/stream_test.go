@@ -270,7 +270,7 @@ type flushed struct {
 func (f *flushed) Flush() { f.writes++ }
 
 func TestManyStreamsWriteSeldom(t *testing.T) {
-	for streams, want := range map[int]int{1: 1000, 400: 10} { // 400 streams rest for 100 ms
+	for streams, want := range map[int]int{1: 1000, 200: 10} { // 200 streams rest for 100 ms
 		synctest.Test(t, func(t *testing.T) {
 			h := newHarness(t, func(c *httpapi.Config) { c.MaxStreams, c.Settings.Limits.StreamsPerClient = streams, streams })
 			ctx, cancel := context.WithCancel(t.Context())

@@ -353,13 +353,11 @@ func readSome(ctx context.Context, manager *alerting.Manager, after alerting.Seq
 		return 0, err
 	}
 	defer s.Close()
-	if err := take(s.Backlog()...); err != nil {
-		return 0, err
-	}
 	for last < after+alerting.Seq(n) {
 		select {
-		case event := <-s.Events():
-			if err := take(event); err != nil {
+		case <-s.Ready():
+			events, _ := s.Take()
+			if err := take(events...); err != nil {
 				return 0, err
 			}
 		case <-ctx.Done():

@@ -78,11 +78,15 @@ func TestImportIsSeenLiveByReplicas(t *testing.T) {
 	defer func() { cancel(); require.NoError(t, <-ended) }()
 
 	require.EqualValues(t, 1500, importInto(t, config, numbered(1, 1500)).Events, "whatever min_severity is")
-	for want := alerting.Seq(1); want <= 1500; want++ {
+	for want := alerting.Seq(1); want <= 1500; {
 		select {
-		case event, open := <-live.Events():
+		case <-live.Ready():
+			events, open := live.Take()
 			require.True(t, open, "the stream ended before event %d", want)
-			require.Equal(t, want, event.Seq())
+			for _, event := range events {
+				require.Equal(t, want, event.Seq())
+				want++
+			}
 		case <-time.After(patience):
 			require.Fail(t, "not seen", "event %d", want)
 		}

@@ -170,12 +170,14 @@ func follow(tb testing.TB, s *service) *follower {
 		return nil
 	})
 	require.NoError(tb, err)
-	f.seen = append(f.seen, f.subscription.Backlog()...)
 	var group sync.WaitGroup
 	group.Go(func() {
-		for event := range f.subscription.Events() {
+		for open := true; open; {
+			<-f.subscription.Ready()
+			var events []*alerting.Event
+			events, open = f.subscription.Take()
 			f.mu.Lock()
-			f.seen = append(f.seen, event)
+			f.seen = append(f.seen, events...)
 			f.mu.Unlock()
 		}
 	})

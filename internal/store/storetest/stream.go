@@ -32,14 +32,13 @@ func followed(ctx context.Context, manager *alerting.Manager, filter alerting.Fi
 		return nil, nil, err
 	}
 	defer s.Close()
-	take(s.Backlog())
 	for len(seqs) == 0 || seqs[len(seqs)-1] < last {
 		select {
-		case event, ok := <-s.Events():
-			if !ok {
+		case <-s.Ready():
+			events, open := s.Take()
+			if take(events); !open {
 				return seqs, gaps, fmt.Errorf("the stream has ended after %d events", len(seqs))
 			}
-			take([]*alerting.Event{event})
 		case <-ctx.Done():
 			return seqs, gaps, fmt.Errorf("%d events, and then nothing: %w", len(seqs), ctx.Err())
 		}
