@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -302,24 +303,32 @@ func TestManyStreamsWriteSeldom(t *testing.T) {
 	}
 }
 
+// watched is a connection that a test can read while it is written.
+type watched struct {
+	*httptest.ResponseRecorder
+	text logBuffer
+}
+
+func (w *watched) Write(data []byte) (int, error) { return w.text.Write(data) }
+func (w *watched) Flush()                         {}
+
 func TestStreamTellsOfChangesOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := make(chan struct{})
-		h := newHarness(t, func(c *httpapi.Config) { c.Changed = func() <-chan struct{} { return next } })
+		var next atomic.Pointer[chan struct{}]
+		next.Store(new(make(chan struct{})))
+		h := newHarness(t, func(c *httpapi.Config) { c.Changed = func() <-chan struct{} { return *next.Load() } })
 		change := func() {
-			before := next
-			next = make(chan struct{})
-			close(before)
+			close(*next.Swap(new(make(chan struct{}))))
 			synctest.Wait()
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		connection, ended := httptest.NewRecorder(), make(chan struct{})
+		connection, ended := &watched{ResponseRecorder: httptest.NewRecorder()}, make(chan struct{})
 		go func() {
 			defer close(ended)
 			h.api.Handler().ServeHTTP(connection, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events/stream?changes=true", nil))
 		}()
 		synctest.Wait()
-		told := func() int { return strings.Count(connection.Body.String(), "event: changed\ndata: {}\n\n") }
+		told := func() int { return strings.Count(connection.text.String(), "event: changed\ndata: {}\n\n") }
 		require.Equal(t, 0, told())
 		change()
 		require.Equal(t, 1, told(), "at once")
