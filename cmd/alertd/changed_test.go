@@ -12,11 +12,18 @@ func TestEveryReplicaIsToldOfWhatNoEventTells(t *testing.T) {
 		readers := []*teller{s.alertd}
 		if !s.inBubble() { // an SQLite file has one alertd
 			readers = append(readers, s.replica())
-			s.comes(func() (listening bool) {
-				row := s.db.SQL.QueryRowContext(t.Context(), `SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'`)
-				require.NoError(t, row.Scan(&listening))
-				return listening
-			}, "they do not listen")
+			for _, r := range readers {
+				came := r.store.Changed()
+				s.comes(func() bool {
+					s.db.Exec(t, `SELECT pg_notify('alertd_events', 'changed')`)
+					return over(came)
+				}, "it does not listen")
+			}
+			s.comes(func() bool { // until what was announced by that has come
+				first, second := readers[0].store.Changed(), readers[1].store.Changed()
+				time.Sleep(200 * time.Millisecond) //nolint:forbidigo // in a loop
+				return !over(first) && !over(second)
+			}, "it does not become quiet")
 		}
 		told := func(by func()) {
 			t.Helper()

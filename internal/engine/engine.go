@@ -275,7 +275,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.work.ForgetClaims(ctx); err != nil {
 		e.log.Warn("claims of an earlier process not taken back, they end by themselves", "error", withCause(err))
 	}
-	// Before anything is sent: this alertd may end soon, and the next one may not have the channel.
+	// Before anything is sent, if the database can: this alertd may end soon, and the next one may
+	// not have the channel.
 	if err := e.saveChannels(ctx, e.current.Load()); err != nil {
 		e.log.Warn("channels not saved, trying again", "error", withCause(err))
 	}

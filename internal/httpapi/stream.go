@@ -114,6 +114,10 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 		if err := s.flush(); err != nil {
 			return err
 		}
+		told := changed
+		if ready == nil { // it rests
+			told = nil
+		}
 		select {
 		case <-rest.C:
 			ready = subscription.Ready()
@@ -135,10 +139,12 @@ func (a *API) feed(r *http.Request, s *stream, subscription *alerting.Subscripti
 				return s.revoke(err)
 			}
 			s.buffer.WriteString(": heartbeat\n\n")
-		case <-changed:
+		case <-told:
 			changed, next = nil, a.config.Changed()
 			again.Reset(changesRest)
 			s.message("changed", struct{}{})
+			ready = nil
+			rest.Reset(a.streams.rest())
 		case <-again.C:
 			if next != nil {
 				changed, next = next, nil

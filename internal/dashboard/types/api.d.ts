@@ -227,7 +227,7 @@ export interface paths {
          *     a comment every 15 s (`[server] stream_heartbeat`).
          *
          *     With `changes=true` it also has the type `changed` (without members), at most once a second, when something has changed
-         *     that no event tells of: an incident was acknowledged or resolved, a silence made or ended, a delivery tried again. It is a hint
+         *     that no event tells of: an incident was acknowledged or resolved, somebody made or ended a silence, or tried a delivery again. It is a hint
          *     to read anew what is shown; one may be missed when a connection breaks off.
          *
          *     Other types are about the stream itself. `gap` (`from`, `to`, `reason`): events after Last-Event-ID that are no

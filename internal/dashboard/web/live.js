@@ -37,15 +37,23 @@ export function follow(listener) {
 /** @type {Set<() => void>} */
 const watchers = new Set();
 
+const between = 2000; // ms between two calls of a watcher
+
 /**
  * Calls a function after a change that no event tells of, such as an acknowledgement by somebody
- * else. Not at once, as all dashboards hear of it at the same time.
+ * else. Not at once, as all dashboards hear of it at the same time, and at most every two seconds.
  * @param {() => void} watcher
  * @returns {() => void} ends that
  */
 export function onChange(watcher) {
   let soon = 0;
-  const hear = () => { soon ||= setTimeout(() => { soon = 0; watcher(); }, Math.random() * 500); };
+  let called = 0;
+  const call = () => {
+    soon = 0;
+    called = Date.now();
+    watcher();
+  };
+  const hear = () => { soon ||= setTimeout(call, Math.max(Math.random() * 500, called + between - Date.now())); };
   watchers.add(hear);
   return () => { watchers.delete(hear); clearTimeout(soon); };
 }
@@ -116,9 +124,11 @@ async function read(stop) {
       const { events } = await get("/events", { query: { limit: 1 }, signal: stop.signal });
       last = String(events[0]?.seq ?? 0);
     }
-    const response = await open("/events/stream?changes=true", {
-      headers: { Accept: "text/event-stream", "Last-Event-ID": last },
-      signal: stop.signal,
+    const headers = { Accept: "text/event-stream", "Last-Event-ID": last };
+    const ask = (/** @type {string} */ query) => open("/events/stream" + query, { headers, signal: stop.signal });
+    const response = await ask("?changes=true").catch((error) => {
+      if (error instanceof ApiError && error.status === 400) return ask(""); // an older replica does not know that
+      throw error;
     });
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
     const decoder = new TextDecoder();

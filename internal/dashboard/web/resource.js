@@ -21,14 +21,14 @@ effect(() => { // for tests, and for whatever waits until the page shows what it
 
 /**
  * Reads something, and reads it anew when an input changes, at intervals while the page is
- * visible, after a lost connection, soon after a change that no event tells of, and (live) soon after new events.
+ * visible, after a lost connection, (changes) soon after a change that no event tells of, and (live) soon after new events.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} load
  * @param {unknown[]} inputs
- * @param {{every?: number, live?: boolean}} [options] every: seconds between two reads, 0: none
+ * @param {{every?: number, changes?: boolean, live?: boolean}} [options] every: seconds between two reads, 0: none
  * @returns {Resource<T>}
  */
-export function useResource(load, inputs, { every = 15, live = false } = {}) {
+export function useResource(load, inputs, { every = 15, changes = false, live = false } = {}) {
   const [shown, show] = useState(/** @type {{data?: T, error?: Error, loading: boolean, at: number}} */ ({ loading: true, at: 0 }));
   const latest = useRef(load);
   latest.current = load;
@@ -64,7 +64,7 @@ export function useResource(load, inputs, { every = 15, live = false } = {}) {
     const interval = every && setInterval(() => { if (!document.hidden) run(); }, every * 1000);
     let soon = 0;
     const unfollow = live && follow(() => { soon ||= setTimeout(() => { soon = 0; if (!document.hidden) run(); }, 2000); });
-    const unwatch = every ? onChange(() => { if (!document.hidden) run(); }) : undefined;
+    const unwatch = changes && onChange(() => { if (!document.hidden) run(); });
     const seen = () => { if (!document.hidden && every) run(); };
     document.addEventListener("visibilitychange", seen);
     return () => {
@@ -73,11 +73,11 @@ export function useResource(load, inputs, { every = 15, live = false } = {}) {
       clearInterval(interval);
       clearTimeout(soon);
       if (unfollow) unfollow();
-      unwatch?.();
+      if (unwatch) unwatch();
       document.removeEventListener("visibilitychange", seen);
       settle();
     };
-  }, [key, every, live]);
+  }, [key, every, changes, live]);
 
   const known = useRef(resyncs.peek());
   useSignalEffect(() => {

@@ -112,14 +112,14 @@ function Account() {
     menu.current.querySelector("summary")?.focus();
   };
   useEffect(() => {
-    const leave = (/** @type {Event} */ e) => { if (menu.current?.open && e.target instanceof Node && !menu.current.contains(e.target)) menu.current.open = false; };
+    const leave = (/** @type {Event} */ e) => { if (menu.current?.open && e.target instanceof Element && !menu.current.contains(e.target) && !e.target.closest("dialog")) menu.current.open = false; };
     document.addEventListener("pointerdown", leave);
     document.addEventListener("focusin", leave);
     return () => { document.removeEventListener("pointerdown", leave); document.removeEventListener("focusin", leave); };
   }, []);
   if (!who) return null;
   return html`
-    <details class="account" ref=${menu} onKeyDown=${(/** @type {KeyboardEvent} */ e) => { if (e.key === "Escape") close(); }}><summary aria-label=${`${who.name}, ${who.role}: settings`}><span aria-hidden="true">${who.open ? "⚙" : "●"}</span> <span class="wide">${who.open ? "anybody" : who.name}</span></summary>
+    <details class="account" ref=${menu} onKeyDown=${(/** @type {KeyboardEvent} */ e) => { if (e.key === "Escape" && menu.current?.open) { e.preventDefault(); close(); } }}><summary aria-label=${`${who.name}, ${who.role}: settings`}><span aria-hidden="true">${who.open ? "⚙" : "●"}</span> <span class="wide">${who.open ? "anybody" : who.name}</span></summary>
       <div class="card">
         <p>${who.open ? "Nobody is configured: anybody may do everything." : html`<strong>${who.name}</strong><br />role ${who.role}, by ${who.kind}`}</p>
         <label>Theme <select value=${theme.value} onChange=${(/** @type {any} */ e) => { theme.value = e.target.value; }}><option value="system">as the system</option><option value="light">light</option><option value="dark">dark</option></select></label>

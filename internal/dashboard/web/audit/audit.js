@@ -80,7 +80,7 @@ export default function Audit({ query }) {
       cursor = read.next_cursor;
     }
     return { all, unreadable, more: cursor !== null };
-  }, [key, pages], { every: 15 });
+  }, [key, pages], { every: 15, changes: true });
   const filtered = filters.some((name) => query.get(name));
   return html`
     <h1>Audit</h1>

@@ -87,7 +87,7 @@ const most = 50;
  * @param {{channel: string | null, reload: () => void}} props channel: null for all; reload: reads the channels anew
  */
 function Undelivered({ channel, reload }) {
-  const deliveries = useResource(async (signal) => (await get("/deliveries", { query: { status: ["failed", "waiting"], channel: channel ?? undefined, limit: most }, signal })).deliveries, [channel], { every: 5 });
+  const deliveries = useResource(async (signal) => (await get("/deliveries", { query: { status: ["failed", "waiting"], channel: channel ?? undefined, limit: most }, signal })).deliveries, [channel], { every: 5, changes: true });
   const held = useHeld(deliveries.data, JSON.stringify(deliveries.data?.map((d) => d.delivery_id)));
   /** @param {Delivery} d */
   const retry = async (d) => {

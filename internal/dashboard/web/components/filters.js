@@ -41,7 +41,7 @@ export function Filters({ label, sources, more = [], narrow = false, children })
       ${narrow && html`<button type="button" aria-expanded=${all} onClick=${() => setAll(!all)}>Filters${hidden > 0 && ` (${hidden})`}</button>`}
       ${(!narrow || all) && html`
         <select aria-label="Least severity" value=${query.get("min_severity") ?? ""} onChange=${(/** @type {Change} */ e) => filter({ min_severity: e.currentTarget.value })}>
-          <option value="">any severity</option>${severities.slice(0, -1).map((s) => html`<option key=${s} value=${s}>${s === "critical" ? s : `${s} or worse`}</option>`)}</select>
+          <option value="">any severity</option>${severities.map((s) => html`<option key=${s} value=${s}>${s === "critical" ? s : `${s} or worse`}</option>`)}</select>
         <select aria-label="Category" value="" onChange=${(/** @type {Change} */ e) => { add("category", e.currentTarget.value); e.currentTarget.value = ""; }}>
           <option value="">${query.has("category") ? "another category" : "any category"}</option>${categories.filter((c) => !query.getAll("category").includes(c)).map((c) => html`<option key=${c}>${c}</option>`)}</select>
         <input aria-label="Source" list="sources" autocomplete="off" placeholder=${query.has("source") ? "another source" : "any source"} size="16" maxlength="255"

@@ -57,14 +57,16 @@ export function exact(at) {
   return Number.isNaN(date.getTime()) ? String(at) : `${formats.value.date.format(date)} ${formats.value.clock.format(date)} ${zoneName(date)}`;
 }
 
+const today = computed(() => exact(now.value).slice(0, 10));
+
 /**
  * The time of day; with the day, if that is not today, and the year, if it is another.
  * @param {string} at
  */
 export function when(at) {
-  const [whole, today] = [exact(at), exact(now.peek())];
-  if (whole.slice(0, 10) === today.slice(0, 10)) return clock(at);
-  return whole.slice(0, 4) === today.slice(0, 4) ? whole.slice(5, 19) : whole.slice(0, 16);
+  const whole = exact(at);
+  if (whole.slice(0, 10) === today.value) return clock(at);
+  return whole.slice(0, 4) === today.value.slice(0, 4) ? whole.slice(5, 19) : whole.slice(0, 16);
 }
 
 /**

@@ -29,7 +29,7 @@ const parsed = (text) => ({ ...JSON.parse(text), texts: elements(members(text).g
 /** @param {{params: Record<string, string>}} props */
 export default function Incident({ params }) {
   const incident_id = params.id;
-  const incident = useResource(async (signal) => parsed(await getText("/incidents/{incident_id}", { params: { incident_id }, signal })), [incident_id], { every: 5, live: true });
+  const incident = useResource(async (signal) => parsed(await getText("/incidents/{incident_id}", { params: { incident_id }, signal })), [incident_id], { every: 5, changes: true, live: true });
   const [note, setNote] = useState("");
   const [shown, setShown] = useState(/** @type {string | null} */ (null));
   const data = incident.data;

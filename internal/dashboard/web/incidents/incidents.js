@@ -74,7 +74,7 @@ export default function Incidents() {
     const seen = wanted.list.slice(from, from + Math.ceil((scroller()?.clientHeight ?? 0) / height) + 1);
     await wanted.refresh({ seen: seen.length > 1 ? [seen[0], seen[seen.length - 1]] : seen, hold, signal });
     return wanted;
-  }, [url], { every: 5, live: true });
+  }, [url], { every: 5, changes: true, live: true });
 
   const items = rows.list;
   const latest = useRef(() => {});

@@ -50,7 +50,7 @@ export const useWorst = (most) => useResource(async (signal) => {
   ]);
   const all = new Map(answers.flatMap((a) => a.incidents).map((i) => [i.incident_id, i]));
   return [...all.values()].sort(worse).slice(0, most);
-}, [most], { every: 10, live: true });
+}, [most], { every: 10, changes: true, live: true });
 
 /**
  * Is anything on fire, and is anybody on it?

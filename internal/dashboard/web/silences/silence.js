@@ -20,7 +20,7 @@ export const ready = style(new URL("./silences.css", import.meta.url).href);
 /** @param {{params: Record<string, string>}} props */
 export default function OneSilence({ params }) {
   const silence_id = params.id;
-  const silence = useResource((signal) => get("/silences/{silence_id}", { params: { silence_id }, signal }), [silence_id], { every: 5, live: true });
+  const silence = useResource((signal) => get("/silences/{silence_id}", { params: { silence_id }, signal }), [silence_id], { every: 5, changes: true, live: true });
   const end = async () => {
     const yes = await confirmed({ title: "End this silence?", act: "End it now", children: html`<p>What it holds back is told now, once.</p>` });
     const who = yes === undefined ? undefined : await actor();

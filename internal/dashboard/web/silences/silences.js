@@ -33,7 +33,7 @@ export default function Silences() {
       cursor = read.next_cursor;
     }
     return { all, more: cursor !== null };
-  }, [status, pages], { every: 10 });
+  }, [status, pages], { every: 10, changes: true });
   const add = async () => {
     const made = await ask((done) => html`<${SilenceDialog} title="New silence" done=${done} />`);
     if (made) go(`/silences/${/** @type {Silence} */ (made).silence_id}`);
