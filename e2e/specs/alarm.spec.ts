@@ -26,7 +26,8 @@ test('a new critical shows on every page, leads to its incident, and moves nothi
   await alarm.getByRole('link', { name: 'Limit 4 is breached' }).click();
   await expect(page).toHaveURL(/\/incidents\/[0-9a-f-]{36}$/);
   await expect(page.getByRole('heading', { level: 1 })).toContainText('Limit 4 is breached');
-  await expect(alarm).toBeHidden();
+  await expect(alarm).toContainText('Limit 3 is breached'); // nobody is on that
+  await expect(alarm).not.toContainText('new');
 });
 
 test('it goes when somebody is on it, and comes again when they are asked again', async ({ page, daemon }) => {
@@ -43,6 +44,43 @@ test('it goes when somebody is on it, and comes again when they are asked again'
   await expect(alarm).not.toContainText('new');
   await alarm.getByRole('button', { name: 'Dismiss' }).click();
   await expect(alarm).toBeHidden();
+});
+
+test('to open or to dismiss one leaves the others', async ({ page, daemon }) => {
+  await open(page, '/heartbeats');
+  const alarm = page.locator('.alarm');
+  for (const n of [1, 2, 3]) await daemon.alerts(critical(n));
+  await expect(alarm).toContainText('3 new');
+  await alarm.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(alarm).toContainText('Limit 2');
+  await expect(alarm).toContainText('2 new');
+  await page.keyboard.press('!');
+  await expect(page.getByRole('heading', { name: 'Limit 2' })).toBeVisible();
+  await expect(alarm).toContainText('Limit 1');
+});
+
+test('it is seen over a dialog, and covers neither its cross nor the incident on a phone', async ({ page, daemon }) => {
+  await daemon.alerts(critical(1));
+  await page.setViewportSize({ width: 360, height: 740 });
+  const { incidents: [{ incident_id }] } = await daemon.get('/incidents');
+  await open(page, `/incidents/${incident_id}`);
+  await daemon.alerts(critical(2));
+  const alarm = page.locator('.alarm');
+  await expect(alarm).toContainText('Limit 2');
+  expect((await alarm.boundingBox())!.height).toBeLessThan(140);
+  await page.getByRole('button', { name: 'Silence' }).click();
+  await daemon.alerts(critical(3));
+  const dialog = page.getByRole('dialog');
+  const told = dialog.getByText('Limit 3');
+  await expect(told).toBeVisible();
+  await expect(dialog.getByText('1 critical one matches, and is told all the same')).toBeVisible();
+  const covered = await told.evaluate((element) => {
+    const box = element.getBoundingClientRect();
+    return !element.contains(document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2));
+  });
+  expect(covered).toBe(false);
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await expect(dialog).toHaveCount(0);
 });
 
 test('it is quiet about what a silence holds back', async ({ page, daemon }) => {

@@ -134,7 +134,7 @@ test.describe('long history', () => {
     await expect(page.getByText('This page keeps 5,000.')).toBeVisible();
     await body.evaluate((el) => { el.scrollTop = el.scrollHeight; });
     await expect(page.locator(rows).last()).toContainText('problem 5000');
-    await page.getByRole('link', { name: /show those before/ }).click();
+    await page.getByRole('link', { name: /show those until/ }).click();
     await expect(page).toHaveURL(/until=/);
     await expect(page.locator(rows).first()).toContainText(/problem \d/);
   });

@@ -191,7 +191,7 @@ test.describe('changes', () => {
     await page.keyboard.press('s');
     const dialog = page.getByRole('dialog');
     await expect(dialog.getByLabel('Sources').first()).toHaveValue('component_2\ncomponent_0');
-    await expect(dialog).toContainText('2 open incidents are held back now.');
+    await expect(dialog).toContainText('2 open incidents would be held back now.');
     await expectAccessible(page);
     await dialog.getByLabel('Sources').first().fill('component_*');
     await dialog.getByLabel('performance').first().check();

@@ -245,6 +245,26 @@ test.describe('while it changes', () => {
   });
 });
 
+test.describe('while alertd is away', () => {
+  test.use({ at: 'own', role: 'operator' });
+
+  test('nothing moves, and a page that was not loaded yet comes once it is back', async ({ page, daemon, guard }) => {
+    guard.allow(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|503/);
+    await daemon.alerts({ severity: 'error', category: 'other', source: 'feed', message: 'No prices' });
+    await open(page, '/incidents');
+    const row = page.locator('.incident-list .list-body [role=row]').first();
+    const before = await row.boundingBox();
+    await daemon.pause();
+    await expect(page.getByText('alertd cannot be reached')).toBeVisible({ timeout: 15_000 });
+    await expect(page.getByText('alertd cannot be reached')).toHaveCount(1);
+    expect(await row.boundingBox()).toEqual(before);
+    await page.getByRole('link', { name: 'Silences' }).click();
+    await expect(page.getByText('This page was not loaded yet.')).toBeVisible();
+    await daemon.resume();
+    await expect(page.getByText('Nothing is silenced.')).toBeVisible({ timeout: 20_000 });
+  });
+});
+
 test.describe('many', () => {
   test.use({ at: 'thousands', role: 'read' });
 

@@ -65,10 +65,10 @@ test.describe('an operator', () => {
     await dialog.getByLabel('Message has').first().fill('problem [0-9]');
     await dialog.getByText('… but none of this').click();
     await dialog.getByLabel('Sources').last().fill('component_1');
-    await expect(dialog).toContainText('3 open incidents are held back now.'); // neither component_1 nor the critical one
+    await expect(dialog).toContainText('3 open incidents would be held back now.'); // neither component_1 nor the critical one
     await dialog.getByLabel('Hold back critical incidents, too').check();
     await expect(dialog).toContainText('Nobody is told of critical incidents');
-    await expect(dialog).toContainText('4 open incidents are held back now.');
+    await expect(dialog).toContainText('4 open incidents would be held back now.');
     await expectAccessible(page);
     await dialog.getByLabel('Why').fill('A rehearsal');
     await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
@@ -93,7 +93,7 @@ test.describe('an operator', () => {
     await dialog.getByLabel('Message has').first().fill('(');
     await expect(dialog.locator('.field').filter({ hasText: 'Message has' }).first().locator('.field-error')).toContainText('regular expression');
     await dialog.getByLabel('Message has').first().fill('x');
-    await expect(dialog).toContainText('No open incident is held back now.');
+    await expect(dialog).toContainText('No open incident would be held back now.');
     await dialog.getByLabel('until').check();
     await dialog.getByLabel('Ends').fill('2020-01-01T10:00');
     await dialog.getByRole('button', { name: 'Silence', exact: true }).click();

@@ -8,6 +8,8 @@ import { pending } from "./resource.js";
 import { may } from "./session.js";
 import { notify, sound } from "./settings.js";
 import { incidents, standing } from "./standing.js";
+import { notice } from "./components/dialog.js";
+import { useKeys } from "./components/keys.js";
 import { say } from "./components/toast.js";
 import { Shape } from "./components/severity.js";
 import { Time } from "./components/time.js";
@@ -97,8 +99,13 @@ const address = (incident) => `/incidents/${incident.incident_id}`;
 
 /** @param {Incident} incident */
 function visit(incident) {
-  fresh.value = [];
+  drop(incident);
   go(address(incident));
+}
+
+/** The person knows of it. @param {Incident} incident */
+function drop(incident) {
+  fresh.value = fresh.value.filter((i) => i.incident_id !== incident.incident_id);
 }
 
 /** The incidents that were there before, by id and generation; null until they have been read. @type {Set<string> | null} */
@@ -173,13 +180,15 @@ export function Alarm() {
   useEffect(() => (may("read") ? watch() : undefined), []);
   useSignalEffect(() => { keepHidden.value = rings.value || notifies.value; });
   const [newest] = fresh.value;
+  useEffect(() => { notice.value = newest && html`<${Shape} severity="critical" /> <strong>critical</strong> ${newest.source} ${newest.message}`; }, [newest]);
+  useKeys("Alarm", newest ? [{ key: "!", does: "open the new critical incident", run: () => visit(newest) }] : []);
   // The wall screen shows it all over, and has nobody to dismiss it.
   const wall = place.value.query.has("wall");
   return html`
     <div class=${wall ? "visually-hidden" : "alarm"} role="alert" data-shown=${newest !== undefined || undefined}>${newest && html`
       <a href=${address(newest)} onClick=${(/** @type {Event} */ e) => { e.preventDefault(); visit(newest); }}><${Shape} severity="critical" /><span class="alarm-text"><strong>critical</strong> <span class="alarm-source">${newest.source}</span> <span class="alarm-message">${newest.message}</span></span></a>
       <span class="alarm-count">${fresh.value.length > 1 ? html`<a href=${criticals}>${fresh.value.length} new</a> ` : ""}<${Time} at=${newest.first_seen} form="clock" /></span>
-      <button type="button" aria-label="Dismiss" onClick=${() => { fresh.value = []; }}>✕</button>`}
+      <button type="button" aria-label="Dismiss" onClick=${() => drop(newest)}>✕</button>`}
     </div>
     ${sound.value && !audible.value && html`<button type="button" class="alarm-mute">The browser plays no sound until you click on the page</button>`}`;
 }

@@ -11,6 +11,9 @@ export const heard = signal(0);
 /** Whether the last request failed for want of an answer. */
 export const unreachable = signal(false);
 
+/** What it says then. */
+export const unreached = "alertd cannot be reached";
+
 /** Why the session is over; null while it is not. */
 export const ended = signal(/** @type {string | null} */ (null));
 
@@ -75,14 +78,14 @@ export async function open(url, init = {}) {
   } catch (error) {
     if (init.signal?.aborted && init.signal.reason?.name !== "TimeoutError") throw init.signal.reason;
     unreachable.value = true;
-    throw new ApiError(0, init.signal?.aborted ? "alertd did not answer in time" : "alertd cannot be reached");
+    throw new ApiError(0, init.signal?.aborted ? "alertd did not answer in time" : unreached);
   }
   heard.value = Date.now();
   unreachable.value = false;
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   const detail = problem.detail || `${response.status} ${response.statusText}`;
-  if (response.status === 401) ended.value = detail;
+  if (response.status === 401) ended.value = /\bAuthorization\b/.test(detail) ? "You are signed out" : detail; // how a script says who it is helps nobody here
   throw new ApiError(response.status, detail, problem.errors, Number(response.headers.get("Retry-After")) || 0, problem);
 }
 

@@ -190,7 +190,7 @@ export async function startLive() {
     clearTimeout(hidden);
     if (document.hidden) hidden = setTimeout(() => { if (idle()) current?.abort(); }, hiddenFor);
   });
-  effect(() => { if (idle()) current?.abort(); }); // it no longer goes on while it is hidden
+  effect(() => { if (idle() || ended.value) current?.abort(); }); // it no longer goes on while it is hidden
   for (let failures = 0; ; failures++) {
     if (idle()) { // also a tab that was opened in the background
       state.value = "paused";

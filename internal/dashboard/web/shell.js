@@ -1,6 +1,6 @@
 // What surrounds every page: navigation, state, who I am.
 import { html, useEffect, useErrorBoundary, useRef, useSignalEffect, useState } from "./components/html.js";
-import { ended, heard, unreachable } from "./api.js";
+import { ended, heard, unreachable, unreached } from "./api.js";
 import { hurry, resyncs, state, why } from "./live.js";
 import { pages } from "./pages.js";
 import { pending } from "./resource.js";
@@ -39,6 +39,7 @@ function PageView({ page, params }) {
   const [module, setModule] = useState(modules.get(page));
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const [broken, mend] = useErrorBoundary();
+  const resynced = resyncs.value;
   useEffect(() => {
     if (module) return;
     pending.value++;
@@ -47,8 +48,9 @@ function PageView({ page, params }) {
       modules.set(page, loaded);
       setModule(loaded);
     }, setError).finally(() => setTimeout(() => { pending.value--; }, 0));
-  }, []);
-  if (error) return html`<${Failure} error=${new Error(`The page could not be loaded: ${error.message}`)} retry=${() => location.reload()} />`;
+  }, [error && resynced]); // once more when alertd is back
+  if (error && !module && (unreachable.value || state.value === "away")) return html`<${Empty} title="This page was not loaded yet."><p>It comes as soon as alertd can be reached.</p></${Empty}>`;
+  if (error && !module) return html`<${Failure} error=${new Error(`The page could not be loaded: ${error.message}`)} retry=${() => location.reload()} />`;
   if (broken) return html`<${Failure} error=${broken} retry=${mend} />`;
   if (!module) return html`<${Loading} />`;
   return html`<${module.default} params=${params} query=${place.value.query} />`;
@@ -75,11 +77,13 @@ function Connection() {
 
 /** Says that something is wrong with the connection, and what to do. */
 function Banner() {
+  const wall = place.value.query.has("wall"); // it says itself how old it is, and nobody is there to press a button
   if (ended.value) return html`<div class="banner" data-tone="bad" role="alert">${ended.value}. <a href=${signInAddress()}>Sign in again</a></div>`;
+  if (wall) return null;
   if (upgraded.value) return html`<div class="banner" role="status">alertd was upgraded. <button type="button" onClick=${() => location.reload()}>Load the new page</button></div>`;
   if (state.value !== "away" && !unreachable.value) return null;
   const age = heard.value ? ` What you see is ${span(now.value - heard.value)} old.` : "";
-  return html`<div class="banner" data-tone="bad" role="status">alertd cannot be reached${why.value ? ` (${why.value})` : ""}.${age} This page tries again by itself, and will miss nothing.
+  return html`<div class="banner" data-tone="bad" role="status">alertd cannot be reached${why.value && why.value !== unreached ? ` (${why.value})` : ""}.${age} This page tries again by itself, and will miss nothing.
     <button type="button" onClick=${() => { hurry(); resyncs.value++; }}>Try now</button></div>`;
 }
 

@@ -1,7 +1,10 @@
 // Questions that must be answered before the page goes on.
-import { html, useEffect, useId, useRef } from "./html.js";
+import { html, signal, useEffect, useId, useRef } from "./html.js";
 
 /** @typedef {import("./html.js").Children} Children */
+
+/** What must be seen at once, and lies over the title of a dialog that is open: the rest of the page is behind it. */
+export const notice = signal(/** @type {Children} */ (undefined));
 
 /**
  * A modal dialog that is open for as long as it is drawn. Escape and the cross close it.
@@ -18,6 +21,7 @@ export function Dialog({ title, onClose, children, wide = false }) {
   }, []);
   return html`
     <dialog ref=${element} class=${wide ? "dialog roomy" : "dialog"} aria-labelledby=${id} onCancel=${(/** @type {Event} */ e) => { e.preventDefault(); onClose(); }}>
+      <div class="dialog-notice" role="alert">${notice.value && html`<p>${notice.value}</p>`}</div>
       <header><h2 id=${id}>${title}</h2><button type="button" class="quiet" aria-label="Close" onClick=${onClose}>✕</button></header>
       ${children}
     </dialog>`;

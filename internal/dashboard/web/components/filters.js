@@ -5,7 +5,7 @@ import { categories } from "./category.js";
 import { severities } from "./severity.js";
 
 /** @param {Parameters<typeof withQuery>[0]} changes */
-export const filter = (changes) => go(withQuery(changes), { replace: true });
+export const filter = (changes) => go(withQuery(changes));
 
 /** @typedef {Event & {currentTarget: HTMLInputElement & HTMLSelectElement}} Change */
 
@@ -28,7 +28,7 @@ export function Filters({ label, sources, more = [], narrow = false, children })
   const search = (value) => {
     clearTimeout(pause.current);
     asked.current = value.trim();
-    if (asked.current !== (place.value.query.get("q") ?? "")) filter({ q: asked.current || null });
+    if (asked.current !== (place.value.query.get("q") ?? "")) go(withQuery({ q: asked.current || null }), { replace: true }); // not an entry for each letter
   };
   /** @param {string} name @param {string} value */
   const add = (name, value) => value && filter({ [name]: [...new Set([...query.getAll(name), value])] });

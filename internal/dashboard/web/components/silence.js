@@ -5,6 +5,7 @@ import { useResource } from "../resource.js";
 import { zone } from "../settings.js";
 import { actor } from "./ask.js";
 import { Dialog, Field } from "./dialog.js";
+import { counted } from "./number.js";
 import { SeverityBadge, severities } from "./severity.js";
 import { Loaded } from "./states.js";
 import { style } from "./style.js";
@@ -84,8 +85,8 @@ const some = ({ match }) => Object.keys(match ?? {}).length > 0;
 
 /** What it would hold back, read anew as it changes. @param {{of: import("../resource.js").Resource<any>}} props */
 const Preview = ({ of }) => html`
-  <section class="silence-preview" aria-label="What it would hold back now" aria-live="polite"><${Loaded} of=${of} rows=${1}>${(/** @type {{condition: string, total: number, incidents: import("../api.js").Schemas["Incident"][]} | null} */ data) => data === null ? html`<p class="soft">Say what it is about: at least one of these.</p>` : html`
-    <p><strong>${data.total === 0 ? "No open incident is held back now." : `${data.total.toLocaleString("en")} open ${data.total === 1 ? "incident is" : "incidents are"} held back now.`}</strong> Later ones too, if ${data.condition}.</p>
+  <section class="silence-preview" aria-label="What it would hold back now" aria-live="polite"><${Loaded} of=${of} rows=${1}>${(/** @type {{condition: string, total: number, exempt: number, incidents: import("../api.js").Schemas["Incident"][]} | null} */ data) => data === null ? html`<p class="soft">Say what it is about: at least one of these.</p>` : html`
+    <p><strong>${data.total === 0 ? "No open incident would be held back now." : `${data.total.toLocaleString("en")} open ${data.total === 1 ? "incident" : "incidents"} would be held back now.`}</strong> Later ones too, if ${data.condition}.${data.exempt > 0 && html` <strong>${counted(data.exempt, "critical one matches", "critical ones match")}, and ${data.exempt === 1 ? "is" : "are"} told all the same.</strong>`}</p>
     ${data.incidents.length > 0 && html`<ul tabindex="0" aria-label="Incidents that it would hold back">${data.incidents.map((i) => html`<li key=${i.incident_id}><${SeverityBadge} severity=${i.severity} /> <span class="soft">#${i.number}</span> ${i.message.slice(0, 200)} <span class="soft">${i.source}</span></li>`)}</ul>`}
     ${data.total > data.incidents.length && html`<p class="soft">The newest ${data.incidents.length} are listed.</p>`}`}
   </${Loaded}></section>`;
@@ -114,7 +115,12 @@ export function SilenceDialog({ title, match = {}, not: except = {}, done }) {
     const timer = setTimeout(() => setSettled(text), 300);
     return () => clearTimeout(timer);
   }, [text]);
-  const preview = useResource(async (signal) => (some(JSON.parse(settled)) ? post("/silences/preview", { body: JSON.parse(settled), signal }) : null), [settled], { every: 10 });
+  const preview = useResource(async (signal) => {
+    const body = JSON.parse(settled);
+    if (!some(body)) return null;
+    const [held, all] = await Promise.all([body, { ...body, allow_critical: true }].map((of) => post("/silences/preview", { body: of, signal })));
+    return { ...held, exempt: all.total - held.total };
+  }, [settled], { every: 10 });
   const asked = preview.error instanceof ApiError ? preview.error : null;
   const told = error ?? asked;
   const known = ["match.", "not.", "starts_at", "ends_at", "duration", "comment"];

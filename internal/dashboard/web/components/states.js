@@ -1,6 +1,6 @@
 // What a page shows while it loads, if it has nothing, and if something went wrong.
 import { html } from "./html.js";
-import { ApiError } from "../api.js";
+import { ApiError, unreachable } from "../api.js";
 import { Time } from "./time.js";
 
 /** @typedef {import("./html.js").Children} Children */
@@ -36,12 +36,13 @@ export const Failure = ({ error, retry }) => html`
     ${retry && html`<button type="button" onClick=${retry}>Try again</button>`}</div>`;
 
 /**
- * A resource in all its states: what is there is drawn, also if it is old, which is then said.
+ * A resource in all its states: what is there is drawn, also if it is old, which is then said. That
+ * alertd cannot be reached is said of the whole page.
  * @template T
  * @param {{of: import("../resource.js").Resource<T>, rows?: number, children: (data: T) => Children}} props
  */
 export function Loaded({ of, rows, children }) {
   if (of.data === undefined) return of.error ? html`<${Failure} error=${of.error} retry=${of.reload} />` : html`<${Loading} rows=${rows} />`;
-  return html`${of.error && html`<div class="stale" role="status">What you see was read <${Time} at=${new Date(of.at).toISOString()} />: ${of.error.message}. <button type="button" onClick=${of.reload}>Try again</button></div>`}
+  return html`${of.error && !unreachable.value && html`<div class="stale" role="status">What you see was read <${Time} at=${new Date(of.at).toISOString()} />: ${of.error.message}. <button type="button" onClick=${of.reload}>Try again</button></div>`}
     ${children(of.data)}`;
 }

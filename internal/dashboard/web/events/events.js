@@ -14,7 +14,7 @@ import { amount, counted } from "../components/number.js";
 import { exact, when, zoneName } from "../components/time.js";
 import { Details } from "./details.js";
 import { EventFilters } from "./filters.js";
-import { parameters, question } from "./filter.js";
+import { after, parameters, question } from "./filter.js";
 import { EventLog, most } from "./log.js";
 
 export const ready = style(new URL("./events.css", import.meta.url).href);
@@ -66,7 +66,7 @@ function Foot({ log }) {
   if (!last) return html`<p class="ev-foot"></p>`;
   const words = { loading: "", more: "Older ones come as you scroll.", end: "There are no older ones.", full: "" }[log.state.value];
   return html`<p class="ev-foot">${counted(rows.length, "event")} since ${when(last.timestamp)}. ${words}
-    ${log.state.value === "full" && html`This page keeps ${amount(most)}. Narrow them down, or <a href=${withQuery({ until: last.timestamp, last: null, event: null })}>show those before ${when(last.timestamp)}</a>.`}</p>`;
+    ${log.state.value === "full" && html`This page keeps ${amount(most)}. Narrow them down, or <a href=${withQuery({ until: after(last.timestamp), last: null, event: null })}>show those until ${when(last.timestamp)}</a>.`}</p>`;
 }
 
 /** @param {{filtered: boolean}} props */

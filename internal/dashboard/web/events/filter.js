@@ -36,6 +36,15 @@ export function micros(time) {
   return Date.parse(zoned) * 1000 + Number((/[.,]\d{3}(\d{1,3})/.exec(time)?.[1] ?? "").padEnd(3, "0"));
 }
 
+/**
+ * The first time after one, so that a list that ends there has all that came at it.
+ * @param {string} time
+ */
+export function after(time) {
+  const next = micros(time) + 1;
+  return `${new Date(Math.floor(next / 1000)).toISOString().slice(0, -1)}${String(next % 1000).padStart(3, "0")}Z`;
+}
+
 /** Letter by letter, as alertd does it: JavaScript makes a final ς where alertd makes σ. @param {string} text */
 const fold = (text) => text.replace(/./gsu, (letter) => letter.toLowerCase());
 

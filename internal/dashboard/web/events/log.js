@@ -153,6 +153,7 @@ export class EventLog {
     let cursor = null;
     do {
       const { events, next_cursor } = await this.#ask(1000, cursor);
+      if (!cursor && (events[0]?.seq ?? 0) < this.#top) break; // it is another log, or retention has come so far
       missed.push(...events.filter((e) => e.seq > this.#top).map(row));
       if (events.some((e) => e.seq <= this.#top) || !next_cursor) return this.#add(missed);
       cursor = next_cursor;

@@ -39,7 +39,7 @@ async function act(action, incidents, note) {
       unchanged += results.filter((r) => r.status === "unchanged").length;
     }
   } catch (error) {
-    say(`${named(incidents)}: ${/** @type {Error} */ (error).message}`, "bad");
+    say(`Not ${done}: ${named(incidents.filter((i) => !changed.includes(i.incident_id)))}. ${/** @type {Error} */ (error).message}.`, "bad");
     return changed;
   }
   const ids = new Set(changed);
