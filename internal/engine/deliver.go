@@ -258,12 +258,14 @@ func (e *Engine) send(c claimed, o *outlet) (d done, ended func()) {
 		verdict(errNoVerdict)
 		return d, ended
 	case d.result.Outcome == channel.Transient && d.result.RetryAfter > 0:
+		o.hasFailed(d.result.Error)
 		if o.leaveAlone(d.result.RetryAfter); d.result.Code < 500 {
 			verdict(errNoVerdict) // it works, and asks for a pause
 		} else {
 			verdict(errAttempt)
 		}
 	case d.result.Outcome == channel.Transient:
+		o.hasFailed(d.result.Error) // first: the breaker may open
 		verdict(errAttempt)
 	default:
 		verdict(nil)

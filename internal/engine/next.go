@@ -170,20 +170,34 @@ func (t *turn) nextDelivery(d *delivery.Delivery, first bool) (next []routing.Ne
 	if policy == nil { // it is left to a replica that has the channel
 		return nil
 	}
-	o := t.state.outlets[d.Channel]
-	if o != nil && first && d.Status == delivery.Waiting && (d.Attempts == 0 || d.DueAt.Before(d.GiveUpAt)) {
-		clock := time.Now() // the outlet's, which need not be the database's
-		at := later(later(d.DueAt, now), now.Add(o.pausedUntil(clock).Sub(clock)))
+	if at, _ := t.nextAttemptAt(d); first && d.Status == delivery.Waiting && !at.IsZero() {
 		next = append(next, routing.Next{At: at, Kind: routing.NextAttempt, Channel: d.Channel, Reason: nextAttempt(d)})
 	}
 	why := fmt.Sprintf("%s: given up unless it is delivered by then", d.Reason)
 	if fallback := t.state.policy(policy.Fallback); fallback != nil && fallback.Enabled {
 		why += "; " + fallback.Name + " is told in its place"
 	}
-	if o == nil {
+	if t.state.outlets[d.Channel] == nil {
 		why += fmt.Sprintf("; channel %s is off", d.Channel)
 	}
 	return append(next, routing.Next{At: later(d.GiveUpAt, now), Kind: routing.NextGiveUp, Channel: d.Channel, Reason: why})
+}
+
+// nextAttemptAt returns when the next attempt at a message that waits may begin, now at the
+// earliest; zero: none will. why says what keeps its channel from sending; "": nothing.
+func (t *turn) nextAttemptAt(d *delivery.Delivery) (at time.Time, why string) {
+	o := t.state.outlets[d.Channel]
+	switch {
+	case !t.state.settings.Enabled:
+		return time.Time{}, "alerting is off"
+	case o == nil:
+		return time.Time{}, fmt.Sprintf("channel %s is off", d.Channel)
+	case d.Attempts > 0 && !d.DueAt.Before(d.GiveUpAt): // the last one was made
+		return time.Time{}, ""
+	}
+	now, clock := t.tx.Now(), time.Now() // the outlet's clock need not be the database's
+	until, why := o.pausedUntil(clock)
+	return later(later(d.DueAt, now), now.Add(until.Sub(clock))), why
 }
 
 func nextAttempt(d *delivery.Delivery) string {

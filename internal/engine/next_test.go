@@ -110,6 +110,9 @@ func TestNextIsTheAttemptAndTheEndOfPatience(t *testing.T) {
 			"attempt opened: attempt 2; the last one has failed: answered 503 Service Unavailable", "give_up opened: given up unless it is delivered by then",
 			"give_up resolved: given up unless it is delivered by then",
 		}, kinds)
+		behind := d.knows(1, "desk")
+		require.Equal(t, waits.DueAt, behind.Until, "it is not sent before the one that it waits behind")
+		require.Equal(t, "answered 503 Service Unavailable", behind.Why)
 		d.settings.Channels[1] = backup.channel()
 		d.reconfigure()
 		require.Contains(t, d.next(1)[1].Reason, "; backup is told in its place")

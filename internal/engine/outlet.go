@@ -39,6 +39,7 @@ type outlet struct {
 	due    time.Time // when to claim deliveries next
 	quiet  time.Time // when the pause ends that the other side asked for
 	opened time.Time // when the breaker opened last
+	failed string    // the error of the last attempt that has failed for now
 	more   bool      // ready deliveries found no slot
 	closed bool      // nothing is sent any more
 }
@@ -153,6 +154,13 @@ func (o *outlet) claimAt(at time.Time) {
 	}
 }
 
+// hasFailed notes the error of an attempt that has failed for now.
+func (o *outlet) hasFailed(err string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failed = err
+}
+
 // leaveAlone pauses the channel.
 func (o *outlet) leaveAlone(wait time.Duration) {
 	o.mu.Lock()
@@ -185,16 +193,28 @@ func (o *outlet) next(now time.Time) (at time.Time, probe bool) {
 	return at, state == gobreaker.StateHalfOpen
 }
 
-// pausedUntil returns when something may be sent again, now at the earliest.
-func (o *outlet) pausedUntil(now time.Time) time.Time {
+// pausedUntil returns when something may be sent again, now at the earliest. why says what
+// keeps messages from being sent at once; "": nothing.
+func (o *outlet) pausedUntil(now time.Time) (at time.Time, why string) {
 	state := o.breaker.State()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at := later(now, o.quiet)
+	at = later(now, o.quiet)
 	if state == gobreaker.StateOpen {
 		at = later(at, o.opened.Add(breakerPause))
 	}
-	return at
+	switch {
+	case state != gobreaker.StateClosed:
+		why = "no attempt but a trial is made while channel " + o.policy.Name + " fails"
+	case at.After(now):
+		why = "channel " + o.policy.Name + " has asked for a pause"
+	default:
+		return at, ""
+	}
+	if o.failed != "" {
+		why += ": " + o.failed
+	}
+	return at, why
 }
 
 func later(a, b time.Time) time.Time {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -54,7 +55,8 @@ func (t *turn) recipient(i *incident.Incident, story *delivery.Story, holds []wo
 	held := slices.IndexFunc(holds, func(h work.Hold) bool { return routing.HoldsAsAWhole(h.Holder) })
 	switch {
 	case last != nil && last.Open():
-		r.State, r.Until, r.Why = routing.RecipientWaits, last.DueAt, last.Error
+		r.State = routing.RecipientWaits
+		r.Until, r.Why = t.waitsFor(story, last)
 	case i.Hold != nil && to.Verdict != routing.NotAsked:
 		r.State, r.By, r.Until, r.Why = routing.RecipientHeldBack, i.Hold.Holder, i.Hold.Until, i.Hold.Why
 		if to.Verdict == routing.Hold {
@@ -78,4 +80,22 @@ func (t *turn) recipient(i *incident.Incident, story *delivery.Story, holds []wo
 		r.State, r.Why = routing.RecipientNotAsked, "it was not asked when there was something to tell"
 	}
 	return r
+}
+
+// waitsFor returns when the last message to a target is sent, at the earliest, and why it was
+// not yet. The time is that of [Engine.Next]; it is zero if the message is being sent, or if
+// no attempt is to come.
+func (t *turn) waitsFor(story *delivery.Story, last *delivery.Delivery) (until time.Time, why string) {
+	if last.Status == delivery.Sending {
+		return time.Time{}, last.Error
+	}
+	first := story.First(last.Channel, last.Target)
+	if first == nil {
+		return time.Time{}, "the message before it is being sent"
+	}
+	until, paused := t.nextAttemptAt(first)
+	if until.IsZero() {
+		return until, cmp.Or(paused, last.Error, first.Error)
+	}
+	return until, cmp.Or(last.Error, paused, first.Error)
 }

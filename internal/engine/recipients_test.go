@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"alertd/internal/alerting"
+	"alertd/internal/channel"
 	"alertd/internal/delivery"
 	"alertd/internal/incident"
 	"alertd/internal/routing"
@@ -70,6 +71,75 @@ func TestRecipientsSayWhatEachKnowsAndWhyNotMore(t *testing.T) {
 
 		_, err := d.Engine.Recipients(t.Context(), incident.NewID())
 		require.ErrorContains(t, err, "there is no incident")
+	})
+}
+
+func TestRecipientsSayThatTheChannelFailsAndWhenItIsTriedNext(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		bad := newReceiver("bad")
+		bad.answers(down)
+		d := p.startWith(t, routing.Settings{}, bad)
+		breaker := func() delivery.Breaker {
+			all, err := d.Engine.Channels(t.Context())
+			require.NoError(t, err)
+			return all[0].Breaker
+		}
+		for _, source := range []string{"a", "b", "c", "d", "e"} {
+			d.sends(source, failure, "no prices")
+		}
+		require.True(t, p.comes(func() bool { return breaker() == delivery.BreakerOpen }))
+		number := d.incidentOf("new", "no bars")
+		_, before, err := d.Work.Queues(t.Context())
+		require.NoError(t, err)
+		waits, next := d.knows(number, "bad"), d.next(number)
+		require.Equal(t, delivery.BreakerOpen, breaker(), "the test is too slow")
+		require.Equal(t, routing.RecipientWaits, waits.State)
+		require.Equal(t, "no attempt but a trial is made while channel bad fails: answered 503 Service Unavailable", waits.Why)
+		require.True(t, waits.Until.After(before), "%s is before %s", waits.Until, before)
+		require.Equal(t, routing.NextAttempt, next[0].Kind)
+		require.WithinDuration(t, next[0].At, waits.Until, time.Second)
+
+		// The message of a channel that is off has no next attempt.
+		d.settings.Channels[0] = bad.channel(func(p *delivery.Policy) { p.Enabled = false })
+		d.reconfigure()
+		require.Equal(t, routing.Recipient{Channel: "bad", State: routing.RecipientWaits, Why: "channel bad is off"}, d.knows(number, "bad"))
+		d.enable(false)
+		require.Equal(t, routing.Recipient{Channel: "bad", State: routing.RecipientWaits, Why: "alerting is off"}, d.knows(number, "bad"))
+	})
+}
+
+func TestRecipientsSayThatTheChannelHasAskedForAPause(t *testing.T) {
+	story(t, func(t *testing.T) {
+		busy := newReceiver("busy")
+		busy.answers(always(result{Outcome: channel.Transient, Code: 429, Error: "answered 429", RetryAfter: 10 * time.Minute}))
+		d := start(t, busy.channel())
+		d.sends("feed", failure, "no prices")
+		wait(time.Second)
+		number := d.incidentOf("new", "no bars")
+		waits := d.knows(number, "busy")
+		require.Equal(t, "channel busy has asked for a pause: answered 429", waits.Why)
+		require.Equal(t, d.next(number)[0].At, waits.Until)
+		require.WithinDuration(t, time.Now().Add(10*time.Minute), waits.Until, 2*time.Second)
+	})
+}
+
+func TestRecipientsSayThatTheMessageIsBeingSent(t *testing.T) {
+	story(t, func(t *testing.T) {
+		slow := newReceiver("slow")
+		slow.answers(func(_ ctx, _ note) result {
+			time.Sleep(5 * time.Second) //nolint:forbidigo // in a bubble
+			return result{Outcome: delivered}
+		})
+		d := start(t, slow.channel())
+		d.sends("feed", failure, "no prices")
+		wait(time.Second)
+		require.Equal(t, routing.Recipient{Channel: "slow", State: routing.RecipientWaits}, d.knows(1, "slow"))
+		d.resolve("ada")
+		behind := d.knows(1, "slow")
+		require.True(t, behind.Until.IsZero())
+		require.Equal(t, "the message before it is being sent", behind.Why)
+		wait(20 * time.Second)
+		require.Equal(t, routing.RecipientTold, d.knows(1, "slow").State)
 	})
 }
 

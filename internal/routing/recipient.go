@@ -29,7 +29,8 @@ type Recipient struct {
 	Channel, Target string
 	State           RecipientState
 	// By is what holds back, and Until when that ends; zero: that is not known. For a message
-	// that waits, Until is when it is sent next.
+	// that waits, Until is when it is sent, at the earliest; zero: it is being sent, or no
+	// attempt is to come.
 	By    string
 	Until time.Time
 	// Why says in words why it was not told; "" if it was.

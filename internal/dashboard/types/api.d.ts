@@ -1204,7 +1204,7 @@ export interface components {
             state: "told" | "waiting" | "failed" | "superseded" | "held_back" | "digest" | "not_asked";
             /** @description What holds back. */
             by: string | null;
-            /** @description When that ends, or when a message that waits is sent. */
+            /** @description When that ends, or when a message that waits is sent at the earliest; null if it is being sent, or if no attempt is to come. */
             until: components["schemas"]["Time"] | null;
             /** @description Why it was not told, in words. */
             reason: string | null;

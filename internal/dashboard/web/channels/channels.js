@@ -5,12 +5,13 @@ import { useResource } from "../resource.js";
 import { withQuery } from "../router.js";
 import { may } from "../session.js";
 import { stats } from "../standing.js";
+import { Due } from "../components/due.js";
 import { useHeld } from "../components/held.js";
 import { amount, counted } from "../components/number.js";
 import { StatusBadge } from "../components/severity.js";
 import { Empty, Loaded } from "../components/states.js";
 import { style } from "../components/style.js";
-import { now, Time } from "../components/time.js";
+import { Time } from "../components/time.js";
 import { attempt } from "../components/toast.js";
 import { Sparkline } from "./sparkline.js";
 
@@ -105,7 +106,7 @@ function Undelivered({ channel, reload }) {
           <tbody>${list.map((d) => html`<tr key=${d.delivery_id} data-tone=${d.status === "failed" ? "bad" : undefined}>
             <td><${StatusBadge} status=${d.status} /></td><th scope="row">${d.channel}${d.target && html` <span class="soft">${d.target}</span>`}</th>
             <td>${d.incident_id && html`<a href=${`/incidents/${d.incident_id}`}>${d.incident_ids.length > 1 ? counted(d.incident_ids.length, "incident") : "incident"}</a> `}${d.reason.replaceAll("_", " ")}</td>
-            <td><${Time} at=${d.created_at} /></td><td>${d.attempt_count}</td><td>${!d.due_at ? "none" : Date.parse(d.due_at) > now.value ? html`<${Time} at=${d.due_at} />` : "as soon as it may"}</td><td class="words">${d.error ?? ""}</td>
+            <td><${Time} at=${d.created_at} /></td><td>${d.attempt_count}</td><td>${d.due_at ? html`<${Due} at=${d.due_at} />` : "none"}</td><td class="words">${d.error ?? ""}</td>
             <td>${d.status === "failed" && html`<button type="button" disabled=${!may("operator")} title=${may("operator") ? "" : "A retry needs the role operator"} onClick=${() => retry(d)}>Send again</button>`}</td></tr>`)}</tbody></table></div>
         ${list.length === most && html`<p class="soft">The newest ${most}.</p>`}`)}
     </${Loaded}>`;

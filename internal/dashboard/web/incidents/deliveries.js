@@ -3,6 +3,7 @@ import { html } from "../components/html.js";
 import { get, post } from "../api.js";
 import { useResource } from "../resource.js";
 import { may } from "../session.js";
+import { Due } from "../components/due.js";
 import { StatusBadge } from "../components/severity.js";
 import { Loaded } from "../components/states.js";
 import { Time } from "../components/time.js";
@@ -39,7 +40,7 @@ function Attempts({ d, reload }) {
   return html`
     <${Loaded} of=${full} rows=${1}>${(/** @type {Full} */ all) => html`
       <p class="soft">Message <code>${d.delivery_id}</code>, made <${Time} at=${d.created_at} form="exact" />.
-        ${d.due_at && html` The next attempt: <${Time} at=${d.due_at} />. It is given up <${Time} at=${d.give_up_at} />.`}
+        ${d.due_at && html` ${d.status === "sending" ? "It is being sent." : html`The next attempt: <${Due} at=${d.due_at} />.`} It is given up <${Time} at=${d.give_up_at} />.`}
         ${d.fallback_for && html` It replaces the failed message <code>${d.fallback_for}</code>.`}</p>
       ${all.attempts.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Attempts"><table class="grid">
         <thead><tr><th scope="col">#</th><th scope="col">When</th><th scope="col">Took</th><th scope="col">Outcome</th><th scope="col">Code</th><th scope="col">Error</th></tr></thead>

@@ -1,5 +1,6 @@
 // Who knows of an incident, who does not and why, and what happens next.
 import { html } from "../components/html.js";
+import { Due } from "../components/due.js";
 import { StatusBadge } from "../components/severity.js";
 import { Time, Told } from "../components/time.js";
 
@@ -17,7 +18,7 @@ function words(c) {
   const until = c.until && html`<${Time} at=${c.until} />`;
   switch (c.state) {
     case "told": return html`${c.told_at && html`<${Time} at=${c.told_at} />`} ${c.reason}`;
-    case "waiting": return html`${until ? html`due ${until}` : "is being sent"}${c.reason && `: ${c.reason}`}`;
+    case "waiting": return c.until ? html`due <${Due} at=${c.until} />${c.reason && `: ${c.reason}`}` : html`${c.reason ?? "is being sent"}`;
     case "held_back": return html`by ${c.by && html`<${Holder} by=${c.by} />`}, ${until ? html`which ends ${until}` : "until that ends"}`;
     case "digest": return html`in its next digest${until && html`, ${until}`}`;
     default: return html`${c.reason}`;
